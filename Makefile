@@ -1,0 +1,92 @@
+# A fresh clone needs Python >= 3.11 with venv, make, and a Python package index; everything else is installed from the
+# lock files into .venv. Stamp files keep what is installed: a second run starts at once.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+# --require-hashes: a package that is not the one we locked does not install.
+# --only-binary:    a source package would fetch its own build tools, and those no lock pins.
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+FROM_LOCK   := $(PIP_INSTALL) --require-hashes --only-binary :all:
+THIS        := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+
+# What `make lock` means by "every platform": one file for all systems and all Pythons from 3.11 on. It names no index.
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_FLAGS)
+
+# The wheel of pyright carries the checker itself and pyright[nodejs] brings Node.js as a wheel, so nothing is fetched
+# when it runs. It would still ask for its newest version, and use another one if the environment said so.
+PYRIGHT := env -u PYRIGHT_PYTHON_FORCE_VERSION -u PYRIGHT_PYTHON_PYLANCE_VERSION PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+DEMO_RENDER := liqo-connectivity render -f examples/consumer -o nft
+DEMO_WHY    := liqo-connectivity why -f examples/consumer FROM TO
+
+# nft lives in sbin, which is not on the path of every user.
+export PATH := $(PATH):/usr/sbin:/sbin
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# The targets of `make test` share one terminal and two cores; and its last line must be that of pytest.
+.NOTPARALLEL:
+
+.PHONY: help
+help: ## Say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, explain one verdict
+	$(BIN)/$(DEMO_RENDER)
+	$(BIN)/$(DEMO_WHY)
+
+.PHONY: test
+test: lint types nft ## Lint, types, tests: everything CI runs
+	$(BIN)/python -m pytest -n auto
+
+.PHONY: lint
+lint: $(VENV)/.dev ## ruff: rules and format
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.PHONY: types
+types: $(VENV)/.dev ## mypy --strict and pyright
+	$(BIN)/mypy
+	$(PYRIGHT)
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Measure the engine
+	$(BIN)/python -m benchmarks
+
+.PHONY: nft
+nft: ## Install nftables if nft is missing: the tests load what we write
+	@command -v nft >/dev/null && exit; \
+	command -v apt-get >/dev/null || { echo 'make: the tests need nft: install nftables, then run make again' >&2; exit 1; }; \
+	if [ "$$(id -u)" = 0 ]; then root=; elif sudo -n true 2>/dev/null; then root='sudo -n'; else \
+	echo 'make: the tests need nft: run "apt-get install nftables" as root, then run make again' >&2; exit 1; fi; \
+	set -x; $$root apt-get -qq update && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends nftables
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Write the lock files anew; LOCK_FLAGS=--upgrade takes newer versions
+	$(LOCK) --group build --output-file requirements.lock
+	$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("make: this is Python %d.%d, and 3.11 is the least: \
+	name a newer one with PYTHON=" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(BIN)/python requirements.lock pyproject.toml
+	$(FROM_LOCK) --requirement requirements.lock
+	$(THIS)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	$(FROM_LOCK) --requirement requirements-dev.lock
+	@touch $@

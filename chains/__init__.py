@@ -1,0 +1,43 @@
+"""Derived tuples in, ordered nftables chains out.
+
+``assemble`` turns the tuples of ``rules/chains.dl`` (a ``Layout``) into one ``Table`` for each peering; the writers turn
+tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents, ``nft_script`` and
+``nft_transaction_json`` for nft. All of them give every packet the same verdict. What cannot be written without changing its
+meaning is a ``ChainError``. This room must not know where the tuples came from, and decides nothing: it names, orders,
+splits and spells.
+"""
+
+from liqo_connectivity.chains.assemble import assemble
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.firewall_configuration import (
+    FirewallConfiguration,
+    firewall_json,
+    firewall_object,
+    firewall_yaml,
+)
+from liqo_connectivity.chains.layout import COLUMNS, Layout
+from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Rule, Set, SetMatch, StateMatch, Table
+from liqo_connectivity.chains.nft_json import nft_transaction, nft_transaction_json
+from liqo_connectivity.chains.nft_text import nft_script
+
+__all__ = [
+    "COLUMNS",
+    "Chain",
+    "ChainError",
+    "CidrMatch",
+    "FirewallConfiguration",
+    "Layout",
+    "Match",
+    "Rule",
+    "Set",
+    "SetMatch",
+    "StateMatch",
+    "Table",
+    "assemble",
+    "firewall_json",
+    "firewall_object",
+    "firewall_yaml",
+    "nft_script",
+    "nft_transaction",
+    "nft_transaction_json",
+]

@@ -1,0 +1,192 @@
+"""From derived tuples to tables: every rule of a layout becomes the nftables rules that match exactly the same packets.
+
+It must not know where the tuples came from, nor decide anything: a tuple that cannot be written is an error, never a
+wider or a narrower match.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from itertools import pairwise
+from typing import Final, TypeVar
+
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.layout import ChainCidrRow, ChainRuleRow, ChainSetRow, Layout
+from liqo_connectivity.chains.model import (
+    MAX_CHAIN_RULES,
+    OPERATORS,
+    SIDES,
+    STATES,
+    VERDICTS,
+    Chain,
+    CidrMatch,
+    Match,
+    Operator,
+    SetMatch,
+    Side,
+    State,
+    StateMatch,
+    Table,
+)
+from liqo_connectivity.chains.names import Draft, Origin, named
+from liqo_connectivity.chains.sets import Party, Shards, shards
+from liqo_connectivity.chains.values import cidr, cluster_id, word
+
+Row = TypeVar("Row")
+Key = TypeVar("Key", bound=Hashable)
+
+ORIGINS: Final[Mapping[str, Origin]] = {"established": "established", "outside-scope": "outside-scope", "rule": "rule"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """What one side of a rule asks of a packet: one of ``alternatives``, each a conjunction, and all ``exclusions``.
+
+    No alternatives: the side matches nothing. One alternative that is empty: it matches any address. ``excludes`` says
+    that a ``neq`` was given, even if only on sets that are empty, and so is in no exclusion.
+    """
+
+    alternatives: tuple[tuple[Match, ...], ...]
+    exclusions: tuple[Match, ...]
+    excludes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Matches:
+    """The match tuples of one peering by position; ``sides`` those of any."""
+
+    states: Mapping[int, list[str]]
+    sides: Mapping[int, set[Side]]
+    cidrs: Mapping[tuple[int, Side], list[ChainCidrRow]]
+    sets: Mapping[tuple[int, Side], list[ChainSetRow]]
+    parties: Mapping[Party, Shards]
+
+
+def assemble(layout: Layout) -> tuple[Table, ...]:
+    """One table for every peering with a base chain, sorted by peering; the same for the tuples in any order.
+
+    A rule of the layout is written as follows.
+
+    - On one side, ``eq`` CIDRs and sets are alternatives, ``neq`` ones must all hold. Alternatives become rules of their
+      own, source by destination: CIDRs in numeric order, then the shards of sets. ``any`` is the alternative that
+      matches everything, so it leaves no other. CIDRs are written as they are given, each once; neighbours are not
+      merged and contained ones not dropped, so that a CIDR of a Network is found in the chain by its text.
+    - A side with no tuple matches nothing, and so does a rule with such a side: it is not written. Only a rule with a
+      connection state may say nothing of both sides; then it matches by state alone.
+    - An ``eq`` on an empty set is written and matches nothing. A ``neq`` on an empty set always holds, so it is left
+      out; if nothing remains of a rule then, that is an error, because it would match every packet of every node.
+
+    Raises ChainError for a layout with more than one base chain for a peering or one rule for a position, a match
+    without its rule, a word out of its vocabulary, an address or CIDR that is not canonical IPv4, or more than the
+    limits of ``model`` allow. The error of one peering hides the other tables; to have them, assemble the layouts of
+    ``Layout.by_peering`` one by one.
+    """
+    return tuple(_table(peering, part) for peering, part in layout.by_peering().items())
+
+
+def _table(peering: str, layout: Layout) -> Table:
+    where = f"peering {cluster_id(peering)}"
+    if len(layout.base_chain) != 1:
+        chains = ", ".join(f"{policy!r} in {namespace!r}" for _, namespace, policy in layout.base_chain)
+        raise ChainError(f"{where}: more than one base chain ({chains}); one peering has one")
+    ((_, namespace, policy),) = layout.base_chain
+    rules = sorted(layout.chain_rule, key=lambda row: row[1])
+    matches = _matches(where, peering, layout, {position for _, position, _, _, _ in rules})
+    for row, following in pairwise(rules):
+        if row[1] == following[1]:
+            raise ChainError(f"{where}: more than one rule at position {row[1]}: {row!r} and {following!r}")
+    drafts: list[Draft] = []
+    for row in rules:
+        drafts.extend(_drafts(f"{where}, rule {row[3]} at position {row[1]}", row, matches, len(drafts)))
+    sets = tuple(held for party in matches.parties.values() for held in party.sets)
+    return Table(peering, namespace, policy, (Chain(named(drafts)),), sets)
+
+
+def _matches(where: str, peering: str, layout: Layout, positions: set[int]) -> _Matches:
+    for relation, rows in (
+        ("chain_state", layout.chain_state),
+        ("chain_any", layout.chain_any),
+        ("chain_cidr", layout.chain_cidr),
+        ("chain_set", layout.chain_set),
+    ):
+        for row in rows:
+            if row[1] not in positions:
+                raise ChainError(f"{where}: {relation} has a tuple for position {row[1]}, where there is no rule")
+
+    def side(value: str, position: int) -> Side:
+        return word(f"{where}, position {position}", "side", value, SIDES)
+
+    return _Matches(
+        states=_grouped((position, state) for _, position, state in layout.chain_state),
+        sides={
+            position: set(sides)
+            for position, sides in _grouped(
+                (position, side(value, position)) for _, position, value in layout.chain_any
+            ).items()
+        },
+        cidrs=_grouped(((row[1], side(row[2], row[1])), row) for row in layout.chain_cidr),
+        sets=_grouped(((row[1], side(row[2], row[1])), row) for row in layout.chain_set),
+        parties=shards(peering, ((row[4], row[5]) for row in layout.chain_set), layout.chain_element),
+    )
+
+
+def _grouped(pairs: Iterable[tuple[Key, Row]]) -> Mapping[Key, list[Row]]:
+    groups: defaultdict[Key, list[Row]] = defaultdict(list)
+    for key, row in pairs:
+        groups[key].append(row)
+    return dict(groups)
+
+
+def _drafts(where: str, row: ChainRuleRow, matches: _Matches, before: int) -> list[Draft]:
+    """The rules that stand for one rule of the layout, when ``before`` rules of the chain come before them."""
+    _, position, origin, number, verdict = row
+    states: set[State] = {word(where, "connection state", value, STATES) for value in matches.states.get(position, ())}
+    state = (StateMatch(tuple(value for value in STATES.values() if value in states)),) if states else ()
+    source = _side(where, "source", position, matches)
+    destination = _side(where, "destination", position, matches)
+    if state and not source.alternatives and not destination.alternatives:
+        source = destination = _Side(((),), (), excludes=False)
+    count = len(source.alternatives) * len(destination.alternatives)
+    if before + count > MAX_CHAIN_RULES:
+        raise ChainError(
+            f"{where}: its {len(source.alternatives)} sources by {len(destination.alternatives)} destinations bring "
+            f"the chain to {before + count} rules, more than the {MAX_CHAIN_RULES} of one chain; use fewer rules, or "
+            "fewer and larger CIDRs"
+        )
+    all_of = [
+        (*state, *one, *source.exclusions, *other, *destination.exclusions)
+        for one in source.alternatives
+        for other in destination.alternatives
+    ]
+    if () in all_of and (source.excludes or destination.excludes):
+        raise ChainError(
+            f"{where}: it is for all but the elements of empty sets, and would match every packet; derive no chain "
+            "while there is nothing in scope"
+        )
+    meaning = word(where, "origin", origin, ORIGINS)
+    decided = word(where, "verdict", verdict, VERDICTS)
+    return [Draft(meaning, number, criteria, decided) for criteria in all_of]
+
+
+def _side(where: str, side: Side, position: int, matches: _Matches) -> _Side:
+    here = f"{where}, {side}"
+    given: list[tuple[Operator, IPv4Network]] = [
+        (word(here, "operator", operator, OPERATORS), cidr(here, value))
+        for _, _, _, operator, value in matches.cidrs.get((position, side), ())
+    ]
+    given.sort(key=lambda pair: (int(pair[1].network_address), pair[1].prefixlen))
+    found: list[CidrMatch | SetMatch] = []
+    found.extend(CidrMatch(side, operator, network) for operator, network in given)
+    excludes = any(match.operator == "neq" for match in found)
+    for _, _, _, value, kind, name in sorted(matches.sets.get((position, side), ()), key=lambda row: row[4:]):
+        operator = word(here, "operator", value, OPERATORS)
+        excludes = excludes or operator == "neq"
+        party = matches.parties[kind, name]
+        found.extend(SetMatch(side, operator, held.name) for held in (party.sets if operator == "eq" else party.filled))
+    unique = tuple(dict.fromkeys(found))
+    exclusions = tuple(match for match in unique if match.operator == "neq")
+    alternatives: tuple[tuple[Match, ...], ...] = tuple((match,) for match in unique if match.operator == "eq")
+    if side in matches.sides.get(position, ()) or (excludes and not alternatives):
+        alternatives = ((),)
+    return _Side(alternatives, exclusions, excludes)

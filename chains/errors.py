@@ -1,0 +1,12 @@
+"""The one error of this room, so that a caller can keep the last enforced chain of one peering and go on with the rest.
+
+It must not know who catches it.
+"""
+
+
+class ChainError(ValueError):
+    """A layout, or a part of a table, that cannot be written as nftables without changing what it means.
+
+    The message names the peering, the rule and the value, and says what would be accepted. Nothing is ever written
+    in place of what was refused: no truncated set, no rule without its match.
+    """

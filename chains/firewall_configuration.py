@@ -1,0 +1,214 @@
+"""Tables as Liqo FirewallConfigurations, which Liqo's fabric agents apply on every node.
+
+It must not know the API server: whether the cluster's CRD has the fields, and whether the object is there, is for the
+caller. On a CRD without ``sets`` and ``ctstate`` the API server drops these fields in silence and what is left accepts
+everything, so a caller has to write with strict field validation.
+
+Shape: networking.liqo.io/v1beta1 of liqotech/liqo v1.2.0, with ``table.sets`` and ``match.ip.value: "@<set>"`` of its
+open pull request 3155 and ``match.ctstate`` of 3144.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal, NotRequired, TypedDict, assert_never
+
+import yaml
+
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.model import (
+    Chain,
+    CidrMatch,
+    Match,
+    Operator,
+    Rule,
+    Set,
+    SetMatch,
+    Side,
+    StateMatch,
+    Table,
+)
+
+LABELS: Final[Mapping[str, str]] = {
+    # liqotech/liqo pkg/firewall/label.go, pkg/fabric/label.go: every fabric agent, whatever other labels there are
+    "networking.liqo.io/firewall-category": "fabric",
+    "networking.liqo.io/firewall-subcategory": "all-nodes",
+    "app.kubernetes.io/managed-by": "liqo-connectivity-engine",
+}
+"""The labels of every object. Two objects may have equal labels because their table names differ (Liqo's webhook)."""
+
+MAX_OBJECT_BYTES: Final = 1_500_000
+"""Bytes of one object as compact JSON. etcd refuses a request above 1.5 MiB; the rest is for status and metadata."""
+
+POSITIONS: Final[Mapping[Side, Literal["src", "dst"]]] = {"source": "src", "destination": "dst"}
+
+
+class Metadata(TypedDict):
+    """Name ``<cluster id>-connectivity``, in the tenant namespace of the peering."""
+
+    name: str
+    namespace: str
+    labels: dict[str, str]
+
+
+class IpMatch(TypedDict):
+    """``value``: a CIDR or ``@<set>``; ``position``: which address of the packet."""
+
+    value: str
+    position: Literal["src", "dst"]
+
+
+class StateValue(TypedDict):
+    """``value``: any of these conntrack states."""
+
+    value: list[str]
+
+
+class MatchEntry(TypedDict):
+    """One criterion; a rule's entries are all to hold. An entry without criterion would match every packet."""
+
+    op: Operator
+    ip: NotRequired[IpMatch]
+    ctstate: NotRequired[StateValue]
+
+
+class FilterRule(TypedDict):
+    """``match: []`` matches every packet. ``counter`` stays false: with a counter the agent rewrites the rule forever."""
+
+    name: str
+    counter: Literal[False]
+    action: Literal["accept", "drop"]
+    match: list[MatchEntry]
+
+
+class Rules(TypedDict):
+    """The CRD allows exactly one kind of rules."""
+
+    filterRules: list[FilterRule]
+
+
+class ChainSpec(TypedDict):
+    """A base chain."""
+
+    name: str
+    hook: Literal["postrouting"]
+    policy: Literal["accept", "drop"]
+    priority: int
+    type: Literal["filter"]
+    rules: Rules
+
+
+class Element(TypedDict):
+    """``key``: one IPv4 address."""
+
+    key: str
+
+
+class SetSpec(TypedDict):
+    """A named set; ``ipv4_addr`` is the only key type that all versions of the pull request apply correctly."""
+
+    name: str
+    keyType: Literal["ipv4_addr"]
+    elements: list[Element]
+
+
+class TableSpec(TypedDict):
+    """An nftables table; ``name`` is immutable (Liqo's webhook)."""
+
+    name: str
+    family: Literal["IPV4"]
+    sets: list[SetSpec]
+    chains: list[ChainSpec]
+
+
+class Spec(TypedDict):
+    """The spec of a FirewallConfiguration."""
+
+    table: TableSpec
+
+
+class FirewallConfiguration(TypedDict):
+    """A Kubernetes object, ready to be sent."""
+
+    apiVersion: Literal["networking.liqo.io/v1beta1"]
+    kind: Literal["FirewallConfiguration"]
+    metadata: Metadata
+    spec: Spec
+
+
+def firewall_object(table: Table) -> FirewallConfiguration:
+    """The object of one table. Raises ChainError if it is larger than MAX_OBJECT_BYTES."""
+    made: FirewallConfiguration = {
+        "apiVersion": "networking.liqo.io/v1beta1",
+        "kind": "FirewallConfiguration",
+        "metadata": {
+            "name": f"{table.peering}-connectivity",
+            "namespace": table.namespace,
+            "labels": dict(LABELS),
+        },
+        "spec": {
+            "table": {
+                "name": table.name,
+                "family": "IPV4",
+                "sets": [_set(held) for held in table.sets],
+                "chains": [_chain(chain) for chain in table.chains],
+            }
+        },
+    }
+    size = len(json.dumps(made, separators=(",", ":")))
+    if size > MAX_OBJECT_BYTES:
+        raise ChainError(
+            f"peering {table.peering}: its FirewallConfiguration has {size} bytes, more than the {MAX_OBJECT_BYTES} that "
+            "are safe to store; name smaller groups or namespaces in the policy"
+        )
+    return made
+
+
+def firewall_yaml(tables: Iterable[Table]) -> str:
+    """One YAML document for each table, in the order given; no text for no table. Raises as ``firewall_object``."""
+    return "".join(
+        yaml.dump(firewall_object(table), Dumper=yaml.CSafeDumper, sort_keys=False, explicit_start=True)
+        for table in tables
+    )
+
+
+def firewall_json(tables: Iterable[Table]) -> str:
+    """A Kubernetes ``List`` of the objects, in the order given, indented. Raises as ``firewall_object``."""
+    items = [firewall_object(table) for table in tables]
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n"
+
+
+def _set(held: Set) -> SetSpec:
+    return {"name": held.name, "keyType": "ipv4_addr", "elements": [{"key": str(element)} for element in held.elements]}
+
+
+def _chain(chain: Chain) -> ChainSpec:
+    return {
+        "name": chain.name,
+        "hook": chain.hook,
+        "policy": chain.policy,
+        "priority": chain.priority,
+        "type": chain.type,
+        "rules": {"filterRules": [_rule(rule) for rule in chain.rules]},
+    }
+
+
+def _rule(rule: Rule) -> FilterRule:
+    # one entry per criterion: op is for all criteria of an entry
+    return {
+        "name": rule.name,
+        "counter": False,
+        "action": rule.verdict,
+        "match": [_match(match) for match in rule.matches],
+    }
+
+
+def _match(match: Match) -> MatchEntry:
+    match match:
+        case StateMatch(states):
+            return {"op": "eq", "ctstate": {"value": list(states)}}
+        case CidrMatch(side, operator, cidr):
+            return {"op": operator, "ip": {"value": str(cidr), "position": POSITIONS[side]}}
+        case SetMatch(side, operator, name):
+            return {"op": operator, "ip": {"value": f"@{name}", "position": POSITIONS[side]}}
+        case _:
+            assert_never(match)

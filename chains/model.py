@@ -1,0 +1,206 @@
+"""The ordered chains, as values: what every writer writes, and nothing that only one of them can.
+
+The types are the manual. A table that can be built can be loaded: names are within the grammars of nft and of Liqo's
+CRD, every referenced set is there, no limit is exceeded. It must not know the tuples a table was assembled from.
+
+Limits of Liqo's agent are those of the open pull requests liqotech/liqo 3155 (sets) and 3144 (ctstate), measured with
+its own code on kernel 6.18; limits of nft are those of 1.0.6.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
+
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.values import cluster_id, namespace_name
+
+Side: TypeAlias = Literal["source", "destination"]
+Operator: TypeAlias = Literal["eq", "neq"]
+Verdict: TypeAlias = Literal["accept", "drop"]
+State: TypeAlias = Literal["established", "invalid", "new", "related", "untracked"]
+
+SIDES: Final[Mapping[str, Side]] = {"source": "source", "destination": "destination"}
+OPERATORS: Final[Mapping[str, Operator]] = {"eq": "eq", "neq": "neq"}
+VERDICTS: Final[Mapping[str, Verdict]] = {"accept": "accept", "drop": "drop"}
+STATES: Final[Mapping[str, State]] = {
+    "established": "established",
+    "invalid": "invalid",
+    "new": "new",
+    "related": "related",
+    "untracked": "untracked",
+}
+
+MAX_SET_ELEMENTS: Final = 4095
+"""Elements of one set. Liqo's agent puts them into one netlink attribute of 16-bit length: 4,096 fail, 5,000 install
+904 and report success."""
+MAX_TABLE_ELEMENTS: Final = 60_000
+"""Elements of one table, all sets together. A real kube-apiserver with etcd stores about 60,460 in one object."""
+MAX_CHAIN_RULES: Final = 1_000
+"""Rules of one chain. A linear chain of 1,000 costs 3 to 32 µs per packet; the API server itself would take 30,000."""
+MAX_RULE_NAME: Final = 120
+"""Bytes of a rule name, which becomes the nft comment: nft text takes 128, nft JSON crashes above 253."""
+MAX_SET_NAME: Final = 200
+"""Characters of a set name in Liqo's CRD."""
+
+# Liqo's CRD allows ^[a-zA-Z][a-zA-Z0-9/\\_.]*$; without the slashes it is also a plain word of the nft grammar, and the
+# dot that is asked for keeps it from being an nft keyword.
+_SET_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+_RULE_NAME: Final = re.compile(r"[a-z0-9-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class CidrMatch:
+    """The address of one side is inside (``eq``) or outside (``neq``) a CIDR. Host bits are zero by construction."""
+
+    side: Side
+    operator: Operator
+    cidr: IPv4Network
+
+
+@dataclass(frozen=True, slots=True)
+class SetMatch:
+    """The address of one side is (``eq``) or is not (``neq``) an element of a set of the same table.
+
+    On an empty set ``eq`` never matches and ``neq`` always does, in the kernel too. So Table refuses the latter.
+    """
+
+    side: Side
+    operator: Operator
+    set: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateMatch:
+    """The packet's connection is in one of these conntrack states; sorted, at least one (Liqo's CRD)."""
+
+    states: tuple[State, ...]
+
+    def __post_init__(self) -> None:
+        if not self.states or list(self.states) != sorted(set(self.states)) or not set(self.states) <= STATES.keys():
+            raise ChainError(f"connection states {self.states!r}: not a sorted choice of {', '.join(STATES)}")
+
+
+Match: TypeAlias = CidrMatch | SetMatch | StateMatch
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: if all ``matches`` hold, ``verdict``; without matches it is for every packet.
+
+    ``name`` is unique in its chain and at most MAX_RULE_NAME of ``a-z``, ``0-9`` and ``-``. It is the identity of the
+    rule for Liqo's agent, which keeps it as the nft comment. ``accept`` ends only this base chain; a ``drop`` in any
+    base chain is final.
+    """
+
+    name: str
+    matches: tuple[Match, ...]
+    verdict: Verdict
+
+    def __post_init__(self) -> None:
+        if len(self.name) > MAX_RULE_NAME or not _RULE_NAME.fullmatch(self.name):
+            raise ChainError(f"rule name {self.name!r}: not 1 to {MAX_RULE_NAME} of a-z, 0-9 and -")
+        if self.verdict not in VERDICTS:
+            raise ChainError(f"rule {self.name}: verdict {self.verdict!r} is none of {', '.join(VERDICTS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A base chain: its rules in order, the first that matches decides; if none does, ``policy``.
+
+    Priority 90 is after the routing decision and before source NAT, which takes effect at 100 whatever a NAT chain
+    declares: at postrouting 90 a packet still shows the pod's own address. The agent deletes and rebuilds a chain
+    whose type, hook, priority or policy changes.
+    """
+
+    rules: tuple[Rule, ...]
+    name: Literal["connectivity"] = "connectivity"
+    type: Literal["filter"] = "filter"
+    hook: Literal["postrouting"] = "postrouting"
+    priority: Literal[90] = 90
+    policy: Verdict = "accept"
+
+    def __post_init__(self) -> None:
+        if len(self.rules) > MAX_CHAIN_RULES:
+            raise ChainError(
+                f"chain {self.name}: {len(self.rules)} rules, more than the {MAX_CHAIN_RULES} of one chain"
+            )
+        _unique(f"chain {self.name}", "rule", (rule.name for rule in self.rules))
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A named hash set of IPv4 addresses; ``elements`` numerically sorted and unique, at most MAX_SET_ELEMENTS.
+
+    Sorted and unique is a need, not a taste: the agent rewrites a set whose list is reordered, and from a list with a
+    repetition it concludes that a removed element is still there. ``name`` is at most MAX_SET_NAME characters: words
+    of ``a-z``, ``0-9`` and ``_`` joined by dots, at least two, the first starting with a letter.
+    """
+
+    name: str
+    elements: tuple[IPv4Address, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.name) > MAX_SET_NAME or not _SET_NAME.fullmatch(self.name):
+            raise ChainError(f"set name {self.name!r}: not dotted words of a-z, 0-9 and _, {MAX_SET_NAME} characters")
+        if len(self.elements) > MAX_SET_ELEMENTS:
+            raise ChainError(f"set {self.name}: {len(self.elements)} elements, more than {MAX_SET_ELEMENTS}")
+        numbers = [int(element) for element in self.elements]
+        if any(left >= right for left, right in pairwise(numbers)):
+            raise ChainError(f"set {self.name}: elements are not sorted and unique")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The nftables table of one peering. It is the unit of writing: one object, or one part of a transaction.
+
+    ``name`` is ``connectivity-<peering>``, at most 64 characters (the kernel takes 255), and has to be unlike any
+    other on the host: two objects with one table name delete each other's chains in turn, and removing one removes
+    the table. ``namespace`` is the tenant namespace of the peering, ``policy`` the PeeringConnectivity it is written
+    for (namespace/name; no writer writes it down). A table without chains and sets is what the agent has to see before
+    the object is deleted.
+    """
+
+    peering: str
+    namespace: str
+    policy: str
+    chains: tuple[Chain, ...]
+    sets: tuple[Set, ...]
+    family: Literal["ip"] = "ip"
+
+    def __post_init__(self) -> None:
+        where = f"peering {cluster_id(self.peering)}"
+        namespace_name(where, self.namespace)
+        _unique(where, "chain", (chain.name for chain in self.chains))
+        _unique(where, "set", (held.name for held in self.sets))
+        elements = sum(len(held.elements) for held in self.sets)
+        if elements > MAX_TABLE_ELEMENTS:
+            raise ChainError(
+                f"{where}: {elements} set elements, more than the {MAX_TABLE_ELEMENTS} that fit into one object; "
+                "name smaller groups or namespaces in the policy"
+            )
+        sizes = {held.name: len(held.elements) for held in self.sets}
+        for chain in self.chains:
+            for rule in chain.rules:
+                for match in rule.matches:
+                    if not isinstance(match, SetMatch):
+                        continue
+                    if match.set not in sizes:
+                        raise ChainError(f"{where}: rule {rule.name} refers to the set {match.set}, which is not there")
+                    if match.operator == "neq" and not sizes[match.set]:
+                        raise ChainError(f"{where}: rule {rule.name} is for all but the elements of an empty set")
+
+    @property
+    def name(self) -> str:
+        """``connectivity-<peering>``."""
+        return f"connectivity-{self.peering}"
+
+
+def _unique(where: str, what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ChainError(f"{where}: two {what}s named {name}")
+        seen.add(name)

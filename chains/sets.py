@@ -1,0 +1,74 @@
+"""The sets of a table: how a party is named, and how its addresses are spread over sets that the agent can hold.
+
+It must not know which rules use a set, nor what makes an address a member.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Final, TypeAlias
+
+from liqo_connectivity.chains.layout import ChainElementRow
+from liqo_connectivity.chains.model import MAX_SET_ELEMENTS, Set
+from liqo_connectivity.chains.values import address, party_name, word
+
+Party: TypeAlias = tuple[str, str]
+"""kind and name, as in the columns of chain_set and chain_element"""
+
+KINDS: Final[Mapping[str, str]] = {"group": "group", "namespace": "namespace", "scope": "scope"}
+
+
+def set_base(where: str, kind: str, name: str) -> str:
+    """The name that the sets of a party share: ``<kind>.<name>`` with ``_`` for ``-``.
+
+    Injective: neither a kind nor a name holds a dot or a ``_``, so the dots still separate kind, name and shard, and
+    ``-`` is the only letter that becomes ``_``. Liqo's CRD refuses ``-`` in a set name. Raises ChainError for a kind
+    that is not in KINDS and for a name outside ``[a-z0-9-]{1,63}``.
+    """
+    word(where, "party kind", kind, KINDS)
+    party_name(where, name)
+    return f"{kind}.{name.replace('-', '_')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shards:
+    """The sets of one party: ``<base>.0``, ``<base>.1`` …; shard 0 is always there, empty if there are no elements."""
+
+    sets: tuple[Set, ...]
+
+    @property
+    def filled(self) -> tuple[Set, ...]:
+        """The sets that hold an element: what a ``neq`` may refer to, because on an empty set it always matches."""
+        return tuple(held for held in self.sets if held.elements)
+
+
+def shards(peering: str, parties: Iterable[Party], elements: Iterable[ChainElementRow]) -> dict[Party, Shards]:
+    """The sets of every party of one peering, sorted by party; elements of other parties are not used.
+
+    Addresses are unique, in numeric order, MAX_SET_ELEMENTS to a set but for the last. A new address may therefore
+    move others from one shard to the next; the agent changes all sets of an object in one transaction, so no address
+    is ever in none. Raises ChainError, naming the party and the value, for what is not an IPv4 address.
+    """
+    held: defaultdict[Party, list[str]] = defaultdict(list)
+    for _, kind, name, value in elements:
+        held[kind, name].append(value)
+    made: dict[Party, Shards] = {}
+    for kind, name in sorted(set(parties)):
+        where = f"peering {peering}, party {f'{kind}/{name}'!r}"
+        base = set_base(where, kind, name)
+        made[kind, name] = Shards(_split(base, _addresses(where, held[kind, name])))
+    return made
+
+
+def _addresses(where: str, values: Iterable[str]) -> list[IPv4Address]:
+    # by number, because comparing and hashing IPv4Address objects is ten times slower
+    numbered = {int(parsed): parsed for parsed in (address(where, value) for value in values)}
+    return [numbered[number] for number in sorted(numbered)]
+
+
+def _split(base: str, addresses: list[IPv4Address]) -> tuple[Set, ...]:
+    starts = range(0, max(len(addresses), 1), MAX_SET_ELEMENTS)
+    return tuple(
+        Set(f"{base}.{shard}", tuple(addresses[start : start + MAX_SET_ELEMENTS])) for shard, start in enumerate(starts)
+    )

@@ -1,0 +1,86 @@
+"""The values that may enter a ruleset: ids, names, addresses and CIDRs, each parsed before it is used.
+
+The nft text grammar can be broken out of by a quote, a newline, ``};`` or ``include``, and nft resolves what is not an
+address through DNS. So no text of a tenant reaches a writer: what does is parsed here by ``ipaddress`` or matches a
+closed pattern. It must not know which rule or set a value is for; the caller says it in ``where``, for the message.
+"""
+
+import re
+from collections.abc import Mapping
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
+from typing import Final, TypeVar
+
+from liqo_connectivity.chains.errors import ChainError
+
+T = TypeVar("T")
+
+MAX_CLUSTER_ID: Final = 51
+"""Characters of a cluster id. Liqo sets no limit, but ``liqo-tenant-<id>`` has to be a namespace name of at most 63."""
+
+# liqotech/liqo apis/core/v1beta1: the pattern of ClusterID.
+_CLUSTER_ID: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+# Kubernetes: the name of a namespace is a DNS-1123 label.
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+# Wider than a DNS-1123 label on purpose: a name is escaped, never interpreted.
+_PARTY_NAME: Final = re.compile(r"[a-z0-9-]{1,63}")
+
+
+def cluster_id(value: str) -> str:
+    """``value``, if it is a Liqo cluster id of at most MAX_CLUSTER_ID characters; raises ChainError otherwise."""
+    if len(value) > MAX_CLUSTER_ID or not _CLUSTER_ID.fullmatch(value):
+        raise ChainError(
+            f"peering {value!r}: not a Liqo cluster id: at most {MAX_CLUSTER_ID} of a-z, 0-9 and -, "
+            "not starting or ending with -"
+        )
+    return value
+
+
+def namespace_name(where: str, value: str) -> str:
+    """``value``, if it is the name of a Kubernetes namespace; raises ChainError otherwise."""
+    if not _NAMESPACE.fullmatch(value):
+        raise ChainError(f"{where}: {value!r} is not the name of a namespace (a DNS-1123 label)")
+    return value
+
+
+def party_name(where: str, value: str) -> str:
+    """``value``, if it is 1 to 63 of ``a-z``, ``0-9`` and ``-``; raises ChainError otherwise.
+
+    Group names and Kubernetes namespaces are. The closed alphabet makes ``-`` → ``_`` in a set name injective.
+    """
+    if not _PARTY_NAME.fullmatch(value):
+        raise ChainError(f"{where}: party name {value!r} cannot name a set: it must be 1 to 63 of a-z, 0-9 and -")
+    return value
+
+
+def word(where: str, column: str, value: str, words: Mapping[str, T]) -> T:
+    """The meaning of ``value`` in a closed vocabulary; raises ChainError if it has none."""
+    if value not in words:
+        raise ChainError(f"{where}: {column} {value!r} is none of {', '.join(words)}")
+    return words[value]
+
+
+def address(where: str, value: str) -> IPv4Address:
+    """The IPv4 address written ``a.b.c.d``; raises ChainError for anything else.
+
+    IPv6 is refused because the chains are of family ip: in an ``ipv4_addr`` set the kernel answers EINVAL and Liqo's
+    agent then applies nothing more of the object.
+    """
+    try:
+        return IPv4Address(value)
+    except AddressValueError as error:
+        raise ChainError(f"{where}: {value!r} is not an IPv4 address ({error})") from error
+
+
+def cidr(where: str, value: str) -> IPv4Network:
+    """The IPv4 CIDR written canonically, ``a.b.c.d/n`` without host bits; raises ChainError for anything else.
+
+    Host bits are refused rather than cleared: Liqo's agent compares the masked packet with the unmasked address, so
+    ``10.0.0.5/24`` would never match. Clearing them is a decision of the rules, which derive canonical CIDRs.
+    """
+    try:
+        network = IPv4Network(value)
+    except (AddressValueError, NetmaskValueError, ValueError) as error:
+        raise ChainError(f"{where}: {value!r} is not an IPv4 CIDR ({error})") from error
+    if str(network) != value:
+        raise ChainError(f"{where}: {value!r} is not canonical; derive {str(network)!r}")
+    return network

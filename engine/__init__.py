@@ -1,0 +1,54 @@
+"""A Datalog engine of its own: stratified negation, least proofs, errors in rustc's manner. It knows no Kubernetes.
+
+>>> from liqo_connectivity.engine import Program, evaluate, prove
+>>> text = '''
+... .decl edge(source: symbol, target: symbol)
+... .input edge
+... .decl path(source: symbol, target: symbol)
+... .output path
+... path(X, Y) :- edge(X, Y).
+... path(X, Z) :- path(X, Y), edge(Y, Z).
+... '''
+>>> program = Program.parse({"paths.dl": text})
+>>> model = evaluate(program, {"edge": [("a", "b"), ("b", "c")]})
+>>> model.rows("path")
+[('a', 'b'), ('a', 'c'), ('b', 'c')]
+>>> proof = prove(model, "path", ("a", "c"))
+>>> proof.height, [str(premise) for premise in proof.premises]
+(2, ['path("a", "b")', 'edge("b", "c")'])
+"""
+
+from liqo_connectivity.engine.diagnostics import (
+    DatalogError,
+    Diagnostic,
+    FactError,
+    OracleError,
+    ProgramError,
+    Span,
+    UnknownRelationError,
+)
+from liqo_connectivity.engine.evaluator import evaluate
+from liqo_connectivity.engine.model import Facts, Model
+from liqo_connectivity.engine.program import Program
+from liqo_connectivity.engine.proof import Absent, Holds, Proof, prove
+from liqo_connectivity.engine.syntax import Row, Value
+
+__all__ = [
+    "Absent",
+    "DatalogError",
+    "Diagnostic",
+    "FactError",
+    "Facts",
+    "Holds",
+    "Model",
+    "OracleError",
+    "Program",
+    "ProgramError",
+    "Proof",
+    "Row",
+    "Span",
+    "UnknownRelationError",
+    "Value",
+    "evaluate",
+    "prove",
+]

@@ -1,0 +1,297 @@
+"""One rule body as a chain of steps: scans of relations, tests of values, proofs of absence.
+
+The same chain serves evaluation (nothing bound at first), proofs (the head's values bound) and the delta rounds of a
+recursive component (one atom reads another relation). ``plan`` gives the order. This module must not know why a body
+is joined.
+"""
+
+import operator
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from liqo_connectivity.engine.diagnostics import DatalogError
+from liqo_connectivity.engine.functors import Functor
+from liqo_connectivity.engine.plan import flatten, order
+from liqo_connectivity.engine.relation import Relation
+from liqo_connectivity.engine.schema import NUMBER_RANGE
+from liqo_connectivity.engine.syntax import (
+    Arithmetic,
+    Atom,
+    Call,
+    Comparison,
+    Constant,
+    Literal_,
+    Negation,
+    Row,
+    Term,
+    Value,
+    Variable,
+    Wildcard,
+    variables,
+)
+
+Bindings = list[Value]
+"""The values of a rule's variables, by slot. A slot is only read after a step has written it."""
+
+Step = Callable[[Bindings], None]
+Reader = Callable[[Bindings], Value]
+Lookup = Callable[[int, str], Relation]
+"""Gives the relation that the literal at a position of the body reads."""
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class EvaluationError(DatalogError):
+    """A value cannot be computed: a division by zero, or a number that needs more than 32 bits."""
+
+
+def calculate(symbol: str, left: int, right: int) -> int:
+    """Do arithmetic as Soufflé does, but refuse what it leaves undefined. Raises EvaluationError."""
+    if symbol in "/%" and right == 0:
+        raise EvaluationError(f"{left} {symbol} 0 has no value")
+    match symbol:
+        case "+":
+            result = left + right
+        case "-":
+            result = left - right
+        case "*":
+            result = left * right
+        case _:
+            quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+            result = quotient if symbol == "/" else left - quotient * right
+    if result not in NUMBER_RANGE:
+        raise EvaluationError(f"{left} {symbol} {right} needs more than 32 bits")
+    return result
+
+
+def slots(items: Iterable[Literal_]) -> dict[str, int]:
+    """Number the variables of some literals in reading order."""
+    names = dict.fromkeys(v.name for item in items for v in variables(item))
+    return {name: slot for slot, name in enumerate(names)}
+
+
+def compile_join(
+    body: Sequence[Literal_],
+    slot_of: Mapping[str, int],
+    bound: Iterable[str],
+    functors: Mapping[str, Functor],
+    lookup: Lookup,
+    found: Step,
+    first: int | None = None,
+) -> Step:
+    """Compile a body into one step that calls ``found`` with the bindings of each of its instances.
+
+    ``bound`` are the variables whose slots the caller fills before; ``first`` is the position of the atom to begin
+    with. The body must be safe. ``found`` must copy what it keeps, since the bindings change afterwards; they may be
+    longer than the caller's.
+    """
+    plain, hidden = flatten(body)
+    all_slots = {**slot_of, **{name: len(slot_of) + extra for extra, name in enumerate(hidden)}}
+    known = set(bound)
+    plans: list[tuple[int, frozenset[str]]] = []
+    for position in order(plain, known, first):
+        plans.append((position, frozenset(known)))
+        known.update(v.name for v in variables(plain[position]))
+    step = found
+    for position, known_before in reversed(plans):
+        step = _compile(plain[position], position, all_slots, known_before, functors, lookup, step)
+    if not hidden:
+        return step
+    room: Bindings = [0] * len(hidden)
+    return lambda bindings: step(bindings + room)
+
+
+def _compile(
+    item: Literal_,
+    position: int,
+    slot_of: Mapping[str, int],
+    known: frozenset[str],
+    functors: Mapping[str, Functor],
+    lookup: Lookup,
+    then: Step,
+) -> Step:
+    match item:
+        case Atom():
+            return _scan(item, lookup(position, item.relation), slot_of, known, functors, then)
+        case Negation(atom=atom):
+            return _absent(atom, lookup(position, atom.relation), slot_of, functors, then)
+        case Comparison(operator="=", left=Variable(name=name), right=other) if name not in known:
+            return _bind(slot_of[name], reader(other, slot_of, functors), then)
+        case Comparison(operator="=", left=other, right=Variable(name=name)) if name not in known:
+            return _bind(slot_of[name], reader(other, slot_of, functors), then)
+        case Comparison():
+            return _test(item, slot_of, functors, then)
+
+
+def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functor]) -> Reader:
+    """Compile a term into a function of the bindings."""
+    match term:
+        case Constant(value=value):
+            return lambda _: value
+        case Variable(name=name):
+            slot = slot_of[name]
+            return lambda bindings: bindings[slot]
+        case Arithmetic(operator=symbol, left=left, right=right):
+            read_left, read_right = reader(left, slot_of, functors), reader(right, slot_of, functors)
+            return lambda bindings: calculate(symbol, int(read_left(bindings)), int(read_right(bindings)))
+        case Call(functor=name, arguments=arguments):
+            function = functors[name]
+            reads = [reader(argument, slot_of, functors) for argument in arguments]
+            return lambda bindings: function(*[read(bindings) for read in reads])
+        case Wildcard():
+            raise AssertionError("analysis refuses _ where a value is needed")
+
+
+def row_reader(
+    terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
+) -> Callable[[Bindings], tuple[Value, ...]]:
+    """Compile terms into a function that gives their values as a tuple."""
+    if len(terms) > 1 and all(isinstance(term, Variable) for term in terms):
+        # The same tuple, made in C.
+        return itemgetter(*[slot_of[term.name] for term in terms if isinstance(term, Variable)])
+    reads = [reader(term, slot_of, functors) for term in terms]
+    if len(reads) == 1:
+        read_only = reads[0]
+        return lambda bindings: (read_only(bindings),)
+    return lambda bindings: tuple([read(bindings) for read in reads])
+
+
+def _key_reader(
+    terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
+) -> Callable[[Bindings], object]:
+    if len(terms) > 1:
+        return row_reader(terms, slot_of, functors)
+    term = terms[0]
+    return itemgetter(slot_of[term.name]) if isinstance(term, Variable) else reader(term, slot_of, functors)
+
+
+def _scan(
+    atom: Atom,
+    relation: Relation,
+    slot_of: Mapping[str, int],
+    known: frozenset[str],
+    functors: Mapping[str, Functor],
+    then: Step,
+) -> Step:
+    keyed: list[int] = []
+    written: list[tuple[int, int]] = []
+    repeated: list[tuple[int, int]] = []
+    seen: set[str] = set()
+    for column, term in enumerate(atom.terms):
+        if isinstance(term, Wildcard):
+            continue
+        if not isinstance(term, Variable) or term.name in known:
+            keyed.append(column)
+        elif term.name in seen:
+            repeated.append((slot_of[term.name], column))
+        else:
+            seen.add(term.name)
+            written.append((slot_of[term.name], column))
+    if len(keyed) == len(atom.terms):
+        read_row, rows = row_reader(atom.terms, slot_of, functors), relation.view()
+
+        def contains(bindings: Bindings) -> None:
+            if read_row(bindings) in rows:
+                then(bindings)
+
+        return contains
+    if not keyed:
+        return _each(lambda _: relation, written, repeated, then)
+    get = relation.index(keyed).get
+    key = _key_reader([atom.terms[column] for column in keyed], slot_of, functors)
+    nothing: list[tuple[Value, ...]] = []
+    return _each(lambda bindings: get(key(bindings), nothing), written, repeated, then)
+
+
+def _each(
+    rows: Callable[[Bindings], Iterable[Row]],
+    written: Sequence[tuple[int, int]],
+    repeated: Sequence[tuple[int, int]],
+    then: Step,
+) -> Step:
+    """Go on with each row, its columns written into slots; the shapes that most atoms have are spelled out."""
+    match written, repeated:
+        case [], []:
+
+            def each(bindings: Bindings) -> None:
+                for _ in rows(bindings):
+                    then(bindings)
+
+        case [(slot, column)], []:
+
+            def each(bindings: Bindings) -> None:
+                for row in rows(bindings):
+                    bindings[slot] = row[column]
+                    then(bindings)
+
+        case [(slot, column), (slot2, column2)], []:
+
+            def each(bindings: Bindings) -> None:
+                for row in rows(bindings):
+                    bindings[slot] = row[column]
+                    bindings[slot2] = row[column2]
+                    then(bindings)
+
+        case _:
+
+            def each(bindings: Bindings) -> None:
+                for row in rows(bindings):
+                    for slot, column in written:
+                        bindings[slot] = row[column]
+                    for slot, column in repeated:
+                        if bindings[slot] != row[column]:
+                            break
+                    else:
+                        then(bindings)
+
+    return each
+
+
+def _absent(
+    atom: Atom, relation: Relation, slot_of: Mapping[str, int], functors: Mapping[str, Functor], then: Step
+) -> Step:
+    keyed = [column for column, term in enumerate(atom.terms) if not isinstance(term, Wildcard)]
+    if not keyed:
+
+        def empty(bindings: Bindings) -> None:
+            if not relation:
+                then(bindings)
+
+        return empty
+    terms = [atom.terms[column] for column in keyed]
+    whole = len(keyed) == len(atom.terms)
+    key = row_reader(terms, slot_of, functors) if whole else _key_reader(terms, slot_of, functors)
+    keys: Container[object] = relation.view() if whole else relation.index(keyed)
+
+    def missing(bindings: Bindings) -> None:
+        if key(bindings) not in keys:
+            then(bindings)
+
+    return missing
+
+
+def _bind(slot: int, read: Reader, then: Step) -> Step:
+    def bind(bindings: Bindings) -> None:
+        bindings[slot] = read(bindings)
+        then(bindings)
+
+    return bind
+
+
+def _test(item: Comparison, slot_of: Mapping[str, int], functors: Mapping[str, Functor], then: Step) -> Step:
+    compare = COMPARISONS[item.operator]
+    left, right = reader(item.left, slot_of, functors), reader(item.right, slot_of, functors)
+
+    def test(bindings: Bindings) -> None:
+        if compare(left(bindings), right(bindings)):
+            then(bindings)
+
+    return test

@@ -1,0 +1,274 @@
+"""Text to syntax: one grammar, every error with its place and a remedy.
+
+Wraps lark so that nothing else in the engine knows it. A construct of Soufflé that this dialect leaves out is named in
+the error. This module must not check meaning: that is ``analysis``.
+"""
+
+# lark is typed in part only: pyright does not know some of its members.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import re
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from lark import Lark, ParseTree, Token, Transformer, Tree, v_args
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark.tree import Meta
+
+from liqo_connectivity.engine import syntax
+from liqo_connectivity.engine.diagnostics import Diagnostic, ProgramError, Span
+
+_ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
+_ESCAPE = re.compile(r'\\["\\nrt]')
+
+_LEFT_OUT = (
+    (re.compile(r"\.(comp|init|override)\b"), "components"),
+    (
+        re.compile(r"\.(plan|pragma|printsize|limitsize|lattice|once|include|symbol_type|number_type)\b"),
+        "this directive",
+    ),
+    (re.compile(r"(count|sum|min|max|mean|range)\s*[(:A-Za-z@]"), "aggregates and intrinsic functors"),
+    (re.compile(r"(cat|ord|strlen|substr|to_number|to_string|match|contains|as|autoinc)\s*\("), "intrinsic functors"),
+    (re.compile(r"(brie|btree|btree_delete|eqrel|inline|no_inline|choice-domain|overridable|magic)\b"), "qualifiers"),
+    (re.compile(r"(true|false)\b"), "the constants true and false"),
+    (re.compile(r"(band|bor|bxor|bnot|bshl|bshr|bshru|land|lor|lxor|lnot)\b|\^"), "bitwise and logical operators"),
+    (re.compile(r"\[|\$|nil\b"), "records and algebraic data types"),
+    (re.compile(r"[0-9]+\.[0-9]|0[xb][0-9a-fA-F]|[0-9]+u\b"), "floats, unsigned, hexadecimal and binary numbers"),
+    (re.compile(r"<=\s*\w+\s*\("), "subsumption"),
+    (re.compile(r"#"), "the C preprocessor"),
+)
+_TYPE = re.compile(r"\.type\s+\w+\s*\Z")
+_DIRECTIVE = re.compile(r"\.(in|out)put\s+\w+\s*\Z")
+_ENDS = re.compile(r'"([^"\\\n]|\\.)*"')
+_LAST_WORD = re.compile(r"\w+\s*\Z")
+_LOOK_BACK = 200
+"""How many characters before an error are looked at to name it."""
+
+MAX_DEPTH = 100
+"""How deep terms and bodies may be nested; each operator of a chain such as ``1 + 2 + 3`` nests the next."""
+
+
+def parse_program(text: str, file: str) -> tuple[syntax.Statement, ...]:
+    """Read a program text; ``file`` is the name that places carry.
+
+    Raises ProgramError (DL001, DL002) at the first thing that is not in the dialect.
+    """
+    return cast("tuple[syntax.Statement, ...]", _parse(text, file, "program"))
+
+
+def parse_goal(text: str, file: str = "goal") -> syntax.Body:
+    """Read a goal such as ``member(P, "offloaded", A), pod_ip(Pod, A)``. Raises ProgramError."""
+    return cast("syntax.Body", _parse(text, file, "goal"))
+
+
+def unescape(literal: str) -> str:
+    """Turn a quoted symbol of a program text into its value."""
+    return _ESCAPE.sub(lambda match: _ESCAPES[match.group()], literal[1:-1])
+
+
+@cache
+def _lark() -> Lark:
+    grammar = files("liqo_connectivity.engine").joinpath("grammar.lark").read_text("utf-8")
+    return Lark(grammar, parser="lalr", start=["program", "goal"], propagate_positions=True, maybe_placeholders=False)
+
+
+def _parse(text: str, file: str, start: str) -> object:
+    try:
+        tree = _lark().parse(text, start=start)
+    except UnexpectedInput as error:
+        raise ProgramError([_unexpected(error, text, file)], {file: text}) from None
+    deep = _too_deep(tree)
+    if deep is not None:
+        place = Span(file, deep.line, deep.column, deep.end_line, deep.end_column)
+        message = f"this is nested more than {MAX_DEPTH} deep"
+        found = Diagnostic("DL001", "error", message, place, help="derive a part of it by a rule of its own")
+        raise ProgramError([found], {file: text})
+    return _Builder(file, text).transform(tree)
+
+
+def _too_deep(root: ParseTree) -> Meta | None:
+    pending = [(root, 0)]
+    while pending:
+        tree, depth = pending.pop()
+        if depth > MAX_DEPTH:
+            return tree.meta
+        if tree.data in ("term", "product"):
+            depth += len(tree.children) // 2
+        pending.extend((child, depth + 1) for child in tree.children if isinstance(child, Tree))
+    return None
+
+
+def _unexpected(error: UnexpectedInput, text: str, file: str) -> Diagnostic:
+    token = error.token if isinstance(error, UnexpectedToken) else None
+    at_end = token is not None and token.type == "$END"
+    position = len(text.rstrip()) if at_end else cast("int", error.pos_in_stream)
+    before = text[max(0, position - _LOOK_BACK) : position]
+    word = _LAST_WORD.search(before)
+    for place in [position] if word is None else [position, position - len(word.group())]:
+        for pattern, construct in _LEFT_OUT:
+            if pattern.match(text, place):
+                return _left_out(construct, _span_at(text, place, file))
+    span = _span_at(text, position, file)
+    if text.startswith("=", position) and _TYPE.search(before):
+        return _left_out("types other than subtypes (<:)", span)
+    if text.startswith("(", position) and _DIRECTIVE.search(before):
+        return _left_out("parameters of .input and .output", span)
+    found = text[position : position + span.end_column - span.column]
+    if at_end:
+        message, hint = "the text ends inside a statement", "close it: facts and rules end with '.'"
+    elif text.startswith("/*", position):
+        message, hint = "this comment has no end", "close it with */"
+    elif text.startswith('"', position) and token is None:
+        ends = _ENDS.match(text, position)
+        message = "this symbol has an escape that does not exist" if ends else "this symbol has no end on its line"
+        hint = 'escapes are \\" \\\\ \\n \\r \\t, and no others'
+    else:
+        message, hint = f"unexpected {found!r}", _expected(error)
+    return Diagnostic("DL001", "error", message, span, help=hint)
+
+
+def _left_out(construct: str, span: Span) -> Diagnostic:
+    message = f"the dialect does not have {construct}"
+    return Diagnostic("DL002", "error", message, span, help="docs/dialect.md lists what can be written instead")
+
+
+def _span_at(text: str, position: int, file: str) -> Span:
+    line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+    found = re.compile(r"\.?\w{1,80}|:-|[<>!]=|\S").match(text, position)
+    return Span(file, line, column, line, column + (len(found.group()) if found else 1))
+
+
+_TOKENS = {
+    "DOT": "'.'",
+    "COMMA": "','",
+    "LPAR": "'('",
+    "RPAR": "')'",
+    "COLON": "':'",
+    "_SUBTYPE": "'<:'",
+    "_IF": "':-'",
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "OPERATOR": "a comparison",
+}
+
+
+def _expected(error: UnexpectedInput) -> str:
+    accepted: set[str] = set()
+    if isinstance(error, UnexpectedToken):
+        accepted = set(error.accepts or error.expected)
+    elif isinstance(error, UnexpectedCharacters):
+        accepted = set(error.allowed or ())
+    if "STRING" in accepted:
+        return 'a term stands here: a variable, _, a number, a "symbol" or a @functor(...)'
+    if "_DECL" in accepted:
+        return "a statement begins here: a fact, a rule, .decl, .type, .functor, .input or .output"
+    wanted = [text for name, text in _TOKENS.items() if name in accepted]
+    return f"expected {' or '.join(wanted)}" if wanted else "docs/dialect.md lists what can be written"
+
+
+def _integer(digits: str) -> int:
+    # Python refuses to read thousands of digits; whatever has so many is out of range, which analysis reports.
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) < 100 else 10**100
+
+
+@v_args(meta=True)
+class _Builder(Transformer[Token, object]):
+    """Builds syntax objects bottom-up, one method per grammar rule."""
+
+    def __init__(self, file: str, text: str) -> None:
+        super().__init__()
+        self._file = file
+        # Only line feeds count, as for lark: str.splitlines() knows eight more ends of lines.
+        self._lines = text.split("\n")
+
+    def _span(self, meta: Meta) -> Span:
+        return Span(self._file, meta.line, meta.column, meta.end_line, meta.end_column)
+
+    def program(self, _: Meta, children: list[Any]) -> object:
+        return tuple(children)
+
+    def goal(self, _: Meta, children: list[Any]) -> object:
+        return children[0]
+
+    def type_declaration(self, meta: Meta, children: list[Any]) -> object:
+        return syntax.TypeDeclaration(str(children[0]), str(children[1]), self._span(meta))
+
+    def column(self, _: Meta, children: list[Any]) -> object:
+        return syntax.Column(str(children[0]), str(children[1]))
+
+    def relation_declaration(self, meta: Meta, children: list[Any]) -> object:
+        name, *columns = children
+        return syntax.RelationDeclaration(str(name), tuple(columns), self._doc(meta.line), self._span(meta))
+
+    def _doc(self, line: int) -> str:
+        first = line - 1
+        while first > 0 and self._lines[first - 1].startswith("// "):
+            first -= 1
+        return " ".join(text.removeprefix("// ").strip() for text in self._lines[first : line - 1])
+
+    def functor_declaration(self, meta: Meta, children: list[Any]) -> object:
+        name, *parameters, result = children
+        return syntax.FunctorDeclaration(str(name), tuple(parameters), str(result), self._span(meta))
+
+    def directive(self, meta: Meta, children: list[Any]) -> object:
+        kind, *names = map(str, children)
+        return syntax.Directive("input" if kind == ".input" else "output", tuple(names), self._span(meta))
+
+    def heads(self, _: Meta, children: list[Any]) -> object:
+        return tuple(children)
+
+    def clause(self, meta: Meta, children: list[Any]) -> object:
+        return syntax.Clause(children[0], children[1] if len(children) > 1 else None, self._span(meta))
+
+    def disjunction(self, _: Meta, children: list[Any]) -> object:
+        return syntax.Disjunction(tuple(children))
+
+    def conjunction(self, _: Meta, children: list[Any]) -> object:
+        return syntax.Conjunction(tuple(children))
+
+    def group(self, _: Meta, children: list[Any]) -> object:
+        return children[0]
+
+    def negation(self, meta: Meta, children: list[Any]) -> object:
+        return syntax.Negation(children[0], self._span(meta))
+
+    def atom(self, meta: Meta, children: list[Any]) -> object:
+        name, *terms = children
+        return syntax.Atom(str(name), tuple(terms), self._span(meta))
+
+    def comparison(self, meta: Meta, children: list[Any]) -> object:
+        left, operator, right = children
+        return syntax.Comparison(cast("Any", str(operator)), left, right, self._span(meta))
+
+    def term(self, meta: Meta, children: list[Any]) -> object:
+        return self._fold(meta, children)
+
+    def product(self, meta: Meta, children: list[Any]) -> object:
+        return self._fold(meta, children)
+
+    def _fold(self, meta: Meta, children: list[Any]) -> object:
+        left = children[0]
+        for operator, right in zip(children[1::2], children[2::2], strict=True):
+            left = syntax.Arithmetic(cast("Any", str(operator)), left, right, self._span(meta))
+        return left
+
+    def variable(self, meta: Meta, children: list[Any]) -> object:
+        return syntax.Variable(str(children[0]), self._span(meta))
+
+    def wildcard(self, meta: Meta, _: list[Any]) -> object:
+        return syntax.Wildcard(self._span(meta))
+
+    def symbol(self, meta: Meta, children: list[Any]) -> object:
+        return syntax.Constant(unescape(str(children[0])), self._span(meta))
+
+    def number(self, meta: Meta, children: list[Any]) -> object:
+        return syntax.Constant(_integer(str(children[0])), self._span(meta))
+
+    def negative(self, meta: Meta, children: list[Any]) -> object:
+        return syntax.Constant(-_integer(str(children[-1])), self._span(meta))
+
+    def call(self, meta: Meta, children: list[Any]) -> object:
+        name, *arguments = children
+        return syntax.Call(str(name), tuple(arguments), self._span(meta))

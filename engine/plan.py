@@ -1,0 +1,90 @@
+"""The order in which a rule body is joined.
+
+Negations and comparisons run as soon as their variables are bound; among atoms the one with the most bound columns
+comes first, then the order of the text. This module must not know any tuple: the order depends on the text alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from liqo_connectivity.engine.syntax import (
+    Arithmetic,
+    Atom,
+    Call,
+    Comparison,
+    Constant,
+    Literal_,
+    Variable,
+    subterms,
+    variables,
+)
+
+
+def flatten(body: Sequence[Literal_]) -> tuple[list[Literal_], list[str]]:
+    """Take arithmetic and functors out of positive atoms: ``a(X + 1)`` is ``a(Y), Y = X + 1``.
+
+    So that such an atom can be joined before ``X`` is known. Atoms keep their positions; the new variables' names
+    cannot be written in a text.
+    """
+    plain, equations = list(body), list[Literal_]()
+    hidden: list[str] = []
+    for position, item in enumerate(body):
+        if not isinstance(item, Atom) or not any(isinstance(term, Arithmetic | Call) for term in item.terms):
+            continue
+        terms = list(item.terms)
+        for column, term in enumerate(item.terms):
+            if isinstance(term, Arithmetic | Call):
+                hidden.append(f"= {position} {column}")
+                terms[column] = Variable(hidden[-1])
+                equations.append(Comparison("=", terms[column], term))
+        plain[position] = Atom(item.relation, tuple(terms))
+    return plain + equations, hidden
+
+
+def order(body: Sequence[Literal_], bound: Iterable[str] = (), first: int | None = None) -> list[int]:
+    """Give the positions of a body's literals in the order in which they are joined.
+
+    Arithmetic can fail. It is computed after the same literals at least as with nothing bound and no first atom, so
+    that a join never fails where the plain evaluation of the rule did not.
+    """
+    known = set(bound)
+    fallible = [p for p, item in enumerate(body) if any(isinstance(t, Arithmetic) for t in subterms(item))]
+    if not fallible or (not known and first is None):
+        return _greedy(body, known, first, {})
+    written = _greedy(body, set(), None, {})
+    return _greedy(body, known, first, {p: frozenset(written[: written.index(p)]) for p in fallible})
+
+
+def _greedy(
+    body: Sequence[Literal_], known: set[str], first: int | None, after: Mapping[int, frozenset[int]]
+) -> list[int]:
+    known, rest, ordered = set(known), list(range(len(body))), list[int]()
+    if first is not None:
+        rest.remove(first)
+        ordered.append(first)
+        known.update(v.name for v in variables(body[first]))
+    while rest:
+        ready = (p for p in rest if not isinstance(body[p], Atom) and _is_ready(body[p], known))
+        chosen = next((p for p in ready if after.get(p, frozenset()).isdisjoint(rest)), None)
+        if chosen is None:
+            chosen = max(rest, key=lambda p: (_boundness(body[p], known), -p))
+        rest.remove(chosen)
+        ordered.append(chosen)
+        known.update(v.name for v in variables(body[chosen]))
+    return ordered
+
+
+def _is_ready(item: Literal_, known: set[str]) -> bool:
+    missing = {v.name for v in variables(item)} - known
+    if not missing:
+        return True
+    if not isinstance(item, Comparison) or item.operator != "=":
+        return False
+    sides = ((item.left, item.right), (item.right, item.left))
+    return any(isinstance(t, Variable) and all(v.name in known for v in variables(o)) for t, o in sides)
+
+
+def _boundness(item: Literal_, known: set[str]) -> tuple[bool, int]:
+    if not isinstance(item, Atom):
+        return (False, -1)
+    count = sum(isinstance(t, Constant) or (isinstance(t, Variable) and t.name in known) for t in item.terms)
+    return (count == len(item.terms), count)

@@ -1,0 +1,296 @@
+"""The child process that evaluates a translated program with pyDatalog: a job on stdin, tuples on stdout, both JSON.
+
+Run as a file of its own: ``python pydatalog_child.py SECONDS MEGABYTES LOCATION``, where LOCATION is the folder that
+pyDatalog is installed in. It limits itself before it reads or imports anything else, and it never uses what pyDatalog
+evaluates as text: a value is only ever put into a ``Const``. One process evaluates one job, on its main thread, and
+ends. The functors are written a second time here, over plain integers, so that the two evaluators share no mistake.
+This module must not import anything of the engine, nor know what a relation means.
+"""
+
+import gc
+import json
+import os
+import re
+import resource
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import distributions
+from typing import Any
+
+VERSION = "0.22.4"
+NUMBER_LIMIT = 2**31
+
+_OCTET = re.compile(r"(?:0|[1-9][0-9]{0,2})")
+_GROUP = re.compile(r"[0-9A-Fa-f]{1,4}")
+_PREFIX = re.compile(r"[0-9]+")
+
+Value = str | int
+
+
+class RefusedError(Exception):
+    """The job cannot be done; ``answer`` says why."""
+
+    def __init__(self, **answer: Value) -> None:
+        self.answer = answer
+        super().__init__(answer)
+
+
+# ---- Functors ----
+
+
+def parse_ipv4(text: str) -> int | None:
+    """Give the number that an IPv4 address stands for."""
+    octets = text.split(".")
+    if len(octets) != 4 or not all(_OCTET.fullmatch(octet) and int(octet) < 256 for octet in octets):
+        return None
+    return sum(int(octet) << shift for octet, shift in zip(octets, (24, 16, 8, 0), strict=True))
+
+
+def parse_ipv6(text: str) -> int | None:
+    """Give the number that an IPv6 address stands for."""
+    if "." in text:
+        before, colon, dotted = text.rpartition(":")
+        low = parse_ipv4(dotted)
+        if low is None:
+            return None
+        text = f"{before}{colon}{low >> 16:x}:{low & 0xFFFF:x}"
+    left, gap, right = text.partition("::")
+    high, tail = ([*filter(None, [side])] and side.split(":") for side in (left, right))
+    missing = 8 - len(high) - len(tail)
+    if (missing < 1 if gap else missing != 0) or not all(_GROUP.fullmatch(group) for group in (*high, *tail)):
+        return None
+    groups = [*high, *["0"] * missing, *tail]
+    return sum(int(group, 16) << 16 * (7 - place) for place, group in enumerate(groups))
+
+
+def parse_address(text: str) -> tuple[int, int] | None:
+    """Give width in bits and number of an address."""
+    for width, parse in ((32, parse_ipv4), (128, parse_ipv6)):
+        number = parse(text)
+        if number is not None:
+            return width, number
+    return None
+
+
+def parse_cidr(text: str) -> tuple[int, int, int] | None:
+    """Give width, number of host bits, and the network's bits as a number, of a CIDR or an IPv4 network with its mask."""
+    base, slash, mask = text.partition("/")
+    address = parse_address(base)
+    if not slash or address is None:
+        return None
+    width, number = address
+    host: int | None = None
+    if _PREFIX.fullmatch(mask):
+        host = width - int(mask) if len(mask.lstrip("0")) < 4 else -1
+    elif width == 32:
+        bits = parse_ipv4(mask)
+        # A netmask has its ones first, a host mask its zeros.
+        masks = {} if bits is None else {bits: True}
+        host = next((h for h in range(33) if 2**32 - 2**h in masks), None)
+        if host is None:
+            host = next((h for h in range(33) if 2**h - 1 in masks), None)
+    if host is None or not 0 <= host <= width:
+        return None
+    return width, host, number >> host
+
+
+def format_address(width: int, number: int) -> str:
+    """Write an address in canonical text (RFC 5952 without the mixed notation)."""
+    if width == 32:
+        return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
+    groups = ":".join(f"{number >> shift & 0xFFFF:x}" for shift in range(112, -1, -16))
+    for zeros in range(8, 1, -1):
+        found = re.search(rf"(?:^|(?<=:))0(?::0){{{zeros - 1}}}(?=:|$)", groups)
+        if found:
+            return f"{groups[: found.start()].rstrip(':')}::{groups[found.end() :].lstrip(':')}"
+    return groups
+
+
+def address_family(address: str) -> int:
+    """Give 4, 6, or 0 for other text."""
+    return {None: 0, 32: 4, 128: 6}[(parse_address(address) or (None,))[0]]
+
+
+def cidr_family(cidr: str) -> int:
+    """Give 4, 6, or 0 for other text."""
+    return {None: 0, 32: 4, 128: 6}[(parse_cidr(cidr) or (None,))[0]]
+
+
+def cidr_canonical(cidr: str) -> str:
+    """Give the CIDR without host bits, or nothing for other text."""
+    parsed = parse_cidr(cidr)
+    if parsed is None:
+        return ""
+    width, host, bits = parsed
+    return f"{format_address(width, bits << host)}/{width - host}"
+
+
+def cidr_contains(cidr: str, address: str) -> int:
+    """Tell whether the address begins with the network's bits."""
+    network, single = parse_cidr(cidr), parse_address(address)
+    if network is None or single is None or network[0] != single[0]:
+        return 0
+    return int(single[1] >> network[1] == network[2])
+
+
+def cidr_covers(outer: str, inner: str) -> int:
+    """Tell whether the inner network is no wider, and begins with the outer one's bits."""
+    wide, narrow = parse_cidr(outer), parse_cidr(inner)
+    if wide is None or narrow is None or wide[0] != narrow[0] or narrow[1] > wide[1]:
+        return 0
+    return int(narrow[2] >> (wide[1] - narrow[1]) == wide[2])
+
+
+# ---- Arithmetic ----
+
+
+def _number(result: int, left: int, symbol: str, right: int) -> int:
+    if not -NUMBER_LIMIT <= result < NUMBER_LIMIT:
+        raise ArithmeticError(f"{left} {symbol} {right} needs more than 32 bits")
+    return result
+
+
+def divide(left: int, right: int) -> int:
+    """Divide as C does: the quotient loses its fraction, on whichever side of zero it is."""
+    if right == 0:
+        raise ArithmeticError(f"{left} / 0 has no value")
+    quotient, rest = divmod(left, right)
+    return _number(quotient + (rest != 0 and (rest < 0) != (left < 0)), left, "/", right)
+
+
+def remainder(left: int, right: int) -> int:
+    """Give what C's division leaves, which has the sign of the dividend."""
+    if right == 0:
+        raise ArithmeticError(f"{left} % 0 has no value")
+    rest = left % right
+    return rest - right if rest and (rest < 0) != (left < 0) else rest
+
+
+FUNCTIONS: dict[str, Callable[..., Value]] = {
+    "+": lambda left, right: _number(left + right, left, "+", right),
+    "-": lambda left, right: _number(left - right, left, "-", right),
+    "*": lambda left, right: _number(left * right, left, "*", right),
+    "/": divide,
+    "%": remainder,
+} | {f.__name__: f for f in (address_family, cidr_family, cidr_canonical, cidr_contains, cidr_covers)}
+
+
+# ---- pyDatalog ----
+
+
+def load_engine(location: str) -> Any:
+    """Import pyDatalog's engine and make sure that it is the build whose behaviour is known."""
+    found = [d.version for d in distributions(name="pyDatalog", path=[location])]
+    if found != [VERSION]:
+        raise RefusedError(build=f"version {' and '.join(found) or 'unknown'} is installed, not {VERSION}")
+    sys.path.append(location)
+    try:
+        from pyDatalog import pyEngine
+    except (ImportError, OSError) as error:
+        raise RefusedError(build=f"it cannot be imported: {error}") from None
+    kind = type(pyEngine.Pred("build", 1).db).__name__
+    compiled = not pyEngine.__file__.endswith(".py")
+    # The Python source that ships beside the compiled engine is newer, leaks, and is another engine.
+    if not compiled or kind != "OrderedDict":
+        raise RefusedError(build=f"its engine is {'compiled' if compiled else 'not compiled'} and stores facts in {kind}")
+    return pyEngine
+
+
+class Evaluation:
+    """One job's tables in pyDatalog, and a copy of their rows to tell what is new."""
+
+    def __init__(self, engine: Any, arities: dict[str, int]) -> None:
+        self._engine = engine
+        self._known: dict[str, set[tuple[Value, ...]]] = {name: set() for name in arities}
+        self._arities = arities
+        # Without this, negating a relation that has no tuples yet is an error.
+        for name, arity in arities.items():
+            engine.insert(engine.Pred(name, arity))
+        for name, function in FUNCTIONS.items():
+            for arity in range(2, 5):
+                engine.insert(engine.Pred(f"compute {name}", arity)).prim = self._primitive(function)
+
+    def _primitive(self, function: Callable[..., Value]) -> Callable[[Any, Any], None]:
+        engine = self._engine
+
+        def compute(literal: Any, subgoal: Any) -> None:
+            rule, *arguments, _ = literal.terms
+            try:
+                value = function(*(argument.id for argument in arguments))
+            except ArithmeticError as error:
+                raise RefusedError(rule=rule.id, why=str(error)) from None
+            subgoal.fact(engine.Literal(literal.pred, [rule, *arguments, engine.Const(value)]))
+
+        return compute
+
+    def _literal(self, predicate: str, terms: list[list[Value]]) -> Any:
+        kinds = {"variable": self._engine.Var, "value": self._engine.Const}
+        return self._engine.Literal(predicate, [kinds[kind](content) for kind, content in terms])
+
+    def add(self, table: str, row: tuple[Value, ...]) -> bool:
+        """Store a tuple; tell whether it is new."""
+        if row in self._known[table]:
+            return False
+        self._known[table].add(row)
+        engine = self._engine
+        engine.assert_(engine.Clause(engine.Literal(table, [engine.Const(value) for value in row]), []))
+        return True
+
+    def ask(self, predicate: str, arity: int) -> Iterator[tuple[Value, ...]]:
+        """Ask a predicate with nothing bound."""
+        engine = self._engine
+        yield from engine.Literal(predicate, [engine.Var(f"column {number}") for number in range(arity)]).ask()
+        gc.collect()
+
+    def run(self, step: dict[str, Any]) -> None:
+        """Derive the relations of one step completely, and store them."""
+        goal, arity, engine = step["goal"], step["arity"], self._engine
+        engine.insert(engine.Pred(goal, arity))
+        for head, body in step["clauses"]:
+            engine.assert_(engine.Clause(self._literal(*head), [self._literal(*item) for item in body]))
+        grows = True
+        while grows:
+            grows = False
+            for number, *row in self.ask(goal, arity):
+                table, width = step["into"][number]
+                grows = self.add(table, tuple(row[:width])) or grows
+            grows = grows and step["repeat"]
+
+
+def evaluate(job: dict[str, Any], engine: Any) -> dict[str, list[tuple[Value, ...]]]:
+    """Do a job: store the facts, run the steps, ask for the tables that are wanted."""
+    evaluation = Evaluation(engine, job["arities"])
+    for table, rows in job["facts"].items():
+        for row in rows:
+            evaluation.add(table, tuple(row))
+    for step in job["steps"]:
+        evaluation.run(step)
+    return {table: list(evaluation.ask(table, job["arities"][table])) for table in job["wanted"]}
+
+
+def main(seconds: str, megabytes: str, location: str) -> None:
+    """Answer ``{"rows": ...}``, or one of ``{"memory": ...}``, ``{"build": ...}`` and ``{"rule": ..., "why": ...}``."""
+    out_of_memory = json.dumps({"memory": 1}).encode()
+    try:
+        for kind, limit in (
+            (resource.RLIMIT_CORE, 0),
+            (resource.RLIMIT_FSIZE, 0),
+            (resource.RLIMIT_CPU, int(seconds)),
+            (resource.RLIMIT_AS, int(megabytes) * 2**20),
+        ):
+            resource.setrlimit(kind, (limit, limit))
+        engine = load_engine(location)
+        gc.disable()
+        answer = json.dumps({"rows": evaluate(json.load(sys.stdin.buffer), engine)}).encode()
+    except RefusedError as error:
+        answer = json.dumps(error.answer).encode()
+    except MemoryError:
+        answer = out_of_memory
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
+    # Skips the teardown of what may be millions of objects.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,40 @@
+"""Kubernetes objects in, facts out, each with the field it was read from. This room must not know what facts are used for.
+
+>>> pod = {"metadata": {"namespace": "shop", "name": "web-0"}, "status": {"podIP": "10.71.2.7"}}
+>>> decoded = decode_mapping(KIND_BY_NAME["Pod"], pod)
+>>> base = FactBase()
+>>> delta = base.replace(decoded.key, decoded.facts)
+>>> sorted(base.rows("pod_ip"))
+[PodIp(pod='shop/web-0', address='10.71.2.7')]
+>>> base.facts_for("pod_ip", ("shop/web-0", "10.71.2.7"))[0].field
+'/status/podIP'
+
+Files are read by :func:`read`, and facts written down by :mod:`liqo_connectivity.facts.dump`.
+"""
+
+from liqo_connectivity.facts.base import Delta, FactBase
+from liqo_connectivity.facts.collect import Reading
+from liqo_connectivity.facts.decode import Decoded, decode_json, decode_mapping
+from liqo_connectivity.facts.fact import Fact, ObjectKey, Row, Source
+from liqo_connectivity.facts.files import read
+from liqo_connectivity.facts.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
+from liqo_connectivity.facts.problems import Problem
+
+__all__ = [
+    "KINDS",
+    "KIND_BY_NAME",
+    "Decoded",
+    "Delta",
+    "Fact",
+    "FactBase",
+    "Kind",
+    "ObjectKey",
+    "Problem",
+    "Reading",
+    "Row",
+    "Source",
+    "decode_json",
+    "decode_mapping",
+    "kind_of",
+    "read",
+]

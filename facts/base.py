@@ -1,0 +1,131 @@
+"""The fact base: which object asserts which rows, and what changes when an object does.
+
+It is keyed by object, because that is how a cluster reports changes. It must not know what rows mean.
+"""
+
+from collections.abc import Iterable, Iterator, KeysView
+from dataclasses import dataclass
+from itertools import chain
+
+from liqo_connectivity.facts.fact import Fact, ObjectKey, Row
+from liqo_connectivity.rules.relations import RELATION_NAMES
+
+Change = tuple[str, Row]
+"""The name of a relation and one of its rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The rows whose presence in a base changed; false when there is none. No row is in both, none is repeated."""
+
+    added: tuple[Change, ...] = ()
+    removed: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed)
+
+
+class FactBase:
+    """A mutable set of facts, by object.
+
+    A row that several objects assert is present until the last of them withdraws it. Costs are linear in the facts of
+    the object that changes. Not safe for use by several threads at once.
+    """
+
+    __slots__ = ("_facts", "_owners")
+
+    def __init__(self) -> None:
+        self._facts: dict[ObjectKey, tuple[Fact, ...]] = {}
+        self._owners: dict[str, dict[Row, tuple[ObjectKey, ...]]] = {name: {} for name in RELATION_NAMES.values()}
+
+    def replace(self, key: ObjectKey, facts: Iterable[Fact]) -> Delta:
+        """Make these the facts of an object, in place of those it had; without facts, the object is forgotten."""
+        new = tuple(facts)
+        old = self._facts.get(key)
+        if old is None:
+            if new:
+                self._facts[key] = new
+            return Delta(tuple(self._assert(key, _rows(new))), ())
+        if new:
+            self._facts[key] = new
+        else:
+            del self._facts[key]
+        before = _rows(old)
+        after = _rows(new)
+        removed = tuple(self._withdraw(key, [change for change in before if change not in after]))
+        return Delta(tuple(self._assert(key, [change for change in after if change not in before])), removed)
+
+    def remove(self, key: ObjectKey) -> Delta:
+        """Withdraw all facts of an object; one that the base does not have changes nothing."""
+        return self.replace(key, ())
+
+    def rows(self, relation: str) -> KeysView[Row]:
+        """The rows of a relation: a live view, in no order to rely on. Raises KeyError for an undeclared relation."""
+        return self._owners[relation].keys()
+
+    def relations(self) -> Iterator[tuple[str, KeysView[Row]]]:
+        """Every declared relation in the order of its declaration, with its rows."""
+        for relation, owners in self._owners.items():
+            yield relation, owners.keys()
+
+    def facts_for(self, relation: str, row: Row) -> tuple[Fact, ...]:
+        """All facts that assert a row, ordered by source and field; empty when the row is absent."""
+        found = [
+            fact
+            for key in self._owners[relation].get(row, ())
+            for fact in self._facts[key]
+            if fact.row == row and fact.relation == relation
+        ]
+        return tuple(sorted(found, key=lambda fact: (fact.source, fact.field)))
+
+    def facts_of(self, key: ObjectKey) -> tuple[Fact, ...]:
+        """The facts of an object, in the order they were given; empty when the base does not have it."""
+        return self._facts.get(key, ())
+
+    def keys(self) -> KeysView[ObjectKey]:
+        """The objects that assert facts: a live view, in no order to rely on."""
+        return self._facts.keys()
+
+    def facts(self) -> Iterator[Fact]:
+        """Every fact, in no order to rely on."""
+        return chain.from_iterable(self._facts.values())
+
+    def counts(self) -> dict[str, int]:
+        """How many rows every declared relation has."""
+        return {relation: len(owners) for relation, owners in self._owners.items()}
+
+    def __len__(self) -> int:
+        """How many rows all relations have together."""
+        return sum(map(len, self._owners.values()))
+
+    def _assert(self, key: ObjectKey, changes: Iterable[Change]) -> list[Change]:
+        owner = (key,)
+        added: list[Change] = []
+        for change in changes:
+            relation, row = change
+            owners = self._owners[relation]
+            others = owners.get(row)
+            if others is None:
+                owners[row] = owner
+                added.append(change)
+            else:
+                owners[row] = others + owner
+        return added
+
+    def _withdraw(self, key: ObjectKey, changes: Iterable[Change]) -> list[Change]:
+        removed: list[Change] = []
+        for change in changes:
+            relation, row = change
+            owners = self._owners[relation]
+            rest = tuple(other for other in owners[row] if other != key)
+            if rest:
+                owners[row] = rest
+            else:
+                del owners[row]
+                removed.append(change)
+        return removed
+
+
+def _rows(facts: tuple[Fact, ...]) -> dict[Change, None]:
+    """The distinct rows of facts in their order, as a dict because a set has none."""
+    return {(RELATION_NAMES[type(fact.row)], fact.row): None for fact in facts}

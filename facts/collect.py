@@ -1,0 +1,168 @@
+"""Parsed documents in, one fact base out: lists are opened, kinds are counted, and objects given twice are compared.
+
+This module must not know where documents come from, and keeps nothing of objects whose kind is not read.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple, cast
+
+from liqo_connectivity.facts.base import FactBase
+from liqo_connectivity.facts.decode import Decoded, decode_mapping, malformed, name_at
+from liqo_connectivity.facts.fact import Fact, ObjectKey, segments
+from liqo_connectivity.facts.kinds import kind_of
+from liqo_connectivity.facts.locate import FixedLine, Locator
+from liqo_connectivity.facts.problems import Problem, one_line
+from liqo_connectivity.rules.relations import Unreadable
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Everything that was read.
+
+    ``problems`` are sorted by file and line. ``unknown_kinds`` counts the objects that were left alone by
+    ``apiVersion kind``, ``objects`` those that were read by kind.
+    """
+
+    base: FactBase
+    problems: tuple[Problem, ...]
+    unknown_kinds: Mapping[str, int]
+    objects: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A document: the name of its file, and what finds lines in it."""
+
+    file: str
+    locator: Locator
+
+
+class _Place(NamedTuple):
+    origin: Origin
+    path: Path
+
+
+class _Given(NamedTuple):
+    facts: tuple[Fact, ...]
+    place: _Place
+
+
+class _Pending(NamedTuple):
+    value: object
+    path: Path
+    api_version: str
+    kind: str
+
+
+class Collector:
+    """Takes documents in any order; the result does not depend on it."""
+
+    def __init__(self) -> None:
+        self._given: dict[ObjectKey, _Given] = {}
+        self._repeated: dict[ObjectKey, list[_Place]] = {}
+        self._differing: set[ObjectKey] = set()
+        self._problems: list[Problem] = []
+        self._unknown: Counter[str] = Counter()
+
+    def add_document(self, value: object, origin: Origin) -> None:
+        """Take one parsed document: an object, or a list of objects to any depth."""
+        pending = [_Pending(value, (), "", "")]
+        while pending:
+            item = pending.pop()
+            if not isinstance(item.value, dict):
+                self._refuse(item, origin, "is not a Kubernetes object", "each document and item has to be one")
+                continue
+            mapping = cast("dict[str, object]", item.value)
+            kind = mapping.get("kind", item.kind)
+            api_version = mapping.get("apiVersion", item.api_version)
+            items = mapping.get("items")
+            if not isinstance(kind, str) or not kind:
+                missing = "has items but no kind" if isinstance(items, list) else "has no kind"
+                self._refuse(item, origin, missing, "the file looks cut off, or is not a Kubernetes object")
+            elif not isinstance(api_version, str) or not api_version:
+                self._refuse(item, origin, "has no apiVersion", "add it", kind)
+            elif kind.endswith("List") and isinstance(items, list):
+                nested = (api_version, kind.removesuffix("List")) if kind != "List" else ("", "")
+                entries = cast("list[object]", items)
+                path = (*item.path, "items")
+                pending += [_Pending(entry, (*path, index), *nested) for index, entry in enumerate(entries)][::-1]
+            elif kind == "List":
+                self._refuse(item, origin, "has no items", "the file looks cut off: write it again", kind)
+            else:
+                self._add_object(mapping, _Place(origin, item.path), api_version, kind)
+
+    def add_facts(self, key: ObjectKey, facts: tuple[Fact, ...], origin: Origin) -> None:
+        """Take facts that were read from an object before, such as those of a dump."""
+        self._give(Decoded(key, facts, None), _Place(origin, ()))
+
+    def add_problem(self, problem: Problem) -> None:
+        """Take part of a file that could not be read."""
+        self._problems.append(problem)
+        self._give(malformed(problem), _Place(Origin(problem.file, FixedLine(problem.line)), ()))
+
+    def reading(self) -> Reading:
+        """The result; objects that were given with different contents are unreadable in it."""
+        base = FactBase()
+        problems = list(self._problems)
+        objects: Counter[str] = Counter()
+        for key, given in self._given.items():
+            if key in self._differing:
+                problem = _conflict(key, [given.place, *self._repeated[key]])
+                problems.append(problem)
+                base.replace(key, malformed(problem).facts)
+            else:
+                base.replace(key, given.facts)
+                objects[key.kind] += not (given.facts and isinstance(given.facts[0].row, Unreadable))
+        counts = {kind: count for kind, count in sorted(objects.items()) if count}
+        return Reading(base, tuple(sorted(problems)), dict(sorted(self._unknown.items())), counts)
+
+    def _add_object(self, mapping: Mapping[str, object], place: _Place, api_version: str, name: str) -> None:
+        kind = kind_of(api_version, name)
+        if kind is None:
+            self._unknown[one_line(f"{api_version} {name}"[:253])] += 1
+            return
+        decoded = decode_mapping(kind, mapping, place.origin.file)
+        if decoded.problem is not None:
+            line = place.origin.locator.line((*place.path, *segments(decoded.problem.field)))
+            source = decoded.facts[0].source
+            problem = replace(decoded.problem, line=line)
+            decoded = malformed(problem, source.uid, source.resource_version)
+            self._problems.append(problem)
+        self._give(decoded, place)
+
+    def _give(self, decoded: Decoded, place: _Place) -> None:
+        key, facts, problem = decoded
+        earlier = self._given.get(key)
+        if earlier is None:
+            self._given[key] = _Given(facts, place)
+        elif problem is not None and not problem.name:
+            # Parts of a file without a name are told apart by their line only, and one line may hold several.
+            self._given[key] = earlier._replace(facts=tuple(dict.fromkeys((*earlier.facts, *facts))))
+        else:
+            self._repeated.setdefault(key, []).append(place)
+            if earlier.facts != facts and set(earlier.facts) != set(facts):
+                self._differing.add(key)
+
+    def _refuse(self, item: _Pending, origin: Origin, message: str, help_text: str, kind: str = "") -> None:
+        self.add_problem(
+            Problem(
+                file=origin.file,
+                line=origin.locator.line(item.path),
+                kind=one_line(kind[:253]),
+                namespace=name_at(item.value, "metadata", "namespace"),
+                name=name_at(item.value, "metadata", "name"),
+                message=message,
+                help=help_text,
+            )
+        )
+
+
+def _conflict(key: ObjectKey, places: list[_Place]) -> Problem:
+    found = sorted({(place.origin.file, place.origin.locator.line(place.path)) for place in places})
+    texts = [f"{file}:{line}" if line else file for file, line in found]
+    message = f"different objects have this name, at {' and '.join(texts)}"
+    return Problem(*found[0], *key, message=message, help="keep one of them")

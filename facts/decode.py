@@ -1,0 +1,144 @@
+"""Untrusted objects in, facts out: an object that cannot be decoded becomes a problem and an ``unreadable`` fact.
+
+Nothing is skipped silently. This module must not know about files beyond the name that it puts into problems.
+"""
+
+from collections.abc import Mapping
+from re import compile as pattern
+from typing import Final, NamedTuple, cast
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from liqo_connectivity.facts.extract import extract
+from liqo_connectivity.facts.fact import Fact, ObjectKey, pointer
+from liqo_connectivity.facts.fields import LABEL_PATTERN, MAX_CLUSTER_ID, SUBDOMAIN_PATTERN
+from liqo_connectivity.facts.kinds import Kind
+from liqo_connectivity.facts.liqo_objects import UNION_TAGS
+from liqo_connectivity.facts.objects import FIREWALL_CRD
+from liqo_connectivity.facts.problems import Problem, one_line, show, unreadable
+
+_NAME = pattern(SUBDOMAIN_PATTERN.replace("$", r"\Z"))
+
+_CRD: Final = "CustomResourceDefinition"
+
+# What is wrong and what to do, for each type of error of pydantic and of facts.fields.
+_OBJECT: Final = "must be an object"
+_MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
+    "missing": ("is missing", "add it"),
+    "string_type": ("must be a string", "put it in quotes"),
+    "string_unicode": ("is not valid Unicode", "repair the text"),
+    "bool_type": ("must be true or false", "write it without quotes"),
+    "dict_type": (_OBJECT, "correct the indentation or the type"),
+    "dataclass_type": (_OBJECT, "correct the indentation or the type"),
+    "tuple_type": ("must be a list", "write each item with a dash or in brackets"),
+    "string_too_long": ("is too long", "shorten it"),
+    "address": ("is not an IP address", "write one IPv4 or IPv6 address"),
+    "cluster_id": (
+        "is not a Liqo cluster id",
+        f"use at most {MAX_CLUSTER_ID} lower-case letters, digits and dashes, as Liqo does",
+    ),
+    "printable": ("has control characters", "remove them"),
+    "timestamp": ("is not a timestamp", "write it as 2026-07-01T10:00:00Z"),
+}
+_PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
+    SUBDOMAIN_PATTERN: ("is not a Kubernetes name", "use lower-case letters, digits, dashes and dots"),
+    LABEL_PATTERN: ("is not a Kubernetes namespace name", "use lower-case letters, digits and dashes"),
+}
+
+
+class Decoded(NamedTuple):
+    """What one object asserts: its facts under its key; when it is malformed, that it is unreadable, and why."""
+
+    key: ObjectKey
+    facts: tuple[Fact, ...]
+    problem: Problem | None
+
+
+def decode_json(kind: Kind, data: bytes, file: str = "") -> Decoded:
+    """The facts of one object of a kind from its JSON text, straight into typed form. Never raises."""
+    try:
+        if kind.name == _CRD:
+            return decode_mapping(kind, from_json(data), file)
+        facts = extract(kind.from_json(data))
+    except ValidationError as error:
+        try:
+            mapping: object = from_json(data)
+        except ValueError:
+            return _not_json(kind, file)
+        return _malformed(kind, mapping, error, file)
+    except ValueError:
+        return _not_json(kind, file)
+    return Decoded(facts[0].source.key, facts, None)
+
+
+def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
+    """The facts of one object of a kind from its parsed form (dict, list, str, int, float, bool, None). Never raises.
+
+    A CustomResourceDefinition other than Liqo's FirewallConfiguration is not looked into and has no facts.
+    """
+    if kind.name == _CRD:
+        name = name_at(value, "metadata", "name")
+        if name not in ("", FIREWALL_CRD):
+            return Decoded(ObjectKey(kind.name, "", name), (), None)
+    try:
+        facts = extract(kind.from_mapping(value))
+    except ValidationError as error:
+        return _malformed(kind, value, error, file)
+    return Decoded(facts[0].source.key, facts, None)
+
+
+def malformed(problem: Problem, uid: str = "", resource_version: str = "") -> Decoded:
+    """What is known of an object that cannot be decoded: that it is unreadable."""
+    key, fact = unreadable(problem, uid, resource_version)
+    return Decoded(key, (fact,), problem)
+
+
+def text_at(value: object, *path: str) -> str:
+    """The text at a path of an object of unknown shape, or empty."""
+    for step in path:
+        if not isinstance(value, dict):
+            return ""
+        value = cast("dict[str, object]", value).get(step)
+    return value if isinstance(value, str) else ""
+
+
+def name_at(value: object, *path: str) -> str:
+    """The text at a path if it can be the name of an object, or empty."""
+    text = text_at(value, *path)
+    return text if len(text) <= 253 and _NAME.match(text) else ""
+
+
+def _not_json(kind: Kind, file: str) -> Decoded:
+    return malformed(Problem(file, 0, kind.name, message="is not JSON", help="see how it was produced"))
+
+
+def _malformed(kind: Kind, value: object, error: ValidationError, file: str) -> Decoded:
+    details = error.errors(include_url=False)
+    message, help_text = _explain(details[0])
+    if len(details) > 1:
+        message += f" (and {len(details) - 1} more)"
+    namespace = name_at(value, "metadata", "namespace") if kind.namespaced else ""
+    problem = Problem(
+        file=file,
+        kind=kind.name,
+        namespace=namespace,
+        name=name_at(value, "metadata", "name"),
+        field=one_line(_pointer(details[0])),
+        message=message,
+        help=help_text,
+    )
+    return malformed(problem, text_at(value, "metadata", "uid"), text_at(value, "metadata", "resourceVersion"))
+
+
+def _pointer(details: ErrorDetails) -> str:
+    return pointer(*(step for step in details["loc"] if step not in UNION_TAGS and step != "[key]"))
+
+
+def _explain(details: ErrorDetails) -> tuple[str, str]:
+    error_type = details["type"]
+    if error_type == "string_pattern_mismatch":
+        message, help_text = _PATTERNS[details.get("ctx", {})["pattern"]]
+    else:
+        message, help_text = _MESSAGES.get(error_type, (details["msg"], ""))
+    return (message, help_text) if error_type == "missing" else (f"{show(details['input'])} {message}", help_text)

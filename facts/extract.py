@@ -1,0 +1,178 @@
+"""One pure function per core kind, from a decoded object to its facts, and the table of the functions of all kinds.
+
+This module must not know what the facts are used for, nor where the objects came from.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from liqo_connectivity.facts import extract_liqo, liqo_objects, objects
+from liqo_connectivity.facts.fact import Fact, Source, pointer
+from liqo_connectivity.facts.fields import canonical_address
+from liqo_connectivity.facts.liqo_objects import REMOTE_CLUSTER
+from liqo_connectivity.rules import relations
+
+KubernetesObject = (
+    objects.Pod
+    | objects.Node
+    | objects.CustomResourceDefinition
+    | liqo_objects.Namespace
+    | liqo_objects.Network
+    | liqo_objects.Configuration
+    | liqo_objects.NamespaceOffloading
+    | liqo_objects.NamespaceMap
+    | liqo_objects.VirtualNode
+    | liqo_objects.ForeignCluster
+    | liqo_objects.PeeringConnectivity
+)
+"""Any object that asserts facts."""
+
+_SHADOW = pointer("metadata", "labels", "liqo.io/shadowPod")
+_ORIGIN = pointer("metadata", "labels", "offloading.liqo.io/origin")
+_LABEL_CLUSTER = pointer("metadata", "labels", REMOTE_CLUSTER)
+_LABEL_TENANT = pointer("metadata", "labels", "liqo.io/tenant-namespace")
+_LABEL_TYPE = pointer("metadata", "labels", "liqo.io/type")
+_MANAGED_BY = pointer("metadata", "annotations", "liqo.io/managed-by-namespace-map")
+
+_TABLE: Final = ("spec", "table")
+_CTSTATE: Final = (*_TABLE, "chains", "*", "rules", "filterRules", "*", "match", "*", "ctstate")
+_NEEDED: Final = {"sets": (*_TABLE, "sets"), "ctstate": _CTSTATE}
+_CRD_VERSION: Final = "v1beta1"
+
+
+def extract_pod(pod: objects.Pod) -> tuple[Fact, ...]:
+    """The facts of a Pod: existence, node, phase, addresses, host network and the two labels of offloading."""
+    metadata = pod.metadata
+    namespace = metadata.namespace
+    key = f"{namespace}/{metadata.name}"
+    source = Source("Pod", namespace, metadata.name, metadata.uid, metadata.resource_version)
+    facts = [Fact(relations.Pod(key, namespace), source, "/metadata/name", metadata.name)]
+    spec = pod.spec
+    if spec is not None:
+        if spec.node_name:
+            facts.append(Fact(relations.PodNode(key, spec.node_name), source, "/spec/nodeName", spec.node_name))
+        if spec.host_network:
+            facts.append(Fact(relations.PodHostNetwork(key), source, "/spec/hostNetwork", True))
+    status = pod.status
+    if status is not None:
+        if status.phase:
+            facts.append(Fact(relations.PodPhase(key, status.phase), source, "/status/phase", status.phase))
+        _addresses(facts, key, source, status)
+    labels = metadata.labels
+    if labels is not None:
+        if labels.shadow_pod == "true":
+            facts.append(Fact(relations.PodShadow(key), source, _SHADOW, "true"))
+        if labels.origin is not None:
+            facts.append(Fact(relations.PodOrigin(key, labels.origin), source, _ORIGIN, labels.origin))
+    return tuple(facts)
+
+
+def _addresses(facts: list[Fact], key: str, source: Source, status: objects.PodStatus) -> None:
+    first = ""
+    if status.pod_ip:
+        first = canonical_address(status.pod_ip)
+        facts.append(Fact(relations.PodIp(key, first), source, "/status/podIP", status.pod_ip))
+    if status.pod_ips is None:
+        return
+    seen = {first}
+    for index, item in enumerate(status.pod_ips):
+        if not item.ip:
+            continue
+        address = canonical_address(item.ip)
+        if address not in seen:
+            seen.add(address)
+            facts.append(Fact(relations.PodIp(key, address), source, f"/status/podIPs/{index}/ip", item.ip))
+
+
+def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
+    """The facts of a Namespace: existence, cluster, whether it is a tenant's, and the map that made it."""
+    metadata = namespace.metadata
+    name = metadata.name
+    source = Source("Namespace", "", name, metadata.uid, metadata.resource_version)
+    facts = [Fact(relations.Namespace(name), source, "/metadata/name", name)]
+    labels = metadata.labels
+    if labels is not None:
+        if labels.remote_cluster_id is not None:
+            row = relations.NamespaceCluster(name, labels.remote_cluster_id)
+            facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
+        if labels.tenant == "true":
+            facts.append(Fact(relations.NamespaceTenant(name), source, _LABEL_TENANT, "true"))
+    annotations = metadata.annotations
+    if annotations is not None and annotations.managed_by is not None:
+        row_managed = relations.NamespaceManagedBy(name, annotations.managed_by)
+        facts.append(Fact(row_managed, source, _MANAGED_BY, annotations.managed_by))
+    return tuple(facts)
+
+
+def extract_node(node: objects.Node) -> tuple[Fact, ...]:
+    """The facts of a Node: existence, whether it is a virtual one, and its cluster."""
+    metadata = node.metadata
+    name = metadata.name
+    source = Source("Node", "", name, metadata.uid, metadata.resource_version)
+    facts = [Fact(relations.Node(name), source, "/metadata/name", name)]
+    labels = metadata.labels
+    if labels is not None:
+        if labels.type == "virtual-node":
+            facts.append(Fact(relations.NodeVirtual(name), source, _LABEL_TYPE, labels.type))
+        if labels.remote_cluster_id is not None:
+            row = relations.NodeCluster(name, labels.remote_cluster_id)
+            facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
+    return tuple(facts)
+
+
+def extract_crd(crd: objects.CustomResourceDefinition) -> tuple[Fact, ...]:
+    """The facts of the FirewallConfiguration definition: existence, and which of the fields that chains need it has.
+
+    The API server prunes a field that the schema of the written version or that of the stored version lacks
+    (liqo v1.2.0 has neither ``sets`` nor ``ctstate``), so both have to have it. The pointer is into the written version.
+    """
+    metadata = crd.metadata
+    source = Source("CustomResourceDefinition", "", metadata.name, metadata.uid, metadata.resource_version)
+    facts = [Fact(relations.FirewallCrd(metadata.name), source, "/metadata/name", metadata.name)]
+    stored = [version for version in crd.spec.versions if version.storage]
+    for index, version in enumerate(crd.spec.versions):
+        if version.name != _CRD_VERSION or not version.served:
+            continue
+        for field, path in _NEEDED.items():
+            found = _schema_path(version, path)
+            if found is not None and stored and all(_schema_path(other, path) is not None for other in stored):
+                where = pointer("spec", "versions", index, "schema", "openAPIV3Schema", *found)
+                facts.append(Fact(relations.FirewallCrdField(field), source, where, True))
+    return tuple(facts)
+
+
+def _schema_path(version: objects.CrdVersion, path: tuple[str, ...]) -> tuple[str, ...] | None:
+    """The path of a field inside a version's schema, or None when there is no such field; ``*`` is any item of a list."""
+    schema = version.version_schema.open_api if version.version_schema is not None else None
+    walked: list[str] = []
+    for step in path:
+        if schema is None:
+            return None
+        if step == "*":
+            schema = schema.items
+            walked.append("items")
+        else:
+            schema = (schema.properties or {}).get(step)
+            walked += ("properties", step)
+    return tuple(walked) if schema is not None else None
+
+
+# The table pairs each class with the function of that class, which a type cannot say.
+_EXTRACTORS: Mapping[type[KubernetesObject], Callable[[Any], tuple[Fact, ...]]] = {
+    objects.Pod: extract_pod,
+    objects.Node: extract_node,
+    objects.CustomResourceDefinition: extract_crd,
+    liqo_objects.Namespace: extract_namespace,
+    liqo_objects.Network: extract_liqo.extract_network,
+    liqo_objects.Configuration: extract_liqo.extract_configuration,
+    liqo_objects.NamespaceOffloading: extract_liqo.extract_namespace_offloading,
+    liqo_objects.NamespaceMap: extract_liqo.extract_namespace_map,
+    liqo_objects.VirtualNode: extract_liqo.extract_virtual_node,
+    liqo_objects.ForeignCluster: extract_liqo.extract_foreign_cluster,
+    liqo_objects.PeeringConnectivity: extract_liqo.extract_policy,
+}
+
+
+def extract(decoded: KubernetesObject) -> tuple[Fact, ...]:
+    """The facts of an object of any kind, in a fixed order, all with the same source."""
+    return _EXTRACTORS[type(decoded)](decoded)

@@ -1,0 +1,184 @@
+"""One pure function per Liqo kind, from a decoded object to its facts.
+
+This module must not know what the facts are used for, nor where the objects came from.
+"""
+
+from liqo_connectivity.facts import liqo_objects
+from liqo_connectivity.facts.fact import Fact, Source, pointer
+from liqo_connectivity.facts.fields import TENANT_PREFIX, is_cluster_id, seconds_since_epoch
+from liqo_connectivity.facts.liqo_objects import REMOTE_CLUSTER
+from liqo_connectivity.rules import relations
+
+_NAME = "/metadata/name"
+_DELETED = "/metadata/deletionTimestamp"
+_LABEL_CLUSTER = pointer("metadata", "labels", REMOTE_CLUSTER)
+_LABEL_NETWORK_TYPE = pointer("metadata", "labels", "ipam.liqo.io/network-type")
+_LABEL_CIDR_TYPE = pointer("metadata", "labels", "configuration.liqo.io/cidr-type")
+_LABEL_REPLICATION = pointer("metadata", "labels", "liqo.io/replication")
+_LABEL_ORIGIN = pointer("metadata", "labels", "liqo.io/originID")
+
+
+def _identity(kind: str, metadata: liqo_objects.Metadata | liqo_objects.PolicyMetadata) -> tuple[str, Source]:
+    source = Source(kind, metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
+    return f"{metadata.namespace}/{metadata.name}", source
+
+
+def extract_network(network: liqo_objects.Network) -> tuple[Fact, ...]:
+    """The facts of a Network: existence, labels, the CIDR asked for and the one assigned, and deletion."""
+    metadata = network.metadata
+    key, source = _identity("Network", metadata)
+    facts = [Fact(relations.Network(key, metadata.namespace), source, _NAME, metadata.name)]
+    labels = metadata.labels
+    if labels is not None:
+        if labels.network_type is not None:
+            row = relations.NetworkType(key, labels.network_type)
+            facts.append(Fact(row, source, _LABEL_NETWORK_TYPE, labels.network_type))
+        if labels.remote_cluster_id is not None:
+            row_cluster = relations.NetworkCluster(key, labels.remote_cluster_id)
+            facts.append(Fact(row_cluster, source, _LABEL_CLUSTER, labels.remote_cluster_id))
+        if labels.cidr_type is not None:
+            row_type = relations.NetworkCidrType(key, labels.cidr_type)
+            facts.append(Fact(row_type, source, _LABEL_CIDR_TYPE, labels.cidr_type))
+    if network.spec is not None and network.spec.cidr:
+        asked = network.spec.cidr
+        facts.append(Fact(relations.NetworkSpecCidr(key, asked), source, "/spec/cidr", asked))
+    if network.status is not None and network.status.cidr:
+        assigned = network.status.cidr
+        facts.append(Fact(relations.NetworkStatusCidr(key, assigned), source, "/status/cidr", assigned))
+    if metadata.deletion_timestamp is not None:
+        facts.append(Fact(relations.NetworkTerminating(key), source, _DELETED, metadata.deletion_timestamp))
+    return tuple(facts)
+
+
+def extract_configuration(configuration: liqo_objects.Configuration) -> tuple[Fact, ...]:
+    """The facts of a Configuration: existence, cluster, and the CIDRs of ``spec.remote``."""
+    metadata = configuration.metadata
+    key, source = _identity("Configuration", metadata)
+    facts = [Fact(relations.Configuration(key, metadata.namespace), source, _NAME, metadata.name)]
+    labels = metadata.labels
+    if labels is not None and labels.remote_cluster_id is not None:
+        row = relations.ConfigurationCluster(key, labels.remote_cluster_id)
+        facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
+    remote = configuration.spec.remote if configuration.spec is not None else None
+    cidrs = remote.cidr if remote is not None else None
+    if cidrs is not None:
+        for cidr_type, value in (("pod", cidrs.pod), ("external", cidrs.external)):
+            path = f"/spec/remote/cidr/{cidr_type}"
+            if isinstance(value, str):
+                facts.append(Fact(relations.ConfigurationRemoteCidr(key, cidr_type, value), source, path, value))
+            elif value is not None:
+                for index, cidr in enumerate(value):
+                    row_cidr = relations.ConfigurationRemoteCidr(key, cidr_type, cidr)
+                    facts.append(Fact(row_cidr, source, f"{path}/{index}", cidr))
+    return tuple(facts)
+
+
+def extract_namespace_offloading(offloading: liqo_objects.NamespaceOffloading) -> tuple[Fact, ...]:
+    """The facts of a NamespaceOffloading: its strategy (Liqo's default when none is written) and deletion."""
+    metadata = offloading.metadata
+    namespace = metadata.namespace
+    _, source = _identity("NamespaceOffloading", metadata)
+    written = offloading.spec.strategy if offloading.spec is not None else None
+    if written is not None:
+        row = relations.NamespaceOffloading(namespace, written)
+        facts = [Fact(row, source, "/spec/podOffloadingStrategy", written)]
+    else:
+        row = relations.NamespaceOffloading(namespace, liqo_objects.DEFAULT_STRATEGY)
+        facts = [Fact(row, source, _NAME, metadata.name)]
+    if metadata.deletion_timestamp is not None:
+        row_deleted = relations.NamespaceOffloadingTerminating(namespace)
+        facts.append(Fact(row_deleted, source, _DELETED, metadata.deletion_timestamp))
+    return tuple(facts)
+
+
+def extract_namespace_map(namespace_map: liqo_objects.NamespaceMap) -> tuple[Fact, ...]:
+    """The facts of a NamespaceMap: existence, labels, and the entries of its status, sorted by namespace.
+
+    A remote namespace or phase that is not written yet is the empty text.
+    """
+    metadata = namespace_map.metadata
+    key, source = _identity("NamespaceMap", metadata)
+    facts = [Fact(relations.NamespaceMap(key, metadata.namespace), source, _NAME, metadata.name)]
+    labels = metadata.labels
+    if labels is not None:
+        if labels.remote_cluster_id is not None:
+            row = relations.NamespaceMapCluster(key, labels.remote_cluster_id)
+            facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
+        if labels.replication == "true":
+            facts.append(Fact(relations.NamespaceMapOurs(key), source, _LABEL_REPLICATION, "true"))
+        if labels.origin_id is not None:
+            row_origin = relations.NamespaceMapOrigin(key, labels.origin_id)
+            facts.append(Fact(row_origin, source, _LABEL_ORIGIN, labels.origin_id))
+    status = namespace_map.status
+    for origin, entry in sorted((status.current_mapping or {}).items() if status is not None else ()):
+        remote = entry.remote_namespace
+        row_entry = relations.NamespaceMapEntry(key, origin, remote or "", entry.phase or "")
+        path = ("status", "currentMapping", origin)
+        if remote is not None:
+            facts.append(Fact(row_entry, source, pointer(*path, "remoteNamespace"), remote))
+        else:
+            facts.append(Fact(row_entry, source, pointer(*path), True))
+    return tuple(facts)
+
+
+def extract_virtual_node(node: liqo_objects.VirtualNode) -> tuple[Fact, ...]:
+    """The fact of a VirtualNode: which cluster its Node stands for."""
+    _, source = _identity("VirtualNode", node.metadata)
+    cluster = node.spec.cluster_id
+    return (Fact(relations.VirtualNode(node.metadata.name, cluster), source, "/spec/clusterID", cluster),)
+
+
+def extract_foreign_cluster(foreign: liqo_objects.ForeignCluster) -> tuple[Fact, ...]:
+    """The facts of a ForeignCluster: existence, role and local tenant namespace, under its cluster id."""
+    metadata = foreign.metadata
+    source = Source("ForeignCluster", "", metadata.name, metadata.uid, metadata.resource_version)
+    cluster = foreign.spec.cluster_id
+    facts = [Fact(relations.ForeignCluster(cluster), source, "/spec/clusterID", cluster)]
+    status = foreign.status
+    if status is not None:
+        if status.role:
+            facts.append(Fact(relations.ForeignClusterRole(cluster, status.role), source, "/status/role", status.role))
+        tenant = status.tenant_namespace.local if status.tenant_namespace is not None else None
+        if tenant:
+            row = relations.ForeignClusterTenant(cluster, tenant)
+            facts.append(Fact(row, source, "/status/tenantNamespace/local", tenant))
+    return tuple(facts)
+
+
+def extract_policy(policy: liqo_objects.PeeringConnectivity) -> tuple[Fact, ...]:
+    """The facts of a PeeringConnectivity: existence, age, deletion, and its rules in order, all as written."""
+    metadata = policy.metadata
+    key, source = _identity("PeeringConnectivity", metadata)
+    namespace = metadata.namespace
+    facts = [Fact(relations.Policy(key, namespace), source, _NAME, metadata.name)]
+    cluster = namespace.removeprefix(TENANT_PREFIX)
+    if namespace.startswith(TENANT_PREFIX) and is_cluster_id(cluster):
+        facts.append(Fact(relations.PolicyTenantName(key, cluster), source, "/metadata/namespace", namespace))
+    if metadata.creation_timestamp is not None:
+        row = relations.PolicyCreated(key, seconds_since_epoch(metadata.creation_timestamp))
+        facts.append(Fact(row, source, "/metadata/creationTimestamp", metadata.creation_timestamp))
+    if metadata.deletion_timestamp is not None:
+        facts.append(Fact(relations.PolicyTerminating(key), source, _DELETED, metadata.deletion_timestamp))
+    rules = policy.spec.rules if policy.spec is not None else None
+    for index, rule in enumerate(rules or ()):
+        path = f"/spec/rules/{index}"
+        facts.append(Fact(relations.PolicyRule(key, index), source, path, True))
+        if rule.action is not None:
+            row_action = relations.PolicyAction(key, index, rule.action)
+            facts.append(Fact(row_action, source, f"{path}/action", rule.action))
+        for side, party in (("source", rule.source), ("destination", rule.destination)):
+            if party is not None:
+                facts += _party(key, index, side, party, source)
+    return tuple(facts)
+
+
+def _party(key: str, index: int, side: str, party: liqo_objects.Party, source: Source) -> list[Fact]:
+    path = f"/spec/rules/{index}/{side}"
+    facts = [Fact(relations.PolicyParty(key, index, side), source, path, True)]
+    if party.group is not None:
+        row = relations.PolicyPartyGroup(key, index, side, party.group)
+        facts.append(Fact(row, source, f"{path}/group", party.group))
+    if party.namespace is not None:
+        row_namespace = relations.PolicyPartyNamespace(key, index, side, party.namespace)
+        facts.append(Fact(row_namespace, source, f"{path}/namespace", party.namespace))
+    return facts

@@ -1,0 +1,97 @@
+"""The constrained texts that Kubernetes objects are made of. This module must not know which object uses which text."""
+
+import re
+from datetime import datetime
+from ipaddress import IPv6Address, ip_address
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+"""A DNS-1123 label; also the pattern of a Liqo cluster id (its ClusterID type)."""
+
+SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+"""A DNS-1123 subdomain, which every object name that is read here has to be."""
+
+MAX_CLUSTER_ID: Final = 51
+"""The longest cluster id: ``liqo-tenant-<id>`` has to be a namespace name, of at most 63 characters."""
+
+TENANT_PREFIX: Final = "liqo-tenant-"
+
+_LABEL = re.compile(LABEL_PATTERN.replace("$", r"\Z"))
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
+_FRACTION = re.compile(r"\.\d+")
+
+
+def is_cluster_id(text: str) -> bool:
+    """Whether a text can be the id of a Liqo cluster that has a tenant namespace."""
+    return len(text) <= MAX_CLUSTER_ID and _LABEL.match(text) is not None
+
+
+def canonical_address(text: str) -> str:
+    """The canonical text of an IP address; an IPv4-mapped IPv6 address becomes the IPv4 one.
+
+    Raises:
+        ValueError: the text is not an address, or has an IPv6 scope, which means something on one node only.
+    """
+    if _IPV4.fullmatch(text):
+        return text
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        if address.scope_id is not None:
+            raise ValueError("an address with a scope")
+        return str(address.ipv4_mapped or address)
+    return str(address)
+
+
+def seconds_since_epoch(text: str) -> int:
+    """Whole seconds since 1970 of an RFC 3339 timestamp, rounded down.
+
+    Raises:
+        ValueError: the text is not such a timestamp.
+    """
+    if not _RFC3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 timestamp")
+    return int(datetime.fromisoformat(_FRACTION.sub("", text.upper())).timestamp())
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text has control characters or line separators, which could forge lines of output."""
+    return _CONTROL.search(text) is not None
+
+
+def _address(text: str) -> str:
+    if text:
+        try:
+            canonical_address(text)
+        except ValueError:
+            raise PydanticCustomError("address", "is not an IP address") from None
+    return text
+
+
+def _printable(text: str) -> str:
+    if _CONTROL.search(text):
+        raise PydanticCustomError("printable", "has control characters")
+    return text
+
+
+def _timestamp(text: str) -> str:
+    try:
+        seconds_since_epoch(text)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("timestamp", "is not a timestamp such as 2026-07-01T10:00:00Z") from None
+    return text
+
+
+Name = Annotated[str, StringConstraints(pattern=SUBDOMAIN_PATTERN, max_length=253)]
+NamespaceName = Annotated[str, StringConstraints(pattern=LABEL_PATTERN, max_length=63)]
+AddressText = Annotated[str, AfterValidator(_address)]
+"""An IP address as written, in any form; empty means none."""
+CidrText = Annotated[str, StringConstraints(max_length=64), AfterValidator(_printable)]
+"""A CIDR as written; whether it is one is for the rules to say."""
+PlainText = Annotated[str, StringConstraints(max_length=253), AfterValidator(_printable)]
+"""A keyword or name as written; which ones are valid is for the rules to say."""
+Timestamp = Annotated[str, AfterValidator(_timestamp)]

@@ -1,0 +1,67 @@
+"""The table of the kinds that are read: API group, name, scope and decoder. It must not know what is done with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from liqo_connectivity.facts import liqo_objects, objects
+from liqo_connectivity.facts.extract import KubernetesObject
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of Kubernetes object that asserts facts.
+
+    ``group`` is empty for core kinds; ``version`` and ``plural`` are those that Kubernetes or Liqo v1.2 serves, for
+    requests to an API server: objects of any version of the group are accepted. ``from_json`` and ``from_mapping``
+    decode one object and raise ``pydantic.ValidationError``.
+    """
+
+    group: str
+    name: str
+    version: str
+    plural: str
+    namespaced: bool
+    from_json: Callable[[bytes], KubernetesObject]
+    from_mapping: Callable[[object], KubernetesObject]
+
+    @property
+    def api_version(self) -> str:
+        """``group/version`` as an object writes it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+def _kind(decoded: type[KubernetesObject], group: str, version: str, plural: str, namespaced: bool = True) -> Kind:
+    adapter: TypeAdapter[KubernetesObject] = TypeAdapter(decoded)
+    return Kind(group, decoded.__name__, version, plural, namespaced, adapter.validate_json, adapter.validate_python)
+
+
+KINDS: Final[tuple[Kind, ...]] = (
+    _kind(objects.Pod, "", "v1", "pods"),
+    _kind(liqo_objects.Namespace, "", "v1", "namespaces", namespaced=False),
+    _kind(objects.Node, "", "v1", "nodes", namespaced=False),
+    _kind(
+        objects.CustomResourceDefinition, "apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False
+    ),
+    _kind(liqo_objects.Network, "ipam.liqo.io", "v1alpha1", "networks"),
+    _kind(liqo_objects.Configuration, "networking.liqo.io", "v1beta1", "configurations"),
+    _kind(liqo_objects.NamespaceOffloading, "offloading.liqo.io", "v1beta1", "namespaceoffloadings"),
+    _kind(liqo_objects.NamespaceMap, "offloading.liqo.io", "v1beta1", "namespacemaps"),
+    _kind(liqo_objects.VirtualNode, "offloading.liqo.io", "v1beta1", "virtualnodes"),
+    _kind(liqo_objects.ForeignCluster, "core.liqo.io", "v1beta1", "foreignclusters", namespaced=False),
+    _kind(liqo_objects.PeeringConnectivity, "security.liqo.io", "v1", "peeringconnectivities"),
+)
+"""Every kind that is read."""
+
+KIND_BY_NAME: Final = {kind.name: kind for kind in KINDS}
+"""Every kind by its name; no two groups that are read share one."""
+
+_BY_GROUP: Final = {(kind.group, kind.name): kind for kind in KINDS}
+
+
+def kind_of(api_version: str, name: str) -> Kind | None:
+    """The kind of an object with this ``apiVersion`` and ``kind``, whatever its version, or None if it is not read."""
+    group, separator, _ = api_version.partition("/")
+    return _BY_GROUP.get((group if separator else "", name))

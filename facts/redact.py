@@ -1,0 +1,213 @@
+"""A fact base whose names are replaced by numbered pseudonyms, so that a dump of it can be shown to others.
+
+Rules derive the same from it: equal names stay equal, and the order of names stays as it was. This module must not know
+what rules derive.
+
+Kept are addresses, CIDRs, times, numbers, kinds, field paths, and the keywords of Kubernetes and Liqo. Uids, resource
+versions, and the texts of problems, which may quote names, are left out.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Final
+
+from liqo_connectivity.facts.base import FactBase
+from liqo_connectivity.facts.dump import FACTS_FILE
+from liqo_connectivity.facts.fact import Fact, Row, Source, make_row, pointer, segments
+from liqo_connectivity.facts.kinds import KIND_BY_NAME
+from liqo_connectivity.facts.objects import FIREWALL_CRD
+from liqo_connectivity.rules.relations import RELATION_NAMES, Unreadable
+
+REDACTED: Final = "redacted"
+"""What stands for a value that is neither kept nor named by the row."""
+
+_NAMESPACE: Final = "namespace"
+# The type of the name in a column; of those in _NAMESPACED, a column holds namespace/name.
+_COLUMN_TYPES: Final[Mapping[str, str]] = {
+    "pod": "pod",
+    "namespace": _NAMESPACE,
+    "origin": _NAMESPACE,
+    "remote": _NAMESPACE,
+    "node": "node",
+    "cluster": "cluster",
+    "network": "network",
+    "map": "namespace-map",
+    "configuration": "configuration",
+    "policy": "policy",
+    "phase": "phase",
+    "strategy": "strategy",
+    "role": "role",
+    "type": "type",
+    "action": "action",
+    "group": "group",
+    "cidr": "cidr",
+    "kind": "kind",
+    "problem": "problem",
+}
+_NAMESPACED: Final = frozenset({"pod", "network", "namespace-map", "configuration", "policy"})
+_KIND_TYPES: Final[Mapping[str, str]] = {
+    "Pod": "pod",
+    "Namespace": _NAMESPACE,
+    "Node": "node",
+    "VirtualNode": "node",
+    "ForeignCluster": "cluster",
+    "Network": "network",
+    "Configuration": "configuration",
+    "NamespaceMap": "namespace-map",
+    "PeeringConnectivity": "policy",
+    "NamespaceOffloading": "namespace-offloading",
+}
+_FILE: Final = "file"
+_KEPT: Final[Mapping[str, frozenset[str]]] = {
+    "phase": frozenset(
+        {"Pending", "Running", "Succeeded", "Failed", "Unknown", "Accepted", "CreationLoopBackOff", "Terminating"}
+    ),
+    "strategy": frozenset({"Local", "Remote", "LocalAndRemote"}),
+    "role": frozenset({"Provider", "Consumer", "ConsumerAndProvider", "Unknown"}),
+    "type": frozenset({"pod", "external", "pod-cidr", "service-cidr", "external-cidr", "internal-cidr", "reserved"}),
+    "action": frozenset({"allow", "deny"}),
+    "group": frozenset({"local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets"}),
+    "kind": frozenset({*KIND_BY_NAME, FACTS_FILE}),
+    "namespace-offloading": frozenset({"offloading"}),
+    _FILE: frozenset({FIREWALL_CRD}),
+}
+_CIDR = re.compile(r"[0-9A-Fa-f.:]{1,45}(?:/[0-9]{1,3})?")
+_CONSTANT: Final = frozenset({"pod_shadow", "namespace_tenant", "node_virtual", "namespace_map_ours"})
+_MAPPING: Final = ("status", "currentMapping")
+
+Named = tuple[str, str]
+"""The type of a name and the name."""
+
+
+def redact(base: FactBase) -> FactBase:
+    """A new base with the same facts under pseudonyms, such as ``namespace-2/pod-07``.
+
+    They are numbered in the order of the names of each type, so that they cannot be reversed by guessing names, and
+    sort as the names did: ``namespace/name`` symbols too. Numbers have the same width for that.
+    """
+    names = set(chain.from_iterable(_names(fact) for fact in base.facts()))
+    pseudonyms = _Pseudonyms(names)
+    redacted = FactBase()
+    for key in base.keys():  # noqa: SIM118 - a base is no mapping
+        facts = tuple(pseudonyms.fact(fact) for fact in base.facts_of(key))
+        redacted.replace(facts[0].source.key, facts)
+    return redacted
+
+
+def _typed(fact: Fact) -> list[str | None]:
+    """The type of the name in each column of a fact, or None where the column is kept."""
+    row_class = type(fact.row)
+    types: list[str | None] = [_COLUMN_TYPES.get(column) for column in _FIELDS[RELATION_NAMES[row_class]]]
+    if isinstance(fact.row, Unreadable):
+        types[2] = _KIND_TYPES.get(fact.row.kind, _FILE)
+    return types
+
+
+_FIELDS: Final = {relation: tuple(row.__annotations__) for row, relation in RELATION_NAMES.items()}
+
+
+def _split(name_type: str | None, text: str | int) -> list[Named]:
+    """The names in a column."""
+    if name_type is None or not isinstance(text, str):
+        return []
+    if name_type in _NAMESPACED and text.count("/") == 1:
+        namespace, name = text.split("/")
+        return [(_NAMESPACE, namespace), (name_type, name)]
+    return [(name_type, text)]
+
+
+def _columns(fact: Fact) -> Iterable[tuple[str | None, str | int]]:
+    types = _typed(fact)
+    if isinstance(fact.row, Unreadable):
+        # Its name stands alone: the namespace is a column of its own.
+        return [*zip(types[:2], fact.row[:2], strict=True), (None, ""), (types[3], fact.row[3])]
+    return zip(types, fact.row, strict=True)
+
+
+def _names(fact: Fact) -> list[Named]:
+    source = fact.source
+    name_type = _name_type(source)
+    names = [("kind", source.kind), (_NAMESPACE, source.namespace), (name_type, source.name)]
+    for column_type, text in _columns(fact):
+        names += _split(column_type, text)
+    if isinstance(fact.row, Unreadable):
+        names.append((_KIND_TYPES.get(fact.row.kind, _FILE), fact.row.name))
+    return names
+
+
+def _name_type(source: Source) -> str:
+    # The source of an object without a name is named by its place, file:line; names of objects have no colon.
+    named = source.kind in _KIND_TYPES and ":" not in source.name
+    return _KIND_TYPES[source.kind] if named else _FILE
+
+
+def _keeps(name_type: str, name: str) -> bool:
+    if name_type == "cidr":
+        return _CIDR.fullmatch(name) is not None
+    return not name or name in _KEPT.get(name_type, ())
+
+
+class _Pseudonyms:
+    def __init__(self, names: set[Named]) -> None:
+        by_type: dict[str, list[str]] = {}
+        for name_type, name in names:
+            if not _keeps(name_type, name):
+                by_type.setdefault(name_type, []).append(name)
+        self._names: dict[Named, str] = {}
+        for name_type, found in by_type.items():
+            # With the slash, so that "a/z" and "a-b/c" keep their order, in which the dash is before the slash.
+            found.sort(key=lambda name: name + "/")
+            width = len(str(len(found)))
+            for number, name in enumerate(found, start=1):
+                self._names[name_type, name] = f"{name_type}-{number:0{width}d}"
+
+    def fact(self, fact: Fact) -> Fact:
+        source = fact.source
+        row = self._row(fact)
+        redacted = Source(
+            self._name("kind", source.kind),
+            self._name(_NAMESPACE, source.namespace),
+            self._name(_name_type(source), source.name),
+            "",
+            "",
+        )
+        if isinstance(fact.row, Unreadable):
+            return Fact(row, redacted, "", REDACTED)
+        return Fact(row, redacted, self._field(fact.field), self._value(fact, row, redacted))
+
+    def _name(self, name_type: str, name: str) -> str:
+        return self._names.get((name_type, name), name)
+
+    def _column(self, name_type: str | None, text: str | int) -> str | int:
+        names = _split(name_type, text)
+        return "/".join(self._name(*name) for name in names) if names else text
+
+    def _row(self, fact: Fact) -> Row:
+        if isinstance(fact.row, Unreadable):
+            kind, namespace, name, problem = fact.row
+            return Unreadable(
+                self._name("kind", kind),
+                self._name(_NAMESPACE, namespace),
+                self._name(_KIND_TYPES.get(kind, _FILE), name),
+                self._name("problem", problem),
+            )
+        return make_row(type(fact.row), (self._column(name_type, text) for name_type, text in _columns(fact)))
+
+    def _field(self, field: str) -> str:
+        path = segments(field)
+        if path[:2] == _MAPPING and len(path) > 2:
+            return pointer(*_MAPPING, self._name(_NAMESPACE, path[2]), *path[3:])
+        return field
+
+    def _value(self, fact: Fact, row: Row, source: Source) -> str | int | bool:
+        value = fact.value
+        if isinstance(value, bool | int) or fact.relation in _CONSTANT or fact.field.endswith("Timestamp"):
+            return value
+        if fact.field == "/metadata/name":
+            return source.name
+        if fact.field == "/metadata/namespace":
+            return source.namespace
+        if fact.relation == "pod_ip" and source.kind == "Pod":
+            return value
+        return dict(zip(map(str, fact.row), map(str, row), strict=True)).get(value, REDACTED)

@@ -1,0 +1,163 @@
+"""The answer to ``why`` as data: the verdict, what decided it at each peering, the proofs, and what is not known.
+
+``to_json`` gives the published form (why.schema.json). Everything is read from derived tuples; this module must not
+decide anything, nor lay anything out.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from liqo_connectivity.engine import Absent, Holds, Model, Proof, prove
+from liqo_connectivity.engine.printer import format_rule
+from liqo_connectivity.facts import Fact, FactBase
+from liqo_connectivity.operator.proof_text import sources
+from liqo_connectivity.operator.endpoints import Endpoint, Service, UnknownEndpointError
+from liqo_connectivity.rules.relations import Flow
+
+SCHEMA_VERSION = 1
+_WORST = ("denied", "unknown", "allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What decided: ``established`` and ``default`` are built in, a ``rule`` has its index in the policy."""
+
+    kind: str
+    index: int | None
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeeringAnswer:
+    """The verdict of one governing peering; ``decision`` is ``None`` while it is unknown."""
+
+    peering: str
+    namespace: str
+    policy: str
+    verdict: str
+    decision: Decision | None
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The whole answer. ``pairs`` counts the verdicts of all pairs of addresses that were asked about.
+
+    ``unknown`` lists objects with the reason and detail that leave the verdict open. ``parties`` holds the two party
+    names of each rule that decided, and ``base`` says where facts come from.
+    """
+
+    source: Endpoint
+    destination: Endpoint
+    service: Service | None
+    flow: Flow
+    verdict: str
+    pairs: dict[str, int]
+    peerings: tuple[PeeringAnswer, ...]
+    unknown: tuple[tuple[str, str, str], ...]
+    base: FactBase
+
+
+def make(
+    model: Model, base: FactBase, flows: Sequence[Flow], source: Endpoint, destination: Endpoint, service: Service | None
+) -> Answer:
+    """Read the answer from a model in which the flows were asked about; of several the worst decides."""
+    verdicts = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
+    pairs = Counter(verdicts.values())
+    flow = min(flows, key=lambda f: _WORST.index(verdicts[f.flow]))
+    peerings = tuple(
+        _peering(model, str(peering), str(policy), flow.flow)
+        for peering, policy, asked in model.rows("governs")
+        if asked == flow.flow
+    )
+    unknown = tuple(
+        (f"{kind} {found}".strip(), str(reason), str(detail))
+        for asked, reason, kind, found, detail in model.rows("unknown_because")
+        if asked == flow.flow
+    )
+    counted = {verdict: pairs[verdict] for verdict in ("allowed", "denied", "unknown")}
+    return Answer(source, destination, service, flow, verdicts[flow.flow], counted, peerings, unknown, base)
+
+
+def _peering(model: Model, peering: str, policy: str, flow: str) -> PeeringAnswer:
+    ((verdict,),) = [row[2:] for row in model.rows("peering_verdict") if row[:2] == (peering, flow)]
+    decided = [row[2:] for row in model.rows("decided_by") if row[:2] == (peering, flow)]
+    decision = None
+    if decided:
+        kind, index, action = decided[0]
+        decision = Decision(str(kind), int(index) if kind == "rule" else None, str(action))
+    proof = prove(model, "peering_verdict", (peering, flow, verdict))
+    if proof is None:
+        raise AssertionError("a derived tuple has a proof")
+    return PeeringAnswer(peering, policy.split("/")[0], policy, str(verdict), decision, proof)
+
+
+def unresolved(
+    source: Endpoint, destination: Endpoint, service: Service | None, state: str, error: UnknownEndpointError
+) -> Answer:
+    """Make the answer about an endpoint whose address is not known."""
+    unknown = ((error.object, "EndpointUnknown", error.reason),)
+    counted = {"allowed": 0, "denied": 0, "unknown": 1}
+    return Answer(source, destination, service, Flow("", "", "", state), "unknown", counted, (), unknown, FactBase())
+
+
+def to_json(found: Answer) -> dict[str, Any]:
+    """Give the answer in its published form."""
+    destination = _end(found.destination, found.flow.destination)
+    if found.service is not None:
+        destination |= {"port": found.service.port, "protocol": found.service.protocol}
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "source": _end(found.source, found.flow.source),
+        "destination": destination,
+        "state": found.flow.state,
+        "verdict": found.verdict,
+        "pairs": found.pairs,
+        "peerings": [_peering_json(peering, found.base) for peering in found.peerings],
+        "unknown": [{"object": o, "reason": reason, "detail": detail} for o, reason, detail in found.unknown],
+    }
+
+
+def _end(endpoint: Endpoint, address: str) -> dict[str, Any]:
+    return {"endpoint": endpoint.text, "address": address or None}
+
+
+def _peering_json(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
+    decided = peering.decision
+    return {
+        "peering": peering.peering,
+        "namespace": peering.namespace,
+        "policy": peering.policy,
+        "verdict": peering.verdict,
+        "decidedBy": decided and {"kind": decided.kind, "index": decided.index, "action": decided.action},
+        "proof": proof_json(peering.proof, base),
+    }
+
+
+def proof_json(node: Proof | Absent | Holds, base: FactBase) -> dict[str, Any]:
+    """Give a proof as nested objects: derived tuples with their rule, facts with the fields that they were read from."""
+    if isinstance(node, Holds):
+        return {"holds": node.comparison}
+    if isinstance(node, Absent):
+        return {"absent": {"relation": node.relation, "row": list(node.pattern)}}
+    shown: dict[str, Any] = {"relation": node.relation, "row": list(node.row), "height": node.height}
+    if node.rule is None:
+        return {**shown, "sources": [source_json(fact) for fact in sources(node, base)]}
+    place = {"file": node.rule.span.file, "line": node.rule.span.line, "text": format_rule(node.rule)}
+    return {**shown, "rule": place, "premises": [proof_json(premise, base) for premise in node.premises]}
+
+
+def source_json(fact: Fact) -> dict[str, Any]:
+    """Give the object and field of a fact."""
+    source = fact.source
+    return {
+        "kind": source.kind,
+        "namespace": source.namespace,
+        "name": source.name,
+        "uid": source.uid,
+        "resourceVersion": source.resource_version,
+        "field": fact.field,
+        "value": fact.value,
+    }

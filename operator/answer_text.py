@@ -1,0 +1,71 @@
+"""The answer to ``why`` for people: the verdict first, who decided, then the proof. This module must not decide anything."""
+
+from liqo_connectivity.engine import Proof
+from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.answer import Answer, Decision, PeeringAnswer
+from liqo_connectivity.operator.proof_text import proof_lines
+from liqo_connectivity.operator.report import sentence
+
+
+def to_lines(found: Answer, full: bool) -> list[str]:
+    """Lay the answer out; ``full`` keeps every step of the proofs."""
+    lines = [_headline(found)]
+    asked = sum(found.pairs.values())
+    if asked > 1:
+        counts = ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
+        lines.append(f"of {asked} pairs of addresses that rules may tell apart: {counts}; shown: the pair above")
+    if not found.peerings and found.verdict == "allowed":
+        lines.append(_nobody(found))
+    for peering in found.peerings:
+        lines += ["", _deciding(peering, found.base)]
+        # The headline says what the proof's root says.
+        (decided,) = [p for p in peering.proof.premises if isinstance(p, Proof)][:1] if not full else [peering.proof]
+        lines += ["  " + line for line in proof_lines(decided, found.base, full=full)]
+    lines += [f"unknown: {_unknown(entry)}" for entry in found.unknown]
+    return lines
+
+
+def _headline(found: Answer) -> str:
+    ends = (
+        (found.source.text, found.flow.source),
+        (found.destination.text, found.flow.destination),
+    )
+    shown = [text if not address or address in text else f"{text} ({address})" for text, address in ends]
+    service = f" {found.service.protocol}/{found.service.port}" if found.service else ""
+    return f"{found.verdict.upper()}  {shown[0]} -> {shown[1]}{service}, {found.flow.state} connection"
+
+
+def _nobody(found: Answer) -> str:
+    if ":" in found.flow.source:
+        return "no policy governs IPv6: the chains filter IPv4 only"
+    return "no policy governs it: neither address is in the scope of a peering with a policy"
+
+
+def _deciding(peering: PeeringAnswer, base: FactBase) -> str:
+    policy = f"PeeringConnectivity {peering.policy}"
+    match peering.decision:
+        case None:
+            decided = f"not known while {policy} is pending"
+        case Decision(kind="rule", index=index, action=action):
+            decided = f"by rule {index} of {policy}: {action} {_parties(peering, base)}"
+        case Decision(kind="established"):
+            decided = "by the built-in rule for established connections"
+        case _:
+            decided = f"by default: no rule of {policy} matches"
+    return f"{peering.peering}: {peering.verdict.upper()} {decided}"
+
+
+def _parties(peering: PeeringAnswer, base: FactBase) -> str:
+    index = peering.decision.index if peering.decision else None
+    named = {"source": "any", "destination": "any"}
+    for relation, word in (("policy_party_group", ""), ("policy_party_namespace", "namespace ")):
+        for policy, rule, side, name in base.rows(relation):
+            if (policy, rule) == (peering.policy, index):
+                named[str(side)] = f"{word}{name}"
+    return f"{named['source']} -> {named['destination']}"
+
+
+def _unknown(entry: tuple[str, str, str]) -> str:
+    found, reason, detail = entry
+    kind, _, name = found.partition(" ")
+    return sentence(reason, kind, name, detail)

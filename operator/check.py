@@ -1,0 +1,59 @@
+"""``check``: are the policies and rule files right? What is wrong, what never decides, what is odd.
+
+This module must not judge: it lists what the rules derive.
+"""
+
+import json
+
+import click
+
+from liqo_connectivity.operator import exits, report
+from liqo_connectivity.operator.options import Input, input_options, output_option
+from liqo_connectivity.operator.session import Session
+
+GOALS = ("pending", "invalid_rule", "shadowed", "finding", "governing", "misplaced", "policy")
+
+
+@click.command(
+    "check",
+    epilog="\b\nExamples:\n  liqo-connectivity check -f examples/consumer\n"
+    "  liqo-connectivity check -f policy.yaml --rules my-group.dl",
+)
+@output_option("text", "json")
+@input_options
+def command(given: Input, output: str) -> int:
+    """Validate policies and rule files, and report findings.
+
+    Prints a line for each policy rule that is wrong or can never decide, each policy that governs nothing, each finding
+    about the cluster and each warning about the rules. Exits with 1 when there are any, 3 when an object could not be
+    read. What merely waits for the cluster (a CIDR that is not assigned yet) is a note.
+    """
+    session = Session.open(given)
+    model = session.solve(GOALS)
+    session.verify(model, GOALS)
+    report.report_problems(session.reading)
+    governed = {str(peering): str(policy) for peering, policy in model.rows("governing")}
+    lines = [f"error: PeeringConnectivity {p} /spec/rules/{i}/{f}: {text}" for p, i, f, text in model.rows("invalid_rule")]
+    misplaced = set(model.rows("misplaced"))
+    for row in model.rows("pending"):
+        policy, reason, kind, found, detail = row
+        if (policy, reason) in misplaced:
+            lines.append(f"error: PeeringConnectivity {policy}: {report.sentence(reason, kind, found, detail)}")
+        elif reason != "InvalidPolicy":
+            click.echo(f"note: PeeringConnectivity {policy} is pending: {report.sentence(*row[1:])}", err=True)
+    for peering, rule, by in model.rows("shadowed"):
+        lines.append(
+            f"warning: PeeringConnectivity {governed[str(peering)]} /spec/rules/{rule}: never decides, "
+            f"rule {by} matches all that it matches"
+        )
+    lines += [f"warning: {report.sentence(*row)}" for row in model.rows("finding")]
+    lines += [warning.render(dict(session.program.texts)) for warning in session.program.warnings()]
+    if output == "json":
+        click.echo(json.dumps({"findings": lines, "policies": len(model.rows("policy"))}, indent=2))
+    elif lines:
+        click.echo("\n".join(lines))
+    else:
+        click.echo(f"{len(model.rows('policy'))} policies, nothing to report")
+    if session.reading.problems:
+        return exits.UNKNOWN
+    return exits.DENIED if lines else exits.OK

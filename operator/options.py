@@ -1,0 +1,87 @@
+"""The options that every verb shares, so that input is named the same way everywhere.
+
+This module must not read anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import click
+
+_R = TypeVar("_R")
+
+ENGINES: Final = ("reference", "pydatalog")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """Where the cluster's objects come from, and which program judges them.
+
+    ``files`` are paths or ``-``; without any, the live cluster of ``kubeconfig`` and ``context`` is read. ``seconds``
+    and ``megabytes`` limit the pyDatalog child. ``namespace`` is empty for all namespaces.
+    """
+
+    files: tuple[str, ...]
+    kubeconfig: str
+    context: str
+    namespace: str
+    rules: tuple[str, ...]
+    engine: str
+    verify: bool
+    seconds: float
+    megabytes: int
+
+    @classmethod
+    def of_files(cls, *files: str) -> "Input":
+        """Name files, and the default of everything else."""
+        return cls(files, "", "", "", (), "reference", False, 60.0, 2048)
+
+
+def input_options(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Give a command the shared options, as one parameter ``given: Input``."""
+
+    @wraps(function)
+    def command(**parameters: Any) -> _R:
+        if parameters.pop("all_namespaces"):
+            parameters["namespace"] = ""
+        given = Input(**{field.name: parameters.pop(field.name) for field in fields(Input)})
+        return function(given=given, **parameters)
+
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS = (
+    click.option(
+        "-f",
+        "--filename",
+        "files",
+        multiple=True,
+        metavar="FILE|DIR|-",
+        help="Manifests (YAML or JSON), a facts dump, a folder of either, or - for stdin. Repeatable. "
+        "Without it, the live cluster is read.",
+    ),
+    click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig of the live cluster."),
+    click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig."),
+    click.option("-n", "--namespace", default="", metavar="NAME", help="Only policies of this namespace; the namespace "
+                 "of endpoints that name none. All objects are read in any case: a verdict needs them."),
+    click.option("-A", "--all-namespaces", is_flag=True, help="Policies of all namespaces. This is the default."),
+    click.option("--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable."),
+    click.option("--engine", type=click.Choice(ENGINES), default="reference", show_default=True,
+                 help="The evaluator that derives the answer."),
+    click.option("--verify", is_flag=True, help="Derive the answer with pyDatalog too; refuse to answer if they differ."),
+    click.option("--limit-seconds", "seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True,
+                 help="The time that pyDatalog may take."),
+    click.option("--limit-megabytes", "megabytes", type=click.IntRange(min=64), default=2048, show_default=True,
+                 help="The memory that pyDatalog may take."),
+)
+
+
+def output_option(*formats: str) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
+    """Give a command ``-o``, one of the given formats, the first by default; another one is a usage error."""
+    return click.option(
+        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
+    )

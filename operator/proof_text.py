@@ -1,0 +1,147 @@
+"""Proofs for people: a tree of at most a screenful, or a Graphviz graph.
+
+The short form keeps what a reader needs to check the verdict: each derived tuple once, what was looked for and not
+found beside it, and the objects' fields at the leaves. It leaves out steps that restate the question, constants of the
+program and what was proved above; the full form leaves out nothing. This module must not decide anything.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+
+from liqo_connectivity.engine import Absent, Holds, Proof
+from liqo_connectivity.engine.printer import format_value
+from liqo_connectivity.facts import Fact, FactBase
+
+QUESTION = "flow"
+"""The relation that holds the question: it comes from no object."""
+
+
+def sources(node: Proof, base: FactBase) -> tuple[Fact, ...]:
+    """Give the facts that assert a tuple."""
+    return () if node.relation == QUESTION else base.facts_for(node.relation, node.row)
+
+
+def proof_lines(node: Proof | Absent | Holds, base: FactBase, *, full: bool = False) -> list[str]:
+    """Lay a proof out as an indented tree, two spaces a step."""
+    match node:
+        case Absent():
+            return [f"not found: {node}"]
+        case Holds():
+            return [f"true: {node}"]
+        case Proof():
+            return list(_full(node, base, "", set()) if full else _short(node, base, "", set()))
+
+
+def _full(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterator[str]:
+    if node.rule is None:
+        yield f"{indent}{node}  <- {_evidence(sources(node, base)) or 'the question'}"
+        return
+    if id(node) in shown:
+        yield f"{indent}{node}  (as above)"
+        return
+    shown.add(id(node))
+    yield f"{indent}{node}  [{_place(node)}]"
+    for premise in node.premises:
+        if isinstance(premise, Proof):
+            yield from _full(premise, base, indent + "  ", shown)
+        else:
+            yield f"{indent}  {'not found' if isinstance(premise, Absent) else 'true'}: {premise}"
+
+
+def _short(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterator[str]:
+    if node.rule is None:
+        yield f"{indent}{node}  <- {_evidence(sources(node, base)) or 'the question'}"
+        return
+    chain = [node]
+    while True:
+        shown.add(id(chain[-1]))
+        derived, facts, absent = _parts(chain[-1], shown)
+        if len(derived) != 1 or facts or absent:
+            break
+        chain.append(derived[0])
+    line = f"{indent}{' <- '.join(map(str, chain))}  [{_place(chain[-1])}]"
+    if absent:
+        line += f"  not found: {', '.join(map(str, absent))}"
+    evidence = [_evidence(group) for _, group in groupby(_sorted_facts(facts, base), key=lambda fact: fact.source)]
+    if not derived and len(evidence) == 1:
+        yield f"{line}  <- {evidence[0]}"
+        return
+    yield line
+    for child in derived:
+        # An earlier sibling may have proved it meanwhile.
+        if id(child) not in shown:
+            yield from _short(child, base, indent + "  ", shown)
+    for text in evidence:
+        yield f"{indent}  {text}"
+
+
+def _parts(node: Proof, shown: set[int]) -> tuple[list[Proof], list[Proof], list[Absent]]:
+    """Split the premises worth showing into derived tuples, facts, and what was not found."""
+    proofs = [premise for premise in node.premises if isinstance(premise, Proof)]
+    derived = [p for p in proofs if p.rule is not None and p.rule.body and id(p) not in shown and not _restates(p)]
+    facts = [p for p in proofs if p.rule is None and p.relation != QUESTION]
+    return derived, facts, [premise for premise in node.premises if isinstance(premise, Absent)]
+
+
+def _restates(node: Proof) -> bool:
+    """Tell whether a step says nothing beyond the question: the flow is the only fact below it."""
+    facts = {n.relation for n in node.walk() if isinstance(n, Proof) and n.rule is None}
+    return facts == {QUESTION} and not any(isinstance(n, Absent) for n in node.walk())
+
+
+def _sorted_facts(nodes: Iterable[Proof], base: FactBase) -> list[Fact]:
+    return sorted((fact for node in nodes for fact in sources(node, base)), key=lambda fact: (fact.source, fact.field))
+
+
+def _place(node: Proof) -> str:
+    return f"{node.rule.span.file}:{node.rule.span.line}" if node.rule else ""
+
+
+def _evidence(facts: Iterable[Fact]) -> str:
+    """Name the object of some facts and the fields that assert them, with their values."""
+    facts = list(facts)
+    if not facts:
+        return ""
+    source = facts[0].source
+    name = f"{source.namespace}/{source.name}" if source.namespace else source.name
+    # Fields whose mere presence is the fact carry no value worth repeating.
+    fields = (f.field if f.value is True else f"{f.field} = {_value(f.value)}" for f in facts)
+    version = f" (resourceVersion {source.resource_version})" if source.resource_version else ""
+    return f"{source.kind} {name}{version}: {', '.join(dict.fromkeys(fields))}"
+
+
+def _value(value: str | int | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else format_value(value)
+
+
+def to_dot(proofs: Iterable[Proof], base: FactBase) -> str:
+    """Draw proofs as one Graphviz graph; a step that several share is one node."""
+    numbers: dict[str, int] = {}
+    nodes: list[str] = []
+    edges: dict[str, None] = {}
+    for proof in proofs:
+        for node in proof.walk():
+            number = numbers.setdefault(_label(node), len(numbers))
+            if number == len(nodes):
+                nodes.append(f"  n{number} [{_attributes(node, base)}];")
+            for premise in node.premises if isinstance(node, Proof) else ():
+                target = numbers.get(_label(premise))
+                if target is None:
+                    target = numbers[_label(premise)] = len(nodes)
+                    nodes.append(f"  n{target} [{_attributes(premise, base)}];")
+                edges[f"  n{target} -> n{number};"] = None
+    header = ["digraph why {", "  rankdir=BT;", '  node [shape=box, fontname="monospace"];']
+    return "\n".join([*header, *nodes, *edges, "}"]) + "\n"
+
+
+def _label(node: Proof | Absent | Holds) -> str:
+    return f"not found: {node}" if isinstance(node, Absent) else str(node)
+
+
+def _attributes(node: Proof | Absent | Holds, base: FactBase) -> str:
+    label, style = _label(node), ", style=dashed"
+    if isinstance(node, Proof):
+        below = _place(node) or _evidence(sources(node, base)) or "the question"
+        label, style = f"{label}\n{below}", "" if node.rule else ", style=bold"
+    escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'label="{escaped}"{style}'

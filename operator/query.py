@@ -1,0 +1,82 @@
+"""``query``: any conjunctive goal over facts and derived relations, as a table. This module must not know any relation."""
+
+import json
+
+import click
+
+from liqo_connectivity.engine import ProgramError, Value, prove
+from liqo_connectivity.engine.parser import parse_goal
+from liqo_connectivity.operator import exits, report
+from liqo_connectivity.operator.answer import proof_json
+from liqo_connectivity.operator.proof_text import proof_lines
+from liqo_connectivity.operator.options import Input, input_options, output_option
+from liqo_connectivity.operator.session import Session, relations_of
+
+ANSWER = "answer"
+"""The name of the relation that holds the answers; a program that declares it cannot be queried."""
+
+
+@click.command(
+    "query",
+    epilog="\b\nExamples:\n"
+    "  liqo-connectivity query 'member(P, \"offloaded\", Ip), pod_ip(Pod, Ip)' -f examples/provider\n"
+    "  liqo-connectivity query 'finding(Code, Kind, Object, _)' -f examples/consumer --why",
+)
+@click.argument("goal", metavar="GOAL")
+@click.option("--why", "with_proof", is_flag=True, help="Prove each row.")
+@output_option("text", "json", "yaml")
+@input_options
+def command(given: Input, goal: str, with_proof: bool, output: str) -> int:
+    """Answer a Datalog goal over facts and derived relations.
+
+    A row for each way to satisfy GOAL, a column for each of its variables. `rules show` lists the relations. Exits with
+    1 when there is no row, 3 when an object could not be read.
+    """
+    session = Session.open(given)
+    try:
+        program, columns = session.program.with_goal(parse_goal(goal), "goal", goal, ANSWER)
+    except ProgramError as error:
+        raise click.UsageError(f"the goal cannot be answered\n\n{error}") from None
+    report.report_problems(session.reading)
+    model = session.solve([ANSWER], program=program)
+    rows = model.rows(ANSWER)
+    proofs = [prove(model, ANSWER, row) for row in rows] if with_proof else []
+    used = {ANSWER, *(name for proof in proofs if proof for name in relations_of(proof))}
+    session.verify(model, used)
+    base = session.reading.base
+    if output == "text":
+        lines = table(columns, rows)
+        if with_proof:
+            # Below the header, each row is followed by the proofs of the goal's own literals.
+            texts = [["  " + line for p in proof.premises for line in proof_lines(p, base)] for proof in proofs if proof]
+            lines = [lines[0], *(line for row, text in zip(lines[1:], texts, strict=True) for line in (row, *text))]
+        click.echo("\n".join(lines))
+    else:
+        entries: list[dict[str, object]] = [{"row": dict(zip(columns, row, strict=True))} for row in rows]
+        for entry, proof in zip(entries, proofs, strict=False):
+            entry["proof"] = [proof_json(premise, base) for premise in proof.premises] if proof else None
+        _print({"columns": list(columns), "rows": entries}, output)
+    if session.reading.problems:
+        return exits.UNKNOWN
+    return exits.OK if rows else exits.DENIED
+
+
+def table(columns: tuple[str, ...], rows: list[tuple[Value, ...]]) -> list[str]:
+    """Lay rows out under their columns; a goal without variables has the one column ``true``."""
+    texts = [columns or ("true",), *((tuple(map(_printable, row)) or ("yes",)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+
+
+def _printable(value: Value) -> str:
+    text = str(value)
+    return text if text.isprintable() else json.dumps(text)
+
+
+def _print(document: dict[str, object], output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps(document, indent=2))
+    else:
+        import yaml  # noqa: PLC0415  only this format needs it
+
+        click.echo(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False), nl=False)

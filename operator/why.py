@@ -1,0 +1,92 @@
+"""``why``: the verdict on a flow, who decided it, and the proof. This module must not decide anything."""
+
+import json
+
+import click
+
+from liqo_connectivity.operator import answer, answer_text, endpoints, exits, proof_text, report
+from liqo_connectivity.operator.options import Input, input_options, output_option
+from liqo_connectivity.operator.session import Session, relations_of
+from liqo_connectivity.rules.relations import Flow
+
+ENDS = ("peering", "group", "member", "range", "local_cidr", "remote_cidr")
+CLASSES = ("in_group", "in_scope", "namespace_member", "located")
+VERDICTS = ("flow_verdict", "peering_verdict", "decided_by", "governs", "unknown_because", "rule", "policy")
+EXITS = {"allowed": exits.OK, "denied": exits.DENIED, "unknown": exits.UNKNOWN}
+_MANY = 16
+
+
+@click.command(
+    "why",
+    epilog="\b\nExamples:\n  liqo-connectivity why shop/web-2 shop/web-0:8080/tcp -f examples/consumer\n"
+    "  liqo-connectivity why ip:10.71.9.9 shop/db-0 -f examples/consumer\n"
+    "  liqo-connectivity why group:vc-remote@milan group:local-cluster@milan -f examples/consumer -o json",
+)
+@click.argument("source", metavar="SRC")
+@click.argument("destination", metavar="DST[:PORT/PROTO]")
+@click.option("--state", type=click.Choice(["new", "established"]), default="new", show_default=True,
+              help="The state of the connection that the packet belongs to.")
+@click.option("--full", is_flag=True, help="Print every step of the proof, those that only restate the question too.")
+@output_option("text", "json", "yaml", "dot")
+@input_options
+def command(given: Input, source: str, destination: str, state: str, full: bool, output: str) -> int:
+    """Say whether a flow is allowed, and prove it down to the fields of the objects.
+
+    SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING. Between groups the verdict is "allowed" only if
+    every pair of addresses may talk; the pair that decides is shown. Exits with 0 when allowed, 1 when denied, 3 when
+    the input does not tell.
+    """
+    start = endpoints.parse_endpoint(source, given.namespace)
+    end, service = endpoints.parse_destination(destination, given.namespace)
+    session = Session.open(given)
+    report.report_problems(session.reading)
+    try:
+        flows = _flows(session, start, end, state)
+    except endpoints.UnknownEndpointError as error:
+        found = answer.unresolved(start, end, service, state, error)
+    else:
+        model = session.solve(VERDICTS, flows)
+        found = answer.make(model, session.reading.base, flows, start, end, service)
+        used = {*VERDICTS, *(name for peering in found.peerings for name in relations_of(peering.proof))}
+        session.verify(model, used, flows)
+    _print(found, output, full)
+    return EXITS[found.verdict]
+
+
+def _flows(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoint, state: str) -> list[Flow]:
+    """Make the questions: one, or one for each pair of classes of addresses between groups."""
+    if "group" in (start.kind, end.kind):
+        sources, destinations = _group_ends(session, start, end)
+    else:
+        sources, destinations = ([endpoints.pod_address(e, session.reading.base)] for e in (start, end))
+    found = list(endpoints.pairs(sources, destinations))
+    families = {(":" in s, ":" in d) for s, d in found}
+    if any(first != second for first, second in families):
+        raise click.UsageError("the two ends have addresses of different families")
+    return [Flow(f"{s} -> {d}", s, d, state) for s, d in found]
+
+
+def _group_ends(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoint) -> tuple[list[str], list[str]]:
+    model = session.solve(ENDS)
+    sources, destinations = (
+        endpoints.group_addresses(e, model) if e.kind == "group" else [endpoints.pod_address(e, session.reading.base)]
+        for e in (start, end)
+    )
+    if len(sources) * len(destinations) > _MANY:
+        asked = [Flow(address, address, address, "new") for address in sorted({*sources, *destinations})]
+        told = session.solve(CLASSES, asked)
+        sources, destinations = endpoints.classes(sources, told), endpoints.classes(destinations, told)
+    return sources, destinations
+
+
+def _print(found: answer.Answer, output: str, full: bool) -> None:
+    if output == "json":
+        click.echo(json.dumps(answer.to_json(found), indent=2))
+    elif output == "yaml":
+        import yaml  # noqa: PLC0415  only this format needs it
+
+        click.echo(yaml.dump(answer.to_json(found), Dumper=yaml.CSafeDumper, sort_keys=False), nl=False)
+    elif output == "dot":
+        click.echo(proof_text.to_dot([p.proof for p in found.peerings], found.base), nl=False)
+    else:
+        click.echo("\n".join(answer_text.to_lines(found, full)))

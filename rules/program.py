@@ -1,0 +1,72 @@
+"""The policy program: the built-in rule files, and those that an administrator adds.
+
+Added files may declare relations and derive more tuples; they cannot take a built-in rule away, nor forge what objects
+assert. This module must not know how facts are fetched, nor what happens to the tuples.
+"""
+
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Final
+
+from liqo_connectivity.engine import Diagnostic, Program, ProgramError
+from liqo_connectivity.engine.parser import parse_program
+from liqo_connectivity.engine.syntax import Atom, Clause, Constant, Statement
+
+BUILTIN_FILES: Final = (
+    "relations.dl",
+    "networks.dl",
+    "peerings.dl",
+    "members.dl",
+    "policy.dl",
+    "pending.dl",
+    "verdicts.dl",
+    "chains.dl",
+    "findings.dl",
+)
+"""The files of the built-in program, in reading order."""
+
+MEMBERSHIP: Final = ("member", "range")
+"""The relations whose heads define groups: single addresses, and CIDRs."""
+
+
+def builtin_texts() -> dict[str, str]:
+    """Read the built-in rule files: text by name."""
+    folder = files(__package__)
+    return {f"rules/{name}": folder.joinpath(name).read_text("utf-8") for name in BUILTIN_FILES}
+
+
+def load(added: Mapping[str, str] | None = None) -> Program:
+    """Read the policy program; ``added`` maps the names of further rule files to their texts.
+
+    Raises ProgramError for a text that is wrong, or an added rule for a relation that only objects assert (DL012).
+    """
+    texts = builtin_texts()
+    statements = [s for name, text in texts.items() for s in parse_program(text, name)]
+    inputs = {relation for s in statements if hasattr(s, "kind") and s.kind == "input" for relation in s.relations}
+    for name, text in (added or {}).items():
+        texts[name] = text
+        extra = parse_program(text, name)
+        forged = [head for s in extra if isinstance(s, Clause) for head in s.heads if head.relation in inputs]
+        if forged:
+            raise ProgramError([_forged(head) for head in forged], texts)
+        statements.extend(extra)
+    return Program.build([*statements, *group_facts(statements)], texts)
+
+
+def group_facts(statements: Iterable[Statement]) -> tuple[Clause, ...]:
+    """Give a fact ``group(name, relation)`` for each group that the head of a rule for member or range names.
+
+    So that one rule is all that a new group takes, and a policy that names none of them is found out.
+    """
+    heads = (head for s in statements if isinstance(s, Clause) for head in s.heads if head.relation in MEMBERSHIP)
+    named = {(head.terms[1], head.relation): head for head in heads if len(head.terms) > 1 and isinstance(head.terms[1], Constant)}
+    return tuple(
+        Clause((Atom("group", (term, Constant(relation)), head.span),), None, head.span)
+        for (term, relation), head in named.items()
+    )
+
+
+def _forged(head: Atom) -> Diagnostic:
+    message = f"{head.relation} holds what objects assert, and nothing else"
+    hint = "derive a relation of your own, or one that the built-in rules derive, such as member"
+    return Diagnostic("DL012", "error", message, head.span, help=hint)

@@ -1,0 +1,89 @@
+"""The kernel's own answer: rulesets loaded with nft in a throw-away user and network namespace, and packets sent there.
+
+Needs no root. It must not know what a ruleset is expected to do. A machine without nft or without user namespaces
+fails these tests: skipped, they would look like passed ones.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+Listing: TypeAlias = list[dict[str, Any]]
+
+# Any address of these prefixes is local, so that one process can send from and to every address under test. A packet
+# that is dropped at postrouting makes sendto fail with EPERM: that is the verdict, and no time-out decides anything.
+_SENDER = """
+import json, socket, subprocess, sys
+
+script, flows = json.load(sys.stdin)
+subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+for prefix in ("10.0.0.0/8", "172.16.0.0/12", "192.0.0.0/8"):
+    subprocess.run(["ip", "route", "add", "local", prefix, "dev", "lo"], check=True)
+subprocess.run(["nft", "-f", "-"], input=script, text=True, check=True)
+
+def verdict(source, sport, destination, dport):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind((source, sport))
+        try:
+            sender.sendto(b"probe", (destination, dport))
+        except PermissionError:
+            return "drop"
+        return "accept"
+
+answers = []
+for number, (source, destination) in enumerate(flows):
+    there, back = 20000 + number, 40000 + number
+    first = verdict(source, there, destination, back)
+    answers.append([first, verdict(destination, back, source, there) if first == "accept" else None])
+json.dump(answers, sys.stdout)
+"""
+
+
+class NftError(AssertionError):
+    """nft refused a ruleset, or could not be run."""
+
+
+def load_script(*scripts: str) -> Listing:
+    """What ``nft -j list ruleset`` shows after the scripts were loaded one after the other."""
+    return _load("-f", scripts)
+
+
+def load_transaction(*transactions: str) -> Listing:
+    """What ``nft -j list ruleset`` shows after the JSON transactions were loaded one after the other."""
+    return _load("-jf", transactions)
+
+
+def send(script: str, flows: Sequence[tuple[str, str]]) -> list[tuple[str, str | None]]:
+    """The verdicts on one UDP packet from each source to each destination and, if it passed, on the reply to it."""
+    answers = json.loads(_isolated([sys.executable, "-c", _SENDER], json.dumps([script, list(flows)])))
+    return [(first, reply) for first, reply in answers]
+
+
+def objects(listing: Listing, kind: str) -> Listing:
+    """The listed objects of one kind: table, set, chain or rule."""
+    return [entry[kind] for entry in listing if kind in entry]
+
+
+def _load(flag: str, texts: Sequence[str]) -> Listing:
+    with TemporaryDirectory() as folder:
+        files = [Path(folder, str(number)) for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text, encoding="utf-8")
+        shell = f'for file; do nft {flag} "$file" || exit; done; nft -j list ruleset'
+        listing: Listing = json.loads(_isolated(["sh", "-c", shell, "sh", *map(str, files)]))["nftables"]
+    return listing
+
+
+def _isolated(command: Sequence[str], text: str = "") -> str:
+    for tool in ("nft", "unshare", "ip"):
+        if shutil.which(tool) is None:
+            raise NftError(f"{tool} is not installed; these tests need it (Debian: nftables, util-linux, iproute2)")
+    run = subprocess.run(["unshare", "-rn", *command], input=text, text=True, capture_output=True, check=False)
+    if run.returncode != 0:
+        raise NftError(f"in a user and network namespace: exit status {run.returncode}\n{run.stderr}")
+    return run.stdout
