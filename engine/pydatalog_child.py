@@ -13,9 +13,8 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Callable, Iterator
-from importlib.metadata import distributions
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 VERSION = "0.22.4"
 NUMBER_LIMIT = 2**31
@@ -55,7 +54,7 @@ def parse_ipv6(text: str) -> int | None:
             return None
         text = f"{before}{colon}{low >> 16:x}:{low & 0xFFFF:x}"
     left, gap, right = text.partition("::")
-    high, tail = ([*filter(None, [side])] and side.split(":") for side in (left, right))
+    high, tail = (side.split(":") if side else [] for side in (left, right))
     missing = 8 - len(high) - len(tail)
     if (missing < 1 if gap else missing != 0) or not all(_GROUP.fullmatch(group) for group in (*high, *tail)):
         return None
@@ -65,11 +64,8 @@ def parse_ipv6(text: str) -> int | None:
 
 def parse_address(text: str) -> tuple[int, int] | None:
     """Give width in bits and number of an address."""
-    for width, parse in ((32, parse_ipv4), (128, parse_ipv6)):
-        number = parse(text)
-        if number is not None:
-            return width, number
-    return None
+    found = ((32, parse_ipv4(text)), (128, parse_ipv6(text)))
+    return next(((width, number) for width, number in found if number is not None), None)
 
 
 def parse_cidr(text: str) -> tuple[int, int, int] | None:
@@ -84,11 +80,9 @@ def parse_cidr(text: str) -> tuple[int, int, int] | None:
         host = width - int(mask) if len(mask.lstrip("0")) < 4 else -1
     elif width == 32:
         bits = parse_ipv4(mask)
-        # A netmask has its ones first, a host mask its zeros.
-        masks = {} if bits is None else {bits: True}
-        host = next((h for h in range(33) if 2**32 - 2**h in masks), None)
-        if host is None:
-            host = next((h for h in range(33) if 2**h - 1 in masks), None)
+        # A netmask has its ones first, a host mask its zeros; what could be either is a netmask.
+        masks = {2**h - 1: h for h in range(33)} | {2**32 - 2**h: h for h in range(33)}
+        host = None if bits is None else masks.get(bits)
     if host is None or not 0 <= host <= width:
         return None
     return width, host, number >> host
@@ -108,12 +102,12 @@ def format_address(width: int, number: int) -> str:
 
 def address_family(address: str) -> int:
     """Give 4, 6, or 0 for other text."""
-    return {None: 0, 32: 4, 128: 6}[(parse_address(address) or (None,))[0]]
+    return {0: 0, 32: 4, 128: 6}[(parse_address(address) or (0,))[0]]
 
 
 def cidr_family(cidr: str) -> int:
     """Give 4, 6, or 0 for other text."""
-    return {None: 0, 32: 4, 128: 6}[(parse_cidr(cidr) or (None,))[0]]
+    return {0: 0, 32: 4, 128: 6}[(parse_cidr(cidr) or (0,))[0]]
 
 
 def cidr_canonical(cidr: str) -> str:
@@ -180,9 +174,10 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
 
 def load_engine(location: str) -> Any:
     """Import pyDatalog's engine and make sure that it is the build whose behaviour is known."""
-    found = [d.version for d in distributions(name="pyDatalog", path=[location])]
-    if found != [VERSION]:
-        raise RefusedError(build=f"version {' and '.join(found) or 'unknown'} is installed, not {VERSION}")
+    # Every installer leaves this folder; importlib.metadata would read it too, and take longer than a small job.
+    names = [name.casefold() for name in os.listdir(location) if name.casefold().startswith("pydatalog-")]
+    if names != [f"pydatalog-{VERSION}.dist-info"]:
+        raise RefusedError(build=f"{' and '.join(names) or 'no version'} is installed, not {VERSION}")
     sys.path.append(location)
     try:
         from pyDatalog import pyEngine
@@ -192,7 +187,9 @@ def load_engine(location: str) -> Any:
     compiled = not pyEngine.__file__.endswith(".py")
     # The Python source that ships beside the compiled engine is newer, leaks, and is another engine.
     if not compiled or kind != "OrderedDict":
-        raise RefusedError(build=f"its engine is {'compiled' if compiled else 'not compiled'} and stores facts in {kind}")
+        raise RefusedError(
+            build=f"its engine is {'compiled' if compiled else 'not compiled'} and stores facts in {kind}"
+        )
     return pyEngine
 
 
@@ -202,12 +199,13 @@ class Evaluation:
     def __init__(self, engine: Any, arities: dict[str, int]) -> None:
         self._engine = engine
         self._known: dict[str, set[tuple[Value, ...]]] = {name: set() for name in arities}
+        self._derived: set[str] = set()
         self._arities = arities
         # Without this, negating a relation that has no tuples yet is an error.
         for name, arity in arities.items():
             engine.insert(engine.Pred(name, arity))
         for name, function in FUNCTIONS.items():
-            for arity in range(2, 5):
+            for arity in range(3, 5):
                 engine.insert(engine.Pred(f"compute {name}", arity)).prim = self._primitive(function)
 
     def _primitive(self, function: Callable[..., Value]) -> Callable[[Any, Any], None]:
@@ -223,7 +221,7 @@ class Evaluation:
 
         return compute
 
-    def _literal(self, predicate: str, terms: list[list[Value]]) -> Any:
+    def _literal(self, predicate: str, terms: list[tuple[str, Value]]) -> Any:
         kinds = {"variable": self._engine.Var, "value": self._engine.Const}
         return self._engine.Literal(predicate, [kinds[kind](content) for kind, content in terms])
 
@@ -233,21 +231,27 @@ class Evaluation:
             return False
         self._known[table].add(row)
         engine = self._engine
-        engine.assert_(engine.Clause(engine.Literal(table, [engine.Const(value) for value in row]), []))
+        clause = engine.Clause(engine.Literal(table, [engine.Const(value) for value in row]), [])
+        engine.assert_(clause)  # noqa: PT009
         return True
 
-    def ask(self, predicate: str, arity: int) -> Iterator[tuple[Value, ...]]:
+    def ask(self, predicate: str, arity: int) -> list[tuple[Value, ...]]:
         """Ask a predicate with nothing bound."""
         engine = self._engine
-        yield from engine.Literal(predicate, [engine.Var(f"column {number}") for number in range(arity)]).ask()
-        gc.collect()
+        terms = [engine.Var(f"column {number}") for number in range(arity)]
+        return cast("list[tuple[Value, ...]]", engine.Literal(predicate, terms).ask())
+
+    def rows(self, table: str) -> list[tuple[Value, ...]]:
+        """Give all tuples of a table: what its steps answered and the facts; input alone is asked for, not echoed."""
+        return list(self._known[table] if table in self._derived else self.ask(table, self._arities[table]))
 
     def run(self, step: dict[str, Any]) -> None:
         """Derive the relations of one step completely, and store them."""
         goal, arity, engine = step["goal"], step["arity"], self._engine
         engine.insert(engine.Pred(goal, arity))
         for head, body in step["clauses"]:
-            engine.assert_(engine.Clause(self._literal(*head), [self._literal(*item) for item in body]))
+            clause = engine.Clause(self._literal(*head), [self._literal(*item) for item in body])
+            engine.assert_(clause)  # noqa: PT009
         grows = True
         while grows:
             grows = False
@@ -255,6 +259,10 @@ class Evaluation:
                 table, width = step["into"][number]
                 grows = self.add(table, tuple(row[:width])) or grows
             grows = grows and step["repeat"]
+        self._derived.update(table for table, _ in step["into"])
+        # What an answer leaves behind is in cycles; what is stored stays, and need not be looked at again.
+        gc.collect()
+        gc.freeze()
 
 
 def evaluate(job: dict[str, Any], engine: Any) -> dict[str, list[tuple[Value, ...]]]:
@@ -263,14 +271,14 @@ def evaluate(job: dict[str, Any], engine: Any) -> dict[str, list[tuple[Value, ..
     for table, rows in job["facts"].items():
         for row in rows:
             evaluation.add(table, tuple(row))
+    gc.freeze()
     for step in job["steps"]:
         evaluation.run(step)
-    return {table: list(evaluation.ask(table, job["arities"][table])) for table in job["wanted"]}
+    return {table: evaluation.rows(table) for table in job["wanted"]}
 
 
 def main(seconds: str, megabytes: str, location: str) -> None:
     """Answer ``{"rows": ...}``, or one of ``{"memory": ...}``, ``{"build": ...}`` and ``{"rule": ..., "why": ...}``."""
-    out_of_memory = json.dumps({"memory": 1}).encode()
     try:
         for kind, limit in (
             (resource.RLIMIT_CORE, 0),
@@ -278,14 +286,15 @@ def main(seconds: str, megabytes: str, location: str) -> None:
             (resource.RLIMIT_CPU, int(seconds)),
             (resource.RLIMIT_AS, int(megabytes) * 2**20),
         ):
-            resource.setrlimit(kind, (limit, limit))
+            # One second between the limits of processor time lets the first one say what it is, by SIGXCPU.
+            resource.setrlimit(kind, (limit, limit + (kind == resource.RLIMIT_CPU)))
         engine = load_engine(location)
         gc.disable()
         answer = json.dumps({"rows": evaluate(json.load(sys.stdin.buffer), engine)}).encode()
     except RefusedError as error:
         answer = json.dumps(error.answer).encode()
     except MemoryError:
-        answer = out_of_memory
+        answer = b'{"memory": 1}'
     sys.stdout.buffer.write(answer)
     sys.stdout.buffer.flush()
     # Skips the teardown of what may be millions of objects.

@@ -43,29 +43,36 @@ Position = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Tables:
+    """The tables of relations and of negated positions by what they stand for, and the arity of each by its name."""
+
     of: Mapping[str, str]
     arities: Mapping[str, int]
     projections: Mapping[Position, str]
 
 
 def position_of(atom: Atom) -> Position:
+    """Give the position that a negated atom looks at."""
     return (atom.relation, *("_" if isinstance(t, Wildcard) else "" for t in atom.terms))
 
 
 def refuse(rule: Rule, why: str) -> NoReturn:
+    """Raise OracleError for a rule."""
     raise OracleError(f"pyDatalog cannot evaluate the rule at {rule.span}: {why}: {format_rule(rule)}")
 
 
 def variable(name: str) -> ChildTerm:
+    """Give a variable as the child reads it."""
     return ["variable", name]
 
 
-def value_(value: Value) -> ChildTerm:
+def value_of(value: Value) -> ChildTerm:
+    """Give a constant as the child reads it."""
     return ["value", value]
 
 
 def padded(terms: list[ChildTerm], width: int) -> list[ChildTerm]:
-    return terms + [value_(0)] * (1 + width - len(terms))
+    """Fill the row of a goal, which begins with the number of its relation, up to the goal's width."""
+    return terms + [value_of(0)] * (1 + width - len(terms))
 
 
 @dataclass(slots=True)
@@ -83,6 +90,7 @@ class ClauseTranslation:
     fresh: int = 0
 
     def translate(self) -> ChildClause:
+        """Give the clause. Raises OracleError."""
         self.conditions = [item for item in self.rule.body if not isinstance(item, Atom)]
         atoms = [item for item in self.rule.body if isinstance(item, Atom)]
         recursive = next((atom for atom in atoms if atom.relation in self.names), None)
@@ -94,17 +102,17 @@ class ClauseTranslation:
             if chosen is recursive:
                 self._place_goal(chosen)
             else:
-                self.body_append(self.tables.of[chosen.relation], [self._argument(t) for t in chosen.terms])
+                self._append(self.tables.of[chosen.relation], [self._argument(t) for t in chosen.terms])
                 self.known.update(t.name for t in chosen.terms if isinstance(t, Variable))
             recursive = None
             self._place_conditions()
         if self.conditions:
             refuse(self.rule, "some of its variables are never bound")
-        tag = value_(self.names.index(self.rule.head.relation))
+        tag = value_of(self.names.index(self.rule.head.relation))
         head = [self._evaluated(term) for term in self.rule.head.terms]
         return (self.goal, padded([tag, *head], self.width)), self.body
 
-    def body_append(self, predicate: str, terms: list[ChildTerm]) -> None:
+    def _append(self, predicate: str, terms: list[ChildTerm]) -> None:
         self.body.append((predicate, terms))
 
     def _new(self) -> Variable:
@@ -145,7 +153,7 @@ class ClauseTranslation:
             else:
                 terms.append(self._deferred(term))
         terms += [variable(self._new().name) for _ in range(self.width - len(terms))]
-        self.body_append(self.goal, [variable(tag.name), *terms])
+        self._append(self.goal, [variable(tag.name), *terms])
 
     def _place_conditions(self) -> None:
         while ready := next((item for item in self.conditions if self._can_run(item)), None):
@@ -165,7 +173,7 @@ class ClauseTranslation:
 
     def _place_negation(self, atom: Atom) -> None:
         table = self.tables.projections.get(position_of(atom), self.tables.of[atom.relation])
-        self.body_append(f"~{table}", [self._evaluated(t) for t in atom.terms if not isinstance(t, Wildcard)])
+        self._append(f"~{table}", [self._evaluated(t) for t in atom.terms if not isinstance(t, Wildcard)])
 
     def _place_comparison(self, item: Comparison) -> None:
         for target, other in ((item.left, item.right), (item.right, item.left)):
@@ -174,15 +182,15 @@ class ClauseTranslation:
                 if isinstance(other, Arithmetic | Call):
                     self._compute(other, variable(target.name))
                 else:
-                    self.body_append("==", [variable(target.name), self._evaluated(other)])
+                    self._append("==", [variable(target.name), self._evaluated(other)])
                 return
         operator = "==" if item.operator == "=" else item.operator
-        self.body_append(operator, [self._evaluated(item.left), self._evaluated(item.right)])
+        self._append(operator, [self._evaluated(item.left), self._evaluated(item.right)])
 
     def _evaluated(self, term: Term) -> ChildTerm:
         match term:
             case Constant(value=value):
-                return value_(value)
+                return value_of(value)
             case Variable(name=name):
                 return variable(name)
             case Arithmetic() | Call():
@@ -196,4 +204,4 @@ class ClauseTranslation:
         name = term.operator if isinstance(term, Arithmetic) else term.functor
         operands = (term.left, term.right) if isinstance(term, Arithmetic) else term.arguments
         values = [self._evaluated(operand) for operand in operands]
-        self.body_append(f"compute {name}", [value_(self.rule.number), *values, result])
+        self._append(f"compute {name}", [value_of(self.rule.number), *values, result])

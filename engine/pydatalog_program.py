@@ -11,32 +11,27 @@ no more than the syntax. This module must not know how a child process is run.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NoReturn
+from dataclasses import dataclass
 
-from liqo_connectivity.engine.diagnostics import OracleError
 from liqo_connectivity.engine.functors import BUILTIN
-from liqo_connectivity.engine.printer import format_rule
 from liqo_connectivity.engine.program import Program
-from liqo_connectivity.engine.syntax import (
-    Arithmetic,
-    Atom,
-    Call,
-    Comparison,
-    Constant,
-    Literal_,
-    Negation,
-    Rule,
-    Term,
-    Value,
-    Variable,
-    Wildcard,
-    variables,
+from liqo_connectivity.engine.pydatalog_clause import (
+    ChildClause,
+    ClauseTranslation,
+    Position,
+    Tables,
+    padded,
+    position_of,
+    refuse,
+    value_of,
+    variable,
 )
+from liqo_connectivity.engine.syntax import Arithmetic, Atom, Call, Comparison, Literal_, Negation, Rule, Term, Wildcard
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One goal to be asked: its columns, its clauses, and the table and arity that each value of column 0 stands for.
+    """One goal to be asked: its arity, its clauses, and the table and arity that each value of column 0 stands for.
 
     ``repeat`` asks for more rounds until no table grows.
     """
@@ -87,8 +82,8 @@ def _reachability(rules: Iterable[Rule]) -> dict[str, frozenset[str]]:
         names = direct.setdefault(rule.head.relation, set())
         names |= {_atom(item).relation for item in rule.body if not isinstance(item, Comparison)}
     reached: dict[str, frozenset[str]] = {}
-    for start in direct:
-        seen, pending = set[str](), list(direct[start])
+    for start, first in direct.items():
+        seen, pending = set[str](), list(first)
         while pending:
             name = pending.pop()
             if name not in seen:
@@ -120,7 +115,9 @@ def _refuse_unsafe(rule: Rule, component: Sequence[str], program: Program) -> No
         elif isinstance(term, Call):
             terms += term.arguments
             if term.functor not in BUILTIN or program.functors[term.functor] is not BUILTIN[term.functor]:
-                refuse(rule, f"it has no functor @{term.functor} of its own")
+                refuse(
+                    rule, f"@{term.functor} is not a built-in functor, and only those are written a second time for it"
+                )
 
 
 def _terms(item: Literal_) -> tuple[Term, ...]:
@@ -137,7 +134,7 @@ def _projection(position: Position, table_of: Mapping[str, str], table: str, goa
     relation, *columns = position
     every = [variable(f"column {number}") for number in range(len(columns))]
     kept = [term for term, mark in zip(every, columns, strict=True) if not mark]
-    clause: ChildClause = ((goal, [value_(0), *kept]), [(table_of[relation], every)])
+    clause: ChildClause = ((goal, [value_of(0), *kept]), [(table_of[relation], every)])
     return Step(goal, 1 + len(kept), [clause], [(table, len(kept))], repeat=False)
 
 
@@ -151,11 +148,9 @@ def _step(
     if names[0] in reached[names[0]]:
         for number, (table, arity) in enumerate(into):
             row = [variable(f"column {column}") for column in range(arity)]
-            clauses.append(((goal, padded([value_(number), *row], width)), [(table, row)]))
+            clauses.append(((goal, padded([value_of(number), *row], width)), [(table, row)]))
     for rule in rules:
         clause = ClauseTranslation(rule, goal, width, names, tables)
         clauses.append(clause.translate())
         repeat = repeat or sum(isinstance(i, Atom) and i.relation in names for i in rule.body) > 1
     return Step(goal, 1 + width, clauses, into, repeat)
-
-

@@ -12,8 +12,8 @@ from typing import Any
 from liqo_connectivity.engine import Absent, Holds, Model, Proof, prove
 from liqo_connectivity.engine.printer import format_rule
 from liqo_connectivity.facts import Fact, FactBase
-from liqo_connectivity.operator.proof_text import sources
 from liqo_connectivity.operator.endpoints import Endpoint, Service, UnknownEndpointError
+from liqo_connectivity.operator.proof_text import sources
 from liqo_connectivity.rules.relations import Flow
 
 SCHEMA_VERSION = 1
@@ -61,7 +61,12 @@ class Answer:
 
 
 def make(
-    model: Model, base: FactBase, flows: Sequence[Flow], source: Endpoint, destination: Endpoint, service: Service | None
+    model: Model,
+    base: FactBase,
+    flows: Sequence[Flow],
+    source: Endpoint,
+    destination: Endpoint,
+    service: Service | None,
 ) -> Answer:
     """Read the answer from a model in which the flows were asked about; of several the worst decides."""
     verdicts = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}

@@ -33,7 +33,9 @@ def command(given: Input, output: str) -> int:
     session.verify(model, GOALS)
     report.report_problems(session.reading)
     governed = {str(peering): str(policy) for peering, policy in model.rows("governing")}
-    lines = [f"error: PeeringConnectivity {p} /spec/rules/{i}/{f}: {text}" for p, i, f, text in model.rows("invalid_rule")]
+    lines = [
+        f"error: PeeringConnectivity {p} /spec/rules/{i}/{f}: {text}" for p, i, f, text in model.rows("invalid_rule")
+    ]
     misplaced = set(model.rows("misplaced"))
     for row in model.rows("pending"):
         policy, reason, kind, found, detail = row

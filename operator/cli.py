@@ -97,6 +97,12 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001  the last resort: a user gets one line, a developer asks for more
         if os.environ.get("LIQO_CONNECTIVITY_TRACEBACK"):
             traceback.print_exc()
+        # Whoever raised it has imported the engine; this module must not, before it is needed.
+        from liqo_connectivity.engine import DatalogError
+
+        if isinstance(error, DatalogError):
+            click.echo(f"error: {error}", err=True)
+            return exits.INTERNAL
         hint = "set LIQO_CONNECTIVITY_TRACEBACK=1 for the traceback, and please report it"
         click.echo(f"internal error: {type(error).__name__}: {error}\n  = help: {hint}", err=True)
         return exits.INTERNAL

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 
-from liqo_connectivity.facts import FactBase, jsonl_lines, redact, write_folder
+from liqo_connectivity.facts import FactBase
+from liqo_connectivity.facts.dump import jsonl_lines, write_folder
+from liqo_connectivity.facts.redact import redact
 from liqo_connectivity.operator import exits, report
 from liqo_connectivity.operator.inputs import read_input
 from liqo_connectivity.operator.options import Input, input_options, output_option

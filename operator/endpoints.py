@@ -102,7 +102,9 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
     """
     groups = {str(group) for group, _ in model.rows("group")}
     if endpoint.name not in groups:
-        raise click.UsageError(f"{endpoint.text!r}: there is no group {endpoint.name!r}; groups: {', '.join(sorted(groups))}")
+        raise click.UsageError(
+            f"{endpoint.text!r}: there is no group {endpoint.name!r}; groups: {', '.join(sorted(groups))}"
+        )
     if (endpoint.peering,) not in model.relation("peering"):
         peerings = ", ".join(str(row[0]) for row in model.rows("peering")) or "none"
         raise click.UsageError(f"{endpoint.text!r}: there is no peering {endpoint.peering!r}; peerings: {peerings}")

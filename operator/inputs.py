@@ -25,7 +25,7 @@ def read_input(given: Input) -> Reading:
     """Read the objects that a command was given. Raises click.UsageError for a path that does not exist."""
     if not given.files:
         # Only this branch needs the Kubernetes client, which takes long to import.
-        from liqo_connectivity.operator.live import read_cluster  # noqa: PLC0415
+        from liqo_connectivity.operator.live import read_cluster
 
         return read_cluster(given.kubeconfig, given.context)
     for path in given.files:

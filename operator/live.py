@@ -6,6 +6,7 @@ it. This module must not know what objects mean.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Final, cast
 
 import click
@@ -13,7 +14,8 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.config import ConfigException, new_client_from_config
 from urllib3.exceptions import HTTPError
 
-from liqo_connectivity.facts import KINDS, Collector, Kind, Origin, Problem, Reading
+from liqo_connectivity.facts import KINDS, Kind, Problem, Reading
+from liqo_connectivity.facts.collect import Collector, Origin
 
 PAGE: Final = 500
 """Objects for each request, as kubectl asks for."""
@@ -26,7 +28,7 @@ FIREWALL_CRD: Final = "firewallconfigurations.networking.liqo.io"
 class _NoLines:
     """Objects of a live cluster have no lines."""
 
-    def line(self, path: tuple[str | int, ...]) -> int:
+    def line(self, path: Sequence[str | int]) -> int:
         return 0
 
 
@@ -37,7 +39,7 @@ class _ListError(Exception):
 def read_cluster(kubeconfig: str, context: str) -> Reading:
     """List every kind that is read. Raises click.UsageError when no cluster is configured."""
     try:
-        client = new_client_from_config(kubeconfig or None, context or None)
+        client = new_client_from_config(kubeconfig or None, context or None)  # type: ignore[no-untyped-call]  # theirs
     except (ConfigException, OSError) as error:
         hint = "name files with -f, or a cluster with --kubeconfig and --context"
         raise click.UsageError(f"no cluster to read: {error}; {hint}") from None
@@ -82,7 +84,7 @@ def _get(client: ApiClient, path: str, query: list[tuple[str, str]]) -> dict[str
     )
     try:
         response = client.call_api(method, url, headers, body, posted, _request_timeout=TIMEOUT)
-        data = cast("bytes", response.read())
+        data = cast("bytes", response.read())  # type: ignore[no-untyped-call]  # theirs
     except HTTPError as error:
         raise _ListError(str(error)) from None
     if response.status == 404:

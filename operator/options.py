@@ -66,17 +66,44 @@ _OPTIONS = (
     ),
     click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig of the live cluster."),
     click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig."),
-    click.option("-n", "--namespace", default="", metavar="NAME", help="Only policies of this namespace; the namespace "
-                 "of endpoints that name none. All objects are read in any case: a verdict needs them."),
+    click.option(
+        "-n",
+        "--namespace",
+        default="",
+        metavar="NAME",
+        help="Only policies of this namespace; the namespace "
+        "of endpoints that name none. All objects are read in any case: a verdict needs them.",
+    ),
     click.option("-A", "--all-namespaces", is_flag=True, help="Policies of all namespaces. This is the default."),
-    click.option("--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable."),
-    click.option("--engine", type=click.Choice(ENGINES), default="reference", show_default=True,
-                 help="The evaluator that derives the answer."),
-    click.option("--verify", is_flag=True, help="Derive the answer with pyDatalog too; refuse to answer if they differ."),
-    click.option("--limit-seconds", "seconds", type=click.FloatRange(min=0.1), default=60.0, show_default=True,
-                 help="The time that pyDatalog may take."),
-    click.option("--limit-megabytes", "megabytes", type=click.IntRange(min=64), default=2048, show_default=True,
-                 help="The memory that pyDatalog may take."),
+    click.option(
+        "--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable."
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default="reference",
+        show_default=True,
+        help="The evaluator that derives the answer.",
+    ),
+    click.option(
+        "--verify", is_flag=True, help="Derive the answer with pyDatalog too; refuse to answer if they differ."
+    ),
+    click.option(
+        "--limit-seconds",
+        "seconds",
+        type=click.FloatRange(min=0.001),
+        default=60.0,
+        show_default=True,
+        help="The time that pyDatalog may take.",
+    ),
+    click.option(
+        "--limit-megabytes",
+        "megabytes",
+        type=click.IntRange(min=64),
+        default=2048,
+        show_default=True,
+        help="The memory that pyDatalog may take.",
+    ),
 )
 
 

@@ -8,8 +8,9 @@ from liqo_connectivity.engine import ProgramError, Value, prove
 from liqo_connectivity.engine.parser import parse_goal
 from liqo_connectivity.operator import exits, report
 from liqo_connectivity.operator.answer import proof_json
-from liqo_connectivity.operator.proof_text import proof_lines
+from liqo_connectivity.operator.document import echo_document
 from liqo_connectivity.operator.options import Input, input_options, output_option
+from liqo_connectivity.operator.proof_text import proof_lines
 from liqo_connectivity.operator.session import Session, relations_of
 
 ANSWER = "answer"
@@ -48,14 +49,16 @@ def command(given: Input, goal: str, with_proof: bool, output: str) -> int:
         lines = table(columns, rows)
         if with_proof:
             # Below the header, each row is followed by the proofs of the goal's own literals.
-            texts = [["  " + line for p in proof.premises for line in proof_lines(p, base)] for proof in proofs if proof]
+            texts = [
+                ["  " + line for p in proof.premises for line in proof_lines(p, base)] for proof in proofs if proof
+            ]
             lines = [lines[0], *(line for row, text in zip(lines[1:], texts, strict=True) for line in (row, *text))]
         click.echo("\n".join(lines))
     else:
         entries: list[dict[str, object]] = [{"row": dict(zip(columns, row, strict=True))} for row in rows]
         for entry, proof in zip(entries, proofs, strict=False):
             entry["proof"] = [proof_json(premise, base) for premise in proof.premises] if proof else None
-        _print({"columns": list(columns), "rows": entries}, output)
+        echo_document({"columns": list(columns), "rows": entries}, output)
     if session.reading.problems:
         return exits.UNKNOWN
     return exits.OK if rows else exits.DENIED
@@ -71,12 +74,3 @@ def table(columns: tuple[str, ...], rows: list[tuple[Value, ...]]) -> list[str]:
 def _printable(value: Value) -> str:
     text = str(value)
     return text if text.isprintable() else json.dumps(text)
-
-
-def _print(document: dict[str, object], output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps(document, indent=2))
-    else:
-        import yaml  # noqa: PLC0415  only this format needs it
-
-        click.echo(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False), nl=False)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
-from liqo_connectivity.engine.oracle import Limits, evaluate_relations, first_difference
+from liqo_connectivity.engine.child_process import Limits
 from liqo_connectivity.engine.oracle import evaluate as evaluate_by_pydatalog
+from liqo_connectivity.engine.oracle import evaluate_relations, first_difference
 from liqo_connectivity.engine.proof import Absent, Proof
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.inputs import load_rules, read_input
@@ -41,7 +42,7 @@ class Session:
         program = program or self.program
         goals = tuple(goals)
         if self.given.engine == "pydatalog":
-            return evaluate_by_pydatalog(program, self.facts(flows), goals, self._limits())
+            return evaluate_by_pydatalog(program, self.facts(flows), goals, limits=self._limits())
         return evaluate(program.slice(goals), self.facts(flows))
 
     def verify(self, model: Model, relations: Iterable[str], flows: Iterable[Flow] = ()) -> None:
@@ -52,7 +53,7 @@ class Session:
         if not self.given.verify:
             return
         derived = sorted(name for name in set(relations) if name in model.program.rules_by_head)
-        second = evaluate_relations(model.program, self.facts(flows), derived, self._limits())
+        second = evaluate_relations(model.program, self.facts(flows), derived, limits=self._limits())
         difference = first_difference(model, second)
         if difference is not None:
             raise OracleError(f"the evaluators differ, so there is no answer: {difference}")

@@ -16,7 +16,9 @@ from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.inputs import load_rules
 from liqo_connectivity.operator.options import output_option
 
-_RULES = click.option("--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable.")
+_RULES = click.option(
+    "--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable."
+)
 
 
 @click.group("rules")
@@ -87,7 +89,7 @@ def _dot(program: Program) -> str:
     for stratum in range(max(strata.values(), default=-1) + 1):
         names = " ".join(f'"{name}";' for name in sorted(strata) if strata[name] == stratum)
         lines.append(f'  subgraph cluster_{stratum} {{ label="stratum {stratum}"; {names} }}')
-    for source, target, negated in sorted(edges.edges(data="negated"), key=lambda edge: edge[:2]):
-        style = " [style=dashed, label=not]" if negated else ""
+    for source, target in sorted(edges.edges):
+        style = " [style=dashed, label=not]" if edges.edges[source, target]["negated"] else ""
         lines.append(f'  "{source}" -> "{target}"{style};')
     return "\n".join([*lines, "}"]) + "\n"

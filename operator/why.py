@@ -1,10 +1,9 @@
 """``why``: the verdict on a flow, who decided it, and the proof. This module must not decide anything."""
 
-import json
-
 import click
 
 from liqo_connectivity.operator import answer, answer_text, endpoints, exits, proof_text, report
+from liqo_connectivity.operator.document import echo_document
 from liqo_connectivity.operator.options import Input, input_options, output_option
 from liqo_connectivity.operator.session import Session, relations_of
 from liqo_connectivity.rules.relations import Flow
@@ -24,8 +23,13 @@ _MANY = 16
 )
 @click.argument("source", metavar="SRC")
 @click.argument("destination", metavar="DST[:PORT/PROTO]")
-@click.option("--state", type=click.Choice(["new", "established"]), default="new", show_default=True,
-              help="The state of the connection that the packet belongs to.")
+@click.option(
+    "--state",
+    type=click.Choice(["new", "established"]),
+    default="new",
+    show_default=True,
+    help="The state of the connection that the packet belongs to.",
+)
 @click.option("--full", is_flag=True, help="Print every step of the proof, those that only restate the question too.")
 @output_option("text", "json", "yaml", "dot")
 @input_options
@@ -80,13 +84,9 @@ def _group_ends(session: Session, start: endpoints.Endpoint, end: endpoints.Endp
 
 
 def _print(found: answer.Answer, output: str, full: bool) -> None:
-    if output == "json":
-        click.echo(json.dumps(answer.to_json(found), indent=2))
-    elif output == "yaml":
-        import yaml  # noqa: PLC0415  only this format needs it
-
-        click.echo(yaml.dump(answer.to_json(found), Dumper=yaml.CSafeDumper, sort_keys=False), nl=False)
-    elif output == "dot":
+    if output == "dot":
         click.echo(proof_text.to_dot([p.proof for p in found.peerings], found.base), nl=False)
-    else:
+    elif output == "text":
         click.echo("\n".join(answer_text.to_lines(found, full)))
+    else:
+        echo_document(answer.to_json(found), output)

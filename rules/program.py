@@ -10,7 +10,7 @@ from typing import Final
 
 from liqo_connectivity.engine import Diagnostic, Program, ProgramError
 from liqo_connectivity.engine.parser import parse_program
-from liqo_connectivity.engine.syntax import Atom, Clause, Constant, Statement
+from liqo_connectivity.engine.syntax import Atom, Clause, Constant, Directive, Statement
 
 BUILTIN_FILES: Final = (
     "relations.dl",
@@ -42,7 +42,7 @@ def load(added: Mapping[str, str] | None = None) -> Program:
     """
     texts = builtin_texts()
     statements = [s for name, text in texts.items() for s in parse_program(text, name)]
-    inputs = {relation for s in statements if hasattr(s, "kind") and s.kind == "input" for relation in s.relations}
+    inputs = {name for s in statements if isinstance(s, Directive) and s.kind == "input" for name in s.relations}
     for name, text in (added or {}).items():
         texts[name] = text
         extra = parse_program(text, name)
@@ -59,7 +59,11 @@ def group_facts(statements: Iterable[Statement]) -> tuple[Clause, ...]:
     So that one rule is all that a new group takes, and a policy that names none of them is found out.
     """
     heads = (head for s in statements if isinstance(s, Clause) for head in s.heads if head.relation in MEMBERSHIP)
-    named = {(head.terms[1], head.relation): head for head in heads if len(head.terms) > 1 and isinstance(head.terms[1], Constant)}
+    named = {
+        (head.terms[1], head.relation): head
+        for head in heads
+        if len(head.terms) > 1 and isinstance(head.terms[1], Constant)
+    }
     return tuple(
         Clause((Atom("group", (term, Constant(relation)), head.span),), None, head.span)
         for (term, relation), head in named.items()

@@ -1,0 +1,15 @@
+"""Answers for machines: one document, as JSON or YAML. This module must not know what a document says."""
+
+import json
+from collections.abc import Mapping
+
+import click
+import yaml
+
+
+def echo_document(document: Mapping[str, object], output: str) -> None:
+    """Print a document as ``json`` or ``yaml``, its keys in the order given."""
+    if output == "json":
+        click.echo(json.dumps(document, indent=2))
+    else:
+        click.echo(yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False), nl=False)
