@@ -21,7 +21,7 @@ PYRIGHT := env -u PYRIGHT_PYTHON_FORCE_VERSION -u PYRIGHT_PYTHON_PYLANCE_VERSION
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 DEMO_RENDER := liqo-connectivity render -f examples/consumer -o nft
-DEMO_WHY    := liqo-connectivity why -f examples/consumer FROM TO
+DEMO_WHY    := liqo-connectivity why -f examples/consumer shop/web-2 shop/web-0:8080/tcp
 
 # nft lives in sbin, which is not on the path of every user.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -41,7 +41,7 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 	$(BIN)/$(DEMO_WHY)
 
 .PHONY: test
-test: lint types nft ## Lint, types, tests: everything CI runs
+test: lint types tools ## Lint, types, tests: everything CI runs
 	$(BIN)/python -m pytest -n auto
 
 .PHONY: lint
@@ -58,14 +58,18 @@ types: $(VENV)/.dev ## mypy --strict and pyright
 bench: $(VENV)/.dev ## Measure the engine
 	$(BIN)/python -m benchmarks
 
-.PHONY: nft
-nft: ## Install nftables if nft is missing: the tests load what we write
-	@command -v nft >/dev/null && exit; \
-	command -v apt-get >/dev/null || { echo 'make: the tests need nft: install nftables, then run make again' >&2; exit 1; }; \
+# What the tests run besides Python: nft loads what we write, ip builds the networks that packets cross, dot draws.
+TOOLS := nft:nftables ip:iproute2 dot:graphviz
+
+.PHONY: tools
+tools: ## Install nftables, iproute2 and Graphviz (Debian) where they are missing: the tests use the real ones
+	@missing=; for tool in $(TOOLS); do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
+	test -n "$$missing" || exit 0; \
+	command -v apt-get >/dev/null || { echo "make: the tests need$$missing: install them, then run make again" >&2; exit 1; }; \
 	if [ "$$(id -u)" = 0 ]; then root=; elif sudo -n true 2>/dev/null; then root='sudo -n'; else \
-	echo 'make: the tests need nft: run "apt-get install nftables" as root, then run make again' >&2; exit 1; fi; \
+	echo "make: the tests need$$missing: run \"apt-get install$$missing\" as root, then run make again" >&2; exit 1; fi; \
 	set -x; $$root apt-get -qq update && \
-	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends nftables
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $$missing
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Write the lock files anew; LOCK_FLAGS=--upgrade takes newer versions

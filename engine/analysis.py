@@ -12,7 +12,7 @@ from math import prod
 from typing import Final
 
 from liqo_connectivity.engine.diagnostics import Diagnostic, Span
-from liqo_connectivity.engine.functors import Functor
+from liqo_connectivity.engine.functors import INTRINSIC, Functor
 from liqo_connectivity.engine.schema import NUMBER_RANGE, ROOT_TYPES, Schema
 from liqo_connectivity.engine.syntax import (
     Atom,
@@ -83,13 +83,19 @@ def check_names(rules: Iterable[Rule], schema: Schema, functors: Mapping[str, Fu
             found.append(Diagnostic("DL010", "error", message, declaration.span, help=hint))
         else:
             found += _check_functor(declaration, functors[declaration.name], schema)
+    found += check_literals((item for rule in rules for item in (rule.head, *rule.body)), schema)
+    return found
+
+
+def check_literals(items: Iterable[Literal_], schema: Schema) -> list[Diagnostic]:
+    """Report what literals name that is not declared, or is declared otherwise (DL003, DL004, DL010, DL011)."""
+    found: list[Diagnostic] = []
     hints: dict[str, str] = {}
-    for rule in rules:
-        for item in (rule.head, *rule.body):
-            if not isinstance(item, Comparison):
-                found += _check_atom(item.atom if isinstance(item, Negation) else item, schema, hints)
-            for term in subterms(item):
-                found += _check_term(term, schema)
+    for item in items:
+        if not isinstance(item, Comparison):
+            found += _check_atom(item.atom if isinstance(item, Negation) else item, schema, hints)
+        for term in subterms(item):
+            found += _check_term(term, schema)
     return _once(found)
 
 
@@ -108,7 +114,7 @@ def _check_functor(declaration: FunctorDeclaration, function: Functor, schema: S
     if fits:
         return []
     *parameters, result = (roots.get(annotation, "value") for annotation in annotations)
-    message = f"functor {declaration.name!r} is not of these types"
+    message = f"functor {declaration.name!r} has other types than these"
     note = f"it is ({', '.join(parameters)}): {result}"
     hint = "declare it so, or with types of your own below these"
     return [Diagnostic("DL010", "error", message, declaration.span, note, hint)]
@@ -120,8 +126,8 @@ def _check_atom(atom: Atom, schema: Schema, hints: dict[str, str]) -> list[Diagn
         message = f"unknown relation {atom.relation!r}"
         return [Diagnostic("DL003", "error", message, atom.span, help=_nearest(atom.relation, schema, hints))]
     if len(atom.terms) != len(declaration.columns):
-        columns, terms = _count(len(declaration.columns), "column"), len(atom.terms)
-        message = f"{atom.relation} has {columns}, and {terms} are given here"
+        terms = len(atom.terms)
+        message = f"{atom.relation} has {_count(len(declaration.columns), 'column')}, not {terms}"
         note = f"declared at {declaration.span} as ({', '.join(f'{c.name}: {c.type}' for c in declaration.columns)})"
         hint = "write _ for a column that does not matter" if terms < len(declaration.columns) else ""
         return [Diagnostic("DL004", "error", message, atom.span, note, hint)]
@@ -130,6 +136,8 @@ def _check_atom(atom: Atom, schema: Schema, hints: dict[str, str]) -> list[Diagn
 
 def _nearest(relation: str, schema: Schema, hints: dict[str, str]) -> str:
     # Each comparison of names is slow, and a text may name thousands that do not exist: the first few get a proposal.
+    if relation in INTRINSIC:
+        return f"{relation} is a functor of Soufflé that the dialect does not have"
     if relation not in hints:
         near = get_close_matches(relation[:80], schema.relations, 1) if len(hints) < 20 else []
         hints[relation] = f"did you mean {near[0]!r}?" if near else f"declare it: .decl {relation}(...)"
@@ -149,7 +157,7 @@ def _check_term(term: Term, schema: Schema) -> list[Diagnostic]:
                 return [Diagnostic("DL010", "error", f"functor {name!r} is not declared", span, help=known)]
             if len(arguments) != len(declaration.parameters):
                 takes = _count(len(declaration.parameters), "argument")
-                message = f"@{name} takes {takes}, and {len(arguments)} are given here"
+                message = f"@{name} takes {takes}, not {len(arguments)}"
                 return [Diagnostic("DL004", "error", message, span, f"declared at {declaration.span}")]
         case Constant(value=int(value), span=span) if value not in NUMBER_RANGE:
             note = f"numbers have 32 bits, as in Soufflé: {NUMBER_RANGE[0]} to {NUMBER_RANGE[-1]}"

@@ -8,6 +8,7 @@ Errors of the engine, as a tree::
 
     DatalogError
     ├── ProgramError      the program text is wrong; carries diagnostics
+    ├── EvaluationError   arithmetic without a result (in ``join``, where arithmetic is)
     ├── FactError         a fact does not fit its relation
     ├── UnknownRelationError   a question names a relation that the program does not have
     └── OracleError       the second evaluator failed, ran out of its limits, or must refuse the program
@@ -52,18 +53,18 @@ class Diagnostic:
 
     def render(self, texts: dict[str, str]) -> str:
         """Lay the finding out for a terminal; ``texts`` maps a file name to the whole text of that file."""
-        lines = [f"{self.severity}[{self.code}]: {self.message}", f" --> {self.span}"]
+        margin = " " * len(str(self.span.line))
+        lines = [f"{self.severity}[{self.code}]: {self.message}", f"{margin}--> {self.span}"]
         source = _lines(texts.get(self.span.file, ""))
         if 0 < self.span.line <= len(source):
-            line, number = source[self.span.line - 1], str(self.span.line)
+            line = source[self.span.line - 1]
             end = self.span.end_column - 1 if self.span.end_line == self.span.line else len(line)
-            margin = " " * len(number)
             shown, carets = _excerpt(line, self.span.column - 1, end)
-            lines += [f"{margin} |", f"{number} | {shown}", f"{margin} | {carets}"]
+            lines += [f"{margin} |", f"{self.span.line} | {shown}", f"{margin} | {carets}"]
         if self.note:
-            lines.append(f"  = note: {self.note}")
+            lines.append(f"{margin} = note: {self.note}")
         if self.help:
-            lines.append(f"  = help: {self.help}")
+            lines.append(f"{margin} = help: {self.help}")
         return "\n".join(lines)
 
 

@@ -74,3 +74,6 @@ BUILTIN: Final[Mapping[str, Functor]] = {
     for function in (address_family, cidr_family, cidr_canonical, cidr_contains, cidr_covers)
 }
 """The functors that a program may declare."""
+
+INTRINSIC: Final = ("cat", "ord", "strlen", "substr", "to_number", "to_string", "match", "contains", "as", "autoinc")
+"""Functors that Soufflé has, and the dialect does not."""

@@ -169,24 +169,14 @@ def check_types(rules: Iterable[Rule], schema: Schema) -> list[Diagnostic]:
 def variable_roots(bodies: Iterable[Iterable[Literal_]], schema: Schema) -> dict[str, str]:
     """Give the root type of each variable of some bodies; a variable that nothing types has none.
 
-    Literals that name what is not declared type nothing: they are reported elsewhere.
+    Names must have been checked.
     """
     roots: dict[str, str] = {}
     for body in bodies:
         items = list(body)
-        typing = _Typing(schema, [item for item in items if _is_declared(item, schema)])
+        typing = _Typing(schema, items)
         for variable in (v for item in items for v in variables(item)):
             kind = typing.kind(variable)
             if kind is not None:
                 roots.setdefault(variable.name, schema.root(kind.name))
     return roots
-
-
-def _is_declared(item: Literal_, schema: Schema) -> bool:
-    calls = [term for term in subterms(item) if isinstance(term, Call)]
-    if any(term.functor not in schema.functors for term in calls):
-        return False
-    if not isinstance(item, Atom):
-        return True
-    declaration = schema.relations.get(item.relation)
-    return declaration is not None and len(declaration.columns) == len(item.terms)

@@ -81,7 +81,7 @@ def _run(program: Program, facts: Mapping[str, Relation], wanted: list[str], lim
         "steps": [asdict(step) for step in translation.steps],
         "wanted": [table_of[name] for name in wanted],
     }
-    with as_file(files(__package__).joinpath("pydatalog_child.py")) as child:
+    with as_file(files("liqo_connectivity.engine").joinpath("pydatalog_child.py")) as child:
         request = json.dumps(job).encode()
         command = [*_INTERPRETER, str(child.resolve()), str(math.ceil(limits.seconds)), str(limits.megabytes)]
         answer = exchange([*command, _location()], request, limits)

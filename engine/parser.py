@@ -18,26 +18,31 @@ from lark.tree import Meta
 
 from liqo_connectivity.engine import syntax
 from liqo_connectivity.engine.diagnostics import Diagnostic, ProgramError, Span
+from liqo_connectivity.engine.functors import INTRINSIC
 
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 _ESCAPE = re.compile(r'\\["\\nrt]')
 
 _LEFT_OUT = (
-    (re.compile(r"\.(comp|init|override)\b"), "components"),
+    (re.compile(r"\.(comp|init|override)\b"), "components ({})"),
+    (re.compile(r"\.(plan|pragma|printsize|limitsize|lattice|once|include|symbol_type|number_type)\b"), "{}"),
+    (re.compile(r"(count|sum|min|max|mean|range)(?=\s*[(:A-Za-z@])"), "aggregates ({})"),
+    (re.compile(rf"({'|'.join(INTRINSIC)})(?=\s*\()"), "the functor {} of Soufflé"),
     (
-        re.compile(r"\.(plan|pragma|printsize|limitsize|lattice|once|include|symbol_type|number_type)\b"),
-        "this directive",
+        re.compile(r"(brie|btree|btree_delete|eqrel|inline|no_inline|choice-domain|overridable|magic|no_magic)\b"),
+        "the qualifier {}",
     ),
-    (re.compile(r"(count|sum|min|max|mean|range)\s*[(:A-Za-z@]"), "aggregates and intrinsic functors"),
-    (re.compile(r"(cat|ord|strlen|substr|to_number|to_string|match|contains|as|autoinc)\s*\("), "intrinsic functors"),
-    (re.compile(r"(brie|btree|btree_delete|eqrel|inline|no_inline|choice-domain|overridable|magic)\b"), "qualifiers"),
-    (re.compile(r"(true|false)\b"), "the constants true and false"),
-    (re.compile(r"(band|bor|bxor|bnot|bshl|bshr|bshru|land|lor|lxor|lnot)\b|\^"), "bitwise and logical operators"),
-    (re.compile(r"\[|\$|nil\b"), "records and algebraic data types"),
-    (re.compile(r"[0-9]+\.[0-9]|0[xb][0-9a-fA-F]|[0-9]+u\b"), "floats, unsigned, hexadecimal and binary numbers"),
-    (re.compile(r"<=\s*\w+\s*\("), "subsumption"),
-    (re.compile(r"#"), "the C preprocessor"),
+    (re.compile(r"(true|false)\b"), "the constant {}"),
+    (re.compile(r"(band|bor|bxor|bnot|bshl|bshr|bshru|land|lor|lxor|lnot)\b|\^"), "the operator {}"),
+    (re.compile(r"\[|\$"), "records and algebraic data types ({})"),
+    (re.compile(r"[0-9]+\.[0-9]+"), "floats ({})"),
+    (re.compile(r"0[xb][0-9a-fA-F]+"), "hexadecimal and binary numbers ({})"),
+    (re.compile(r"[0-9]+u\b"), "unsigned numbers ({})"),
+    (re.compile(r"<=(?=\s*\w+\s*\()"), "subsumption ({})"),
+    (re.compile(r"#\w*"), "the C preprocessor ({})"),
 )
+_CALL = re.compile(r"\w+\s*\([^()]*\)\s*\Z")
+_FLOAT = re.compile(r"[0-9]+\.\Z")
 _TYPE = re.compile(r"\.type\s+\w+\s*\Z")
 _DIRECTIVE = re.compile(r"\.(in|out)put\s+\w+\s*\Z")
 _ENDS = re.compile(r'"([^"\\\n]|\\.)*"')
@@ -104,17 +109,22 @@ def _unexpected(error: UnexpectedInput, text: str, file: str) -> Diagnostic:
     at_end = token is not None and token.type == "$END"
     position = len(text.rstrip()) if at_end else cast("int", error.pos_in_stream)
     before = text[max(0, position - _LOOK_BACK) : position]
-    word = _LAST_WORD.search(before)
-    for place in [position] if word is None else [position, position - len(word.group())]:
-        for pattern, construct in _LEFT_OUT:
-            if pattern.match(text, place):
-                return _left_out(construct, _span_at(text, place, file))
     span = _span_at(text, position, file)
+    starts = [_LAST_WORD.search(before)]
+    if text[position : position + 1] in set("=<>!+-*/%"):
+        starts.append(_CALL.search(before))
+    if text[position : position + 1].isdigit():
+        starts.append(_FLOAT.search(before))
+    for place in [position, *(position - len(start.group()) for start in starts if start)]:
+        for pattern, construct in _LEFT_OUT:
+            found = pattern.match(text, place)
+            if found:
+                return _left_out(construct.format(found.group()), _span_at(text, place, file))
     if text.startswith("=", position) and _TYPE.search(before):
         return _left_out("types other than subtypes (<:)", span)
     if text.startswith("(", position) and _DIRECTIVE.search(before):
         return _left_out("parameters of .input and .output", span)
-    found = text[position : position + span.end_column - span.column]
+    given = text[position : position + span.end_column - span.column]
     if at_end:
         message, hint = "the text ends inside a statement", "close it: facts and rules end with '.'"
     elif text.startswith("/*", position):
@@ -124,7 +134,8 @@ def _unexpected(error: UnexpectedInput, text: str, file: str) -> Diagnostic:
         message = "this symbol has an escape that does not exist" if ends else "this symbol has no end on its line"
         hint = 'escapes are \\" \\\\ \\n \\r \\t, and no others'
     else:
-        message, hint = f"unexpected {found!r}", _expected(error)
+        message, hint = f"unexpected {given!r}", _SLIPS.get(text[max(0, position - 1) : position + 1].strip())
+        hint = hint or _SLIPS.get(given) or _expected(error)
     return Diagnostic("DL001", "error", message, span, help=hint)
 
 
@@ -139,6 +150,11 @@ def _span_at(text: str, position: int, file: str) -> Span:
     return Span(file, line, column, line, column + (len(found.group()) if found else 1))
 
 
+_SLIPS = {
+    "'": 'symbols are written in double quotes: "like this"',
+    "==": "equality is written with one =",
+    "\\": "negation is written !relation(...)",
+}
 _TOKENS = {
     "DOT": "'.'",
     "COMMA": "','",

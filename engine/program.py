@@ -123,6 +123,10 @@ class Program:
         if found:
             raise ProgramError(found, texts)
         alternatives = normalize.alternatives(goal)
+        # Against the program as it is: the goal must not name its own answers.
+        found = analysis.check_literals((item for body in alternatives for item in body), self.schema)
+        if found:
+            raise ProgramError(found, texts)
         answers: dict[str, Variable] = {}
         for variable in (v for body in alternatives for item in body for v in variables(item)):
             answers.setdefault(variable.name, variable)

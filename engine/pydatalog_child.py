@@ -13,7 +13,9 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
 from typing import Any, cast
 
 VERSION = "0.22.4"
@@ -138,35 +140,23 @@ def cidr_covers(outer: str, inner: str) -> int:
 # ---- Arithmetic ----
 
 
-def _number(result: int, left: int, symbol: str, right: int) -> int:
+def calculate(symbol: str, left: int, right: int) -> int:
+    """Calculate as C does: a quotient loses its fraction, on whichever side of zero it is."""
+    if symbol in "/%" and right == 0:
+        raise ArithmeticError(f"{left} {symbol} 0 has no value")
+    quotient, rest = divmod(left, right) if symbol in "/%" else (0, 0)
+    if rest and (rest < 0) != (left < 0):
+        quotient, rest = quotient + 1, rest - right
+    result = {"+": left + right, "-": left - right, "*": left * right, "/": quotient, "%": rest}[symbol]
     if not -NUMBER_LIMIT <= result < NUMBER_LIMIT:
         raise ArithmeticError(f"{left} {symbol} {right} needs more than 32 bits")
     return result
 
 
-def divide(left: int, right: int) -> int:
-    """Divide as C does: the quotient loses its fraction, on whichever side of zero it is."""
-    if right == 0:
-        raise ArithmeticError(f"{left} / 0 has no value")
-    quotient, rest = divmod(left, right)
-    return _number(quotient + (rest != 0 and (rest < 0) != (left < 0)), left, "/", right)
-
-
-def remainder(left: int, right: int) -> int:
-    """Give what C's division leaves, which has the sign of the dividend."""
-    if right == 0:
-        raise ArithmeticError(f"{left} % 0 has no value")
-    rest = left % right
-    return rest - right if rest and (rest < 0) != (left < 0) else rest
-
-
-FUNCTIONS: dict[str, Callable[..., Value]] = {
-    "+": lambda left, right: _number(left + right, left, "+", right),
-    "-": lambda left, right: _number(left - right, left, "-", right),
-    "*": lambda left, right: _number(left * right, left, "*", right),
-    "/": divide,
-    "%": remainder,
-} | {f.__name__: f for f in (address_family, cidr_family, cidr_canonical, cidr_contains, cidr_covers)}
+FUNCTIONS: Mapping[str, Callable[..., Value]] = {
+    **{symbol: partial(calculate, symbol) for symbol in "+-*/%"},
+    **{f.__name__: f for f in (address_family, cidr_family, cidr_canonical, cidr_contains, cidr_covers)},
+}
 
 
 # ---- pyDatalog ----
@@ -180,17 +170,17 @@ def load_engine(location: str) -> Any:
         raise RefusedError(build=f"{' and '.join(names) or 'no version'} is installed, not {VERSION}")
     sys.path.append(location)
     try:
-        from pyDatalog import pyEngine
+        engine: Any = import_module("pyDatalog.pyEngine")
     except (ImportError, OSError) as error:
         raise RefusedError(build=f"it cannot be imported: {error}") from None
-    kind = type(pyEngine.Pred("build", 1).db).__name__
-    compiled = not pyEngine.__file__.endswith(".py")
+    kind = type(engine.Pred("build", 1).db).__name__
+    compiled = not engine.__file__.endswith(".py")
     # The Python source that ships beside the compiled engine is newer, leaks, and is another engine.
     if not compiled or kind != "OrderedDict":
         raise RefusedError(
             build=f"its engine is {'compiled' if compiled else 'not compiled'} and stores facts in {kind}"
         )
-    return pyEngine
+    return engine
 
 
 class Evaluation:

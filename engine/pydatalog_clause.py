@@ -84,9 +84,9 @@ class ClauseTranslation:
     width: int
     names: list[str]
     tables: Tables
-    known: set[str] = field(default_factory=set)
-    body: list[ChildLiteral] = field(default_factory=list)
-    conditions: list[Comparison | Negation] = field(default_factory=list)
+    known: set[str] = field(default_factory=set[str])
+    body: list[ChildLiteral] = field(default_factory=list[ChildLiteral])
+    conditions: list[Comparison | Negation] = field(default_factory=list[Comparison | Negation])
     fresh: int = 0
 
     def translate(self) -> ChildClause:

@@ -39,7 +39,7 @@ def read(
 
     A folder is read recursively, without hidden files and links to folders. A file may hold YAML or JSON documents,
     ``List`` objects included, or a dump as :mod:`~liqo_connectivity.facts.dump` writes it, also as a folder.
-    ``stdin`` is read in place of the process's. ``progress`` is called before and after each file.
+    ``stdin`` is read in place of the process's. ``progress`` is called while and after each file is read.
     """
     reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes)
     with _no_garbage_collection():
@@ -65,6 +65,7 @@ class _Reader:
         self._max_bytes = max_bytes
         self._done = 0
         self._total = 0
+        self._left = 0
         self._collector = Collector()
 
     def read(self, paths: Sequence[str | Path]) -> Reading:
@@ -80,10 +81,17 @@ class _Reader:
         sizes = {file: _size(file) for file in files}
         self._total = sum(sizes.values())
         for file in files:
+            self._left = sizes[file]
             self._report(0)
             self._file(file)
-            self._report(sizes[file])
+            self._report(self._left)
         return self._collector.reading()
+
+    def _parsed(self) -> None:
+        """Report about half of a file: its text is parsed, and its objects are about to be decoded."""
+        half = self._left // 2
+        self._left -= half
+        self._report(half)
 
     def _report(self, size: int) -> None:
         self._done += size
@@ -163,6 +171,7 @@ class _Reader:
                     self._problem(name, error.line, error.message if start else "is empty", error.help)
                     return
             else:
+                self._parsed()
                 self._collector.add_document(value, Origin(shown, JsonLocator(text)))
                 return
         self._yaml(name, shown, text)
@@ -180,6 +189,7 @@ class _Reader:
                 except UnparsableError as error:
                     self._problem(name, error.line, error.message, error.help)
                     continue
+                self._parsed()
                 locator = YamlLocator(text, document.index)
                 self._collector.add_document(value, Origin(shown, locator))
         except UnparsableError as error:

@@ -6,9 +6,9 @@ file is a problem of the reading. This module must not judge what it reads.
 
 import os
 import sys
-import time
-from collections.abc import Callable
+import threading
 from pathlib import Path
+from typing import Self
 
 import click
 
@@ -18,6 +18,7 @@ from liqo_connectivity.operator.options import Input
 from liqo_connectivity.rules.program import load
 
 _QUIET_SECONDS = 1.0
+_REDRAW_SECONDS = 0.2
 _BAR_WIDTH = 30
 
 
@@ -31,8 +32,10 @@ def read_input(given: Input) -> Reading:
     for path in given.files:
         if path != "-" and not os.path.exists(path):
             raise click.UsageError(f"there is no file or folder {path!r}; -f takes manifests, a dump, or - for stdin")
-    with_bar = sys.stderr.isatty()
-    return read(given.files, progress=_progress_bar() if with_bar else None)
+    if not sys.stderr.isatty():
+        return read(given.files)
+    with _ProgressBar() as bar:
+        return read(given.files, progress=bar.advance)
 
 
 def load_rules(paths: tuple[str, ...]) -> Program:
@@ -54,16 +57,37 @@ def load_rules(paths: tuple[str, ...]) -> Program:
         raise click.UsageError(f"the rules cannot be used\n\n{error}") from None
 
 
-def _progress_bar() -> Callable[[int, int], None]:
-    """Draw a bar on stderr once reading has taken a second."""
-    started = time.monotonic()
+class _ProgressBar:
+    """Draws on stderr how far reading has come, once it has taken a second; cleared when it ends.
 
-    def draw(done: int, total: int) -> None:
-        if time.monotonic() - started < _QUIET_SECONDS or not total:
+    A thread draws, since a single large file is parsed in one call that reports nothing until it is done.
+    """
+
+    def __init__(self) -> None:
+        self._done, self._total = 0, 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._draw, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def advance(self, done: int, total: int) -> None:
+        """Take note of the bytes that are read, of those there are."""
+        self._done, self._total = done, total
+
+    def _draw(self) -> None:
+        if self._ended.wait(_QUIET_SECONDS):
             return
-        filled = _BAR_WIDTH * done // total
-        bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-        end = "\n" if done >= total else ""
-        click.echo(f"\rreading [{bar}] {done >> 20} of {total >> 20} MiB{end}", err=True, nl=False)
-
-    return draw
+        while True:
+            filled = _BAR_WIDTH * self._done // max(self._total, 1)
+            bar = "#" * filled + "." * (_BAR_WIDTH - filled)
+            click.echo(f"\rreading [{bar}] {self._done >> 20} of {self._total >> 20} MiB", err=True, nl=False)
+            if self._ended.wait(_REDRAW_SECONDS):
+                # Erases the line, so that what comes next starts on a clean one.
+                click.echo("\r\x1b[K", err=True, nl=False)
+                return

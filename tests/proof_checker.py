@@ -6,10 +6,11 @@ lowest proof of every tuple is.
 
 from collections.abc import Iterable, Mapping
 
+from naive import Database, Domain, compare, environments, matches, value
+
 from liqo_connectivity.engine import Absent, Holds, Model, Program, Proof, Row, Value
 from liqo_connectivity.engine.parser import parse_goal
 from liqo_connectivity.engine.syntax import Atom, Comparison, Negation, Rule, Variable, Wildcard
-from naive import Database, Domain, compare, environments, matches, value
 
 Facts = Mapping[str, Iterable[Row]]
 
@@ -101,5 +102,3 @@ def _side_holds(item: Negation | Comparison, env: Mapping[str, Value], database:
     if isinstance(item, Negation):
         return not any(matches(item.atom, row, env) for row in database[item.atom.relation])
     return compare(item.operator, value(item.left, env), value(item.right, env))
-
-

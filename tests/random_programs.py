@@ -2,7 +2,7 @@
 
 Covers what the dialect can say: recursion (left, right, several times in one rule, mutual over two to four relations),
 negation with and without ``_``, self-joins, constants, repeated variables, comparisons, arithmetic, functors, relations
-without columns, several heads, alternatives, facts in the text, facts for derived relations, hostile symbols. Every
+without columns, alternatives, facts in the text, facts for derived relations, hostile symbols. Every
 program terminates, and no value in it leaves 32 bits. Holds no test and judges nothing.
 """
 

@@ -1,6 +1,7 @@
 """What a rule of a layout becomes: alternatives, exclusions, sets, shards and names, and what is refused."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -334,6 +335,14 @@ def test_a_chain_above_the_limit_is_refused_before_it_is_built() -> None:
         )
 
     assert len(rules(only(product(50, 20)))) == 1000
+    full = product(50, 20)
+    one_more = replace(
+        full,
+        chain_rule=(*full.chain_rule, ("milan", 1, "rule", 1, "drop")),
+        chain_any=(("milan", 1, "destination"), ("milan", 1, "source")),
+    )
+    with pytest.raises(ChainError, match=r"rule 1 at position 1: .* bring the chain to 1001 rules"):
+        assemble(one_more)
     with pytest.raises(ChainError, match="its 91 sources by 11 destinations bring the chain to 1001 rules"):
         assemble(product(91, 11))
 

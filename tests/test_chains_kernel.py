@@ -1,6 +1,7 @@
 """The rulesets as nft and the kernel take them: order, comments, elements, repetition, other tables, the large."""
 
 import json
+from ipaddress import IPv4Address
 
 import nft
 import pytest
@@ -165,6 +166,10 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: Table("milan", BREAKOUT, "p", (), ()),
         lambda: Set(BREAKOUT, ()),
         lambda: Set("drop", ()),
+        lambda: Set("group.a.0 { }; flush ruleset", ()),
+        lambda: Set("group.a.0", (IPv4Address("10.0.0.1"), IPv4Address("10.0.0.1"))),
+        lambda: Set("group.a.0", (IPv4Address("10.0.0.2"), IPv4Address("10.0.0.1"))),
+        lambda: Set("group.a.0", tuple(IPv4Address(number) for number in range(4096))),
         lambda: Set("group." + "x" * 200, ()),
         lambda: Rule(BREAKOUT, (), "drop"),
         lambda: Rule("r" * 121, (), "drop"),

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from liqo_connectivity.engine import oracle
-from liqo_connectivity.operator import cli, session
+from liqo_connectivity.operator import cli, inputs, session
 from liqo_connectivity.operator.cli import run
 
 ROOT = Path(__file__).parent.parent
@@ -314,3 +314,22 @@ def test_findings_exit_with_1(cluster: str, capsys: pytest.CaptureFixture[str]) 
     code, out, _ = outputs(capsys, "check", "-f", cluster)
     assert code == 1
     assert "ForgedShadowLabel: Pod infra/spoof-shadow" in out
+
+
+def test_reading_that_takes_long_draws_a_bar_on_a_terminal_only(
+    cluster: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_QUIET_SECONDS", 0.0)
+    assert "reading [" not in outputs(capsys, "render", "-f", cluster)[2]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    _, out, err = outputs(capsys, "render", "-f", cluster)
+    assert "reading [" in err
+    assert "reading [" not in out
+
+
+def test_reading_that_is_quick_draws_no_bar(
+    cluster: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inputs, "_QUIET_SECONDS", 3600.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert "reading [" not in outputs(capsys, "render", "-f", cluster)[2]

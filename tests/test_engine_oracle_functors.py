@@ -1,6 +1,7 @@
 """The functors are written twice, by different methods; whatever text they are given, both must say the same."""
 
 import importlib.util
+import re
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -13,18 +14,94 @@ from liqo_connectivity.engine import oracle
 from liqo_connectivity.engine.functors import BUILTIN
 from liqo_connectivity.engine.join import EvaluationError, calculate
 
-ADDRESSES = """
-0.0.0.0 10.1.2.3 255.255.255.255 10.01.2.3 256.1.1.1 1.2.3 1.2.3.4.5 1.2.3. .1.2.3 ١.2.3.4 +1.2.3.4 1.2.3.4\x00 1.2.3.04
-:: ::1 1:: 1:2:3:4:5:6:7:8 1:2:3:4:5:6:7:: ::2:3:4:5:6:7:8 1:2:3:4:5:6:7:8:: 1::2::3 ::: :1 1: 1:::2 12345:: g:: fd00::ABCD
-::ffff:10.1.2.3 ::10.1.2.3 1:2:3:4:5:6:10.1.2.3 1:2:3:4:5:6:7:10.1.2.3 10.1.2.3:: 10.1.2.3::1 ::10.1.2 1:0:0:2:0:0:0:3
-0:0:1:0:0:1:0:0 1:0:2:3:4:5:6:7 0:1:2:3:4:5:6:7 1:2:3:4:5:6:7:0 0:0:0:0:0:0:0:0 1:2:3:4:5:6:0:0 0:0:3:4:5:6:7:8
-True 10.1.2.3/8 _ ?? 1 : . ::. .:: ::1.2.3.4.5 1.2.3.4:5 x
-""".split(" ")
-MASKS = (
-    "0 8 24 32 33 64 96 128 129 -1 +8 08 00000024 2147483648 ١ 8/8 255.0.0.0 0.0.0.255 255.0.255.0 0.0.0.0 "
-    "255.255.255.255 128.0.0.0 127.255.255.255 1"
-).split()
-TEXTS = [*(part for text in ADDRESSES for part in text.split("\n")), "", " 10.0.0.1", "10.0.0.1 ", "\ud800", "🙂", "9" * 5000]
+ADDRESSES = [
+    "\n0.0.0.0",
+    "10.1.2.3",
+    "255.255.255.255",
+    "10.01.2.3",
+    "256.1.1.1",
+    "1.2.3",
+    "1.2.3.4.5",
+    "1.2.3.",
+    ".1.2.3",
+    "١.2.3.4",
+    "+1.2.3.4",
+    "1.2.3.4\x00",
+    "1.2.3.04\n::",
+    "::1",
+    "1::",
+    "1:2:3:4:5:6:7:8",
+    "1:2:3:4:5:6:7::",
+    "::2:3:4:5:6:7:8",
+    "1:2:3:4:5:6:7:8::",
+    "1::2::3",
+    ":::",
+    ":1",
+    "1:",
+    "1:::2",
+    "12345::",
+    "g::",
+    "fd00::ABCD\n::ffff:10.1.2.3",
+    "::10.1.2.3",
+    "1:2:3:4:5:6:10.1.2.3",
+    "1:2:3:4:5:6:7:10.1.2.3",
+    "10.1.2.3::",
+    "10.1.2.3::1",
+    "::10.1.2",
+    "1:0:0:2:0:0:0:3\n0:0:1:0:0:1:0:0",
+    "1:0:2:3:4:5:6:7",
+    "0:1:2:3:4:5:6:7",
+    "1:2:3:4:5:6:7:0",
+    "0:0:0:0:0:0:0:0",
+    "1:2:3:4:5:6:0:0",
+    "0:0:3:4:5:6:7:8\nTrue",
+    "10.1.2.3/8",
+    "_",
+    "??",
+    "1",
+    ":",
+    ".",
+    "::.",
+    ".::",
+    "::1.2.3.4.5",
+    "1.2.3.4:5",
+    "x\n",
+]
+MASKS = [
+    "0",
+    "8",
+    "24",
+    "32",
+    "33",
+    "64",
+    "96",
+    "128",
+    "129",
+    "-1",
+    "+8",
+    "08",
+    "00000024",
+    "2147483648",
+    "١",
+    "8/8",
+    "255.0.0.0",
+    "0.0.0.255",
+    "255.0.255.0",
+    "0.0.0.0",
+    "255.255.255.255",
+    "128.0.0.0",
+    "127.255.255.255",
+    "1",
+]
+TEXTS = [
+    *(part for text in ADDRESSES for part in text.split("\n")),
+    "",
+    " 10.0.0.1",
+    "10.0.0.1 ",
+    "\ud800",
+    "🙂",
+    "9" * 5000,
+]
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +124,7 @@ def disagreements(child: ModuleType, texts: list[str]) -> list[tuple[str, tuple[
     random = Random(0)
     found: list[tuple[str, tuple[str, ...]]] = []
     for name, reference in BUILTIN.items():
-        single = reference.__code__.co_argcount == 1 if hasattr(reference, "__code__") else True
+        single = name in ("address_family", "cidr_family", "cidr_canonical")
         others = [""] if single else random.sample(texts, min(len(texts), 60))
         for text in texts:
             for other in others:
@@ -91,8 +168,7 @@ def test_both_versions_agree_on_arithmetic(child: ModuleType, operator: str, lef
     try:
         expected = calculate(operator, left, right)
     except EvaluationError as error:
-        with pytest.raises(ArithmeticError, match="32 bits|no value") as caught:
+        with pytest.raises(ArithmeticError, match=re.escape(str(error))):
             child.FUNCTIONS[operator](left, right)
-        assert str(caught.value) == str(error)
     else:
         assert child.FUNCTIONS[operator](left, right) == expected

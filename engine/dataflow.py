@@ -1,0 +1,105 @@
+"""The program as maintenance sees it: which occurrence of a relation feeds which rule, and in what order.
+
+A negation with ``_`` asks whether a projection of a relation is empty. Counting (Gupta, Mumick and Subrahmanian 1993)
+needs that projection with a count of its own, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``;
+brackets cannot be written in a program, so no name clashes. All other rules stay as they are. This module must not know
+any tuple.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from liqo_connectivity.engine import strata
+from liqo_connectivity.engine.program import Program
+from liqo_connectivity.engine.strata import Component
+from liqo_connectivity.engine.syntax import Atom, Literal_, Negation, Rule, Term, Variable, Wildcard
+
+PROJECTION: Final = -1
+"""The number of every rule that derives a projection: it is in no program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A place where a rule reads a relation: the literal at ``position`` of its body."""
+
+    rule: Rule
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dataflow:
+    """The relations of a program and of its projections in order of evaluation, and who reads each.
+
+    ``numbers`` gives the place of each relation in that order: relations without rules come first, and those of one
+    recursive component share a number. ``positive`` and ``negative`` list where each relation is read by rules of other
+    components, ``inner`` where it is read by its own.
+    """
+
+    program: Program
+    arity: Mapping[str, int]
+    components: tuple[Component, ...]
+    numbers: Mapping[str, int]
+    positive: Mapping[str, tuple[Occurrence, ...]]
+    negative: Mapping[str, tuple[Occurrence, ...]]
+    inner: Mapping[str, tuple[Occurrence, ...]]
+
+    @classmethod
+    def of(cls, program: Program) -> "Dataflow":
+        """Lay out a program."""
+        arity = {name: len(declaration.columns) for name, declaration in program.schema.relations.items()}
+        projections: dict[str, Rule] = {}
+        rules = [_project(rule, projections) for rule in program.rules]
+        arity |= {name: len(rule.head.terms) for name, rule in projections.items()}
+        components = strata.components([*rules, *projections.values()])
+        derived = {name for component in components for name in component.relations}
+        order = [(name,) for name in arity if name not in derived] + [component.relations for component in components]
+        numbers = {name: number for number, names in enumerate(order) for name in names}
+        positive, negative, inner = (dict[str, tuple[Occurrence, ...]]() for _ in range(3))
+        for rule in (rule for component in components for rule in component.rules):
+            for position, item in enumerate(rule.body):
+                if isinstance(item, Atom | Negation):
+                    name = item.relation if isinstance(item, Atom) else item.atom.relation
+                    own = numbers[name] == numbers[rule.head.relation]
+                    reads = inner if own else positive if isinstance(item, Atom) else negative
+                    reads[name] = (*reads.get(name, ()), Occurrence(rule, position))
+        return cls(program, arity, components, numbers, positive, negative, inner)
+
+    def is_projection(self, relation: str) -> bool:
+        """Tell whether a relation is one that this module made."""
+        return relation not in self.program.schema.relations
+
+    def readers(self, relation: str) -> tuple[Occurrence, ...]:
+        """List where rules of other components read a relation."""
+        return (*self.positive.get(relation, ()), *self.negative.get(relation, ()))
+
+    def changing(self) -> frozenset[str]:
+        """Give the relations that can change when the program's ``.input`` relations do; all, if it has none."""
+        inputs: Iterable[str] = self.program.schema.inputs or self.numbers
+        found: set[str] = set()
+        pending = list(inputs)
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.add(name)
+                reads = (*self.readers(name), *self.inner.get(name, ()))
+                pending += [occurrence.rule.head.relation for occurrence in reads]
+        return frozenset(found)
+
+
+def _project(rule: Rule, projections: dict[str, Rule]) -> Rule:
+    body = tuple(_projected(item, projections) for item in rule.body)
+    return rule if body == rule.body else Rule(rule.number, rule.head, body, rule.span)
+
+
+def _projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
+    if not isinstance(item, Negation) or not any(isinstance(term, Wildcard) for term in item.atom.terms):
+        return item
+    atom = item.atom
+    kept = [column for column, term in enumerate(atom.terms) if not isinstance(term, Wildcard)]
+    name = f"{atom.relation}[{','.join(map(str, kept))}]"
+    if name not in projections:
+        names: list[Term] = [Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))]
+        head = Atom(name, tuple(names[column] for column in kept), item.span)
+        projections[name] = Rule(PROJECTION, head, (Atom(atom.relation, tuple(names), item.span),), item.span)
+    return Negation(Atom(name, tuple(atom.terms[column] for column in kept), atom.span), item.span)

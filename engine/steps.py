@@ -1,0 +1,165 @@
+"""A join as explicit steps: what is looked up in which index, what is tested, what becomes known.
+
+``plan`` gives the order; a step says what each literal costs there. Code is generated from steps, and ``explain_plan``
+prints them, so that what is printed is what runs. This module must not know any tuple, nor how code is written.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from liqo_connectivity.engine.plan import flatten, order
+from liqo_connectivity.engine.printer import format_body, format_term
+from liqo_connectivity.engine.syntax import (
+    Atom,
+    Comparison,
+    Constant,
+    Literal_,
+    Negation,
+    Rule,
+    Term,
+    Variable,
+    Wildcard,
+    variables,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Go through the rows of a relation: the changed ones, those that an index on ``columns`` gives, or all.
+
+    ``filters`` are columns whose value is compared after the lookup, ``binds`` those that give a variable its value,
+    ``repeats`` those that must equal a variable bound by the same row.
+    """
+
+    position: int
+    relation: str
+    source: Literal["changes", "index", "all"]
+    columns: tuple[int, ...]
+    keys: tuple[Term, ...]
+    filters: tuple[tuple[int, Term], ...]
+    binds: tuple[tuple[int, str], ...]
+    repeats: tuple[tuple[int, str], ...]
+
+    def __str__(self) -> str:
+        if self.source == "index":
+            place = ", ".join(f"{c}={format_term(t)}" for c, t in zip(self.columns, self.keys, strict=True))
+            return f"look up {self.relation} by column {place}"
+        return f"for each {'change of ' if self.source == 'changes' else 'row of '}{self.relation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Test whether a row is in a relation, or is not."""
+
+    position: int
+    relation: str
+    terms: tuple[Term, ...]
+    present: bool
+
+    def __str__(self) -> str:
+        atom = Atom(self.relation, self.terms)
+        return f"test {format_body(atom if self.present else Negation(atom))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Give a variable the value of a term."""
+
+    name: str
+    term: Term
+
+    def __str__(self) -> str:
+        return f"compute {format_term(Variable(self.name))} = {format_term(self.term)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """Compare two values."""
+
+    comparison: Comparison
+
+    def __str__(self) -> str:
+        return f"test {format_body(self.comparison)}"
+
+
+Step = Scan | Lookup | Bind | Test
+
+
+def full_steps(rule: Rule, bound: Iterable[str] = ()) -> list[Step]:
+    """Plan a rule from its text, with some variables of it known at the start."""
+    plain, _ = flatten(rule.body)
+    return _steps(plain, order(plain, bound), set(bound), None)
+
+
+def delta_steps(rule: Rule, position: int) -> list[Step]:
+    """Plan a rule from the changed rows of the literal at a position.
+
+    A change of a negated relation binds variables as one of a positive one does.
+    """
+    body: list[Literal_] = list(rule.body)
+    item = body[position]
+    if isinstance(item, Negation):
+        body[position] = item.atom
+    plain, _ = flatten(body)
+    return _steps(plain, order(plain, (), position), set(), position)
+
+
+def backward_steps(rule: Rule, inner: Iterable[str]) -> list[Step]:
+    """Plan a rule from a row of its head. Relations of the same component come late: they are the larger ones."""
+    bound = {term.name for term in rule.head.terms if isinstance(term, Variable)}
+    inner = frozenset(inner)
+    late = [p for p, item in enumerate(rule.body) if isinstance(item, Atom) and item.relation in inner]
+    positions = [p for p in range(len(rule.body)) if p not in late] + late
+    plain, _ = flatten([rule.body[p] for p in positions])
+    # The steps carry the positions of this rearranged body; a backward join looks at none of them.
+    return _steps(plain, order(plain, bound), set(bound), None)
+
+
+def _steps(plain: Sequence[Literal_], ordered: Iterable[int], known: set[str], first: int | None) -> list[Step]:
+    found: list[Step] = []
+    for position in ordered:
+        item = plain[position]
+        found.append(_step(item, position, known, "changes" if position == first else "index"))
+        known.update(v.name for v in variables(item))
+    return found
+
+
+def _step(item: Literal_, position: int, known: set[str], source: Literal["changes", "index"]) -> Step:
+    match item:
+        case Atom():
+            return _scan(item, position, known, source)
+        case Negation(atom=atom):
+            return Lookup(position, atom.relation, atom.terms, False)
+        case Comparison(operator="=", left=Variable(name=name), right=other) if name not in known:
+            return Bind(name, other)
+        case Comparison(operator="=", left=other, right=Variable(name=name)) if name not in known:
+            return Bind(name, other)
+        case Comparison():
+            return Test(item)
+
+
+def _scan(atom: Atom, position: int, known: set[str], source: Literal["changes", "index"]) -> Step:
+    fixed = [(column, term) for column, term in enumerate(atom.terms) if _is_known(term, known)]
+    binds: dict[str, int] = {}
+    repeats: list[tuple[int, str]] = []
+    for column, term in enumerate(atom.terms):
+        if isinstance(term, Variable) and term.name not in known:
+            if term.name in binds:
+                repeats.append((column, term.name))
+            else:
+                binds[term.name] = column
+    bound = tuple((column, name) for name, column in binds.items())
+    if source == "changes":
+        return Scan(position, atom.relation, "changes", (), (), tuple(fixed), bound, tuple(repeats))
+    if len(fixed) == len(atom.terms):
+        return Lookup(position, atom.relation, atom.terms, True)
+    if not fixed or (not known and all(isinstance(term, Constant) for _, term in fixed)):
+        # With nothing known yet, an index would be made to be read once.
+        return Scan(position, atom.relation, "all", (), (), tuple(fixed), bound, tuple(repeats))
+    columns, keys = zip(*fixed, strict=True)
+    return Scan(position, atom.relation, "index", columns, keys, (), bound, tuple(repeats))
+
+
+def _is_known(term: Term, known: set[str]) -> bool:
+    return not isinstance(term, Wildcard) and (not isinstance(term, Variable) or term.name in known)
