@@ -18,12 +18,14 @@ from liqo_connectivity.engine.syntax import Arithmetic, Call, Constant, Term, Va
 class Cell:
     """What a generated function is given when it is made.
 
-    ``rows``, ``changes``: dictionaries of the relation ``name``; ``index``: the lookup of its index on ``columns``;
-    ``constant``; ``functor``: the function ``name``; ``calculate``: arithmetic; ``counters``: the list of the rule
-    with number ``constant``; ``clock``: seconds.
+    ``rows``, ``changes``, ``given``: dictionaries of the relation ``name``; ``index``: its index on ``columns``;
+    ``lookup``: the method ``get`` of that index; ``functor``: the function ``name``; ``counters``: the list of the rule
+    with number ``constant``; ``clock``: a function that gives seconds.
     """
 
-    kind: Literal["rows", "index", "changes", "constant", "functor", "calculate", "counters", "clock"]
+    kind: Literal[
+        "rows", "changes", "given", "index", "lookup", "constant", "functor", "calculate", "counters", "clock"
+    ]
     name: str = ""
     columns: tuple[int, ...] = ()
     constant: Value = 0

@@ -69,6 +69,10 @@ class Dataflow:
         """Tell whether a relation is one that this module made."""
         return relation not in self.program.schema.relations
 
+    def is_recursive(self, relation: str) -> bool:
+        """Tell whether a derived relation depends on itself."""
+        return any(component.recursive for component in self.components if relation in component.relations)
+
     def readers(self, relation: str) -> tuple[Occurrence, ...]:
         """List where rules of other components read a relation."""
         return (*self.positive.get(relation, ()), *self.negative.get(relation, ()))

@@ -5,6 +5,7 @@ empty symbol or 0, never an exception, so that rules decide what that means. A p
 (``.functor``), as Soufflé asks. This module must not know why anyone compares addresses.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -16,10 +17,15 @@ Functor = Callable[..., Value]
 """A function of symbols and numbers; its arity and types are those of its ``.functor`` declaration."""
 
 
+# Narrower than ipaddress, which takes an IPv6 zone of any text at all, and masks in place of a prefix length.
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
+_CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
+
+
 @lru_cache(maxsize=4096)
 def _network(cidr: str) -> IPv4Network | IPv6Network | None:
     try:
-        return ip_network(cidr, strict=False) if "/" in cidr else None
+        return ip_network(cidr, strict=False) if _CIDR.fullmatch(cidr) else None
     except ValueError:
         return None
 
@@ -27,10 +33,10 @@ def _network(cidr: str) -> IPv4Network | IPv6Network | None:
 @lru_cache(maxsize=65536)
 def _address(address: str) -> tuple[int, int] | None:
     try:
-        parsed = ip_address(address)
+        parsed = ip_address(address) if _ADDRESS.fullmatch(address) else None
     except ValueError:
         return None
-    return parsed.version, int(parsed)
+    return (parsed.version, int(parsed)) if parsed else None
 
 
 def address_family(address: str) -> int:
@@ -48,6 +54,10 @@ def cidr_family(cidr: str) -> int:
 def cidr_canonical(cidr: str) -> str:
     """Give a CIDR with its host bits cleared (``10.71.0.5/16`` → ``10.71.0.0/16``), ``""`` for any other text."""
     network = _network(cidr)
+    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
+        # Which notation ipaddress writes here depends on the version of Python.
+        low = int(network.network_address.ipv4_mapped)
+        return f"::ffff:{low >> 16:x}:{low & 0xFFFF:x}/{network.prefixlen}"
     return str(network) if network else ""
 
 

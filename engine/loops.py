@@ -85,9 +85,9 @@ class Join:
     def _scan(self, step: Scan, rest: Sequence[Step], names: Names) -> Names:
         writer, row = self.writer, self.writer.name("r")
         if step.source == "index":
-            get, bucket = writer.cell(Cell("index", step.relation, step.columns)), writer.name("b")
+            get, bucket = writer.cell(Cell("lookup", step.relation, step.columns)), writer.name("b")
             values = [writer.value(term, names) for term in step.keys]
-            writer.line(f"{bucket} = {get}({values[0] if len(values) == 1 else f'({", ".join(values)})'})")
+            writer.line(f"{bucket} = {get}({values[0] if len(values) == 1 else writer.row(step.keys, names)})")
             writer.open(f"if {bucket} is not None:")
             writer.open(f"for {row} in {bucket} if type({bucket}) is dict else ({bucket},):")
         else:

@@ -134,8 +134,8 @@ def _unexpected(error: UnexpectedInput, text: str, file: str) -> Diagnostic:
         message = "this symbol has an escape that does not exist" if ends else "this symbol has no end on its line"
         hint = 'escapes are \\" \\\\ \\n \\r \\t, and no others'
     else:
-        message, hint = f"unexpected {given!r}", _SLIPS.get(text[max(0, position - 1) : position + 1].strip())
-        hint = hint or _SLIPS.get(given) or _expected(error)
+        message, pair = f"unexpected {given!r}", text[max(0, position - 1) : position + 1].strip()
+        hint = _SLIPS.get(pair) or _SLIPS.get(given) or _expected(error)
     return Diagnostic("DL001", "error", message, span, help=hint)
 
 

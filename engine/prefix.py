@@ -144,12 +144,17 @@ def _order(model: Model, body: Sequence[Literal_], known: Iterable[str]) -> list
     return ordered
 
 
-_BINDS = (0, 0, 0)
-_TESTS = (1000, 0, 0)
+_Rank = tuple[bool, int, int, int]
+_BINDS: _Rank = (False, 0, 0, 0)
+_TESTS: _Rank = (False, 1000, 0, 0)
 
 
-def _rank(model: Model, item: Literal_, known: set[str]) -> tuple[int, int, int] | None:
-    """Give thousandths of rows for each lookup, then more columns, then more distinct values; ``None`` if not ready."""
+def _rank(model: Model, item: Literal_, known: set[str]) -> _Rank | None:
+    """Rank a literal; ``None`` if it is not ready.
+
+    First by whether nothing is known to look it up with, then by thousandths of rows for each lookup; of equals those
+    with more known columns, then with more distinct values, come first.
+    """
     if isinstance(item, Atom):
         return _fan_out(model, item, known)
     missing = {v.name for v in variables(item)} - known
@@ -162,7 +167,7 @@ def _rank(model: Model, item: Literal_, known: set[str]) -> tuple[int, int, int]
     return None
 
 
-def _fan_out(model: Model, atom: Atom, known: set[str]) -> tuple[int, int, int]:
+def _fan_out(model: Model, atom: Atom, known: set[str]) -> _Rank:
     keyed = [
         column
         for column, term in enumerate(atom.terms)
@@ -173,7 +178,7 @@ def _fan_out(model: Model, atom: Atom, known: set[str]) -> tuple[int, int, int]:
     if len(keyed) == len(atom.terms) or not rows:
         return _TESTS
     distinct = len(relation.index(keyed)) if keyed else 1
-    return rows * 1000 // distinct, -len(keyed), -distinct
+    return not keyed, rows * 1000 // distinct, -len(keyed), -distinct
 
 
 class _Search:
@@ -212,6 +217,9 @@ class _Search:
         return step == len(self._body) - 1
 
     def _scan(self, atom: Atom, step: int, values: Environment) -> bool:
+        if self._budget.rows <= 0:
+            self.cut = True
+            return False
         fresh = [(t.name, c) for c, t in enumerate(atom.terms) if isinstance(t, Variable) and t.name not in values]
         rows = matching(self._model, atom, values)
         for row in self._sorted(rows, fresh) if fresh else islice(rows, 1):
@@ -221,7 +229,7 @@ class _Search:
             self._budget.rows -= 1
             if self.run(step + 1, {**values, **{name: row[column] for name, column in fresh}}):
                 return True
-        return self._is_last(step) and not self.cut
+        return self._is_last(step)
 
     def _sorted(self, rows: Iterable[Row], fresh: Sequence[tuple[str, int]]) -> Iterable[Row]:
         """Give one row for each choice of values, smallest first, and no more than the budget allows."""
@@ -231,7 +239,7 @@ class _Search:
         found = {tuple([row[column] for column in columns]): row for row in rows}
         if len(found) > self._budget.rows:
             self.cut = True
-            return [found[key] for key in nsmallest(max(self._budget.rows, 0), found)]
+            return [found[key] for key in nsmallest(self._budget.rows, found)]
         return [found[key] for key in sorted(found)]
 
     def _negated(self, item: Negation, values: Environment) -> Environment | None:

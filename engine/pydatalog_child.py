@@ -23,7 +23,7 @@ NUMBER_LIMIT = 2**31
 
 _OCTET = re.compile(r"(?:0|[1-9][0-9]{0,2})")
 _GROUP = re.compile(r"[0-9A-Fa-f]{1,4}")
-_PREFIX = re.compile(r"[0-9]+")
+_PREFIX = re.compile(r"[0-9]{1,3}")
 
 Value = str | int
 
@@ -71,23 +71,14 @@ def parse_address(text: str) -> tuple[int, int] | None:
 
 
 def parse_cidr(text: str) -> tuple[int, int, int] | None:
-    """Give width, number of host bits, and the network's bits as a number, of a CIDR or an IPv4 network with its mask."""
-    base, slash, mask = text.partition("/")
+    """Give width, number of host bits, and the network's bits as a number, of a CIDR."""
+    base, slash, prefix = text.partition("/")
     address = parse_address(base)
-    if not slash or address is None:
+    if not slash or address is None or not _PREFIX.fullmatch(prefix):
         return None
     width, number = address
-    host: int | None = None
-    if _PREFIX.fullmatch(mask):
-        host = width - int(mask) if len(mask.lstrip("0")) < 4 else -1
-    elif width == 32:
-        bits = parse_ipv4(mask)
-        # A netmask has its ones first, a host mask its zeros; what could be either is a netmask.
-        masks = {2**h - 1: h for h in range(33)} | {2**32 - 2**h: h for h in range(33)}
-        host = None if bits is None else masks.get(bits)
-    if host is None or not 0 <= host <= width:
-        return None
-    return width, host, number >> host
+    host = width - int(prefix)
+    return (width, host, number >> host) if host >= 0 else None
 
 
 def format_address(width: int, number: int) -> str:

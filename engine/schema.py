@@ -5,7 +5,7 @@ Collects declarations and reports those that clash or name nothing. This module 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 from liqo_connectivity.engine.diagnostics import Diagnostic, FactError, Span
 from liqo_connectivity.engine.syntax import (
@@ -62,7 +62,7 @@ class Schema:
         declaration = self.relations.get(relation)
         if declaration is None:
             raise FactError(f"a fact names relation {relation!r}, which the program does not declare")
-        if not isinstance(row, tuple):
+        if not isinstance(cast("object", row), tuple):
             raise FactError(f"a fact of {relation} is no tuple: {row!r}")
         if len(row) != len(declaration.columns):
             raise FactError(
@@ -115,7 +115,7 @@ def _types(declarations: list[TypeDeclaration], found: list[Diagnostic]) -> dict
             found.append(Diagnostic("DL008", "error", message, declaration.span, help="give it another name"))
         else:
             types[declaration.name] = declaration.base
-    rooted = set(ROOT_TYPES)
+    rooted: set[str] = set(ROOT_TYPES)
     for declaration in declarations:
         # dict.fromkeys: a set that remembers the way up, so that each type is walked once.
         above = dict.fromkeys([declaration.name])

@@ -86,10 +86,10 @@ class Test:
 Step = Scan | Lookup | Bind | Test
 
 
-def full_steps(rule: Rule, bound: Iterable[str] = ()) -> list[Step]:
-    """Plan a rule from its text, with some variables of it known at the start."""
+def full_steps(rule: Rule) -> list[Step]:
+    """Plan a rule with nothing known at the start."""
     plain, _ = flatten(rule.body)
-    return _steps(plain, order(plain, bound), set(bound), None)
+    return _steps(plain, [(place, place) for place in order(plain)], ())
 
 
 def delta_steps(rule: Rule, position: int) -> list[Step]:
@@ -102,26 +102,30 @@ def delta_steps(rule: Rule, position: int) -> list[Step]:
     if isinstance(item, Negation):
         body[position] = item.atom
     plain, _ = flatten(body)
-    return _steps(plain, order(plain, (), position), set(), position)
+    return _steps(plain, [(place, place) for place in order(plain, (), position)], (), position)
 
 
 def backward_steps(rule: Rule, inner: Iterable[str]) -> list[Step]:
     """Plan a rule from a row of its head. Relations of the same component come late: they are the larger ones."""
     bound = {term.name for term in rule.head.terms if isinstance(term, Variable)}
     inner = frozenset(inner)
-    late = [p for p, item in enumerate(rule.body) if isinstance(item, Atom) and item.relation in inner]
-    positions = [p for p in range(len(rule.body)) if p not in late] + late
-    plain, _ = flatten([rule.body[p] for p in positions])
-    # The steps carry the positions of this rearranged body; a backward join looks at none of them.
-    return _steps(plain, order(plain, bound), set(bound), None)
+    positions = sorted(
+        range(len(rule.body)), key=lambda p: isinstance(item := rule.body[p], Atom) and item.relation in inner
+    )
+    plain, _ = flatten([rule.body[position] for position in positions])
+    positions += range(len(positions), len(plain))
+    return _steps(plain, [(place, positions[place]) for place in order(plain, bound)], bound)
 
 
-def _steps(plain: Sequence[Literal_], ordered: Iterable[int], known: set[str], first: int | None) -> list[Step]:
+def _steps(
+    plain: Sequence[Literal_], ordered: Iterable[tuple[int, int]], bound: Iterable[str], first: int | None = None
+) -> list[Step]:
+    """Make a step of each literal; ``ordered`` gives its place in ``plain`` and its position in the rule."""
     found: list[Step] = []
-    for position in ordered:
-        item = plain[position]
-        found.append(_step(item, position, known, "changes" if position == first else "index"))
-        known.update(v.name for v in variables(item))
+    known = set(bound)
+    for place, position in ordered:
+        found.append(_step(plain[place], position, known, "changes" if place == first else "index"))
+        known.update(v.name for v in variables(plain[place]))
     return found
 
 

@@ -4,6 +4,9 @@ A relation that depends on itself through a negation has no meaning; the cycle i
 its components are networkx's. This module must not know how a component is evaluated.
 """
 
+# networkx is typed in part only: pyright does not know some of its members.
+# pyright: reportUnknownMemberType=false
+
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice

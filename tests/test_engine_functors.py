@@ -86,3 +86,14 @@ def test_text_that_is_no_address(text: str) -> None:
 def test_addresses_inside_ipv6_that_stand_for_ipv4_are_ipv6() -> None:
     assert address_family("::ffff:10.0.0.1") == 6
     assert cidr_contains("10.0.0.0/8", "::ffff:10.0.0.1") == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["fe80::%a b; }\n/64", "fd00::1%eth0/64", "10.0.0.0/255.0.0.0", "10.0.0.0/0.0.0.255", "10.0.0.0/8\n"]
+)
+def test_only_an_address_with_a_prefix_length_is_a_cidr(text: str) -> None:
+    assert (cidr_canonical(text), cidr_family(text)) == ("", 0)
+
+
+def test_a_zone_makes_an_address_other_text() -> None:
+    assert address_family("fe80::1%}; drop") == 0

@@ -91,6 +91,13 @@ def test_transitive_closure_however_it_is_written(rules: str, seed: int) -> None
     assert set(evaluate(program, {"e": edges}).rows("p")) == closure
 
 
+def test_an_old_tuple_meets_a_new_one_on_either_side() -> None:
+    rules = """.decl t(x: symbol) .decl both(x: symbol, y: symbol, z: symbol)
+    t("a"). t(Y) :- t(X), e(X, Y). t(Z) :- t(X), t(Y), both(X, Y, Z).
+    both("a", "c", "left"). both("c", "a", "right"). both("left", "right", "last")."""
+    assert ones(rules, "t", e=[("a", "b"), ("b", "c")]) == ["a", "b", "c", "last", "left", "right"]
+
+
 def test_mutual_recursion_over_three_relations() -> None:
     rules = """.decl zero(x: number) .decl one(x: number) .decl two(x: number)
     zero(0). one(X + 1) :- zero(X), X < 9. two(X + 1) :- one(X), X < 9. zero(X + 1) :- two(X), X < 9."""

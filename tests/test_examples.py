@@ -1,5 +1,6 @@
 """The examples and the documents: every command that they show is run, and prints what they show."""
 
+import re
 from difflib import unified_diff
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 import transcript
 import yaml
 from checkout import ROOT
+
+from liqo_connectivity.operator import report
+from liqo_connectivity.rules.program import load
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
 EXAMPLES = ("consumer", "provider", "multi-provider")
@@ -107,6 +111,28 @@ def test_quick_start_is_the_policy_of_the_provider() -> None:
     rules = Path("examples/provider/policy.yaml").read_text("utf-8").partition("  rules:\n")[2]
     assert rules
     assert rules in Path("README.md").read_text("utf-8")
+
+
+def test_semantics_name_every_reason_finding_and_relation() -> None:
+    text = Path("docs/semantics.md").read_text("utf-8")
+    quoted = set(re.findall(r"`([^`]+)`", text))
+    assert {*report.REASONS, *report.FINDINGS} <= quoted
+    named = {word for word in quoted if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", word)} - {"br_netfilter"}
+    assert len(named) > 20
+    assert named <= set(load().schema.relations)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *DOCUMENTS[2:]])
+def test_links_lead_somewhere(name: str) -> None:
+    document = Path(name)
+    targets = re.findall(r"\]\((?!https?://)([^)\s]+)\)", document.read_text("utf-8"))
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        found = document.parent / path if path else document
+        assert found.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,109 @@
+"""Tables: the rows of each relation with a number each, and the indexes that joins ask for.
+
+The number is the count of a row's derivations, or its rank in a recursive component. An index maps a key to the row
+itself while there is one, and to a dictionary of rows from the second on: most buckets hold one row, and a dictionary
+for each would double the memory. Indexes are built when first asked for and kept up with every later change. This module
+must not know rules.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import cast
+
+from liqo_connectivity.engine.codegen import Cell
+from liqo_connectivity.engine.specialize import inserter, remover
+from liqo_connectivity.engine.syntax import Row
+
+Bucket = Row | dict[Row, None]
+"""One row, bare, or at least two."""
+Index = dict[object, Bucket]
+"""Buckets by key: the bare value for an index on one column, a tuple of values for several."""
+
+
+class Table:
+    """The rows of one relation.
+
+    ``rows`` maps each row to its number. ``given`` holds the rows that were given as facts, and is ``rows`` itself for
+    a relation without rules. ``changes`` collects what is to be done with rows: counts to add, or rows to look at again.
+    """
+
+    __slots__ = ("arity", "changes", "given", "indexes", "insert", "name", "remove", "rows")
+
+    def __init__(self, name: str, arity: int, derived: bool) -> None:
+        self.name = name
+        self.arity = arity
+        self.rows: dict[Row, int] = {}
+        self.given: dict[Row, int] = {} if derived else self.rows
+        self.changes: dict[Row, int] = {}
+        self.indexes: dict[tuple[int, ...], Index] = {}
+        self.insert: Callable[[Mapping[Row, int]], None]
+        """Put rows in that are not there, with their numbers."""
+        self.remove: Callable[[Iterable[Row]], None]
+        """Take rows out that are there."""
+        self._specialize()
+
+    def index(self, columns: tuple[int, ...]) -> Index:
+        """Give the index on one or more columns, built if there is none yet."""
+        found = self.indexes.get(columns)
+        if found is None:
+            found = build_index(self.rows, columns)
+            self.indexes[columns] = found
+            self._specialize()
+        return found
+
+    def _specialize(self) -> None:
+        def resolve(cell: Cell) -> object:
+            return self.rows if cell.kind == "rows" else self.indexes[cell.columns]
+
+        columns = tuple(self.indexes)
+        self.insert = cast("Callable[[Mapping[Row, int]], None]", inserter(columns).make(resolve))
+        self.remove = cast("Callable[[Iterable[Row]], None]", remover(columns).make(resolve))
+
+    def restore(self, row: Row, number: int | None) -> None:
+        """Give a row its number of before, or take it out for ``None``, whatever an interrupted change has left."""
+        self.rows.pop(row, None)
+        for columns, index in self.indexes.items():
+            key = _key_of(columns)(row)
+            bucket = index.get(key)
+            others = dict.fromkeys(bucket) if type(bucket) is dict else {} if bucket is None else {cast("Row", bucket): None}
+            others.pop(row, None)
+            if number is not None:
+                others[row] = None
+            if not others:
+                index.pop(key, None)
+            else:
+                index[key] = others if len(others) > 1 else next(iter(others))
+        if number is not None:
+            self.rows[row] = number
+
+    def problems(self) -> list[str]:
+        """List what is wrong with the indexes: each must be as if built anew."""
+        found = [f"{self.name} still has changes"] if self.changes else []
+        for columns, index in self.indexes.items():
+            place = f"index of {self.name} on {columns}"
+            buckets = {key: list(bucket) if type(bucket) is dict else [bucket] for key, bucket in index.items()}
+            found += [f"{place}: the bucket of {key!r} should be a bare row" for key, bucket in index.items() if type(bucket) is dict and len(bucket) < 2]
+            expected = {key: list(bucket) if type(bucket) is dict else [bucket] for key, bucket in build_index(self.rows, columns).items()}
+            if {key: sorted(rows) for key, rows in buckets.items()} != {key: sorted(rows) for key, rows in expected.items()}:
+                found.append(f"{place} does not hold the rows of the table")
+        return found
+
+
+def build_index(rows: Iterable[Row], columns: tuple[int, ...]) -> Index:
+    """Index rows on columns."""
+    index: Index = {}
+    key_of = _key_of(columns)
+    for row in rows:
+        key = key_of(row)
+        bucket = index.get(key)
+        if bucket is None:
+            index[key] = row
+        elif type(bucket) is dict:
+            bucket[row] = None
+        else:
+            index[key] = {cast("Row", bucket): None, row: None}
+    return index
+
+
+def _key_of(columns: tuple[int, ...]) -> Callable[[Row], object]:
+    return itemgetter(*columns)
