@@ -7,6 +7,8 @@ rules that could derive it, a tuple that should be missing by its proof. Nothing
 rows keeps the search short. This module must not know what a tuple means.
 """
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,7 +17,7 @@ from liqo_connectivity.engine.join import EvaluationError
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.prefix import Budget, Environment, Prefix, fixed, longest_prefix, matching
 from liqo_connectivity.engine.printer import format_atom, format_body
-from liqo_connectivity.engine.proof import Proof, prove
+from liqo_connectivity.engine.proof import Holds, Proof, prove
 from liqo_connectivity.engine.syntax import (
     Arithmetic,
     Atom,
@@ -27,14 +29,14 @@ from liqo_connectivity.engine.syntax import (
     Row,
     Rule,
     Term,
+    Value,
     Variable,
     Wildcard,
-    variables,
 )
 
 DEPTH: Final = 3
 """How many rules deep a failure is followed."""
-ROWS: Final = 1000
+ROWS: Final = 400
 """How many rows one explanation tries."""
 _RULE_COST: Final = 5
 
@@ -78,8 +80,22 @@ class Absence:
     def __str__(self) -> str:
         return format_atom(self.goal)
 
+    def relations(self) -> set[str]:
+        """Give the relations that the explanation rests on."""
+        names: set[str] = set()
+        pending: list[Absence] = [self]
+        while pending:
+            absence = pending.pop()
+            names.add(absence.goal.relation)
+            for failure in absence.failures:
+                if isinstance(failure.because, Absence):
+                    pending.append(failure.because)
+                elif failure.because is not None:
+                    names |= {node.relation for node in failure.because.walk() if not isinstance(node, Holds)}
+        return names
 
-def pattern(relation: str, row: tuple[str | int | None, ...]) -> Atom:
+
+def pattern(relation: str, row: Sequence[Value | None]) -> Atom:
     """Make a goal from the values of its columns; ``None`` stands for any."""
     return Atom(relation, tuple(Wildcard() if value is None else Constant(value) for value in row))
 
@@ -166,11 +182,9 @@ class _Explainer:
             left, right = (_ground(side, values, written) for side in (item.left, item.right))
             return Comparison(item.operator, left, right, item.span)
         atom = item.atom if isinstance(item, Negation) else item
-        try:
+        # Arithmetic without a value fails as it stands: it is shown with its operands.
+        with suppress(EvaluationError):
             atom = fixed(atom, values, self._functors)
-        except EvaluationError:
-            # Arithmetic without a value fails as it stands: it is shown with its operands.
-            pass
         atom = Atom(atom.relation, tuple(_ground(term, values, written) for term in atom.terms), atom.span)
         return Negation(atom, item.span) if isinstance(item, Negation) else atom
 
@@ -225,4 +239,3 @@ def _ground(term: Term, values: Environment, written: dict[str, Term]) -> Term:
             return Call(functor, tuple(_ground(argument, values, written) for argument in arguments))
         case _:
             return term
-

@@ -18,13 +18,13 @@ from liqo_connectivity.engine.syntax import Arithmetic, Call, Constant, Term, Va
 class Cell:
     """What a generated function is given when it is made.
 
-    ``rows``, ``changes``, ``given``: dictionaries of the relation ``name``; ``index``: its index on ``columns``;
+    ``rows``, ``changes``: dictionaries of the relation ``name``; ``index``: its index on ``columns``;
     ``lookup``: the method ``get`` of that index; ``functor``: the function ``name``; ``counters``: the list of the rule
     with number ``constant``; ``clock``: a function that gives seconds.
     """
 
     kind: Literal[
-        "rows", "changes", "given", "index", "lookup", "constant", "functor", "calculate", "counters", "clock"
+        "rows", "changes", "index", "lookup", "constant", "functor", "calculate", "counters", "clock"
     ]
     name: str = ""
     columns: tuple[int, ...] = ()
@@ -111,7 +111,9 @@ class Writer:
                 return self.cell(Cell("constant", constant=constant))
             case Arithmetic(operator=symbol, left=left, right=right):
                 operator = self.cell(Cell("constant", constant=symbol))
-                return f"{self.cell(Cell('calculate'))}({operator}, {self.value(left, names)}, {self.value(right, names)})"
+                return (
+                    f"{self.cell(Cell('calculate'))}({operator}, {self.value(left, names)}, {self.value(right, names)})"
+                )
             case Call(functor=functor, arguments=arguments):
                 values = ", ".join(self.value(argument, names) for argument in arguments)
                 return f"{self.cell(Cell('functor', functor))}({values})"

@@ -103,7 +103,9 @@ def _projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
     kept = [column for column, term in enumerate(atom.terms) if not isinstance(term, Wildcard)]
     name = f"{atom.relation}[{','.join(map(str, kept))}]"
     if name not in projections:
-        names: list[Term] = [Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))]
+        names: list[Term] = [
+            Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))
+        ]
         head = Atom(name, tuple(names[column] for column in kept), item.span)
         projections[name] = Rule(PROJECTION, head, (Atom(atom.relation, tuple(names), item.span),), item.span)
     return Negation(Atom(name, tuple(atom.terms[column] for column in kept), atom.span), item.span)

@@ -1,56 +1,125 @@
-"""Keeping derived relations true while facts change: each change is followed to what it changes, and no further.
+"""All relations of a program over one set of facts, derived once and then kept up as facts change.
 
-Relations are settled in order of evaluation. Relations outside recursion are maintained by counting derivations (Gupta,
-Mumick and Subrahmanian 1993): a row is there while its count is not zero, so a deletion is an insertion with the other
-sign. The counts are exact although no old version of any relation is kept, because of the order of ``change``.
-Components that recurse have a module of their own (``recursion``). This module must not know where changes come from,
-nor how they are taken back.
+Puts together the tables, the functions that a program is specialised into, and what settles each component; and walks
+the components in order. This module must not know where changes come from, nor how they are taken back.
 """
 
-import gc
-from collections.abc import Callable, Iterable, Mapping
-from heapq import heappop, heappush
+from collections.abc import Callable, Mapping
+from functools import cache, lru_cache
+from heapq import heappop
 from time import perf_counter
-from typing import Protocol, cast
+from typing import Final, cast
 
+from liqo_connectivity.engine.change import Follow, Node, Settler, Work
 from liqo_connectivity.engine.codegen import Cell, Template
-from liqo_connectivity.engine.dataflow import Dataflow
+from liqo_connectivity.engine.counting import Counting
 from liqo_connectivity.engine.join import calculate
-from liqo_connectivity.engine.recursion import Recursion
+from liqo_connectivity.engine.recursion import Member, Recursion, Use
 from liqo_connectivity.engine.specialize import Specializer
 from liqo_connectivity.engine.store import Table
-from liqo_connectivity.engine.syntax import Row
+from liqo_connectivity.engine.strata import Component
+from liqo_connectivity.engine.syntax import Atom, Row, Rule
 
-Undo = list[tuple[Table, dict[Row, int | None]]]
-"""What was there before each change: rows with their numbers, ``None`` for a row that was not there."""
-Follow = Callable[[Mapping[Row, int], int], None]
-"""Follows rows of a relation, with a sign, to the heads of the rules that read it."""
+_REMEMBERED: Final = 1 << 16
+"""Of how many arguments each functor's value is remembered: functors are pure, and the same arguments come again."""
 
 
-class Settler(Protocol):
-    """Brings the relations of one component up to date with the changes that were collected for them.
+class Maintenance:
+    """The tables of a program, projections included, and what keeps them.
 
-    There is one for each way of deriving: counting, recursion, and later groups.
+    ``counters`` maps the number of each rule to its probes, instances and seconds, if the functions are profiled.
     """
 
-    def load(self) -> None:
-        """Derive everything, from relations before it that are complete."""
-        ...
+    def __init__(self, specializer: Specializer, facts: Mapping[str, dict[Row, int]]) -> None:
+        """Derive everything from facts: rows by relation, each with the number 1. The tables take the rows over."""
+        self._specializer = specializer
+        self._flow = flow = specializer.flow
+        functors = flow.program.functors
+        self._functors = {name: lru_cache(_REMEMBERED)(function) for name, function in functors.items()}
+        self.counters: dict[int, list[float]] = {}
+        derived = {name: component for component in flow.components for name in component.relations}
+        self.tables: dict[str, Table] = {}
+        for name in flow.numbers:
+            given = facts.get(name, {})
+            number = 0 if name in derived and derived[name].recursive else 1
+            rows = dict.fromkeys(given, number) if name in derived else given
+            self.tables[name] = Table(name, rows, given)
+        self.nodes = {name: Node(table, flow.numbers[name], self._followers) for name, table in self.tables.items()}
+        for name, node in self.nodes.items():
+            heads = dict.fromkeys(occurrence.rule.head.relation for occurrence in flow.readers(name))
+            node.heads = tuple(self.nodes[head] for head in heads)
+        self._settlers: list[Settler] = [Counting(node, ()) for name, node in self.nodes.items() if name not in derived]
+        for component in flow.components:
+            settler = self._settler(component)
+            self._settlers.append(settler)
+            settler.load()
 
-    def settle(self, undo: Undo) -> None:
-        """Apply the collected changes, and pass them on; log first what is changed."""
-        ...
+    def settle(self, work: Work) -> None:
+        """Bring everything up to date with the changes on the agenda."""
+        agenda, settlers = work.agenda, self._settlers
+        while agenda:
+            settlers[heappop(agenda)].settle(work)
 
+    def prepare(self) -> None:
+        """Make the functions and indexes for every change that facts of ``.input`` relations can cause."""
+        changing = self._flow.changing()
+        for name, node in self.nodes.items():
+            if name in changing:
+                node.prepare()
 
-class Node:
-    """A relation in the order of evaluation, and the functions that follow its changes."""
+    def _settler(self, component: Component) -> Settler:
+        if not component.recursive:
+            (name,) = component.relations
+            return Counting(self.nodes[name], (self._loader(rule) for rule in component.rules if self._can_fire(rule)))
+        members = {name: self._member(name) for name in component.relations}
+        own = set(component.relations)
+        exits = [rule for rule in component.rules if not any(isinstance(i, Atom) and i.relation in own for i in rule.body)]
+        return Recursion(members, [(int(bool(rule.body)), self._loader(rule)) for rule in exits])
 
-    __slots__ = ("followers", "heads", "negative", "number", "positive", "ready", "table")
+    def _can_fire(self, rule: Rule) -> bool:
+        return all(self.tables[item.relation].rows for item in rule.body if isinstance(item, Atom))
 
-    def __init__(self, table: Table, number: int) -> None:
-        self.table = table
-        self.number = number
-        self.heads: tuple[Node, ...] = ()
-        self.ready = False
-        self.positive: Follow | None = None
-        self.negative: Follow | None = None
+    def _loader(self, rule: Rule) -> Callable[[], None]:
+        return lambda: cast("Callable[[], None]", self._make(self._specializer.load(rule)))()
+
+    def _member(self, name: str) -> Member:
+        written = self._specializer
+        return Member(
+            self.nodes[name],
+            cache(lambda: cast("Follow", self._make(written.inner(name)))),
+            cache(lambda: cast("Callable[[Row, list[Use]], None]", self._make(written.forward(name)))),
+            cache(lambda: cast("Callable[[Row, list[int]], None]", self._make(written.backward(name)))),
+        )
+
+    def _followers(self, name: str) -> tuple[Follow | None, Follow | None]:
+        positive = negative = None
+        if name in self._flow.positive:
+            positive = cast("Follow", self._make(self._specializer.positive(name)))
+        if name in self._flow.negative:
+            negative = cast("Follow", self._make(self._specializer.negative(name)))
+        return positive, negative
+
+    def _make(self, template: Template) -> object:
+        return template.make(self._resolve)
+
+    def _resolve(self, cell: Cell) -> object:
+        match cell.kind:
+            case "constant":
+                return cell.constant
+            case "calculate":
+                return calculate
+            case "clock":
+                return perf_counter
+            case "functor":
+                return self._functors[cell.name]
+            case "counters":
+                return self.counters.setdefault(int(cell.constant), [0, 0, 0.0])
+            case "rows":
+                return self.tables[cell.name].rows
+            case "changes":
+                return self.tables[cell.name].changes
+            case "index":
+                return self.tables[cell.name].index(cell.columns)
+            case "lookup":
+                return self.tables[cell.name].index(cell.columns).get
+

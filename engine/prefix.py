@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
+from operator import itemgetter
 
 from liqo_connectivity.engine.functors import Functor
 from liqo_connectivity.engine.join import COMPARISONS, EvaluationError, calculate
@@ -220,27 +221,27 @@ class _Search:
         if self._budget.rows <= 0:
             self.cut = True
             return False
-        fresh = [(t.name, c) for c, t in enumerate(atom.terms) if isinstance(t, Variable) and t.name not in values]
+        fresh = {t.name: c for c, t in enumerate(atom.terms) if isinstance(t, Variable) and t.name not in values}
         rows = matching(self._model, atom, values)
-        for row in self._sorted(rows, fresh) if fresh else islice(rows, 1):
+        for row in self._smallest(rows, tuple(fresh.values())) if fresh else islice(rows, 1):
             if self._budget.rows <= 0:
                 self.cut = True
                 return False
             self._budget.rows -= 1
-            if self.run(step + 1, {**values, **{name: row[column] for name, column in fresh}}):
+            if self.run(step + 1, {**values, **dict(zip(fresh, row, strict=False))}):
                 return True
         return self._is_last(step)
 
-    def _sorted(self, rows: Iterable[Row], fresh: Sequence[tuple[str, int]]) -> Iterable[Row]:
-        """Give one row for each choice of values, smallest first, and no more than the budget allows."""
-        columns = [column for _, column in fresh]
-        if isinstance(rows, tuple | list) and len(rows) < 2:
-            return rows
-        found = {tuple([row[column] for column in columns]): row for row in rows}
+    def _smallest(self, rows: Iterable[Row], columns: tuple[int, ...]) -> Iterable[Row]:
+        """Give each choice of values for some columns, smallest first, and no more than the budget allows."""
+        if len(columns) == 1:
+            found: set[Row] = {(row[columns[0]],) for row in rows}
+        else:
+            found = set(map(itemgetter(*columns), rows))
         if len(found) > self._budget.rows:
             self.cut = True
-            return [found[key] for key in nsmallest(self._budget.rows, found)]
-        return [found[key] for key in sorted(found)]
+            return nsmallest(self._budget.rows, found)
+        return sorted(found)
 
     def _negated(self, item: Negation, values: Environment) -> Environment | None:
         present = any(True for _ in matching(self._model, fixed(item.atom, values, self._functors), {}))

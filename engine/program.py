@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from liqo_connectivity.engine import analysis, kinds, normalize, parser, strata
+from liqo_connectivity.engine import analysis, normalize, parser, strata, typecheck
 from liqo_connectivity.engine import schema as schema_module
 from liqo_connectivity.engine.diagnostics import Diagnostic, ProgramError, Span
 from liqo_connectivity.engine.functors import BUILTIN, Functor
@@ -66,7 +66,7 @@ class Program:
         rules = normalize.normalize(statements)
         found += analysis.check_names(rules, schema, functors)
         if not found:
-            found += kinds.check_types(rules, schema)
+            found += typecheck.check_types(rules, schema)
             found += analysis.check_safety(rules)
             found += strata.check_stratification(rules)
         if found:

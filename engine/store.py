@@ -27,37 +27,37 @@ class Table:
     a relation without rules. ``changes`` collects what is to be done with rows: counts to add, or rows to look at again.
     """
 
-    __slots__ = ("arity", "changes", "given", "indexes", "insert", "name", "remove", "rows")
+    __slots__ = ("changes", "given", "indexes", "insert", "name", "remove", "rows")
 
-    def __init__(self, name: str, arity: int, derived: bool) -> None:
+    def __init__(self, name: str, rows: dict[Row, int], given: dict[Row, int]) -> None:
         self.name = name
-        self.arity = arity
-        self.rows: dict[Row, int] = {}
-        self.given: dict[Row, int] = {} if derived else self.rows
+        self.rows = rows
+        self.given = given
         self.changes: dict[Row, int] = {}
-        self.indexes: dict[tuple[int, ...], Index] = {}
+        self.indexes: dict[tuple[int, ...], Index]
         self.insert: Callable[[Mapping[Row, int]], None]
         """Put rows in that are not there, with their numbers."""
         self.remove: Callable[[Iterable[Row]], None]
         """Take rows out that are there."""
-        self._specialize()
+        self._keep_up({})
 
     def index(self, columns: tuple[int, ...]) -> Index:
         """Give the index on one or more columns, built if there is none yet."""
         found = self.indexes.get(columns)
         if found is None:
             found = build_index(self.rows, columns)
-            self.indexes[columns] = found
-            self._specialize()
+            self._keep_up({**self.indexes, columns: found})
         return found
 
-    def _specialize(self) -> None:
+    def _keep_up(self, indexes: dict[tuple[int, ...], Index]) -> None:
         def resolve(cell: Cell) -> object:
-            return self.rows if cell.kind == "rows" else self.indexes[cell.columns]
+            return self.rows if cell.kind == "rows" else indexes[cell.columns]
 
-        columns = tuple(self.indexes)
+        columns = tuple(indexes)
+        # An index is known only when it is kept up: so it stays true even if this is interrupted.
         self.insert = cast("Callable[[Mapping[Row, int]], None]", inserter(columns).make(resolve))
         self.remove = cast("Callable[[Iterable[Row]], None]", remover(columns).make(resolve))
+        self.indexes = indexes
 
     def restore(self, row: Row, number: int | None) -> None:
         """Give a row its number of before, or take it out for ``None``, whatever an interrupted change has left."""
@@ -65,7 +65,9 @@ class Table:
         for columns, index in self.indexes.items():
             key = _key_of(columns)(row)
             bucket = index.get(key)
-            others = dict.fromkeys(bucket) if type(bucket) is dict else {} if bucket is None else {cast("Row", bucket): None}
+            others = (
+                dict.fromkeys(bucket) if type(bucket) is dict else {} if bucket is None else {cast("Row", bucket): None}
+            )
             others.pop(row, None)
             if number is not None:
                 others[row] = None
@@ -80,13 +82,20 @@ class Table:
         """List what is wrong with the indexes: each must be as if built anew."""
         found = [f"{self.name} still has changes"] if self.changes else []
         for columns, index in self.indexes.items():
-            place = f"index of {self.name} on {columns}"
-            buckets = {key: list(bucket) if type(bucket) is dict else [bucket] for key, bucket in index.items()}
-            found += [f"{place}: the bucket of {key!r} should be a bare row" for key, bucket in index.items() if type(bucket) is dict and len(bucket) < 2]
-            expected = {key: list(bucket) if type(bucket) is dict else [bucket] for key, bucket in build_index(self.rows, columns).items()}
-            if {key: sorted(rows) for key, rows in buckets.items()} != {key: sorted(rows) for key, rows in expected.items()}:
+            place = f"the index of {self.name} on {columns}"
+            expected = build_index(self.rows, columns)
+            if any(type(bucket) is dict and len(bucket) < 2 for bucket in index.values()):
+                found.append(f"{place} has a bucket that should be a bare row")
+            if {k: sorted(rows_of(b)) for k, b in index.items()} != {k: sorted(rows_of(b)) for k, b in expected.items()}:
                 found.append(f"{place} does not hold the rows of the table")
         return found
+
+
+def rows_of(bucket: Bucket | None) -> Iterable[Row]:
+    """List the rows of a bucket, or of none."""
+    if bucket is None:
+        return ()
+    return bucket if type(bucket) is dict else (cast("Row", bucket),)
 
 
 def build_index(rows: Iterable[Row], columns: tuple[int, ...]) -> Index:

@@ -9,20 +9,28 @@ from liqo_connectivity.operator.report import sentence
 
 def to_lines(found: Answer, full: bool) -> list[str]:
     """Lay the answer out; ``full`` keeps every step of the proofs."""
-    lines = [_headline(found)]
-    asked = sum(found.pairs.values())
-    if asked > 1:
-        counts = ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
-        lines.append(f"of {asked} pairs of addresses that rules may tell apart: {counts}; shown: the pair above")
+    lines = headlines(found)
     if not found.peerings and found.verdict == "allowed":
         lines.append(_nobody(found))
     for peering in found.peerings:
-        lines += ["", _deciding(peering, found.base)]
+        lines += ["", deciding(peering, found.base)]
         # The headline says what the proof's root says.
         (decided,) = [p for p in peering.proof.premises if isinstance(p, Proof)][:1] if not full else [peering.proof]
         lines += ["  " + line for line in proof_lines(decided, found.base, full=full)]
     lines += [f"unknown: {_unknown(entry)}" for entry in found.unknown]
     return lines
+
+
+def headlines(found: Answer) -> list[str]:
+    """Give the verdict and the question, and how many questions it stands for."""
+    asked = sum(found.pairs.values())
+    if asked <= 1:
+        return [_headline(found)]
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
+    return [
+        _headline(found),
+        f"of {asked} pairs of addresses that rules may tell apart: {counts}; shown: the pair above",
+    ]
 
 
 def _headline(found: Answer) -> str:
@@ -41,7 +49,8 @@ def _nobody(found: Answer) -> str:
     return "no policy governs it: neither address is in the scope of a peering with a policy"
 
 
-def _deciding(peering: PeeringAnswer, base: FactBase) -> str:
+def deciding(peering: PeeringAnswer, base: FactBase) -> str:
+    """Say on one line what a peering decided, and by what."""
     policy = f"PeeringConnectivity {peering.policy}"
     match peering.decision:
         case None:

@@ -18,6 +18,7 @@ from liqo_connectivity.operator import exits
 VERBS: Final = {
     "render": ("render", "Print the ordered chains that enforce the policies."),
     "why": ("why", "Say whether a flow is allowed, and prove it."),
+    "why-not": ("why_not", "Say why a flow is not allowed."),
     "query": ("query", "Answer a Datalog goal over facts and derived relations."),
     "check": ("check", "Validate policies and rule files, and report findings."),
     "facts": ("dump", "Write down, and read back, the facts of a cluster."),

@@ -5,29 +5,34 @@ import json
 import click
 
 from liqo_connectivity.engine import ProgramError, Value, prove
+from liqo_connectivity.engine.absence import Absence, pattern, why_not
 from liqo_connectivity.engine.parser import parse_goal
+from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator import exits, report
+from liqo_connectivity.operator.absence_text import absence_json, failure_lines
 from liqo_connectivity.operator.answer import proof_json
 from liqo_connectivity.operator.document import echo_document
 from liqo_connectivity.operator.options import Input, input_options, output_option
 from liqo_connectivity.operator.proof_text import proof_lines
 from liqo_connectivity.operator.session import Session, relations_of
 
-ANSWER = "answer"
-"""The name of the relation that holds the answers; a program that declares it cannot be queried."""
+ANSWER = "the answer"
+"""The name of the relation that holds the answers: no program can declare one with a space in it."""
 
 
 @click.command(
     "query",
     epilog="\b\nExamples:\n"
     "  liqo-connectivity query 'member(P, \"offloaded\", Ip), pod_ip(Pod, Ip)' -f examples/provider\n"
-    "  liqo-connectivity query 'finding(Code, Kind, Object, _)' -f examples/consumer --why",
+    "  liqo-connectivity query 'finding(Code, Kind, Object, _)' -f examples/consumer --why\n"
+    "  liqo-connectivity query 'member(P, \"vc-local\", \"10.71.9.9\")' -f examples/consumer --why-not",
 )
 @click.argument("goal", metavar="GOAL")
 @click.option("--why", "with_proof", is_flag=True, help="Prove each row.")
+@click.option("--why-not", "with_reason", is_flag=True, help="If there is no row, say what fails first, and why.")
 @output_option("text", "json", "yaml")
 @input_options
-def command(given: Input, goal: str, with_proof: bool, output: str) -> int:
+def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output: str) -> int:
     """Answer a Datalog goal over facts and derived relations.
 
     A row for each way to satisfy GOAL, a column for each of its variables. `rules show` lists the relations. Exits with
@@ -42,7 +47,9 @@ def command(given: Input, goal: str, with_proof: bool, output: str) -> int:
     model = session.solve([ANSWER], program=program)
     rows = model.rows(ANSWER)
     proofs = [prove(model, ANSWER, row) for row in rows] if with_proof else []
+    reason = why_not(model, pattern(ANSWER, [None] * len(columns)), _DEPTH) if with_reason else None
     used = {ANSWER, *(name for proof in proofs if proof for name in relations_of(proof))}
+    used |= reason.relations() if reason else set()
     session.verify(model, used)
     base = session.reading.base
     if output == "text":
@@ -53,15 +60,22 @@ def command(given: Input, goal: str, with_proof: bool, output: str) -> int:
                 ["  " + line for p in proof.premises for line in proof_lines(p, base)] for proof in proofs if proof
             ]
             lines = [lines[0], *(line for row, text in zip(lines[1:], texts, strict=True) for line in (row, *text))]
-        click.echo("\n".join(lines))
+        click.echo("\n".join([*lines, *(_reason_lines(reason, base) if reason else [])]))
     else:
         entries: list[dict[str, object]] = [{"row": dict(zip(columns, row, strict=True))} for row in rows]
         for entry, proof in zip(entries, proofs, strict=False):
             entry["proof"] = [proof_json(premise, base) for premise in proof.premises] if proof else None
-        echo_document({"columns": list(columns), "rows": entries}, output)
+        document: dict[str, object] = {"columns": list(columns), "rows": entries}
+        if with_reason:
+            document["whyNot"] = absence_json(reason, base) if reason else None
+        echo_document(document, output)
     if session.reading.problems:
         return exits.UNKNOWN
     return exits.OK if rows else exits.DENIED
+
+
+def _reason_lines(reason: Absence, base: FactBase) -> list[str]:
+    return ["no row:", *(f"  {line}" for line in failure_lines(reason, base))]
 
 
 def table(columns: tuple[str, ...], rows: list[tuple[Value, ...]]) -> list[str]:

@@ -45,7 +45,7 @@ def command(given: Input, source: str, destination: str, state: str, full: bool,
     session = Session.open(given)
     report.report_problems(session.reading)
     try:
-        flows = _flows(session, start, end, state)
+        flows = questions(session, start, end, state)
     except endpoints.UnknownEndpointError as error:
         found = answer.unresolved(start, end, service, state, error)
     else:
@@ -57,8 +57,11 @@ def command(given: Input, source: str, destination: str, state: str, full: bool,
     return EXITS[found.verdict]
 
 
-def _flows(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoint, state: str) -> list[Flow]:
-    """Make the questions: one, or one for each pair of classes of addresses between groups."""
+def questions(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoint, state: str) -> list[Flow]:
+    """Make the questions: one, or one for each pair of classes of addresses between groups.
+
+    Raises click.UsageError, and UnknownEndpointError for an end whose address is not known.
+    """
     if "group" in (start.kind, end.kind):
         sources, destinations = _group_ends(session, start, end)
     else:

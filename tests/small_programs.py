@@ -110,8 +110,11 @@ def small_facts(seed: int) -> dict[str, list[Row]]:
     rng = random.Random(seed)
     facts: dict[str, list[Row]] = {}
     for name in (*INPUTS, *(["p", "v"] if rng.random() < 0.3 else [])):
-        rows: list[Row] = [
-            tuple(rng.choice(SYMBOLS if kind == "s" else NUMBERS) for kind in COLUMNS[name]) for _ in range(6)
-        ]
+        rows: list[Row] = []
+        for _ in range(6):
+            values: list[Value] = [
+                rng.choice(SYMBOLS) if kind == "s" else rng.choice(NUMBERS) for kind in COLUMNS[name]
+            ]
+            rows.append(tuple(values))
         facts[name] = list(dict.fromkeys(rows[: rng.randint(0, 6)]))
     return facts

@@ -45,11 +45,10 @@ class Result:
 def commands(document: Path) -> list[Command]:
     """Find the commands of a document, in order. Raises AssertionError for output without a command."""
     found: list[Command] = []
-    inside = False
+    inside = expected = False
     for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):
         if not inside:
-            inside = line == _OPEN
-            expected = True
+            inside = expected = line == _OPEN
         elif line == _CLOSE:
             inside = False
         elif line.startswith(_PROMPT):

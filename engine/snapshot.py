@@ -1,0 +1,74 @@
+"""Snapshots: what a database held at one moment, for readers that a writer must not disturb.
+
+Nothing is copied when a snapshot is taken. Commits form a chain of deltas, each pointing to the next; a snapshot holds
+on to its place in the chain, and takes back what came after when it is asked for a relation. What no snapshot holds any
+more is freed with the chain's head. This module must not know how deltas come about.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from liqo_connectivity.engine.model import Model
+from liqo_connectivity.engine.program import Program
+from liqo_connectivity.engine.relation import Relation
+from liqo_connectivity.engine.syntax import Row
+from liqo_connectivity.engine.transaction import Delta
+
+
+class Commit:
+    """A place in the chain: the state after some commit. ``next`` is the commit after it, if there is one by now.
+
+    ``delta`` is what changed in all relations, ``given`` in the facts given for derived relations.
+    """
+
+    __slots__ = ("delta", "given", "next", "version")
+
+    def __init__(self, version: int, delta: Delta, given: Delta) -> None:
+        self.version = version
+        self.delta = delta
+        self.given = given
+        self.next: Commit | None = None
+
+    def after(self) -> Iterator["Commit"]:
+        """Give the commits after this one."""
+        commit = self.next
+        while commit is not None:
+            yield commit
+            commit = commit.next
+
+
+class Snapshot(Model):
+    """The relations as they were after one commit. Any thread may read; ``version`` counts commits."""
+
+    def __init__(self, program: Program, place: Commit, current: Callable[[str, Commit, bool], dict[Row, int]]) -> None:
+        super().__init__(program, {}, {})
+        self.version = place.version
+        self._place = place
+        self._current = current
+        self._relations: dict[str, Relation] = {}
+        self._given: dict[str, dict[Row, int]] = {}
+
+    def relation(self, name: str) -> Relation:
+        """Give a relation for joins. Raises UnknownRelationError."""
+        if name not in self._relations:
+            super().relation(name)
+            self._relations[name] = Relation(self._current(name, self._place, False))
+        return self._relations[name]
+
+    def is_fact(self, name: str, row: Row) -> bool:
+        """Tell whether a row was given, rather than derived."""
+        if name not in self.program.schema.relations:
+            return False
+        if name not in self._given:
+            self._given[name] = self._current(name, self._place, True)
+        return row in self._given[name]
+
+
+def take_back(rows: Mapping[Row, int], place: Commit, name: str, given: bool) -> dict[Row, int]:
+    """Give the rows of a relation at a place of the chain from those of now."""
+    found = dict(rows)
+    for commit in reversed(list(place.after())):
+        removed, added = (commit.given if given else commit.delta)[name]
+        for row in added:
+            found.pop(row, None)
+        found.update(dict.fromkeys(removed, 1))
+    return found

@@ -1,0 +1,126 @@
+"""Transactions: changes of facts that happen together, or not at all.
+
+A request is checked when it is made, and netted: of several for one fact the last one counts, and what is so already is
+no change. If anything is raised while changes are applied, every table is put back as it was, from a log of what each
+touched row was before. This module must not know how derived relations are kept.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from liqo_connectivity.engine.change import Work
+from liqo_connectivity.engine.intake import Intake
+from liqo_connectivity.engine.maintenance import Maintenance
+from liqo_connectivity.engine.syntax import Row
+
+Requests = dict[str, dict[Row, bool]]
+"""Which facts are to be there and which not, by relation."""
+
+
+class Change(NamedTuple):
+    """The rows that left a relation and those that came, each sorted."""
+
+    removed: tuple[Row, ...]
+    added: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a transaction changed: the relations that lost or gained rows, given or derived, in order of their names."""
+
+    changes: Mapping[str, Change]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __getitem__(self, relation: str) -> Change:
+        return self.changes.get(relation, _NOTHING)
+
+    def inverse(self) -> "Delta":
+        """Give the delta that takes this one back."""
+        return Delta({name: Change(change.added, change.removed) for name, change in self.changes.items()})
+
+    @classmethod
+    def of(cls, changes: Iterable[tuple[str, Iterable[Row], Iterable[Row]]]) -> "Delta":
+        """Sort what was removed and added by relation; relations with neither are left out."""
+        found = {
+            name: Change(tuple(sorted(removed)), tuple(sorted(added)))
+            for name, removed, added in changes
+            if removed or added
+        }
+        return cls(dict(sorted(found.items())))
+
+
+_NOTHING: Final = Change((), ())
+
+
+class Transaction:
+    """Requests that are committed together when the ``with`` block ends, and dropped if it raises.
+
+    ``delta`` is what the commit changed; it is empty before.
+    """
+
+    def __init__(self, intake: Intake, commit: Callable[[Requests], Delta]) -> None:
+        self._intake = intake
+        self._commit = commit
+        self._requests: Requests = {}
+        self.delta = Delta({})
+
+    def insert(self, relation: str, row: Row) -> None:
+        """Ask for a fact to be there. Raises FactError."""
+        self._requests.setdefault(relation, {})[self._intake.row(relation, row)] = True
+
+    def delete(self, relation: str, row: Row) -> None:
+        """Ask for a fact not to be there; a derived tuple stays while rules derive it. Raises FactError."""
+        self._requests.setdefault(relation, {})[self._intake.row(relation, row)] = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if kind is None:
+            self.delta = self._commit(self._requests)
+
+
+def apply(maintenance: Maintenance, requests: Requests) -> Work:
+    """Make facts come and go, with all that follows; on any exception everything is as before."""
+    work = Work()
+    try:
+        for relation, rows in requests.items():
+            _request(maintenance, relation, rows, work)
+        maintenance.settle(work)
+    except BaseException:
+        take_back(maintenance, work)
+        raise
+    return work
+
+
+def _request(maintenance: Maintenance, relation: str, rows: Mapping[Row, bool], work: Work) -> None:
+    node = maintenance.nodes[relation]
+    table, given = node.table, node.table.given
+    coming = {row: 1 for row, present in rows.items() if present and row not in given}
+    leaving = {row: 1 for row, present in rows.items() if not present and row in given}
+    if given is not table.rows:
+        work.given.append((table, leaving, coming))
+        given.update(coming)
+        for row in leaving:
+            del given[row]
+    table.changes.update(coming)
+    table.changes.update(dict.fromkeys(leaving, -1))
+    if table.changes:
+        work.plan(node.number)
+
+
+def take_back(maintenance: Maintenance, work: Work) -> None:
+    """Put every table back as it was before some work, finished or not."""
+    for table in maintenance.tables.values():
+        table.changes.clear()
+    for table, before in reversed(work.before):
+        for row, number in before.items():
+            table.restore(row, number)
+    for table, left, came in work.given:
+        for row in came:
+            table.given.pop(row, None)
+        table.given.update(left)

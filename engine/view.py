@@ -1,0 +1,102 @@
+"""Relations of a database as joins and proofs read them.
+
+A proof asks for indexes on columns that no rule's changes ask for. Where a shorter index leaves few rows, they are
+filtered, since an index more on every relation would double the memory; and whether a row with some columns exists is
+often answered by a projection that maintenance keeps anyway. This module must not change a row.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
+from operator import itemgetter
+from typing import Final, cast
+
+from liqo_connectivity.engine.relation import Index, Relation
+from liqo_connectivity.engine.store import Index as StoredIndex
+from liqo_connectivity.engine.store import Table, rows_of
+from liqo_connectivity.engine.syntax import Row
+
+_SHORT: Final = 8
+"""How many rows a bucket may have on average for filtering it rather than building an index."""
+
+
+class StoredRelation(Relation):
+    """A table, read as a relation; it stays current until the table's next change."""
+
+    __slots__ = ("_projections", "_table")
+
+    def __init__(self, table: Table, projections: Mapping[tuple[int, ...], Table]) -> None:
+        super().__init__()
+        self._table = table
+        self._projections = projections
+
+    def __len__(self) -> int:
+        return len(self._table.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._table.rows)
+
+    def __contains__(self, row: object) -> bool:
+        return row in self._table.rows
+
+    def view(self) -> KeysView[Row]:
+        return cast("KeysView[Row]", self._table.rows.keys())
+
+    def add_all(self, rows: Iterable[Row]) -> list[Row]:
+        raise TypeError(f"{self._table.name} is read only here: a transaction changes facts")
+
+    def index(self, columns: Sequence[int]) -> Index:
+        return _Buckets(self._table, tuple(columns), self._projections.get(tuple(columns)))
+
+
+class _Buckets(dict[object, list[Row]]):
+    """The two questions that a join asks an index, answered by what the table has."""
+
+    __slots__ = ("_columns", "_find", "_projection", "_table")
+
+    def __init__(self, table: Table, columns: tuple[int, ...], projection: Table | None) -> None:
+        super().__init__()
+        self._table = table
+        self._columns = columns
+        self._projection = projection
+        self._find: Callable[[object], Iterable[Row]] | None = None
+
+    def get(self, key: object, default: object = None) -> list[Row]:  # type: ignore[override]  # joins pass a list
+        if self._find is None:
+            self._find = _finder(self._table, self._columns)
+        return list(self._find(key))
+
+    def __contains__(self, key: object) -> bool:
+        if self._projection is not None:
+            return (key if len(self._columns) > 1 else (key,)) in self._projection.rows
+        return bool(self.get(key))
+
+
+def _finder(table: Table, columns: tuple[int, ...]) -> Callable[[object], Iterable[Row]]:
+    exact = table.indexes.get(columns)
+    if exact is None:
+        shorter = _shorter(table, columns)
+        if shorter is not None:
+            return _filtered(*shorter, columns)
+        exact = table.index(columns)
+    index = exact
+    return lambda key: rows_of(index.get(key))
+
+
+def _shorter(table: Table, columns: tuple[int, ...]) -> tuple[tuple[int, ...], StoredIndex] | None:
+    """Find the index on some of the columns that leaves the fewest rows, if they are few."""
+    found = [(place, index) for place, index in table.indexes.items() if set(place) < set(columns)]
+    if not found:
+        return None
+    best = max(found, key=lambda pair: len(pair[1]))
+    return best if len(table.rows) <= _SHORT * len(best[1]) else None
+
+
+def _filtered(
+    place: tuple[int, ...], index: StoredIndex, columns: tuple[int, ...]
+) -> Callable[[object], Iterable[Row]]:
+    shorten = itemgetter(*[columns.index(column) for column in place])
+    key_of = itemgetter(*columns)
+
+    def find(key: object) -> Iterable[Row]:
+        return [row for row in rows_of(index.get(shorten(key))) if key_of(row) == key]
+
+    return find
