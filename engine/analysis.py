@@ -2,7 +2,7 @@
 
 Each check is a small named unit that reports what it finds and goes on, so that an author sees all errors at once.
 Types and stratification have modules of their own
-(``kinds``, ``strata``). This module must not evaluate anything.
+(``typecheck``, ``strata``). This module must not evaluate anything.
 """
 
 from collections.abc import Iterable, Mapping

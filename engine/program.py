@@ -130,7 +130,7 @@ class Program:
         answers: dict[str, Variable] = {}
         for variable in (v for body in alternatives for item in body for v in variables(item)):
             answers.setdefault(variable.name, variable)
-        roots = kinds.variable_roots(alternatives, self.schema)
+        roots = typecheck.variable_roots(alternatives, self.schema)
         declaration = RelationDeclaration(
             name, tuple(Column(variable, roots.get(variable, "symbol")) for variable in answers)
         )

@@ -63,7 +63,7 @@ class Snapshot(Model):
         return row in self._given[name]
 
 
-def take_back(rows: Mapping[Row, int], place: Commit, name: str, given: bool) -> dict[Row, int]:
+def rows_at(rows: Mapping[Row, int], place: Commit, name: str, given: bool) -> dict[Row, int]:
     """Give the rows of a relation at a place of the chain from those of now."""
     found = dict(rows)
     for commit in reversed(list(place.after())):

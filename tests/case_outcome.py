@@ -12,7 +12,7 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from unittest.mock import patch
 
 import yaml
@@ -26,7 +26,7 @@ from liqo_connectivity.operator.session import Session
 from liqo_connectivity.rules.program import load
 from liqo_connectivity.rules.relations import Flow
 
-Configurations = Sequence[Mapping[str, Any]]
+Configurations: TypeAlias = Sequence[Mapping[str, Any]]
 
 _RULE_LINE: Final = re.compile(r"\[(rules/[a-z_]+\.dl):\d+\]")
 
@@ -93,16 +93,6 @@ def command(*arguments: str, files: Iterable[str] = (), rules: Iterable[str] = (
     with redirect_stdout(stdout), redirect_stderr(stderr):
         code = run([*arguments, *given])
     return Said(code, stdout.getvalue(), stderr.getvalue())
-
-
-def render(*objects: Mapping[str, Any], output: str = "yaml") -> Said:
-    """What ``render`` says about objects."""
-    with laid_out({"objects.yaml": as_yaml(*objects)}) as files:
-        return command("render", "-o", output, files=files)
-
-
-def as_yaml(*objects: Mapping[str, Any]) -> bytes:
-    return yaml.dump_all(objects, Dumper=yaml.CSafeDumper, sort_keys=False).encode()
 
 
 def configurations(text: str) -> Configurations:

@@ -7,13 +7,15 @@ addresses that occur; and the order of the input does not matter.
 
 import itertools
 import re
+from collections.abc import Mapping
 from functools import cache
 from ipaddress import IPv4Network, ip_address, ip_network
+from typing import Any
 
 import liqo_webhook
 import nft
 import pytest
-from case_folder import BASES, EXPECTED, Case, cases
+from case_folder import BASES, EXPECTED, cases
 from case_outcome import Outcome, command, laid_out, relations, run_case, run_turned
 from chain_verdict import Packet, configuration_verdict, nft_verdict
 
@@ -154,7 +156,7 @@ def test_the_facts_of_a_base_did_not_change(base: str, update: bool) -> None:
 
 @every_case
 def test_liqo_admits_the_chains(name: str) -> None:
-    stored = []
+    stored: list[Mapping[str, Any]] = []
     for made in outcome(name).configurations():
         liqo_webhook.admit(made, stored)
         stored.append(made)
@@ -214,7 +216,7 @@ def test_the_kernel_holds_what_decides_the_flows(name: str) -> None:
     for answer in outcome(name).answers:
         ends = [answer.data[end]["address"] for end in ("source", "destination")]
         if answer.flow.verdict != "unknown" and ip_address(ends[0]).version == 4:
-            packet = Packet(*ends, answer.flow.state)
+            packet = Packet(ends[0], ends[1], answer.flow.state)
             assert nft_verdict(listing, packet) == VERDICTS[answer.flow.verdict]
 
 
