@@ -40,7 +40,11 @@ def padded(found: Object, size: int = POD_BYTES) -> Object:
         for number in range(1)
     ]
     managed = [
-        {"manager": f"manager-{n}", "operation": "Update", "fieldsV1": {"f:spec": {f"f:field-{i}": {} for i in range(9)}}}
+        {
+            "manager": f"manager-{n}",
+            "operation": "Update",
+            "fieldsV1": {"f:spec": {f"f:field-{i}": {} for i in range(9)}},
+        }
         for n in range(2)
     ]
     full: Object = {
@@ -120,6 +124,8 @@ def _peerings() -> Iterator[Object]:
     yield _object("v1", "Node", "milan", labels=virtual)
     node = _object("offloading.liqo.io/v1beta1", "VirtualNode", "milan", "liqo-tenant-milan")
     yield {**node, "spec": {"clusterID": "milan"}}
+    for name in NAMESPACES[:3]:
+        yield {**_object("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", name), "spec": {}}
     labels = {"liqo.io/remote-cluster-id": "milan", "liqo.io/replication": "true"}
     mapping = {name: {"remoteNamespace": f"{name}-rome", "phase": "Accepted"} for name in NAMESPACES[:3]}
     made = _object("offloading.liqo.io/v1beta1", "NamespaceMap", "milan", "liqo-tenant-milan", labels)

@@ -33,7 +33,7 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, *arguments]
 
 
-def run(command: Sequence[str], exits: Sequence[int] = (0,)) -> Run:
+def run(command: list[str], exits: Sequence[int] = (0,)) -> Run:
     """Run a command to its end. Raises ChildError if its exit code is none of those expected."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))}
     with TemporaryFile() as output, TemporaryFile() as errors:
@@ -54,7 +54,7 @@ def run(command: Sequence[str], exits: Sequence[int] = (0,)) -> Run:
         return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output.read())
 
 
-def interleaved(commands: Mapping[str, Sequence[str]], rounds: int, exits: Sequence[int] = (0,)) -> dict[str, Run]:
+def interleaved(commands: Mapping[str, list[str]], rounds: int, exits: Sequence[int] = (0,)) -> dict[str, Run]:
     """Run each command once a round; give the quickest run of each."""
     best: dict[str, Run] = {}
     for _ in range(rounds):

@@ -23,9 +23,7 @@ class Cell:
     with number ``constant``; ``clock``: a function that gives seconds.
     """
 
-    kind: Literal[
-        "rows", "changes", "index", "lookup", "constant", "functor", "calculate", "counters", "clock"
-    ]
+    kind: Literal["rows", "changes", "index", "lookup", "constant", "functor", "calculate", "counters", "clock"]
     name: str = ""
     columns: tuple[int, ...] = ()
     constant: Value = 0

@@ -6,24 +6,32 @@ This module must not know how anything is derived.
 """
 
 import gc
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
 from typing import Final
 
-from liqo_connectivity.engine.dataflow import Dataflow
+from liqo_connectivity.engine.change import Work
+from liqo_connectivity.engine.dataflow import PROJECTION, Dataflow
 from liqo_connectivity.engine.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.intake import Intake
+from liqo_connectivity.engine.join import EvaluationError
 from liqo_connectivity.engine.maintenance import Maintenance
 from liqo_connectivity.engine.model import Facts, Model
+from liqo_connectivity.engine.printer import format_body, format_rule
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.relation import Relation
 from liqo_connectivity.engine.snapshot import Commit, Snapshot, rows_at
 from liqo_connectivity.engine.specialize import Specializer
+from liqo_connectivity.engine.steps import delta_steps, full_steps
 from liqo_connectivity.engine.store import Table
-from liqo_connectivity.engine.syntax import Row
-from liqo_connectivity.engine.transaction import Delta, Requests, Transaction
+from liqo_connectivity.engine.syntax import Atom, Negation, Row
+from liqo_connectivity.engine.transaction import Delta, Requests, Transaction, apply, requested, take_back
 from liqo_connectivity.engine.view import StoredRelation
 
+SMALL: Final = 1000
+"""Up to how many requested facts nobody asks whether deriving anew would be cheaper."""
 REBUILD_SHARE: Final = 0.5
 """From which share of changed facts on everything is derived anew instead."""
 
@@ -82,10 +90,12 @@ class Database(Model):
         """Give the relations of now, to be read by any thread at any time."""
         return Snapshot(self.program, self._place, self._rows_at)
 
-    def _rows_at(self, name: str, place: Commit, given: bool) -> dict[Row, int]:
+    def _rows_at(self, name: str, place: Commit, given: bool) -> Iterable[Row]:
         with self._lock:
             table = self._table(name)
-            return rows_at(table.given if given else table.rows, place, name, given)
+            apart = given and table.given is not table.rows
+            changes = ((commit.given if apart else commit.delta)[name] for commit in place.after())
+            return rows_at(table.given if given else table.rows, changes)
 
     def _table(self, name: str) -> Table:
         if name not in self.program.schema.relations:
@@ -95,28 +105,151 @@ class Database(Model):
     # ---- Writing ----
 
     def load(self, facts: Facts) -> None:
-        """Give exactly these facts, and derive what follows. Raises FactError and EvaluationError, and then nothing changes.
+        """Give exactly these facts, and derive all that follows. Raises FactError and EvaluationError: nothing changes.
 
-        Garbage collection pauses meanwhile, and later passes over what was loaded: rows are no cycles.
+        Garbage collection pauses meanwhile, and passes over what was loaded ever after: rows form no cycles.
         """
-        with self._lock, _no_collection():
-            given = {name: self._intake.rows(name, rows) for name, rows in facts.items()}
-            self._publish(*self._rebuilt(given))
+        given = {name: self._intake.rows(name, rows) for name, rows in facts.items()}
+        with self._lock:
+            self._rebuild(given)
         gc.freeze()
 
+    def prepare(self) -> None:
+        """Do now what the first change of each input relation would do: make its functions and their indexes."""
+        with self._lock:
+            self._maintenance.prepare()
+            self._prepared = True
+
     def txn(self) -> Transaction:
-        """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``."""
+        """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``.
+
+        Leaving the block commits. EvaluationError, or any other exception, leaves everything as it was.
+        """
         return Transaction(self._intake, self._commit)
 
     def what_if(self, inserts: Facts, deletes: Facts) -> Delta:
-        """Tell what would change; nothing does. Raises FactError and EvaluationError."""
-        requests: Requests = {name: dict.fromkeys(self._intake.rows(name, rows), False) for name, rows in deletes.items()}
+        """Tell what a transaction would change; nothing does. Raises FactError and EvaluationError."""
+        transaction = self.txn()
+        for name, rows in deletes.items():
+            for row in rows:
+                transaction.delete(name, row)
         for name, rows in inserts.items():
-            requests.setdefault(name, {}).update(dict.fromkeys(self._intake.rows(name, rows), True))
+            for row in rows:
+                transaction.insert(name, row)
+        return self._try(transaction.requests)
+
+    def _try(self, requests: Requests) -> Delta:
         with self._lock:
-            if self._is_large(requests):
-                return self._rebuilt(self._requested(requests))[1]
+            work = Work()
+            try:
+                if self._is_large(requests):
+                    return self._rebuilt(requested(self._maintenance, requests))[1].delta
+                apply(self._maintenance, requests, work)
+                return self._next(work).delta
+            except EvaluationError:
+                take_back(self._maintenance, work)
+                work = Work()
+                return self._rebuilt(requested(self._maintenance, requests))[1].delta
+            finally:
+                take_back(self._maintenance, work)
 
     def _commit(self, requests: Requests) -> Delta:
         with self._lock:
-            ...
+            if self._is_large(requests):
+                return self._rebuild(requested(self._maintenance, requests))
+            work = Work()
+            try:
+                apply(self._maintenance, requests, work)
+                place = self._next(work)
+                # The commit: one statement, and the last one inside.
+                self._place.next = self._place = place
+            except EvaluationError:
+                # Relations change one after the other; between two of them a rule may meet what it never will after.
+                take_back(self._maintenance, work)
+                return self._rebuild(requested(self._maintenance, requests))
+            except BaseException:
+                take_back(self._maintenance, work)
+                raise
+            return place.delta
+
+    def _next(self, work: Work) -> Commit:
+        public = self.program.schema.relations
+        delta = Delta.of(done for done in work.done if done[0] in public)
+        given = Delta.of((table.name, left, came) for table, left, came in work.given)
+        return Commit(self.version + 1, delta, given)
+
+    def _is_large(self, requests: Requests) -> bool:
+        asked = sum(map(len, requests.values()))
+        if asked < SMALL:
+            return False
+        return asked > REBUILD_SHARE * sum(len(table.given) for table in self._maintenance.tables.values())
+
+    def _rebuild(self, given: dict[str, dict[Row, int]]) -> Delta:
+        maintenance, place = self._rebuilt(given)
+        self._place.next, self._place, self._maintenance = place, place, maintenance
+        return place.delta
+
+    def _rebuilt(self, given: dict[str, dict[Row, int]]) -> tuple[Maintenance, Commit]:
+        """Derive everything anew beside what there is, and compare."""
+        with _no_collection():
+            maintenance = Maintenance(self._specializer, given)
+            if self._prepared:
+                maintenance.prepare()
+            pairs = [
+                (self._maintenance.tables[name], maintenance.tables[name]) for name in self.program.schema.relations
+            ]
+            delta = Delta.of((old.name, *_difference(old.rows, new.rows)) for old, new in pairs)
+            apart = [(old, new) for old, new in pairs if new.given is not new.rows]
+            facts = Delta.of((old.name, *_difference(old.given, new.given)) for old, new in apart)
+            return maintenance, Commit(self.version + 1, delta, facts)
+
+    # ---- Looking inside ----
+
+    def check(self) -> list[str]:
+        """List what is wrong with indexes, counts and ranks; they must be as if derived anew. Empty if all is well."""
+        with self._lock:
+            tables = self._maintenance.tables
+            found = [problem for table in tables.values() for problem in table.problems()]
+            given = {name: dict(table.given) for name, table in tables.items() if table.given}
+            fresh = Maintenance(self._specializer, given)
+            for name, table in tables.items():
+                if table.rows != fresh.tables[name].rows:
+                    found.append(f"{name} is not what its rules derive")
+            return found
+
+    def counters(self) -> list[RuleCounters]:
+        """List what each rule has cost since the last load, in order of their numbers; nothing unless ``profiled``."""
+        counters = sorted(self._maintenance.counters.items())
+        return [RuleCounters(rule, int(p), int(i), s) for rule, (p, i, s) in counters if rule != PROJECTION]
+
+    def explain_plan(self, number: int) -> str:
+        """Say how a rule is joined: when loading, and from a change of each of its atoms. Raises ValueError."""
+        found = [rule for c in self._specializer.flow.components for rule in c.rules if rule.number == number]
+        if number < 0 or not found:
+            raise ValueError(
+                f"the program has no rule {number}: they are counted from 0 to {len(self.program.rules) - 1}"
+            )
+        (rule,) = found
+        plans = [("at load", full_steps(rule))]
+        for position, item in enumerate(rule.body):
+            if isinstance(item, Atom | Negation):
+                plans.append((f"when {format_body(item)} changes", delta_steps(rule, position)))
+        lines = [format_rule(rule)]
+        for title, steps in plans:
+            lines += [f"{title}:", *(f"  {step}" for step in steps)]
+        return "\n".join(lines)
+
+
+def _difference(old: Mapping[Row, int], new: Mapping[Row, int]) -> tuple[list[Row], list[Row]]:
+    return [row for row in old if row not in new], [row for row in new if row not in old]
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

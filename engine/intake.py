@@ -42,7 +42,11 @@ class Intake:
 
     def _fit(self, relation: str, rows: list[Row]) -> bool:
         kinds = self._kinds.get(relation)
-        if kinds is None or set(map(type, cast("list[object]", rows))) != {tuple} or set(map(len, rows)) != {len(kinds)}:
+        if (
+            kinds is None
+            or set(map(type, cast("list[object]", rows))) != {tuple}
+            or set(map(len, rows)) != {len(kinds)}
+        ):
             return False
         for column, kind in enumerate(kinds):
             values = list(map(itemgetter(column), rows))

@@ -73,7 +73,9 @@ class Maintenance:
             return Counting(self.nodes[name], (self._loader(rule) for rule in component.rules if self._can_fire(rule)))
         members = {name: self._member(name) for name in component.relations}
         own = set(component.relations)
-        exits = [rule for rule in component.rules if not any(isinstance(i, Atom) and i.relation in own for i in rule.body)]
+        exits = [
+            rule for rule in component.rules if not any(isinstance(i, Atom) and i.relation in own for i in rule.body)
+        ]
         return Recursion(members, [(int(bool(rule.body)), self._loader(rule)) for rule in exits])
 
     def _can_fire(self, rule: Rule) -> bool:
@@ -122,4 +124,3 @@ class Maintenance:
                 return self.tables[cell.name].index(cell.columns)
             case "lookup":
                 return self.tables[cell.name].index(cell.columns).get
-

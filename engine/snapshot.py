@@ -5,13 +5,13 @@ on to its place in the chain, and takes back what came after when it is asked fo
 more is freed with the chain's head. This module must not know how deltas come about.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.relation import Relation
 from liqo_connectivity.engine.syntax import Row
-from liqo_connectivity.engine.transaction import Delta
+from liqo_connectivity.engine.transaction import Change, Delta
 
 
 class Commit:
@@ -39,36 +39,39 @@ class Commit:
 class Snapshot(Model):
     """The relations as they were after one commit. Any thread may read; ``version`` counts commits."""
 
-    def __init__(self, program: Program, place: Commit, current: Callable[[str, Commit, bool], dict[Row, int]]) -> None:
+    def __init__(self, program: Program, place: Commit, read: "Read") -> None:
         super().__init__(program, {}, {})
         self.version = place.version
         self._place = place
-        self._current = current
+        self._read = read
         self._relations: dict[str, Relation] = {}
-        self._given: dict[str, dict[Row, int]] = {}
+        self._given: dict[str, Relation] = {}
 
     def relation(self, name: str) -> Relation:
         """Give a relation for joins. Raises UnknownRelationError."""
         if name not in self._relations:
             super().relation(name)
-            self._relations[name] = Relation(self._current(name, self._place, False))
+            self._relations[name] = Relation(self._read(name, self._place, False))
         return self._relations[name]
 
     def is_fact(self, name: str, row: Row) -> bool:
         """Tell whether a row was given, rather than derived."""
-        if name not in self.program.schema.relations:
-            return False
         if name not in self._given:
-            self._given[name] = self._current(name, self._place, True)
+            if name not in self.program.schema.relations:
+                return False
+            self._given[name] = Relation(self._read(name, self._place, True))
         return row in self._given[name]
 
 
-def rows_at(rows: Mapping[Row, int], place: Commit, name: str, given: bool) -> dict[Row, int]:
-    """Give the rows of a relation at a place of the chain from those of now."""
-    found = dict(rows)
-    for commit in reversed(list(place.after())):
-        removed, added = (commit.given if given else commit.delta)[name]
+Read = Callable[[str, Commit, bool], Iterable[Row]]
+"""Gives the rows of a relation at a place of the chain; only those that were given, if asked so."""
+
+
+def rows_at(rows: Iterable[Row], changes: Iterable[Change]) -> dict[Row, None]:
+    """Give the rows of a relation as they were before some changes, from those of now."""
+    found = dict.fromkeys(rows)
+    for removed, added in reversed(list(changes)):
         for row in added:
             found.pop(row, None)
-        found.update(dict.fromkeys(removed, 1))
+        found.update(dict.fromkeys(removed))
     return found

@@ -86,7 +86,9 @@ class Table:
             expected = build_index(self.rows, columns)
             if any(type(bucket) is dict and len(bucket) < 2 for bucket in index.values()):
                 found.append(f"{place} has a bucket that should be a bare row")
-            if {k: sorted(rows_of(b)) for k, b in index.items()} != {k: sorted(rows_of(b)) for k, b in expected.items()}:
+            if {k: sorted(rows_of(b)) for k, b in index.items()} != {
+                k: sorted(rows_of(b)) for k, b in expected.items()
+            }:
                 found.append(f"{place} does not hold the rows of the table")
         return found
 

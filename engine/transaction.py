@@ -59,42 +59,38 @@ _NOTHING: Final = Change((), ())
 class Transaction:
     """Requests that are committed together when the ``with`` block ends, and dropped if it raises.
 
-    ``delta`` is what the commit changed; it is empty before.
+    ``requests`` is what it asks for so far; ``delta`` is what the commit changed, and empty before.
     """
 
     def __init__(self, intake: Intake, commit: Callable[[Requests], Delta]) -> None:
         self._intake = intake
         self._commit = commit
-        self._requests: Requests = {}
+        self.requests: Requests = {}
         self.delta = Delta({})
 
     def insert(self, relation: str, row: Row) -> None:
         """Ask for a fact to be there. Raises FactError."""
-        self._requests.setdefault(relation, {})[self._intake.row(relation, row)] = True
+        self.requests.setdefault(relation, {})[self._intake.row(relation, row)] = True
 
     def delete(self, relation: str, row: Row) -> None:
         """Ask for a fact not to be there; a derived tuple stays while rules derive it. Raises FactError."""
-        self._requests.setdefault(relation, {})[self._intake.row(relation, row)] = False
+        self.requests.setdefault(relation, {})[self._intake.row(relation, row)] = False
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
-            self.delta = self._commit(self._requests)
+            self.delta = self._commit(self.requests)
 
 
-def apply(maintenance: Maintenance, requests: Requests) -> Work:
-    """Make facts come and go, with all that follows; on any exception everything is as before."""
-    work = Work()
-    try:
-        for relation, rows in requests.items():
-            _request(maintenance, relation, rows, work)
-        maintenance.settle(work)
-    except BaseException:
-        take_back(maintenance, work)
-        raise
-    return work
+def apply(maintenance: Maintenance, requests: Requests, work: Work) -> None:
+    """Make facts come and go, with all that follows. If it raises, ``take_back`` must follow."""
+    for relation, rows in requests.items():
+        _request(maintenance, relation, rows, work)
+    maintenance.settle(work)
 
 
 def _request(maintenance: Maintenance, relation: str, rows: Mapping[Row, bool], work: Work) -> None:
@@ -111,6 +107,19 @@ def _request(maintenance: Maintenance, relation: str, rows: Mapping[Row, bool], 
     table.changes.update(dict.fromkeys(leaving, -1))
     if table.changes:
         work.plan(node.number)
+
+
+def requested(maintenance: Maintenance, requests: Requests) -> dict[str, dict[Row, int]]:
+    """Give the facts that there would be after some requests."""
+    facts = {name: dict(table.given) for name, table in maintenance.tables.items() if table.given}
+    for relation, rows in requests.items():
+        given = facts.setdefault(relation, {})
+        for row, present in rows.items():
+            if present:
+                given[row] = 1
+            else:
+                given.pop(row, None)
+    return facts
 
 
 def take_back(maintenance: Maintenance, work: Work) -> None:

@@ -59,7 +59,7 @@ class _Buckets(dict[object, list[Row]]):
         self._projection = projection
         self._find: Callable[[object], Iterable[Row]] | None = None
 
-    def get(self, key: object, default: object = None) -> list[Row]:  # type: ignore[override]  # joins pass a list
+    def get(self, key: object, default: object = None) -> list[Row]:
         if self._find is None:
             self._find = _finder(self._table, self._columns)
         return list(self._find(key))

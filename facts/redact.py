@@ -3,8 +3,9 @@
 Rules derive the same from it: equal names stay equal, and the order of names stays as it was. This module must not know
 what rules derive.
 
-Kept are addresses, CIDRs, times, numbers, kinds, field paths, and the keywords of Kubernetes and Liqo. Uids, resource
-versions, and the texts of problems, which may quote names, are left out.
+Kept are addresses, CIDRs, times, numbers, kinds, field paths, the keywords of Kubernetes and Liqo, and the groups that
+policies name, since which of them exist is up to the rules. Uids, resource versions, and the texts of problems, which
+may quote names, are left out.
 """
 
 import re
@@ -40,7 +41,6 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "role": "role",
     "type": "type",
     "action": "action",
-    "group": "group",
     "cidr": "cidr",
     "kind": "kind",
     "problem": "problem",
@@ -67,7 +67,6 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "role": frozenset({"Provider", "Consumer", "ConsumerAndProvider", "Unknown"}),
     "type": frozenset({"pod", "external", "pod-cidr", "service-cidr", "external-cidr", "internal-cidr", "reserved"}),
     "action": frozenset({"allow", "deny"}),
-    "group": frozenset({"local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets"}),
     "kind": frozenset({*KIND_BY_NAME, FACTS_FILE}),
     "namespace-offloading": frozenset({"offloading"}),
     _FILE: frozenset({FIREWALL_CRD}),

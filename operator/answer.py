@@ -103,7 +103,7 @@ def unresolved(
     source: Endpoint, destination: Endpoint, service: Service | None, state: str, error: UnknownEndpointError
 ) -> Answer:
     """Make the answer about an endpoint whose address is not known."""
-    unknown = ((error.object, "EndpointUnknown", error.reason),)
+    unknown = ((error.object, error.reason, error.detail),)
     counted = {"allowed": 0, "denied": 0, "unknown": 1}
     return Answer(source, destination, service, Flow("", "", "", state), "unknown", counted, (), unknown, FactBase())
 

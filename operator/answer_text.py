@@ -17,7 +17,8 @@ def to_lines(found: Answer, full: bool) -> list[str]:
         # The headline says what the proof's root says.
         (decided,) = [p for p in peering.proof.premises if isinstance(p, Proof)][:1] if not full else [peering.proof]
         lines += ["  " + line for line in proof_lines(decided, found.base, full=full)]
-    lines += [f"unknown: {_unknown(entry)}" for entry in found.unknown]
+    if found.unknown:
+        lines += ["", *(f"unknown: {_unknown(entry)}" for entry in found.unknown)]
     return lines
 
 

@@ -11,7 +11,7 @@ from liqo_connectivity.operator import exits, report
 from liqo_connectivity.operator.options import Input, input_options, output_option
 from liqo_connectivity.operator.session import Session
 
-GOALS = ("pending", "invalid_rule", "shadowed", "finding", "governing", "misplaced", "policy")
+GOALS = ("pending", "invalid_rule", "shadowed", "finding", "governing", "misplaced", "policy", "group")
 
 
 @click.command(
@@ -32,30 +32,28 @@ def command(given: Input, output: str) -> int:
     model = session.solve(GOALS)
     session.verify(model, GOALS)
     report.report_problems(session.reading)
-    governed = {str(peering): str(policy) for peering, policy in model.rows("governing")}
-    lines = [
-        f"error: PeeringConnectivity {p} /spec/rules/{i}/{f}: {text}" for p, i, f, text in model.rows("invalid_rule")
-    ]
+    policies = report.in_namespace(model.rows("policy"), given.namespace)
+    lines = report.invalid_rules(model, given.namespace)
     misplaced = set(model.rows("misplaced"))
-    for row in model.rows("pending"):
-        policy, reason, kind, found, detail = row
-        if (policy, reason) in misplaced:
-            lines.append(f"error: PeeringConnectivity {policy}: {report.sentence(reason, kind, found, detail)}")
-        elif reason != "InvalidPolicy":
-            click.echo(f"note: PeeringConnectivity {policy} is pending: {report.sentence(*row[1:])}", err=True)
-    for peering, rule, by in model.rows("shadowed"):
-        lines.append(
-            f"warning: PeeringConnectivity {governed[str(peering)]} /spec/rules/{rule}: never decides, "
-            f"rule {by} matches all that it matches"
-        )
+    for policy, *why in report.in_namespace(model.rows("pending"), given.namespace):
+        if (policy, why[0]) in misplaced:
+            lines.append(f"error: PeeringConnectivity {policy}: {report.sentence(*why)}")
+        elif why[0] != "InvalidPolicy":
+            click.echo(f"note: PeeringConnectivity {policy} is pending: {report.sentence(*why)}", err=True)
+    governing = {peering: policy for peering, policy in model.rows("governing")}  # noqa: C416  dict() loses the types
+    shadowed = [(governing[peering], rule, by) for peering, rule, by in model.rows("shadowed")]
+    lines += [
+        f"warning: PeeringConnectivity {policy} /spec/rules/{rule}: never decides, rule {by} matches all that it matches"
+        for policy, rule, by in report.in_namespace(shadowed, given.namespace)
+    ]
     lines += [f"warning: {report.sentence(*row)}" for row in model.rows("finding")]
     lines += [warning.render(dict(session.program.texts)) for warning in session.program.warnings()]
     if output == "json":
-        click.echo(json.dumps({"findings": lines, "policies": len(model.rows("policy"))}, indent=2))
+        click.echo(json.dumps({"findings": lines, "policies": len(policies)}, indent=2))
     elif lines:
         click.echo("\n".join(lines))
     else:
-        click.echo(f"{len(model.rows('policy'))} policies, nothing to report")
+        click.echo(f"{len(policies)} policies, nothing to report")
     if session.reading.problems:
         return exits.UNKNOWN
     return exits.DENIED if lines else exits.OK

@@ -51,8 +51,8 @@ EPILOG: Final = """\
 \b
 Examples:
   liqo-connectivity render -f examples/consumer -o nft
-  liqo-connectivity why shop/web-0 ip:10.71.2.10:8080/tcp -f examples/consumer
-  kubectl get pods,ns,nodes -A -o yaml | liqo-connectivity facts dump -f - -o jsonl
+  liqo-connectivity why shop/web-2 shop/web-0:8080/tcp -f examples/consumer
+  kubectl get pods -A -o yaml | liqo-connectivity facts dump -f - -f liqo.yaml
 
 \b
 Exit codes: 0 allowed or fine, 1 denied or findings, 2 wrong usage,
@@ -61,6 +61,7 @@ Exit codes: 0 allowed or fine, 1 denied or findings, 2 wrong usage,
 
 
 @click.group(cls=_Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="liqo-connectivity %(version)s")
 def root() -> None:
     """Decide, explain and serialize who may talk to whom between Liqo-peered clusters.
 

@@ -13,7 +13,7 @@ from liqo_connectivity.facts.dump import jsonl_lines, write_folder
 from liqo_connectivity.facts.redact import redact
 from liqo_connectivity.operator import exits, report
 from liqo_connectivity.operator.inputs import read_input
-from liqo_connectivity.operator.options import Input, input_options, output_option
+from liqo_connectivity.operator.options import Objects, object_options, output_option
 
 
 @click.group("facts")
@@ -33,15 +33,15 @@ def command() -> None:
 @click.option("--redact", "hide", is_flag=True, help="Replace names by pseudonyms; verdicts stay the same.")
 @click.option("--output-folder", default="", metavar="DIR", help="Where -o souffle writes its files.")
 @output_option("jsonl", "souffle")
-@input_options
-def dump(given: Input, hide: bool, output_folder: str, output: str) -> int:
+@object_options
+def dump(objects: Objects, hide: bool, output_folder: str, output: str) -> int:
     """Write the facts of a cluster: JSON Lines with provenance, or a folder of .facts files for Souffle.
 
     The same objects in any order give the same bytes. Exits with 3 when an object could not be read.
     """
     if (output == "souffle") != bool(output_folder):
         raise click.UsageError("-o souffle and --output-folder go together")
-    reading = read_input(given)
+    reading = read_input(objects)
     report.report_problems(reading)
     base = redact(reading.base) if hide else reading.base
     if output == "souffle":
@@ -62,7 +62,7 @@ def dump(given: Input, hide: bool, output_folder: str, output: str) -> int:
 @output_option("text", "json")
 def load(path: str, output: str) -> int:
     """Read a dump back and count its facts by relation. Exits with 3 when part of it cannot be read."""
-    reading = read_input(Input.of_files(path))
+    reading = read_input(Objects((path,)))
     report.report_problems(reading)
     counts = _counts(reading.base)
     if output == "json":

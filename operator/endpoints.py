@@ -38,11 +38,12 @@ class Service:
 
 
 class UnknownEndpointError(Exception):
-    """The endpoint exists, but its address is not known: the object and the reason."""
+    """The endpoint exists, but its address is not known: the object, what is missing, and the reason."""
 
-    def __init__(self, found: str, reason: str) -> None:
-        super().__init__(f"{found}: {reason}")
+    def __init__(self, found: str, detail: str, reason: str = "EndpointUnknown") -> None:
+        super().__init__(f"{found}: {detail}")
         self.object = found
+        self.detail = detail
         self.reason = reason
 
 
@@ -61,8 +62,18 @@ def parse_endpoint(text: str, namespace: str) -> Endpoint:
         return Endpoint(text, "group", group, peering)
     name = text if "/" in text or not namespace else f"{namespace}/{text}"
     if not re.fullmatch(r"[a-z0-9.-]+/[a-z0-9.-]+", name):
-        raise click.UsageError(f"{text!r}: {_HELP}")
+        raise click.UsageError(f"{text!r}: {_hint(text)}")
     return Endpoint(text, "pod", name)
+
+
+def _hint(text: str) -> str:
+    head, colon, port = text.rpartition(":")
+    if colon and "/" in head:
+        return f"a port is written with its protocol, like {head}:{port if port.isdigit() else 80}/tcp"
+    try:
+        return f"an address is written ip:{ip_address(text)}"
+    except ValueError:
+        return _HELP
 
 
 def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Service | None]:
@@ -113,7 +124,7 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
     cidrs = [IPv4Network(str(cidr)) for *group, cidr in model.rows("range") if tuple(group) == own and "." in str(cidr)]
     found = members.union(*(_representatives(cidr, model) for cidr in cidrs))
     if not found:
-        raise UnknownEndpointError(endpoint.text, "the group has no members now")
+        raise UnknownEndpointError(f"Group {endpoint.text}", "no Pod is a member", "EmptyGroup")
     return sorted(found, key=_numeric)
 
 

@@ -14,7 +14,7 @@ import click
 
 from liqo_connectivity.engine import Program, ProgramError
 from liqo_connectivity.facts import Reading, read
-from liqo_connectivity.operator.options import Input
+from liqo_connectivity.operator.options import Objects
 from liqo_connectivity.rules.program import load
 
 _QUIET_SECONDS = 1.0
@@ -22,20 +22,20 @@ _REDRAW_SECONDS = 0.2
 _BAR_WIDTH = 30
 
 
-def read_input(given: Input) -> Reading:
-    """Read the objects that a command was given. Raises click.UsageError for a path that does not exist."""
-    if not given.files:
+def read_input(objects: Objects) -> Reading:
+    """Read the objects that a command was source. Raises click.UsageError for a path that does not exist."""
+    if not objects.files:
         # Only this branch needs the Kubernetes client, which takes long to import.
         from liqo_connectivity.operator.live import read_cluster
 
-        return read_cluster(given.kubeconfig, given.context)
-    for path in given.files:
+        return read_cluster(objects.kubeconfig, objects.context)
+    for path in objects.files:
         if path != "-" and not os.path.exists(path):
             raise click.UsageError(f"there is no file or folder {path!r}; -f takes manifests, a dump, or - for stdin")
     if not sys.stderr.isatty():
-        return read(given.files)
+        return read(objects.files)
     with _ProgressBar() as bar:
-        return read(given.files, progress=bar.advance)
+        return read(objects.files, progress=bar.advance)
 
 
 def load_rules(paths: tuple[str, ...]) -> Program:

@@ -3,7 +3,7 @@
 This module must not read anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import wraps
 from typing import Any, Final, TypeVar
@@ -16,16 +16,25 @@ ENGINES: Final = ("reference", "pydatalog")
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
-    """Where the cluster's objects come from, and which program judges them.
+class Objects:
+    """Where the cluster's objects come from.
 
-    ``files`` are paths or ``-``; without any, the live cluster of ``kubeconfig`` and ``context`` is read. ``seconds``
-    and ``megabytes`` limit the pyDatalog child. ``namespace`` is empty for all namespaces.
+    ``files`` are paths or ``-``; without any, the live cluster of ``kubeconfig`` and ``context`` is read.
     """
 
     files: tuple[str, ...]
-    kubeconfig: str
-    context: str
+    kubeconfig: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The objects that an answer is about, and the program that judges them.
+
+    ``namespace`` is empty for all namespaces. ``seconds`` and ``megabytes`` limit the pyDatalog child.
+    """
+
+    objects: Objects
     namespace: str
     rules: tuple[str, ...]
     engine: str
@@ -33,14 +42,20 @@ class Input:
     seconds: float
     megabytes: int
 
-    @classmethod
-    def of_files(cls, *files: str) -> "Input":
-        """Name files, and the default of everything else."""
-        return cls(files, "", "", "", (), "reference", False, 60.0, 2048)
+
+def object_options(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Give a command the options that name objects, as one parameter ``objects: Objects``."""
+
+    @wraps(function)
+    def command(**parameters: Any) -> _R:
+        objects = Objects(**{field.name: parameters.pop(field.name) for field in fields(Objects)})
+        return function(objects=objects, **parameters)
+
+    return _with(command, _OBJECT_OPTIONS)
 
 
 def input_options(function: Callable[..., _R]) -> Callable[..., _R]:
-    """Give a command the shared options, as one parameter ``given: Input``."""
+    """Give a command the options that all answers share, as one parameter ``given: Input``."""
 
     @wraps(function)
     def command(**parameters: Any) -> _R:
@@ -49,12 +64,16 @@ def input_options(function: Callable[..., _R]) -> Callable[..., _R]:
         given = Input(**{field.name: parameters.pop(field.name) for field in fields(Input)})
         return function(given=given, **parameters)
 
-    for option in reversed(_OPTIONS):
+    return object_options(_with(command, _ANSWER_OPTIONS))
+
+
+def _with(command: Callable[..., _R], options: Iterable[Callable[..., Any]]) -> Callable[..., _R]:
+    for option in reversed(tuple(options)):
         command = option(command)
     return command
 
 
-_OPTIONS = (
+_OBJECT_OPTIONS = (
     click.option(
         "-f",
         "--filename",
@@ -66,6 +85,8 @@ _OPTIONS = (
     ),
     click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig of the live cluster."),
     click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig."),
+)
+_ANSWER_OPTIONS = (
     click.option(
         "-n",
         "--namespace",

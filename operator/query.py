@@ -25,7 +25,7 @@ ANSWER = "the answer"
     epilog="\b\nExamples:\n"
     "  liqo-connectivity query 'member(P, \"offloaded\", Ip), pod_ip(Pod, Ip)' -f examples/provider\n"
     "  liqo-connectivity query 'finding(Code, Kind, Object, _)' -f examples/consumer --why\n"
-    "  liqo-connectivity query 'member(P, \"vc-local\", \"10.71.9.9\")' -f examples/consumer --why-not",
+    '  liqo-connectivity query \'member(P, "vc-local", "10.71.9.9")\' -f examples/consumer --why-not',
 )
 @click.argument("goal", metavar="GOAL")
 @click.option("--why", "with_proof", is_flag=True, help="Prove each row.")

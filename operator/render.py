@@ -26,7 +26,7 @@ def command(given: Input, output: str) -> int:
     when a policy is pending or an object could not be read; the others are printed, and what is left out is named.
     """
     session = Session.open(given)
-    goals = (*chains.COLUMNS, "pending", "invalid_rule", "finding", "unenforced")
+    goals = (*chains.COLUMNS, "pending", "invalid_rule", "finding", "unenforced", "group", "policy")
     model = session.solve(goals)
     session.verify(model, goals)
     report.report_problems(session.reading)

@@ -4,11 +4,12 @@ One sentence for each reason and code that rules derive; which of them holds is 
 """
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Final
 
 import click
 
-from liqo_connectivity.engine import Model
+from liqo_connectivity.engine import Model, Value
 from liqo_connectivity.facts import Reading
 
 REASONS: Final[Mapping[str, str]] = {
@@ -25,6 +26,8 @@ REASONS: Final[Mapping[str, str]] = {
     "UnsupportedLiqo": "the installed Liqo cannot enforce chains: no release up to v1.2.0 has this field",
     "InvalidPolicy": "a rule of the policy is wrong",
     "Conflict": "another policy governs this peering",
+    "EmptyGroup": "the group has no members now",
+    "EndpointUnknown": "its address is not known",
     "ClusterIDExtractionFailed": "a policy belongs into the tenant namespace of a peering, liqo-tenant-<cluster id>",
 }
 """What each reason of a pending policy means."""
@@ -53,10 +56,26 @@ def report_problems(reading: Reading) -> None:
 
 def report_pending(model: Model, namespace: str) -> None:
     """Name every policy without a chain of its own, and why; ``namespace`` narrows it down unless empty."""
-    for policy, reason, kind, found, detail in _in_namespace(model.rows("pending"), namespace):
-        click.echo(f"pending: PeeringConnectivity {policy}: {sentence(reason, kind, found, detail)}", err=True)
-    for policy, rule, field, problem in _in_namespace(model.rows("invalid_rule"), namespace):
-        click.echo(f"error: PeeringConnectivity {policy} /spec/rules/{rule}/{field}: {problem}", err=True)
+    for policy, *why in in_namespace(model.rows("pending"), namespace):
+        click.echo(f"pending: PeeringConnectivity {policy}: {sentence(*why)}", err=True)
+    for line in invalid_rules(model, namespace):
+        click.echo(line, err=True)
+    if namespace and not in_namespace(model.rows("policy"), namespace):
+        click.echo(f"note: there is no policy in namespace {namespace}", err=True)
+
+
+def invalid_rules(model: Model, namespace: str) -> list[str]:
+    """Name every rule of a policy that is wrong, with its field and, for a group that does not exist, those that do."""
+    lines: list[str] = []
+    groups = sorted({str(group) for group, _ in model.rows("group")})
+    for policy, rule, field, problem in in_namespace(model.rows("invalid_rule"), namespace):
+        lines.append(f"error: PeeringConnectivity {policy} /spec/rules/{rule}/{field}: {problem}")
+        named = [group for *place, group in model.rows("policy_party_group") if place == [policy, rule, field]]
+        if named and named[0] not in groups:
+            near = get_close_matches(str(named[0]), groups, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            lines.append(f"  = help: {hint}the groups are {', '.join(groups)}; --rules adds others")
+    return lines
 
 
 def report_findings(model: Model) -> int:
@@ -67,6 +86,16 @@ def report_findings(model: Model) -> int:
     return len(rows)
 
 
+def report_endpoints(model: Model, pods: Iterable[str]) -> None:
+    """Say what is odd about the pods that a question names."""
+    for pod in dict.fromkeys(pods):
+        for code, kind, found, detail in model.rows("finding"):
+            if (kind, found) == ("Pod", pod):
+                click.echo(f"warning: {sentence(code, kind, found, detail)}", err=True)
+        if (pod,) in model.relation("finished"):
+            click.echo(f"warning: Pod {pod} has ended: its address may be another Pod's by now", err=True)
+
+
 def sentence(reason: object, kind: object, found: object, detail: object) -> str:
     """Write a reason or finding with its object: ``Reason: Kind name: what it means (detail)``."""
     text = REASONS.get(str(reason)) or FINDINGS.get(str(reason), "")
@@ -74,5 +103,6 @@ def sentence(reason: object, kind: object, found: object, detail: object) -> str
     return f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}"
 
 
-def _in_namespace(rows: Iterable[tuple[object, ...]], namespace: str) -> list[tuple[object, ...]]:
+def in_namespace(rows: Iterable[tuple[Value, ...]], namespace: str) -> list[tuple[Value, ...]]:
+    """Keep the rows whose first column is an object of a namespace; all of them if the namespace is empty."""
     return [row for row in rows if not namespace or str(row[0]).startswith(f"{namespace}/")]

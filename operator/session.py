@@ -30,7 +30,7 @@ class Session:
     def open(cls, given: Input) -> "Session":
         """Read rules and objects. Raises click.UsageError."""
         program = load_rules(given.rules)
-        return cls(given, read_input(given), program)
+        return cls(given, read_input(given.objects), program)
 
     def facts(self, flows: Iterable[Flow] = ()) -> Mapping[str, Iterable[Row]]:
         """Give the facts of the objects, and the question."""

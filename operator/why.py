@@ -11,6 +11,7 @@ from liqo_connectivity.rules.relations import Flow
 ENDS = ("peering", "group", "member", "range", "local_cidr", "remote_cidr")
 CLASSES = ("in_group", "in_scope", "namespace_member", "located")
 VERDICTS = ("flow_verdict", "peering_verdict", "decided_by", "governs", "unknown_because", "rule", "policy")
+ODDITIES = ("finding", "finished")
 EXITS = {"allowed": exits.OK, "denied": exits.DENIED, "unknown": exits.UNKNOWN}
 _MANY = 16
 
@@ -49,7 +50,8 @@ def command(given: Input, source: str, destination: str, state: str, full: bool,
     except endpoints.UnknownEndpointError as error:
         found = answer.unresolved(start, end, service, state, error)
     else:
-        model = session.solve(VERDICTS, flows)
+        model = session.solve((*VERDICTS, *ODDITIES), flows)
+        report.report_endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
         found = answer.make(model, session.reading.base, flows, start, end, service)
         used = {*VERDICTS, *(name for peering in found.peerings for name in relations_of(peering.proof))}
         session.verify(model, used, flows)

@@ -1,6 +1,6 @@
 """What the command line says about a case: every verb run in process, in a folder of its own. It must not judge.
 
-The built-in rules are read once for all runs: a process of the command line reads them once as well.
+Rules are read once for all runs, as a process of the command line reads them once.
 """
 
 import json
@@ -155,10 +155,10 @@ def _rule_files(case: Case) -> dict[str, bytes]:
     return {name: (case.folder / name).read_bytes() for name in case.rules}
 
 
-@cache
-def _builtin() -> Program:
-    return load()
-
-
 def _load(added: Mapping[str, str] | None = None) -> Program:
-    return load(added) if added else _builtin()
+    return _program(tuple(sorted((added or {}).items())))
+
+
+@cache
+def _program(added: tuple[tuple[str, str], ...]) -> Program:
+    return load(dict(added))

@@ -45,9 +45,20 @@ def questions(asked: Sequence[tuple[str, str, str]]) -> list[Flow]:
     return [Flow(f"{number}", *flow) for number, flow in enumerate(asked)]
 
 
+def facts_with(base: FactBase, asked: Iterable[Flow]) -> dict[str, list[Row]]:
+    """The rows of a base, and the questions."""
+    return {**{relation: list(held) for relation, held in base.relations()}, "flow": list(asked)}
+
+
 def solve(base: FactBase, goals: Iterable[str], asked: Iterable[Flow] = ()) -> Model:
-    facts: dict[str, Iterable[Row]] = {**dict(base.relations()), "flow": list(asked)}
-    return evaluate(program(*goals), facts)
+    return evaluate(program(*goals), facts_with(base, asked))
+
+
+def verdicts(model: Model) -> list[str]:
+    """The verdict on each flow, in the order of the questions."""
+    found = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
+    assert len(found) == len(model.rows("flow_verdict")), "a flow has one verdict"
+    return [found[str(number)] for number in range(len(found))]
 
 
 def tables(model: Model) -> tuple[chains.Table, ...]:

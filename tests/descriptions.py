@@ -28,9 +28,12 @@ class Pod:
 
 @dataclass(frozen=True)
 class Namespace:
+    """``managed_by`` is the map, namespace/name, that Liqo's annotation names."""
+
     name: str
     cluster: str | None = None
     tenant: bool = False
+    managed_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,11 @@ class Policy:
 
 @dataclass(frozen=True)
 class Cluster:
-    """``firewall_fields`` are those of the installed CRD that chains need; None when the CRD is not among the objects."""
+    """``offloadings`` are the namespaces with a NamespaceOffloading, readable or
+    malformed, ``foreign_clusters`` cluster ids with their role.
+
+    ``firewall_fields`` are those of the installed CRD that chains need; None when the CRD is not among the objects.
+    """
 
     namespaces: tuple[Namespace, ...] = ()
     nodes: tuple[Node, ...] = ()
@@ -122,6 +129,8 @@ class Cluster:
     networks: tuple[Network, ...] = ()
     configurations: tuple[Configuration, ...] = ()
     maps: tuple[NamespaceMap, ...] = ()
+    offloadings: tuple[str, ...] = ()
+    malformed_offloadings: tuple[str, ...] = ()
     foreign_clusters: tuple[tuple[str, str], ...] = ()
     pods: tuple[Pod, ...] = ()
     policies: tuple[Policy, ...] = ()
@@ -137,6 +146,8 @@ def objects(cluster: Cluster) -> list[Object]:
         *(_network(network) for network in cluster.networks),
         *(_configuration(configuration) for configuration in cluster.configurations),
         *(_namespace_map(namespace_map) for namespace_map in cluster.maps),
+        *(_offloading(namespace, "LocalAndRemote") for namespace in cluster.offloadings),
+        *(_offloading(namespace, 7) for namespace in cluster.malformed_offloadings),
         *(_foreign_cluster(name, role) for name, role in cluster.foreign_clusters),
         *(_pod(pod) for pod in cluster.pods),
         *(_policy(policy) for policy in cluster.policies),
@@ -178,7 +189,10 @@ def _namespace(namespace: Namespace) -> Object:
         "liqo.io/remote-cluster-id": namespace.cluster,
         "liqo.io/tenant-namespace": "true" if namespace.tenant else None,
     }
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": _metadata(namespace.name, labels=labels)}
+    metadata = _metadata(namespace.name, labels=labels)
+    if namespace.managed_by is not None:
+        metadata["annotations"] = {"liqo.io/managed-by-namespace-map": namespace.managed_by}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
 
 
 def _node(node: Node) -> Object:
@@ -239,6 +253,15 @@ def _namespace_map(found: NamespaceMap) -> Object:
     }
 
 
+def _offloading(namespace: str, strategy: str | int) -> Object:
+    return {
+        "apiVersion": "offloading.liqo.io/v1beta1",
+        "kind": "NamespaceOffloading",
+        "metadata": _metadata("offloading", namespace),
+        "spec": {"podOffloadingStrategy": strategy},
+    }
+
+
 def _foreign_cluster(name: str, role: str) -> Object:
     return {
         "apiVersion": "core.liqo.io/v1beta1",
@@ -280,7 +303,12 @@ def _crd(fields: frozenset[str]) -> Object:
     filter_rules = {"type": "array", "items": {"properties": {"match": {"items": {"properties": match}}}}}
     chains = {"items": {"properties": {"rules": {"properties": {"filterRules": filter_rules}}}}}
     properties = {"spec": {"properties": {"table": {"properties": {**table, "chains": chains}}}}}
-    version = {"name": "v1beta1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"properties": properties}}}
+    version = {
+        "name": "v1beta1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": {"properties": properties}},
+    }
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",

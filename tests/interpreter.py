@@ -11,7 +11,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 from typing import Literal
 
-from descriptions import Cluster, Party, Pod, Policy, Rule
+from descriptions import Cluster, NamespaceMap, Party, Pod, Policy, Rule
 
 Flow = tuple[str, str, str]
 """Source, destination, and the state of the connection: new or established."""
@@ -182,12 +182,24 @@ class Meaning:
     # ---- Groups and scope ----
 
     def _mapped(self, peering: str) -> set[str]:
-        maps = (m for m in self.cluster.maps if m.ours and m.cluster == peering)
+        """The namespaces that this cluster offloads to a peering: asked for in each, and in our map of that peering."""
+        return self._listed(peering).intersection(self.cluster.offloadings)
+
+    def _listed(self, peering: str) -> set[str]:
+        maps = (m for m in self._maps_of(peering) if m.ours and m.cluster == peering)
         return {here for m in maps for here, _, phase in m.entries if phase in ("Accepted", "Terminating")}
 
+    def _maps_of(self, peering: str) -> list[NamespaceMap]:
+        """The maps in the tenant namespace of a peering, where the remote cluster may write what it likes."""
+        return [found for found in self.cluster.maps if self.tenants.get(found.namespace) == peering]
+
     def _offloaded_namespaces(self, peering: str) -> set[str]:
+        """The namespaces that Liqo made for a peering: labelled as such, or annotated with the map that lists them."""
         labelled = {n.name for n in self.cluster.namespaces if n.cluster == peering and not n.tenant}
-        return labelled | {here for m in self.cluster.maps if m.origin == peering for _, here, _ in m.entries}
+        managed = {(n.name, n.managed_by) for n in self.cluster.namespaces}
+        maps = [m for m in self._maps_of(peering) if m.origin == peering]
+        listed = {(here, f"{m.namespace}/{m.name}") for m in maps for _, here, _ in m.entries}
+        return labelled | {here for here, _ in listed & managed}
 
     @cached_property
     def groups(self) -> dict[str, dict[str, Members]]:
@@ -253,12 +265,15 @@ class Meaning:
         """The peerings whose scope is not fully known, and what may be in it.
 
         "CIDRs": addresses of CIDRs or shadow pods that are not known, which are no one else's. "pods": any address but
-        that of another live Pod, since a Pod could not be read. "anything": a policy that could not be read.
+        that of another live Pod, since a Pod could not be read. "anything": what a policy or NamespaceOffloading says could not be read.
         """
         found: dict[str, str] = {}
         for peering in self.peerings:
             places = {p.namespace for p in self.cluster.policies if p.malformed}
-            if any(self.tenants.get(place, peering) == peering for place in places):
+            doubtful = peering in self.governing and self._listed(peering).intersection(
+                self.cluster.malformed_offloadings
+            )
+            if doubtful or any(self.tenants.get(place, peering) == peering for place in places):
                 found[peering] = "anything"
             elif peering in self.governing and self._may_hold_unreadable_pod(peering):
                 found[peering] = "pods"
@@ -300,7 +315,8 @@ def addresses_of(pod: Pod) -> set[IPv4Address]:
 def is_cidr(written: str | None) -> bool:
     """Whether IPAM can have assigned what is written: some CIDR, but not all addresses."""
     try:
-        return written is not None and "/" in written and ip_network(written, strict=False).prefixlen > 0
+        plain = written is not None and written.partition("/")[2].isdecimal()
+        return plain and ip_network(str(written), strict=False).prefixlen > 0
     except ValueError:
         return False
 

@@ -60,7 +60,11 @@ def cluster(rng: Random) -> Cluster:
         namespaces.append(Namespace(tenant, peering if labelled else None, labelled))
     if odd and chance(rng, 0.15):
         namespaces.append(Namespace("second-tenant", peerings[0], tenant=True))
-    namespaces += [Namespace(f"from-{p}", p if chance(rng, 0.7) else None) for p in peerings if chance(rng, 0.7)]
+    for peering in peerings:
+        if chance(rng, 0.7):
+            owner = peering if chance(rng, 0.7) else None
+            managed_by = f"{tenants[peering]}/theirs" if chance(rng, 0.7) else None
+            namespaces.append(Namespace(f"from-{peering}", owner, managed_by=managed_by))
     nodes, virtual_nodes = _nodes(rng, tenants)
     names = [namespace.name for namespace in namespaces]
     made = Cluster(
@@ -70,10 +74,13 @@ def cluster(rng: Random) -> Cluster:
         networks=tuple(networks),
         configurations=tuple(configurations),
         maps=tuple(_maps(rng, tenants)),
+        offloadings=tuple(name for name in NAMESPACES if not chance(rng, 0.2)),
         foreign_clusters=tuple((p, rng.choice(("Provider", "Consumer", "ConsumerAndProvider"))) for p in peerings),
         policies=tuple(_policies(rng, names, tenants, odd)),
         firewall_fields=rng.choice((None, frozenset({"sets", "ctstate"}))),
     )
+    if odd and chance(rng, 0.1) and made.offloadings:
+        made = replace(made, offloadings=made.offloadings[1:], malformed_offloadings=made.offloadings[:1])
     if odd and chance(rng, 0.05):
         made = replace(made, firewall_fields=frozenset({"sets"}))
     hosts = [*WORKERS, *(node.name for node in virtual_nodes), *(node.name for node in nodes if node.virtual)]
@@ -117,7 +124,9 @@ def _remote_networks(rng: Random, peering: str, tenant: str, free: list[str], od
         if chance(rng, 0.2):
             # Liqo's CRD does not refuse host bits.
             assigned = str(ip_network(assigned)[5]) + "/" + assigned.split("/")[1]
-        found.append(Network(tenant, f"cfg-pod-{number}", peering, "pod", REAL if not number else "10.60.0.0/16", assigned))
+        found.append(
+            Network(tenant, f"cfg-pod-{number}", peering, "pod", REAL if not number else "10.60.0.0/16", assigned)
+        )
     if chance(rng, 0.8):
         assigned = EXTERNAL[PEERINGS.index(peering)]
         found.append(Network(tenant, "cfg-external", peering, "external", "10.70.0.0/16", assigned))
@@ -125,7 +134,19 @@ def _remote_networks(rng: Random, peering: str, tenant: str, free: list[str], od
         found.append(Network(tenant, "cfg-pod-6", peering, "pod", "fd00:2::/64", "fd00:2::/64"))
     if odd and chance(rng, 0.35):
         at = rng.randrange(len(found))
-        wrong = rng.choice((None, None, "", "10.71.0.0", "0.0.0.0/0", "10.244.128.0/17", "10.71.128.0/17", "gone"))
+        wrong = rng.choice(
+            (
+                None,
+                None,
+                "",
+                "10.71.0.0",
+                "10.71.0.0/255.255.0.0",
+                "0.0.0.0/0",
+                "10.244.128.0/17",
+                "10.71.128.0/17",
+                "gone",
+            )
+        )
         if wrong == "gone":
             found[at] = replace(found[at], terminating=True)
         else:
@@ -160,6 +181,11 @@ def _maps(rng: Random, tenants: dict[str, str]) -> list[NamespaceMap]:
         if chance(rng, 0.5):
             entries = (("shop", f"from-{peering}", "Accepted"),)
             found.append(NamespaceMap(tenant, "theirs", peering, ours=False, origin=peering, entries=entries))
+        if chance(rng, 0.1):
+            # The remote cluster may write any map into its own tenant namespace.
+            victim, ours = rng.choice(PEERINGS), chance(rng, 0.5)
+            entries = (("infra", f"from-{victim}", "Accepted"), ("shop", "infra", "Accepted"))
+            found.append(NamespaceMap(tenant, "forged", victim, ours=ours, origin=victim, entries=entries))
     return found
 
 
@@ -175,7 +201,9 @@ def _policies(rng: Random, namespaces: list[str], tenants: dict[str, str], odd: 
     if odd and chance(rng, 0.2):
         place = rng.choice(("shop", "second-tenant", "liqo-tenant-nobody"))
         if place in namespaces or place == "liqo-tenant-nobody":
-            found.append(Policy(place, "misplaced", FIRST - 5, _rules(rng, namespaces, odd), malformed=chance(rng, 0.1)))
+            found.append(
+                Policy(place, "misplaced", FIRST - 5, _rules(rng, namespaces, odd), malformed=chance(rng, 0.1))
+            )
     return found
 
 
@@ -207,7 +235,8 @@ def _pods(rng: Random, made: Cluster, hosts: list[str], peerings: list[str], odd
     namespaces = [namespace.name for namespace in made.namespaces if not namespace.tenant]
     local = [n.status for n in made.networks if n.kind == "pod-cidr" and n.status and _is_cidr(n.status)]
     remote = [n.status for n in made.networks if n.cluster and n.status and _is_cidr(n.status)]
-    owner = {node.name: node.cluster for node in (*made.nodes, *made.virtual_nodes)}
+    owner = {node.name: node.cluster for node in made.nodes}
+    owner |= {node.name: node.cluster for node in made.virtual_nodes}
     own = {p: [n.status for n in made.networks if n.cluster == p and n.status and _is_cidr(n.status)] for p in peerings}
     found: list[Pod] = []
     for number in range(rng.randint(3, 14)):
@@ -255,7 +284,7 @@ def _is_cidr(written: str) -> bool:
         ip_network(written, strict=False)
     except ValueError:
         return False
-    return "/" in written
+    return written.partition("/")[2].isdecimal()
 
 
 def _canonical(address: str) -> str:

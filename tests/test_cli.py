@@ -105,7 +105,9 @@ def test_a_pod_without_address_is_unknown(cluster: str, capsys: pytest.CaptureFi
     ("arguments", "said"),
     [
         (["why", "shop/nobody", "shop/db-0"], "there is no Pod 'shop/nobody'"),
-        (["why", "8.8.8.8", "shop/db-0"], "an endpoint is NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING"),
+        (["why", "8.8.8.8", "shop/db-0"], "an address is written ip:8.8.8.8"),
+        (["why", "shop/db-0", "shop/web-0:80"], "a port is written with its protocol, like shop/web-0:80/tcp"),
+        (["why", "shop/db-0", "web-0"], "an endpoint is NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING"),
         (["why", "ip:8.8.8.300", "shop/db-0"], "'8.8.8.300' is not an IP address"),
         (["why", "ip:1.1.1.1", "shop/db-0:99999/tcp"], "a port is a number from 1 to 65535"),
         (["why", "group:offloaded", "shop/db-0"], "a group is named with its peering"),

@@ -49,7 +49,7 @@ metadata: {name: acme-policy, namespace: liqo-tenant-acme-rome, creationTimestam
 spec:
   rules:
   - {action: allow, source: {group: vc-local}, destination: {namespace: acme-shop}}
-  - {action: acme-action, source: {group: acme-group}, destination: {group: local-cluster}}
+  - {action: acme-action, source: {group: own-group}, destination: {group: local-cluster}}
 ---
 apiVersion: ipam.liqo.io/v1alpha1
 kind: Network

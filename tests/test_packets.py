@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import recordings
-from clusters import RENDERED, VERDICTS, base_of, questions, solve, tables
+from clusters import RENDERED, VERDICTS, base_of, questions, solve, tables, verdicts
 
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Model
@@ -94,12 +94,12 @@ def test_the_kernel_forwards_what_why_allows(state: str) -> None:
     assert 100 < len(flows) < 900
     asked = [(source, destination, "new") for _, source, _, destination in flows]
     model = solve(base, (*VERDICTS, *RENDERED), questions(asked))
-    verdicts = {str(flow): verdict for flow, verdict in model.rows("flow_verdict")}
+    said = verdicts(model)
     told = forward(chains.nft_script(tables(model)), endpoints, flows)
-    for number, (flow, (passed, replied)) in enumerate(zip(flows, told, strict=True)):
-        assert passed == (verdicts[str(number)] == "allowed"), f"{flow}: why says {verdicts[str(number)]}"
+    for flow, verdict, (passed, replied) in zip(flows, said, told, strict=True):
+        assert passed == (verdict == "allowed"), f"{flow}: why says {verdict}"
         assert replied == passed, f"{flow}: the reply to what passed is established"
-    denied = {asked[number][:2] for number in range(len(flows)) if verdicts[str(number)] == "denied"}
+    denied = {flow[:2] for flow, verdict in zip(asked, said, strict=True) if verdict == "denied"}
     assert len(denied) > 20
     one_way = [flow for flow, (passed, _) in zip(flows, told, strict=True) if passed and (flow[3], flow[1]) in denied]
     # The policy of milan treats both directions alike; those of rome do not.

@@ -1,20 +1,29 @@
 """pyDatalog, which shares nothing with our engine, derives the same from the whole policy program."""
 
 import pytest
-from clusters import base_of, example, program, questions, shown, solve
+from clusters import base_of, example, facts_with, program, questions, shown, solve
 from descriptions import objects
 
 from liqo_connectivity.engine.child_process import Limits
 from liqo_connectivity.engine.oracle import evaluate_relations, first_difference
 
-ANSWERS = ("flow_verdict", "decided_by", "governs", "unknown_because", "pending", "finding", "shadowed", "chain_element")
+ANSWERS = (
+    "flow_verdict",
+    "decided_by",
+    "governs",
+    "unknown_because",
+    "pending",
+    "finding",
+    "shadowed",
+    "chain_element",
+)
 LIMITS = Limits(seconds=120, megabytes=2048)
 
 
 def assert_agreement(seed: int, count: int, relations: tuple[str, ...]) -> None:
     described, asked = example(seed, count)
     base = base_of(objects(described))
-    facts = {**{relation: list(held) for relation, held in base.relations()}, "flow": list(questions(asked))}
+    facts = facts_with(base, questions(asked))
     wanted = tuple(relations) or tuple(program().rules_by_head)
     second = evaluate_relations(program(), facts, wanted, limits=LIMITS)
     difference = first_difference(solve(base, wanted, questions(asked)), second)

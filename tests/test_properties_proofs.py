@@ -6,7 +6,7 @@ from typing import Any
 
 import proof_checker
 import pytest
-from clusters import base_of, example, questions, rows, shown, solve
+from clusters import base_of, example, facts_with, questions, rows, shown, solve
 from descriptions import Object, objects
 
 from liqo_connectivity.engine import Model, Proof, prove
@@ -22,7 +22,7 @@ def test_every_answer_has_a_proof_down_to_fields(seed: int) -> None:
     found = objects(described)
     base = base_of(found)
     model = solve(base, PROVED, questions(asked))
-    facts = {**{relation: list(held) for relation, held in base.relations()}, "flow": questions(asked)}
+    facts = facts_with(base, questions(asked))
     by_key = {_key(one): one for one in found}
     steps = 0
     for proof in proofs(model):

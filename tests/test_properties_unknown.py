@@ -9,7 +9,7 @@ from ipaddress import IPv4Network
 from random import Random
 
 import pytest
-from clusters import base_of, example, questions, shown, solve
+from clusters import base_of, example, questions, shown, solve, verdicts
 from descriptions import Cluster, Network, Party, Policy, Rule, objects
 from interpreter import is_cidr, is_valid, usable_cidr
 from random_clusters import ASSIGNED, PEERINGS, chance
@@ -40,15 +40,17 @@ def completed(rng: Random, described: Cluster) -> Cluster:
     ]
     networks = [*kept, *made]
     for configuration in described.configurations:
-        for kind, cidr in configuration.cidrs:
-            if not any((n.cluster, n.kind, n.spec) == (configuration.cluster, kind, cidr) for n in networks):
-                networks.append(Network("later", f"n-{len(networks)}", configuration.cluster, kind, cidr, free.pop()))
+        for kind, asked in configuration.cidrs:
+            if not any((n.cluster, n.kind, n.spec) == (configuration.cluster, kind, asked) for n in networks):
+                networks.append(Network("later", f"n-{len(networks)}", configuration.cluster, kind, asked, free.pop()))
     for peering in (*PEERINGS, "nobody"):
         if free and not any(n.cluster == peering and n.kind == "pod" and usable_cidr(n.status) for n in networks):
             networks.append(Network("later", f"n-{len(networks)}", peering, "pod", "10.244.0.0/16", free.pop()))
     return replace(
         described,
         networks=tuple(networks),
+        offloadings=(*described.offloadings, *described.malformed_offloadings),
+        malformed_offloadings=(),
         pods=tuple(replace(pod, malformed=False) for pod in described.pods),
         policies=tuple(_corrected(rng, policy) for policy in described.policies),
         firewall_fields=None,
@@ -69,16 +71,16 @@ def test_a_known_verdict_stays_once_the_missing_is_known(part: int) -> None:
     known = changed = 0
     for seed in range(part, CLUSTERS, 2):
         described, asked = example(10_000 + seed, FLOWS)
-        before = dict(solve(base_of(objects(described)), ["flow_verdict"], questions(asked)).rows("flow_verdict"))
+        before = verdicts(solve(base_of(objects(described)), ["flow_verdict"], questions(asked)))
         for number in range(COMPLETIONS):
             later = completed(Random(f"{seed} {number}"), described)
-            after = dict(solve(base_of(objects(later)), ["flow_verdict"], questions(asked)).rows("flow_verdict"))
-            assert "unknown" not in after.values(), f"seed {seed}, completion {number}\n{shown(later)}"
-            for flow, verdict in before.items():
-                known += verdict != "unknown"
-                changed += verdict == "unknown" and after[flow] != "allowed"
-                told = f"seed {seed}, completion {number}, {asked[int(str(flow))]}: {verdict}, then {after[flow]}"
-                assert verdict in ("unknown", after[flow]), f"{told}\n{shown(described)}\n--- later\n{shown(later)}"
+            after = verdicts(solve(base_of(objects(later)), ["flow_verdict"], questions(asked)))
+            assert "unknown" not in after, f"seed {seed}, completion {number}\n{shown(later)}"
+            for flow, first, then in zip(asked, before, after, strict=True):
+                known += first != "unknown"
+                changed += first == "unknown" and then != "allowed"
+                told = f"seed {seed}, completion {number}, {flow}: {first}, then {then}"
+                assert first in ("unknown", then), f"{told}\n{shown(described)}\n--- later\n{shown(later)}"
     # The property would hold of rules that know nothing, and says little where what was unknown is always allowed.
     assert known > 1000
     assert changed > 20

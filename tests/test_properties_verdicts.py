@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from clusters import VERDICTS, base_of, example, questions, shown, solve
+from clusters import VERDICTS, base_of, example, questions, shown, solve, verdicts
 from descriptions import Cluster, objects
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,15 +20,15 @@ def disagreement(described: Cluster, asked: list[Flow]) -> str:
     """Where the rules and the interpreter differ, for a person to judge; empty when they do not."""
     meaning = Meaning(described)
     model = solve(base_of(objects(described)), VERDICTS, questions(asked))
-    verdicts = dict(model.rows("flow_verdict"))
+    told = verdicts(model)
     derived = decisions(model)
     for number, flow in enumerate(asked):
         answer = meaning.decide(flow)
-        told = verdicts[str(number)], derived.get(str(number), {})
-        if told != (answer.verdict, answer.decisions):
+        ruled = told[number], derived.get(str(number), {})
+        if ruled != (answer.verdict, answer.decisions):
             because = [row for row in model.rows("unknown_because") if row[0] == str(number)]
             return (
-                f"{flow}: the rules say {told}, unknown because of {because};\n"
+                f"{flow}: the rules say {ruled}, unknown because of {because};\n"
                 f"the interpreter says {answer};\npending {meaning.pending}, doubts {meaning.doubts}\n{shown(described)}"
             )
     return ""

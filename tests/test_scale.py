@@ -81,6 +81,7 @@ def test_yaml_and_json_of_a_cluster_render_the_same(tmp_path: Path, capsys: pyte
     write_yaml(YAML_PODS, tmp_path / "cluster.yaml")
     from_json, from_yaml = (rendered(str(tmp_path / name), capsys) for name in ("cluster.json", "cluster.yaml"))
     assert from_json == from_yaml
-    assert len(members(from_json["milan-connectivity"], "vc_remote")) == cluster.expected_members(YAML_PODS)[
-        "milan", "vc-remote"
-    ]
+    assert (
+        len(members(from_json["milan-connectivity"], "vc_remote"))
+        == cluster.expected_members(YAML_PODS)["milan", "vc-remote"]
+    )

@@ -212,9 +212,7 @@ def test_why_decides_as_a_person_would(
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_dump_of_a_state_renders_the_same(
-    state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dump_of_a_state_renders_the_same(state: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = recordings.with_policies(state, tmp_path / "state")
     assert run(["facts", "dump", "-f", str(folder)]) == 0
     dump, err = capsys.readouterr()

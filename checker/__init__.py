@@ -1,0 +1,25 @@
+"""Is this certificate one? A second opinion on an answer of ``why``, by code that shares nothing with what gave it.
+
+``read_rules`` reads the rules that the user trusts, ``read_facts`` the facts, and ``check`` follows a certificate (the
+JSON of ``why``) step by step: every step is an instance of a trusted rule, every leaf a fact, and the claims at the top
+follow. What a certificate says is absent, and that no governing peering is left out, is checked against all that
+follows from rules and facts, derived here anew: a list of candidates that fail would itself have to be believed to be
+complete. This room must not import any other room, nor anything outside the standard library.
+"""
+
+from liqo_connectivity.checker.certificate import Checked, NotShownError, RejectedError, check
+from liqo_connectivity.checker.dialect import Rules, RulesError, read_rules
+from liqo_connectivity.checker.dump import DumpError, Facts, read_facts
+
+__all__ = [
+    "Checked",
+    "DumpError",
+    "Facts",
+    "NotShownError",
+    "RejectedError",
+    "Rules",
+    "RulesError",
+    "check",
+    "read_facts",
+    "read_rules",
+]

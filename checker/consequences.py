@@ -1,0 +1,226 @@
+"""Everything that follows from rules and facts: naive, but indexed.
+
+The relations are derived one component after another; a recursive one by applying all of its rules until none gives a
+new row. Each rule is joined literal by literal, all its bindings at once, by hash indexes. No delta, no plan that
+depends on data: slower than the engine, and unlike it. This module must not know any relation.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Final
+
+from liqo_connectivity.checker.dialect import Any_, Apply, Const, Item, Row, Rule, RulesError, Term, Value, Var
+from liqo_connectivity.checker.functors import FUNCTORS, UndefinedError, arithmetic
+
+Environment = Mapping[str, Value]
+_Index = dict[Row, list[Row]]
+COMPARE: Final[Mapping[str, Any]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+
+
+def names(terms: Iterable[Term]) -> set[str]:
+    """Give the variables of some terms."""
+    found: set[str] = set()
+    for term in terms:
+        if isinstance(term, Var):
+            found.add(term.name)
+        elif isinstance(term, Apply):
+            found |= names(term.arguments)
+    return found
+
+
+def value(term: Term, environment: Environment) -> Value:
+    """Compute a term whose variables have values. Raises UndefinedError, and RulesError for what is no function."""
+    if isinstance(term, Const):
+        return term.value
+    if isinstance(term, Var):
+        return environment[term.name]
+    if isinstance(term, Any_):
+        raise RulesError("_ stands where a value is needed")
+    arguments = [value(argument, environment) for argument in term.arguments]
+    if term.function in FUNCTORS:
+        return FUNCTORS[term.function](*arguments)
+    left, right = arguments
+    if not isinstance(left, int) or not isinstance(right, int):
+        raise RulesError(f"{term.function} is applied to symbols")
+    return arithmetic(term.function, left, right)
+
+
+def compare(item: Item, environment: Environment) -> bool:
+    """Tell whether a comparison whose variables have values is true; one without a value is not."""
+    try:
+        left, right = (value(term, environment) for term in item.terms)
+    except UndefinedError:
+        return False
+    return bool(COMPARE[item.name](left, right))
+
+
+class Consequences:
+    """The rows of each relation: those given, and those that follow."""
+
+    def __init__(self, rules: Sequence[Rule], given: Mapping[str, Iterable[Row]], wanted: Iterable[str]) -> None:
+        """Derive some relations and all that they need. Raises RulesError for rules that mean nothing."""
+        self._rows: dict[str, set[Row]] = {name: set(rows) for name, rows in given.items()}
+        self._indexes: dict[tuple[str, tuple[int, ...]], _Index] = {}
+        by_head: dict[str, list[Rule]] = {}
+        for rule in rules:
+            by_head.setdefault(rule.head.name, []).append(rule)
+        for component in _components(by_head, wanted):
+            self._derive(component, by_head)
+
+    def rows(self, relation: str) -> set[Row]:
+        """Give the rows of a relation."""
+        return self._rows.get(relation, set())
+
+    def matching(self, relation: str, wanted: Sequence[Value | None]) -> list[Row]:
+        """Give the rows with some values; ``None`` stands for any."""
+        columns = tuple(column for column, found in enumerate(wanted) if found is not None)
+        return self._index(relation, columns).get(tuple(found for found in wanted if found is not None), [])
+
+    def _index(self, relation: str, columns: tuple[int, ...]) -> _Index:
+        index = self._indexes.get((relation, columns))
+        if index is None:
+            index = self._indexes[relation, columns] = {}
+            for row in self.rows(relation):
+                index.setdefault(tuple([row[column] for column in columns]), []).append(row)
+        return index
+
+    def _derive(self, component: frozenset[str], by_head: Mapping[str, Sequence[Rule]]) -> None:
+        rules = [rule for name in sorted(component) for rule in by_head.get(name, ())]
+        for rule in rules:
+            if any(item.kind == "negation" and item.name in component for item in rule.body):
+                raise RulesError(f"{rule.file}:{rule.line}: {rule.head.name} depends on its own negation")
+        recursive = any(item.kind == "atom" and item.name in component for rule in rules for item in rule.body)
+        while True:
+            new = {name: set[Row]() for name in component}
+            for rule in rules:
+                new[rule.head.name].update(self._heads(rule))
+            grown = [name for name in component if not new[name] <= self.rows(name)]
+            for name in grown:
+                self._rows[name] = self.rows(name) | new[name]
+                for key in [key for key in self._indexes if key[0] == name]:
+                    del self._indexes[key]
+            if not recursive or not grown:
+                return
+
+    def _heads(self, rule: Rule) -> Iterable[Row]:
+        found: list[Environment] = [{}]
+        known: set[str] = set()
+        for item in _ordered(rule):
+            if not found:
+                return
+            found = self._joined(item, found, known)
+            known |= names(item.terms)
+        for environment in found:
+            yield tuple([value(term, environment) for term in rule.head.terms])
+
+    def _joined(self, item: Item, found: list[Environment], known: set[str]) -> list[Environment]:
+        """Keep the environments in which a literal holds, with the values that it gives to more variables."""
+        if item.kind == "comparison":
+            for target, other in (item.terms, item.terms[::-1]):
+                if isinstance(target, Var) and target.name not in known:
+                    return [{**env, target.name: result} for env in found for result in _values(other, env)]
+            return [env for env in found if compare(item, env)]
+        keyed = [c for c, term in enumerate(item.terms) if not isinstance(term, Any_) and names([term]) <= known]
+        index = self._index(item.name, tuple(keyed))
+        terms = [item.terms[column] for column in keyed]
+        if item.kind == "negation":
+            return [env for env in found for key in _rows_of(terms, env) if key not in index]
+        fresh = [(t.name, c) for c, t in enumerate(item.terms) if isinstance(t, Var) and t.name not in known]
+        joined: list[Environment] = []
+        for env in found:
+            for key in _rows_of(terms, env):
+                for row in index.get(key, ()):
+                    more = {**env, **{name: row[column] for name, column in fresh}} if fresh else env
+                    if all(more[name] == row[column] for name, column in fresh):
+                        joined.append(more)
+        return joined
+
+
+def _values(term: Term, environment: Environment) -> list[Value]:
+    """Give the value of a term, if it has one."""
+    try:
+        return [value(term, environment)]
+    except UndefinedError:
+        return []
+
+
+def _rows_of(terms: Sequence[Term], environment: Environment) -> list[Row]:
+    try:
+        return [tuple([value(term, environment) for term in terms])]
+    except UndefinedError:
+        return []
+
+
+def _plain(body: Iterable[Item]) -> list[Item]:
+    """Give a body in which the arithmetic of atoms is an equation: ``a(X + 1)`` is ``a(Y), Y = X + 1``."""
+    plain: list[Item] = []
+    for position, item in enumerate(body):
+        terms = list(item.terms)
+        for column, term in enumerate(item.terms):
+            if item.kind == "atom" and isinstance(term, Apply):
+                # No text can write such a name.
+                terms[column] = Var(f"{position} {column}")
+                plain.append(Item("comparison", "=", (terms[column], term)))
+        plain.append(Item(item.kind, item.name, tuple(terms)))
+    return plain
+
+
+def _ordered(rule: Rule) -> list[Item]:
+    """Order a body: what is ready first, then the atom with the most known columns. Raises RulesError."""
+    rest, ordered, known = _plain(rule.body), list[Item](), set[str]()
+    while rest:
+        ready = [item for item in rest if item.kind != "atom" and _is_ready(item, known)]
+        atoms = [item for item in rest if item.kind == "atom"]
+        if not ready and not atoms:
+            raise RulesError(f"{rule.file}:{rule.line}: a variable of {rule.head.name} has no values")
+        chosen = ready[0] if ready else max(atoms, key=lambda item: _bound(item, known))
+        rest.remove(chosen)
+        ordered.append(chosen)
+        known |= names(chosen.terms)
+    if not names(rule.head.terms) <= known:
+        raise RulesError(f"{rule.file}:{rule.line}: a variable of the head has no values")
+    return ordered
+
+
+def _is_ready(item: Item, known: set[str]) -> bool:
+    if names(item.terms) <= known:
+        return True
+    if item.kind != "comparison" or item.name != "=":
+        return False
+    return any(isinstance(t, Var) and names([o]) <= known for t, o in (item.terms, item.terms[::-1]))
+
+
+def _bound(item: Item, known: set[str]) -> int:
+    return sum(not isinstance(term, Any_) and names([term]) <= known for term in item.terms)
+
+
+def _components(by_head: Mapping[str, Sequence[Rule]], wanted: Iterable[str]) -> list[frozenset[str]]:
+    """Order the wanted relations and all that they need, those that need each other together (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    open_: set[str] = set()
+    ordered: list[frozenset[str]] = []
+
+    def needs(name: str) -> list[str]:
+        return sorted({i.name for rule in by_head.get(name, ()) for i in rule.body if i.kind != "comparison"})
+
+    def visit(name: str) -> None:
+        number[name] = low[name] = len(number)
+        stack.append(name)
+        open_.add(name)
+        for other in needs(name):
+            if other not in number:
+                visit(other)
+            if other in open_:
+                low[name] = min(low[name], low[other])
+        if low[name] == number[name]:
+            members = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            open_.difference_update(members)
+            ordered.append(frozenset(members))
+
+    for name in sorted(set(wanted)):
+        if name not in number:
+            visit(name)
+    return ordered

@@ -1,0 +1,309 @@
+"""Rule texts, read by recursive descent into plain rules: one head each, no alternatives.
+
+A second reader of the dialect that docs/dialect.md describes. It trusts its texts to be ones that the first reader
+takes: what is wrong in another way may pass here. This module must not know any relation.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Final, Literal
+
+Value = str | int
+Row = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """A variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Any_:  # noqa: N801  Any is taken
+    """``_``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    """A symbol or number."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """``+ - * / %`` or a functor, written ``@name``, of arguments."""
+
+    function: str
+    arguments: "tuple[Term, ...]"
+
+
+Term = Var | Any_ | Const | Apply
+Kind = Literal["atom", "negation", "comparison"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A literal: its relation or comparison operator, and its terms."""
+
+    kind: Kind
+    name: str
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A head and a conjunction; where the clause stands takes no part in equality."""
+
+    head: Item
+    body: tuple[Item, ...]
+    file: str = field(default="", compare=False)
+    line: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What texts say: ``columns`` gives the root type of each column of each relation, ``symbol`` or ``number``."""
+
+    columns: Mapping[str, tuple[str, ...]]
+    inputs: frozenset[str]
+    rules: tuple[Rule, ...]
+
+
+class RulesError(Exception):
+    """A rule text cannot be read: the place and what was expected."""
+
+
+_TOKEN: Final = re.compile(
+    r"(?P<skip>\s+|//[^\n]*|/\*.*?\*/)"
+    r'|(?P<string>"(?:[^"\\\n]|\\["\\nrt])*")'
+    r"|(?P<number>[0-9]+)"
+    r"|(?P<directive>\.(?:type|decl|functor|input|output)\b)"
+    r"|(?P<name>[A-Za-z?_][A-Za-z0-9_?]*)"
+    r"|(?P<mark>:-|<:|!=|<=|>=|[=<>!.,;:()@+\-*/%])",
+    re.DOTALL,
+)
+_ESCAPES: Final = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
+_COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
+_Choice = tuple[Item, ...]
+"""One alternative of a body."""
+
+
+def read_rules(texts: Mapping[str, str]) -> Rules:
+    """Read rule texts, given by file name. Raises RulesError."""
+    types: dict[str, str] = {}
+    declared: dict[str, tuple[str, ...]] = {}
+    inputs: set[str] = set()
+    rules: list[Rule] = []
+    for file, text in texts.items():
+        reader = _Reader(text, file)
+        while reader.kind != "end":
+            reader.statement(types, declared, inputs, rules)
+
+    def root(name: str) -> str:
+        for _ in range(len(types) + 1):
+            name = types.get(name, name)
+        if name not in ("symbol", "number"):
+            raise RulesError(f"type {name!r} leads to neither symbol nor number")
+        return name
+
+    columns = {name: tuple(map(root, wanted)) for name, wanted in declared.items()}
+    for rule in rules:
+        for item in (rule.head, *rule.body):
+            if item.kind != "comparison" and len(columns.get(item.name, ())) != len(item.terms):
+                raise RulesError(f"{rule.file}:{rule.line}: {item.name} is not declared with these columns")
+            if item.kind != "comparison" and item.name not in columns:
+                raise RulesError(f"{rule.file}:{rule.line}: relation {item.name!r} is not declared")
+    return Rules(columns, frozenset(inputs), tuple(rules))
+
+
+def read_rule(text: str) -> Rule | None:
+    """Read the one plain rule that a text holds; ``None`` if it holds anything else."""
+    rules: list[Rule] = []
+    try:
+        reader = _Reader(text, "")
+        reader.clause(rules)
+    except (RulesError, RecursionError):
+        return None
+    return rules[0] if reader.kind == "end" and len(rules) == 1 else None
+
+
+def read_comparison(text: str) -> Item | None:
+    """Read the one comparison that a text holds; ``None`` if it holds anything else."""
+    try:
+        reader = _Reader(text, "")
+        found = reader.comparison()
+    except (RulesError, RecursionError):
+        return None
+    return found if reader.kind == "end" else None
+
+
+class _Reader:
+    """Reads one text, a token ahead."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self._text, self._file = text, file
+        self._next = 0
+        self._move(0)
+
+    def _move(self, place: int) -> None:
+        """Read the token at a place, or the first after white space and comments."""
+        while place < len(self._text):
+            found = _TOKEN.match(self._text, place)
+            if found is None:
+                self._place = place
+                raise self._error("a token")
+            if found.lastgroup != "skip":
+                self._place, self._next = place, found.end()
+                self.kind, self.token = str(found.lastgroup), found.group()
+                return
+            place = found.end()
+        self._place = self._next = len(self._text)
+        self.kind, self.token = "end", ""
+
+    def _line(self) -> int:
+        return self._text.count("\n", 0, self._place) + 1
+
+    def _error(self, wanted: str) -> RulesError:
+        return RulesError(f"{self._file}:{self._line()}: expected {wanted} at {self._text[self._place :][:20]!r}")
+
+    def _take(self, *tokens: str) -> str:
+        """Read over one of some tokens, or over a name for none."""
+        if self.token not in tokens if tokens else self.kind != "name" or self.token == "_":
+            raise self._error(" or ".join(tokens) or "a name")
+        token = self.token
+        self._move(self._next)
+        return token
+
+    def _try(self, token: str) -> bool:
+        if self.token != token or self.kind == "string":
+            return False
+        self._move(self._next)
+        return True
+
+    def statement(
+        self, types: dict[str, str], declared: dict[str, tuple[str, ...]], inputs: set[str], rules: list[Rule]
+    ) -> None:
+        """Read a declaration, a directive or a clause into what it adds to."""
+        if self.kind != "directive":
+            self.clause(rules)
+            return
+        directive = self.token
+        self._move(self._next)
+        name = self._take()
+        if directive == ".type":
+            self._take("<:")
+            types[name] = self._take()
+        elif directive in (".input", ".output"):
+            names = [name]
+            while self._try(","):
+                names.append(self._take())
+            inputs.update(names if directive == ".input" else ())
+        else:
+            columns: list[str] = []
+            self._take("(")
+            while not self._try(")"):
+                if columns:
+                    self._take(",")
+                self._take()
+                self._take(":")
+                columns.append(self._take())
+            if directive == ".decl":
+                declared[name] = tuple(columns)
+            else:
+                self._take(":")
+                self._take()
+
+    def clause(self, rules: list[Rule]) -> None:
+        """Read a clause into one plain rule for each head and alternative."""
+        line = self._line()
+        heads = [self._atom("atom")]
+        while self._try(","):
+            heads.append(self._atom("atom"))
+        bodies = self._disjunction() if self._try(":-") else [()]
+        self._take(".")
+        rules += [Rule(head, body, self._file, line) for head in heads for body in bodies]
+
+    def _disjunction(self) -> list[_Choice]:
+        found = self._conjunction()
+        while self._try(";"):
+            found += self._conjunction()
+        return found
+
+    def _conjunction(self) -> list[_Choice]:
+        parts = [self._item()]
+        while self._try(","):
+            parts.append(self._item())
+        return [tuple(item for part in choice for item in part) for choice in product(*parts)]
+
+    def _item(self) -> list[_Choice]:
+        place = self._place
+        if self._try("!"):
+            return [(self._atom("negation"),)]
+        if self.kind == "name":
+            self._move(self._next)
+            is_atom = self.token == "(" and self.kind == "mark"
+            self._move(place)
+            return [((self._atom("atom") if is_atom else self.comparison()),)]
+        if self._try("("):
+            try:
+                group = self._disjunction()
+                self._take(")")
+            except RulesError:
+                # Parentheses around a term, not around conditions.
+                self._move(place)
+            else:
+                return group
+        return [(self.comparison(),)]
+
+    def _atom(self, kind: Kind) -> Item:
+        name = self._take()
+        return Item(kind, name, self._terms())
+
+    def _terms(self) -> tuple[Term, ...]:
+        self._take("(")
+        terms: list[Term] = []
+        while not self._try(")"):
+            if terms:
+                self._take(",")
+            terms.append(self._term())
+        return tuple(terms)
+
+    def comparison(self) -> Item:
+        """Read a comparison."""
+        left = self._term()
+        return Item("comparison", self._take(*_COMPARISONS), (left, self._term()))
+
+    def _term(self) -> Term:
+        left = self._product()
+        while self.kind == "mark" and self.token in "+-":
+            left = Apply(self._take("+", "-"), (left, self._product()))
+        return left
+
+    def _product(self) -> Term:
+        left = self._factor()
+        while self.kind == "mark" and self.token in "*/%":
+            left = Apply(self._take("*", "/", "%"), (left, self._factor()))
+        return left
+
+    def _factor(self) -> Term:
+        kind, token = self.kind, self.token
+        self._move(self._next)
+        if kind == "string":
+            return Const(re.sub(r'\\["\\nrt]', lambda found: _ESCAPES[found.group()], token[1:-1]))
+        if kind == "number":
+            return Const(int(token))
+        if kind == "name":
+            return Var(token) if token != "_" else Any_()
+        if token == "@":
+            return Apply(f"@{self._take()}", self._terms())
+        if token == "-" and self.kind == "number":
+            return Const(-int(self._take(self.token)))
+        if token == "(":
+            inner = self._term()
+            self._take(")")
+            return inner
+        raise self._error("a term")

@@ -1,0 +1,91 @@
+"""Facts, read from JSON Lines: each row, and which fields of which objects assert it.
+
+A second reader of what ``facts dump`` writes: a line that is not one makes the whole dump worthless. This module must
+not know what facts mean.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from liqo_connectivity.checker.dialect import Row, Rules, Value
+
+HEADER: Final = {"format": "liqo-connectivity-facts", "version": 1}
+QUESTION: Final = "flow"
+"""The one input relation that no object asserts."""
+SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion", "field", "value")
+
+Source = tuple[object, ...]
+"""The object, the field and its value, as in ``SOURCE``."""
+Facts = Mapping[str, Mapping[Row, frozenset[Source]]]
+"""The rows of each input relation, with their sources."""
+
+
+class DumpError(Exception):
+    """A dump cannot be read: the line and what is wrong."""
+
+
+@dataclass(slots=True)
+class _Line:
+    number: int
+    text: str
+
+    def error(self, problem: str) -> DumpError:
+        return DumpError(f"line {self.number}: {problem}")
+
+
+def read_facts(lines: Iterable[str], rules: Rules) -> Facts:
+    """Read the lines of a dump, with their line ends. Raises DumpError."""
+    facts: dict[str, dict[Row, frozenset[Source]]] = {name: {} for name in rules.inputs if name != QUESTION}
+    line = _Line(0, "")
+    for line in (_Line(number, text) for number, text in enumerate(lines, 1)):
+        entry = _object(line)
+        if line.number == 1:
+            if entry != HEADER:
+                raise line.error(f"is not the header of a facts dump of version {HEADER['version']}")
+            continue
+        relation, source = entry.get("relation"), entry.get("source")
+        if not isinstance(relation, str) or relation not in facts:
+            raise line.error("names no relation that objects assert")
+        row = row_of(entry.get("row"), rules.columns[relation])
+        if row is None:
+            raise line.error(f"is no row of {relation}")
+        if not isinstance(source, dict) or set(source) != set(SOURCE):
+            raise line.error("has no source")
+        known = facts[relation].get(row, frozenset())
+        facts[relation][row] = known | {source_of(source)}
+    if not line.text.endswith("\n"):
+        raise line.error("the dump ends inside a line" if line.number else "the dump is empty")
+    return facts
+
+
+def source_of(fields: Mapping[str, object]) -> Source:
+    """Give a source as a tuple; a truth value is told apart from a number."""
+    return tuple((type(fields.get(name)).__name__, str(fields.get(name))) for name in SOURCE)
+
+
+def row_of(columns: object, types: tuple[str, ...]) -> Row | None:
+    """Give a row if the columns have these types, else ``None``."""
+    if not isinstance(columns, list) or len(columns) != len(types):
+        return None
+    row: list[Value] = []
+    for value, wanted in zip(columns, types, strict=True):
+        # A truth value is an int to Python.
+        if type(value) is str and wanted == "symbol":
+            row.append(value)
+        elif type(value) is int and wanted == "number" and -(2**31) <= value < 2**31:
+            row.append(value)
+        else:
+            return None
+    return tuple(row)
+
+
+def _object(line: _Line) -> Mapping[str, object]:
+    try:
+        found: object = json.loads(line.text)
+    except (ValueError, RecursionError):
+        raise line.error("is not JSON") from None
+    if not isinstance(found, dict):
+        raise line.error("is no object")
+    return found

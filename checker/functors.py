@@ -1,0 +1,117 @@
+"""The functions that rules call: arithmetic of 32 bits, and IP addresses written and read by hand.
+
+Written from docs/dialect.md, not from the engine. This module must not know why anyone compares addresses.
+"""
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from liqo_connectivity.checker.dialect import Value
+
+
+class UndefinedError(Exception):
+    """A term has no value: a division by zero, or more than 32 bits."""
+
+
+def arithmetic(operator: str, left: int, right: int) -> int:
+    """Compute; quotients are cut off towards zero. Raises UndefinedError."""
+    if operator in "/%" and right == 0:
+        raise UndefinedError
+    quotient = 0
+    if operator in "/%":
+        quotient = abs(left) // abs(right)
+        quotient = quotient if (left >= 0) == (right > 0) else -quotient
+    results = {"+": left + right, "-": left - right, "*": left * right, "/": quotient, "%": left - quotient * right}
+    if not -(2**31) <= results[operator] < 2**31:
+        raise UndefinedError
+    return results[operator]
+
+
+def _bits(text: str) -> tuple[int, int] | None:
+    """Give the width and the bits of an address; ``None`` for any other text."""
+    if re.fullmatch(r"(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){3}", text, re.ASCII):
+        octets = [int(part) for part in text.split(".")]
+        return (32, int.from_bytes(octets)) if max(octets) < 256 else None
+    if ":" not in text or not re.fullmatch(r"[0-9A-Fa-f:.]+", text):
+        return None
+    try:
+        return 128, int.from_bytes(socket.inet_pton(socket.AF_INET6, text))
+    except OSError:
+        return None
+
+
+def _network(text: str) -> tuple[int, int, int] | None:
+    """Give width, prefix length and first address of a CIDR; ``None`` for any other text."""
+    address, slash, digits = text.partition("/")
+    found = _bits(address)
+    if not slash or found is None or not re.fullmatch(r"[0-9]{1,3}", digits) or int(digits) > found[0]:
+        return None
+    width, bits = found
+    host = width - int(digits)
+    return width, int(digits), bits >> host << host
+
+
+def _written(width: int, bits: int) -> str:
+    if width == 32:
+        return ".".join(map(str, bits.to_bytes(4)))
+    groups = [f"{bits >> shift & 0xFFFF:x}" for shift in range(112, -16, -16)]
+    # RFC 5952: the first of the longest runs of two or more zero groups is written as "::".
+    length, start = max((_zeros(groups[place:]), -place) for place in range(8))
+    if length < 2:
+        return ":".join(groups)
+    return f"{':'.join(groups[:-start])}::{':'.join(groups[length - start :])}"
+
+
+def _zeros(groups: list[str]) -> int:
+    return next((place for place, group in enumerate(groups) if group != "0"), len(groups))
+
+
+_FAMILY: Final = {32: 4, 128: 6}
+
+
+def address_family(address: Value) -> Value:
+    """Give 4 or 6, or 0 for what is no address."""
+    found = _bits(str(address))
+    return _FAMILY[found[0]] if found else 0
+
+
+def cidr_family(cidr: Value) -> Value:
+    """Give 4 or 6, or 0 for what is no CIDR."""
+    found = _network(str(cidr))
+    return _FAMILY[found[0]] if found else 0
+
+
+def cidr_canonical(cidr: Value) -> Value:
+    """Give a CIDR with its host bits cleared, or the empty symbol for what is none."""
+    found = _network(str(cidr))
+    return f"{_written(found[0], found[2])}/{found[1]}" if found else ""
+
+
+def cidr_contains(cidr: Value, address: Value) -> Value:
+    """Give 1 if an address is inside a CIDR, else 0."""
+    network, found = _network(str(cidr)), _bits(str(address))
+    if network is None or found is None or network[0] != found[0]:
+        return 0
+    host = network[0] - network[1]
+    return int(found[1] >> host == network[2] >> host)
+
+
+def cidr_covers(outer: Value, inner: Value) -> Value:
+    """Give 1 if a CIDR is inside another, else 0."""
+    wide, narrow = _network(str(outer)), _network(str(inner))
+    if wide is None or narrow is None or wide[0] != narrow[0] or wide[1] > narrow[1]:
+        return 0
+    host = wide[0] - wide[1]
+    return int(narrow[2] >> host == wide[2] >> host)
+
+
+FUNCTORS: Final[Mapping[str, Callable[..., Value]]] = {
+    "@address_family": address_family,
+    "@cidr_family": cidr_family,
+    "@cidr_canonical": cidr_canonical,
+    "@cidr_contains": cidr_contains,
+    "@cidr_covers": cidr_covers,
+}
+"""The functors by name, as rules write them."""

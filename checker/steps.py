@@ -1,0 +1,271 @@
+"""One proof, step by step: each is an instance of a trusted rule, each leaf a fact, each absence one.
+
+A proof is a tree, as certificates hold it. Each problem names the first node at fault, in the order in which a reader
+meets them, by its JSON pointer (RFC 6901). This module must not know what a proof is for.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from liqo_connectivity.checker.consequences import Consequences, compare, value
+from liqo_connectivity.checker.dialect import (
+    Any_,
+    Apply,
+    Const,
+    Item,
+    Row,
+    Rule,
+    Rules,
+    Term,
+    Value,
+    Var,
+    read_comparison,
+    read_rule,
+)
+from liqo_connectivity.checker.dump import QUESTION, Facts, row_of, source_of
+from liqo_connectivity.checker.functors import UndefinedError
+
+Tuple = tuple[str, Row]
+
+
+class RejectedError(Exception):
+    """What claims to be a certificate is none: the first node at fault, what it claims, and what is wrong."""
+
+    def __init__(self, pointer: str, claim: str, problem: str) -> None:
+        super().__init__(f"{pointer or '/'}{f' ({claim})' if claim else ''}: {problem}")
+        self.pointer = pointer
+        self.claim = claim
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class Steps:
+    """Checks proofs against trusted rules, facts, and all that follows from them; counts what it has checked."""
+
+    rules: Rules
+    facts: Facts
+    question: Row
+    follows: Consequences
+    derived: int = 0
+    leaves: int = 0
+    absences: int = 0
+    _texts: dict[str, Rule | None] = field(default_factory=dict[str, Rule | None])
+
+    def check(self, root: object, pointer: str) -> Tuple:
+        """Check a proof; give the tuple that it proves. Raises RejectedError."""
+        path: list[Tuple] = []
+        pending: list[tuple[object, str] | None] = [(root, pointer)]
+        while pending:
+            entry = pending.pop()
+            if entry is None:
+                path.pop()
+                continue
+            node, place = entry
+            fields = _fields(node, place)
+            if "holds" in fields or "absent" in fields:
+                continue
+            found = self._tuple(fields, place)
+            if found in path:
+                raise RejectedError(place, _shown(found), "it is used to prove itself")
+            if "rule" not in fields:
+                self._leaf(found, fields, place)
+                continue
+            path.append(found)
+            pending.append(None)
+            premises = self._instance(found, fields, place)
+            pending += [(premise, f"{place}/premises/{n}") for n, premise in reversed(list(enumerate(premises)))]
+        return self._tuple(_fields(root, pointer), pointer)
+
+    def _tuple(self, fields: Mapping[str, object], place: str) -> Tuple:
+        relation = fields.get("relation")
+        if not isinstance(relation, str) or relation not in self.rules.columns:
+            raise RejectedError(place, "", f"there is no relation {relation!r}")
+        row = row_of(fields.get("row"), self.rules.columns[relation])
+        if row is None:
+            raise RejectedError(place, relation, "its row does not have the columns of the relation")
+        return relation, row
+
+    def _leaf(self, found: Tuple, fields: Mapping[str, object], place: str) -> None:
+        relation, row = found
+        self.leaves += 1
+        sources = fields.get("sources")
+        if fields.get("height") != 0 or not isinstance(sources, list):
+            raise RejectedError(place, _shown(found), "a fact has the height 0 and sources")
+        if relation == QUESTION:
+            if row != self.question or sources:
+                raise RejectedError(place, _shown(found), "it is not the question that the certificate is about")
+            return
+        known = self.facts.get(relation, {}).get(row)
+        if known is None:
+            raise RejectedError(place, _shown(found), "it has no rule, and the facts do not hold it")
+        if not sources or any(source_of(_fields(s, f"{place}/sources/{n}")) not in known for n, s in enumerate(sources)):
+            raise RejectedError(place, _shown(found), "its sources are not those of the facts")
+
+    def _instance(self, found: Tuple, fields: Mapping[str, object], place: str) -> Sequence[object]:
+        """Check a step; give its premises, which are yet to be proved."""
+        self.derived += 1
+        rule = self._rule(found, fields.get("rule"), place)
+        premises = fields.get("premises")
+        if rule.head.name != found[0]:
+            raise RejectedError(place, _shown(found), f"its rule derives {rule.head.name}")
+        if not isinstance(premises, list) or len(premises) != len(rule.body):
+            raise RejectedError(place, _shown(found), f"its rule has {len(rule.body)} conditions, one premise for each")
+        values: dict[str, Value] = {}
+        if not _unify(rule.head.terms, found[1], values):
+            raise RejectedError(place, _shown(found), "the head of its rule cannot be this tuple")
+        heights: list[int] = []
+        places = [(item, premise, f"{place}/premises/{n}") for n, (item, premise) in enumerate(zip(rule.body, premises))]
+        for item, premise, where in places:
+            if item.kind == "atom":
+                heights.append(self._positive(item, premise, where, values))
+        _solve(rule.body, values)
+        if not _agrees(rule.head.terms, found[1], values):
+            raise RejectedError(place, _shown(found), "the head of its rule has other values")
+        for item, premise, where in places:
+            self._condition(item, premise, where, values)
+        height = 1 + max(heights, default=0) if rule.body else 0
+        if fields.get("height") != height or type(fields.get("height")) is not int:
+            raise RejectedError(place, _shown(found), f"its height is {height}")
+        return premises
+
+    def _rule(self, found: Tuple, claimed: object, place: str) -> Rule:
+        fields = _fields(claimed, f"{place}/rule")
+        text, file, line = (fields.get(name) for name in ("text", "file", "line"))
+        if not isinstance(text, str) or not isinstance(file, str):
+            raise RejectedError(f"{place}/rule", _shown(found), "a rule has a text and a file")
+        if text not in self._texts:
+            self._texts[text] = read_rule(text)
+        known = [rule for rule in self.rules.rules if rule == self._texts[text]]
+        if not known:
+            raise RejectedError(place, _shown(found), f"the trusted rules do not hold its rule: {text}")
+        # A file added by the user may be named by another path here.
+        name = file.rpartition("/")[2]
+        if not any((rule.file.rpartition("/")[2], rule.line) == (name, line) for rule in known):
+            places = ", ".join(f"{rule.file}:{rule.line}" for rule in known)
+            raise RejectedError(place, _shown(found), f"its rule is not at {file}:{line}, but at {places}")
+        return known[0]
+
+    def _positive(self, item: Item, premise: object, where: str, values: dict[str, Value]) -> int:
+        fields = _fields(premise, where)
+        if "relation" not in fields:
+            raise RejectedError(where, "", f"a proof of {item.name} is needed here")
+        found = self._tuple(fields, where)
+        if found[0] != item.name or not _unify(item.terms, found[1], values):
+            raise RejectedError(where, _shown(found), f"the rule needs {_written(item, values)} here")
+        height = fields.get("height")
+        return height if isinstance(height, int) else 0
+
+    def _condition(self, item: Item, premise: object, where: str, values: Mapping[str, Value]) -> None:
+        """Check a premise with all values known: the arithmetic of atoms, absences and comparisons."""
+        fields = _fields(premise, where)
+        wanted = _written(item, values)
+        if item.kind == "atom":
+            row = self._tuple(fields, where)[1]
+            if not _agrees(item.terms, row, values):
+                raise RejectedError(where, _shown((item.name, row)), f"the rule needs {wanted} here")
+        elif item.kind == "negation":
+            self._absent(item, fields, where, values)
+        else:
+            shown = fields.get("holds")
+            read = read_comparison(shown) if isinstance(shown, str) else None
+            if read is None or read != _filled(item, values):
+                raise RejectedError(where, str(shown), f"the rule needs {wanted} here")
+            if not compare(read, {}):
+                raise RejectedError(where, str(shown), "this is not true")
+
+    def _absent(self, item: Item, fields: Mapping[str, object], where: str, values: Mapping[str, Value]) -> None:
+        self.absences += 1
+        claimed = _fields(fields.get("absent"), where)
+        try:
+            pattern = [None if isinstance(term, Any_) else value(term, values) for term in item.terms]
+        except UndefinedError:
+            raise RejectedError(where, item.name, "it needs arithmetic that has no value") from None
+        shown = claimed.get("row")
+        types = [type(v) for v in cast("list[object]", shown)] if isinstance(shown, list) else []
+        if claimed.get("relation") != item.name or shown != pattern or types != [type(v) for v in pattern]:
+            raise RejectedError(where, str(claimed.get("relation")), f"the rule needs {_written(item, values)} here")
+        present = self.follows.matching(item.name, pattern)
+        if present:
+            raise RejectedError(where, _written(item, values), f"{_shown((item.name, min(present)))} follows")
+
+
+def tuples(root: object) -> Iterator[str]:
+    """Give the names of all relations that a proof mentions, whatever it is worth."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            fields = cast("dict[str, object]", node)
+            if isinstance(fields.get("relation"), str):
+                yield str(fields["relation"])
+            pending.extend(fields.values())
+        elif isinstance(node, list):
+            pending.extend(cast("list[object]", node))
+
+
+def _fields(node: object, place: str) -> Mapping[str, object]:
+    if not isinstance(node, dict):
+        raise RejectedError(place, "", "an object is needed here")
+    return cast("dict[str, object]", node)
+
+
+def _unify(terms: Sequence[Term], row: Row, values: dict[str, Value]) -> bool:
+    """Give variables the values of a row; tell whether constants and known variables agree. Arithmetic comes later."""
+    for term, found in zip(terms, row, strict=True):
+        if isinstance(term, Const) and term.value != found:
+            return False
+        if isinstance(term, Var) and values.setdefault(term.name, found) != found:
+            return False
+    return True
+
+
+def _solve(body: Sequence[Item], values: dict[str, Value]) -> None:
+    """Give values to the variables that only equations bind."""
+    for _ in body:
+        for item in body:
+            if item.kind != "comparison" or item.name != "=":
+                continue
+            for target, other in (item.terms, item.terms[::-1]):
+                if isinstance(target, Var) and target.name not in values:
+                    try:
+                        values[target.name] = value(other, values)
+                    except (KeyError, UndefinedError):
+                        continue
+
+
+def _agrees(terms: Sequence[Term], row: Row, values: Mapping[str, Value]) -> bool:
+    try:
+        return all(isinstance(t, Any_) or value(t, values) == found for t, found in zip(terms, row, strict=True))
+    except (KeyError, UndefinedError):
+        return False
+
+
+def _filled(item: Item, values: Mapping[str, Value]) -> Item:
+    def fill(term: Term) -> Term:
+        if isinstance(term, Var) and term.name in values:
+            return Const(values[term.name])
+        if isinstance(term, Apply):
+            return Apply(term.function, tuple(map(fill, term.arguments)))
+        return term
+
+    return Item(item.kind, item.name, tuple(map(fill, item.terms)))
+
+
+def _written(item: Item, values: Mapping[str, Value]) -> str:
+    filled = _filled(item, values)
+    if item.kind == "comparison":
+        return f" {item.name} ".join(map(_term, filled.terms))
+    return f"{'no ' if item.kind == 'negation' else ''}{item.name}({', '.join(map(_term, filled.terms))})"
+
+
+def _term(term: Term) -> str:
+    if isinstance(term, Const):
+        return str(term.value) if isinstance(term.value, int) else f'"{term.value}"'
+    if isinstance(term, Apply):
+        return f"{term.function}({', '.join(map(_term, term.arguments))})"
+    return term.name if isinstance(term, Var) else "_"
+
+
+def _shown(found: Tuple) -> str:
+    return f"{found[0]}({', '.join(_term(Const(column)) for column in found[1])})"
