@@ -49,7 +49,8 @@ def pydatalog(program: Program, facts: Facts) -> Rows:
 
 
 def clingo(program: Program, facts: Facts) -> Rows:
-    from benchmarks import asp  # noqa: PLC0415  only this engine needs it, and its import takes memory
+    # Only this engine needs it, and its import takes memory.
+    from benchmarks import asp
 
     return asp.solve(program, facts, program.rules_by_head)
 

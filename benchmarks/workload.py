@@ -170,6 +170,7 @@ def policy(pods: int, seed: int = 1) -> Workload:
         "network": [("liqo/pod-cidr", "liqo")],
         "network_type": [("liqo/pod-cidr", "pod-cidr")],
         "network_status_cidr": [("liqo/pod-cidr", "10.0.0.0/9")],
+        "namespace_offloading": [(name, "LocalAndRemote") for name in namespaces[::10]],
     }
     for number, peer in enumerate(PEERS):
         put(facts, peering(rng, peer, number, namespaces[::10], foreign[peer], nodes[peer]))
@@ -219,7 +220,8 @@ def policy(pods: int, seed: int = 1) -> Workload:
     party = ("source", "destination")
     wide: dict[str, Event] = {
         "a namespace offloaded": [
-            ("namespace_map_entry", (f"liqo-tenant-{peer}/map", namespaces[5], "there", "Accepted"), True)
+            ("namespace_offloading", (namespaces[5], "LocalAndRemote"), True),
+            *(("namespace_map_entry", (f"liqo-tenant-{peer}/map", namespaces[5], "there", "Accepted"), True)
             for peer in PEERS
         ],
         "a rule added": [

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
-from liqo_connectivity.checker.dialect import Const, Item, Row, Rule, Rules, RulesError
+from liqo_connectivity.checker.dialect import Const, Item, Row, Rule, Rules, Value
 from liqo_connectivity.checker.dump import QUESTION, Facts
-from liqo_connectivity.checker.functors import address_family
-from liqo_connectivity.checker.steps import RejectedError, Steps, tuples
+from liqo_connectivity.checker.functors import address_family, bits, cidr_family
+from liqo_connectivity.checker.steps import RejectedError, Steps, relations
 
 SCHEMA_VERSION: Final = 1
-CLAIMS: Final = ("flow_verdict", "governs", "peering_verdict", "decided_by", "unknown_because", "in_group", "pod")
-_VERDICTS: Final = ("allowed", "denied", "unknown")
+CLAIMS: Final = ("flow_verdict", "governs", "peering_verdict", "decided_by", "unknown_because", "in_group")
+VERDICTS: Final = ("allowed", "denied", "unknown")
 
 
 class NotShownError(Exception):
@@ -41,32 +41,29 @@ class Checked:
 def check(document: object, rules: Rules, facts: Facts) -> Checked:
     """Check a certificate. Raises RejectedError, NotShownError, and RulesError for rules that mean nothing."""
     answer = _object(document, "")
-    if answer.get("schemaVersion") != SCHEMA_VERSION:
-        raise RejectedError("/schemaVersion", "", f"version {SCHEMA_VERSION} is needed")
     verdict, state = answer.get("verdict"), answer.get("state")
-    if verdict not in _VERDICTS or state not in ("new", "established"):
+    if answer.get("schemaVersion") != SCHEMA_VERSION:
+        raise RejectedError("/schemaVersion", str(answer.get("schemaVersion")), f"version {SCHEMA_VERSION} is needed")
+    if verdict not in VERDICTS or state not in ("new", "established"):
         raise RejectedError("/verdict", str(verdict), "a verdict on a new or established connection is needed")
-    peerings, unknown = (_list(answer.get(name), f"/{name}") for name in ("peerings", "unknown"))
+    rules = _with_groups(rules)
     source, destination = (_end(answer, side) for side in ("source", "destination"))
     if source[1] is None or destination[1] is None:
-        return _without_address(answer, facts)
+        return _check_no_address(answer, rules, facts)
     question: Row = (f"{source[1]} -> {destination[1]}", source[1], destination[1], str(state))
-    rules = _with_groups(rules)
-    named = {name for name in tuples(peerings) if name in rules.columns}
+    peerings = [_object(p, f"/peerings/{n}") for n, p in enumerate(_list(answer.get("peerings"), "/peerings"))]
+    named = {name for name in relations(list(peerings)) if name in rules.columns}
     given = {name: rows.keys() for name, rows in facts.items()}
     follows = Consequences(rules.rules, {**given, QUESTION: {question}}, named.union(CLAIMS))
     for side, end in (("source", source), ("destination", destination)):
         _check_end(side, end[0], str(end[1]), facts, follows)
     steps = Steps(rules, facts, question, follows)
     for number, peering in enumerate(peerings):
-        _check_peering(_object(peering, f"/peerings/{number}"), f"/peerings/{number}", steps)
-    _check_governing([_object(p, "") for p in peerings], question[0], follows)
-    _check_unknown(unknown, question[0], follows)
-    _check_verdict(str(verdict), [_object(p, "") for p in peerings], unknown, follows, question[0])
-    _check_pairs(answer, str(verdict), source[0], destination[0])
-    owners = tuple(str(_object(p, "").get("peering")) for p in peerings)
-    ends = (source[1], destination[1])
-    return Checked(str(verdict), *ends, owners, steps.derived, steps.leaves, steps.absences)
+        _check_peering(peering, f"/peerings/{number}", steps)
+    _check_claims(answer, question[0], follows)
+    _check_pairs(answer, str(verdict), grouped="group:" in (source[0][:6], destination[0][:6]))
+    owners = tuple(str(peering.get("peering")) for peering in peerings)
+    return Checked(str(verdict), source[1], destination[1], owners, steps.derived, steps.leaves, steps.absences)
 
 
 def _end(answer: Mapping[str, object], side: str) -> tuple[str, str | None]:
@@ -82,32 +79,135 @@ def _check_end(side: str, endpoint: str, address: str, facts: Facts, follows: Co
     if address_family(address) == 0:
         raise RejectedError(place, address, "it is not an IP address")
     if endpoint.startswith("ip:"):
-        # An address has more than one notation; those that are written alike are the common case.
-        wanted = endpoint.removeprefix("ip:").strip("[]").lower()
-        good = wanted == address or (":" in wanted and _same_address(wanted, address))
+        good = bits(endpoint.removeprefix("ip:").strip("[]")) == bits(address)
     elif endpoint.startswith("group:"):
         group, _, peering = endpoint.removeprefix("group:").partition("@")
         good = (peering, group, address) in follows.rows("in_group")
     else:
-        # A pod named alone is of the namespace that the command was given.
-        pods = [str(pod) for pod, _ in facts.get("pod", {}) if pod == endpoint or str(pod).endswith(f"/{endpoint}")]
-        good = any(_first_address(pod, facts) == address for pod in pods)
+        good = any(_first_address(pod, facts) == address for pod in _pods(endpoint, facts))
     if not good:
         raise RejectedError(place, address, f"it is not the address of {endpoint}")
 
 
-def _same_address(one: str, other: str) -> bool:
-    from liqo_connectivity.checker.functors import bits
-
-    return bits(one) == bits(other)
+def _pods(endpoint: str, facts: Facts) -> list[str]:
+    # A pod named alone is one of the namespace that the command was given.
+    pods = (str(row[0]) for row in facts.get("pod", {}))
+    return [pod for pod in pods if pod == endpoint or pod.endswith(f"/{endpoint}")]
 
 
 def _first_address(pod: str, facts: Facts) -> str | None:
-    from liqo_connectivity.checker.functors import bits
-
     own = [str(address) for owner, address in facts.get("pod_ip", {}) if owner == pod]
     return min(own, key=lambda address: bits(address) or (0, 0), default=None)
 
 
-def _without_address(answer: Mapping[str, object], facts: Facts) -> Checked:
-    raise NotImplementedError
+def _check_no_address(answer: Mapping[str, object], rules: Rules, facts: Facts) -> Checked:
+    """Check the answer about an end whose address is not known: nothing but that is claimed."""
+    if answer.get("verdict") != "unknown" or answer.get("peerings") != []:
+        raise RejectedError("/verdict", str(answer.get("verdict")), "without addresses no verdict is known")
+    _check_pairs(answer, "unknown", grouped=False)
+    entries = _list(answer.get("unknown"), "/unknown")
+    entry = _object(entries[0] if len(entries) == 1 else None, "/unknown/0")
+    ends = [_end(answer, side)[0] for side in ("source", "destination")]
+    claimed = str(entry.get("object"))
+    if entry.get("reason") != "EndpointUnknown" or not any(_lacks_address(e, claimed, rules, facts) for e in ends):
+        raise RejectedError("/unknown/0", claimed, "the address of this end is known")
+    return Checked("unknown", ends[0], ends[1], (), 0, 0, 0)
+
+
+def _lacks_address(endpoint: str, claimed: str, rules: Rules, facts: Facts) -> bool:
+    if endpoint.startswith("group:") and claimed == endpoint:
+        group, _, peering = endpoint.removeprefix("group:").partition("@")
+        given = {name: rows.keys() for name, rows in facts.items()}
+        follows = Consequences(rules.rules, given, ["member", "range"])
+        ranges = [row for row in follows.matching("range", (peering, group, None)) if cidr_family(row[2]) == 4]
+        return not ranges and not follows.matching("member", (peering, group, None))
+    pod = claimed.removeprefix("Pod ")
+    if pod != endpoint and not pod.endswith(f"/{endpoint}"):
+        return False
+    unreadable = any((kind, f"{space}/{name}") == ("Pod", pod) for kind, space, name, _ in facts.get("unreadable", {}))
+    return unreadable or (pod in _pods(endpoint, facts) and _first_address(pod, facts) is None)
+
+
+def _check_peering(claim: Mapping[str, object], place: str, steps: Steps) -> None:
+    peering, policy, verdict, flow = claim.get("peering"), claim.get("policy"), claim.get("verdict"), steps.question[0]
+    proved = steps.check(claim.get("proof"), f"{place}/proof")
+    if proved != ("peering_verdict", (peering, flow, verdict)):
+        raise RejectedError(f"{place}/proof", str(peering), f"it does not prove that {peering} says {verdict}")
+    if (peering, policy, flow) not in steps.follows.rows("governs"):
+        raise RejectedError(f"{place}/policy", str(policy), f"it does not govern the flow for {peering}")
+    if claim.get("namespace") != str(policy).partition("/")[0]:
+        raise RejectedError(f"{place}/namespace", str(claim.get("namespace")), "it is not the namespace of the policy")
+    decided = [
+        {"kind": kind, "index": rule if kind == "rule" else None, "action": action}
+        for owner, asked, kind, rule, action in steps.follows.rows("decided_by")
+        if (owner, asked) == (peering, flow)
+    ]
+    if claim.get("decidedBy") not in (decided or [None]):
+        raise RejectedError(f"{place}/decidedBy", str(claim.get("decidedBy")), f"{peering} decides otherwise")
+
+
+def _check_claims(answer: Mapping[str, object], flow: Value, follows: Consequences) -> None:
+    """Check what stands above the proofs: that all peerings and reasons are there, and that the verdict follows."""
+    claims = [_object(p, "/peerings") for p in _list(answer.get("peerings"), "/peerings")]
+    named = [claim.get("peering") for claim in claims]
+    for peering, policy, asked in sorted(follows.rows("governs")):
+        if asked == flow and peering not in named:
+            raise RejectedError("/peerings", "", f"{peering} governs the flow by {policy}, and is left out")
+    if len(set(named)) != len(named):
+        raise RejectedError("/peerings", "", "a peering is named twice")
+    entries = [_object(entry, "/unknown") for entry in _list(answer.get("unknown"), "/unknown")]
+    claimed = [tuple(entry.get(name) for name in ("object", "reason", "detail")) for entry in entries]
+    known = {
+        (f"{kind} {found}".strip(), reason, detail)
+        for asked, reason, kind, found, detail in follows.rows("unknown_because")
+        if asked == flow
+    }
+    for number, entry in enumerate(claimed):
+        if entry not in known:
+            raise RejectedError(f"/unknown/{number}", str(entry[0]), "this does not make the verdict unknown")
+    if known - set(claimed):
+        left = min(known - set(claimed), key=str)
+        raise RejectedError("/unknown", "", f"{left[1]} of {left[0]} makes the verdict unknown, and is left out")
+    denied = any(claim.get("verdict") == "denied" for claim in claims)
+    verdict = "denied" if denied else "unknown" if known else "allowed"
+    # The same by the rules: whoever changes what a verdict follows from is told here.
+    if answer.get("verdict") != verdict or (flow, verdict) not in follows.rows("flow_verdict"):
+        raise RejectedError("/verdict", str(answer.get("verdict")), f"the verdict that follows is {verdict}")
+
+
+def _check_pairs(answer: Mapping[str, object], verdict: str, *, grouped: bool) -> None:
+    pairs = _object(answer.get("pairs"), "/pairs")
+    counts = {name: pairs.get(name) for name in VERDICTS}
+    asked = [count for count in counts.values() if type(count) is int and count >= 0]
+    if len(asked) != len(VERDICTS) or len(pairs) != len(VERDICTS) or not counts[verdict]:
+        raise RejectedError("/pairs", str(pairs), "the verdict is that of no pair")
+    if sum(asked) == 1:
+        return
+    if not grouped:
+        raise RejectedError("/pairs", str(pairs), "there is one pair of addresses")
+    if verdict != "denied":
+        shown = f"one of {sum(asked)} pairs of addresses is shown, and it is {verdict}"
+        raise NotShownError(f"{shown}: a certificate between groups shows a denial only")
+
+
+def _with_groups(rules: Rules) -> Rules:
+    """Add the facts that loading the policy adds: ``group(name, relation)`` for each group that a head names."""
+    heads = [(r, r.head.terms[1]) for r in rules.rules if r.head.name in ("member", "range") and len(r.head.terms) > 1]
+    added = tuple(
+        Rule(Item("atom", "group", (group, Const(rule.head.name))), (), rule.file, rule.head_line, rule.head_line)
+        for rule, group in heads
+        if isinstance(group, Const)
+    )
+    return Rules(rules.columns, rules.inputs, (*rules.rules, *added))
+
+
+def _object(node: object, place: str) -> Mapping[str, object]:
+    if not isinstance(node, dict):
+        raise RejectedError(place, "", "an object is needed here")
+    return cast("dict[str, object]", node)
+
+
+def _list(node: object, place: str) -> Sequence[object]:
+    if not isinstance(node, list):
+        raise RejectedError(place, "", "a list is needed here")
+    return cast("list[object]", node)

@@ -56,12 +56,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A head and a conjunction; where the clause stands takes no part in equality."""
+    """A head and a conjunction; where the clause and its head stand takes no part in equality."""
 
     head: Item
     body: tuple[Item, ...]
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
+    head_line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +221,12 @@ class _Reader:
     def clause(self, rules: list[Rule]) -> None:
         """Read a clause into one plain rule for each head and alternative."""
         line = self._line()
-        heads = [self._atom("atom")]
+        heads = [(line, self._atom("atom"))]
         while self._try(","):
-            heads.append(self._atom("atom"))
+            heads.append((self._line(), self._atom("atom")))
         bodies = self._disjunction() if self._try(":-") else [()]
         self._take(".")
-        rules += [Rule(head, body, self._file, line) for head in heads for body in bodies]
+        rules += [Rule(head, body, self._file, line, below) for below, head in heads for body in bodies]
 
     def _disjunction(self) -> list[_Choice]:
         found = self._conjunction()

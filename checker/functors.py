@@ -29,7 +29,7 @@ def arithmetic(operator: str, left: int, right: int) -> int:
     return results[operator]
 
 
-def _bits(text: str) -> tuple[int, int] | None:
+def bits(text: str) -> tuple[int, int] | None:
     """Give the width and the bits of an address; ``None`` for any other text."""
     if re.fullmatch(r"(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){3}", text, re.ASCII):
         octets = [int(part) for part in text.split(".")]
@@ -45,18 +45,18 @@ def _bits(text: str) -> tuple[int, int] | None:
 def _network(text: str) -> tuple[int, int, int] | None:
     """Give width, prefix length and first address of a CIDR; ``None`` for any other text."""
     address, slash, digits = text.partition("/")
-    found = _bits(address)
+    found = bits(address)
     if not slash or found is None or not re.fullmatch(r"[0-9]{1,3}", digits) or int(digits) > found[0]:
         return None
-    width, bits = found
+    width, number = found
     host = width - int(digits)
-    return width, int(digits), bits >> host << host
+    return width, int(digits), number >> host << host
 
 
-def _written(width: int, bits: int) -> str:
+def _written(width: int, number: int) -> str:
     if width == 32:
-        return ".".join(map(str, bits.to_bytes(4)))
-    groups = [f"{bits >> shift & 0xFFFF:x}" for shift in range(112, -16, -16)]
+        return ".".join(map(str, number.to_bytes(4)))
+    groups = [f"{number >> shift & 0xFFFF:x}" for shift in range(112, -16, -16)]
     # RFC 5952: the first of the longest runs of two or more zero groups is written as "::".
     length, start = max((_zeros(groups[place:]), -place) for place in range(8))
     if length < 2:
@@ -73,7 +73,7 @@ _FAMILY: Final = {32: 4, 128: 6}
 
 def address_family(address: Value) -> Value:
     """Give 4 or 6, or 0 for what is no address."""
-    found = _bits(str(address))
+    found = bits(str(address))
     return _FAMILY[found[0]] if found else 0
 
 
@@ -91,7 +91,7 @@ def cidr_canonical(cidr: Value) -> Value:
 
 def cidr_contains(cidr: Value, address: Value) -> Value:
     """Give 1 if an address is inside a CIDR, else 0."""
-    network, found = _network(str(cidr)), _bits(str(address))
+    network, found = _network(str(cidr)), bits(str(address))
     if network is None or found is None or network[0] != found[0]:
         return 0
     host = network[0] - network[1]

@@ -190,7 +190,7 @@ class Steps:
             raise RejectedError(where, _written(item, values), f"{_shown((item.name, min(present)))} follows")
 
 
-def tuples(root: object) -> Iterator[str]:
+def relations(root: object) -> Iterator[str]:
     """Give the names of all relations that a proof mentions, whatever it is worth."""
     pending = [root]
     while pending:

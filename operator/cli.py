@@ -20,6 +20,7 @@ VERBS: Final = {
     "why": ("why", "Say whether a flow is allowed, and prove it."),
     "why-not": ("why_not", "Say why a flow is not allowed."),
     "query": ("query", "Answer a Datalog goal over facts and derived relations."),
+    "verify": ("verify", "Check the proof of an answer by code that shares nothing with the engine."),
     "check": ("check", "Validate policies and rule files, and report findings."),
     "facts": ("dump", "Write down, and read back, the facts of a cluster."),
     "rules": ("show", "Show the policy program: its rules, and what depends on what."),
@@ -56,7 +57,8 @@ Examples:
 
 \b
 Exit codes: 0 allowed or fine, 1 denied or findings, 2 wrong usage,
-3 unknown because the input is incomplete, 4 internal fault or limit.
+3 unknown because the input is incomplete, 4 internal fault or limit,
+5 a certificate does not hold.
 """
 
 

@@ -102,7 +102,7 @@ def pod_address(endpoint: Endpoint, base: FactBase) -> str:
         raise click.UsageError(f"there is no Pod {endpoint.name!r} among the objects; {_HELP}")
     own = [str(address) for pod, address in base.rows("pod_ip") if pod == endpoint.name]
     if not own:
-        raise UnknownEndpointError(f"Pod {endpoint.name}", "it has no address yet (/status/podIP)")
+        raise UnknownEndpointError(f"Pod {endpoint.name}", "/status/podIP is not set")
     return min(own, key=_numeric)
 
 

@@ -12,3 +12,5 @@ UNKNOWN: Final = 3
 """The input is incomplete, so the answer is not known."""
 INTERNAL: Final = 4
 """An internal fault, or a limit that was reached."""
+REJECTED: Final = 5
+"""A certificate does not hold."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "liqo_connectivity"
-ROOMS = ("chains", "engine", "facts", "operator", "rules")
+ROOMS = ("chains", "checker", "engine", "facts", "operator", "rules")
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES: list[str] = PYPROJECT["tool"]["setuptools"]["packages"]

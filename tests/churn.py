@@ -14,6 +14,7 @@ from small_programs import NUMBERS, SYMBOLS, declarations, small_facts, small_ru
 
 from liqo_connectivity.engine import Program, Row, Value
 from liqo_connectivity.engine.database import Database
+from liqo_connectivity.engine.transaction import Delta
 
 Batch = list[tuple[str, Row, bool]]
 """Requests in order: relation, row, whether it is to be there."""
@@ -40,7 +41,9 @@ def batches(rng: Random, program: Program, facts: Facts, count: int) -> Iterator
     numbers: list[Value] = [*(NUMBERS if "u" in program.schema.relations else WIDE_NUMBERS)]
     known = {name: list(rows) for name, rows in facts.items()}
     names = relations_to_change(program, facts)
-    symbols = rng.sample(symbols, min(4, len(symbols))) + [v for rows in facts.values() for row in rows for v in row if isinstance(v, str)]
+    symbols = rng.sample(symbols, min(4, len(symbols))) + [
+        v for rows in facts.values() for row in rows for v in row if isinstance(v, str)
+    ]
     for number in range(count):
         batch: Batch = []
         if number == count // 2:
@@ -52,7 +55,8 @@ def batches(rng: Random, program: Program, facts: Facts, count: int) -> Iterator
                 row = rng.choice(known[name])
             else:
                 row = tuple(
-                    rng.choice(numbers if program.schema.root(column.type) == "number" else symbols) for column in columns
+                    rng.choice(numbers if program.schema.root(column.type) == "number" else symbols)
+                    for column in columns
                 )
             known.setdefault(name, []).append(row)
             batch.append((name, row, rng.random() < 0.55))
@@ -70,7 +74,7 @@ def netted(facts: Mapping[str, list[Row]], batch: Batch) -> Facts:
     return {name: list(rows) for name, rows in found.items()}
 
 
-def commit(database: Database, batch: Batch) -> None:
+def commit(database: Database, batch: Batch) -> Delta:
     """Apply a batch as one transaction."""
     with database.txn() as transaction:
         for name, row, present in batch:
@@ -78,6 +82,7 @@ def commit(database: Database, batch: Batch) -> None:
                 transaction.insert(name, row)
             else:
                 transaction.delete(name, row)
+    return transaction.delta
 
 
 def loaded(program: Program, facts: Mapping[str, list[Row]]) -> Database:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from random import Random
 
-from descriptions import Cluster, Object, objects
+from descriptions import Cluster
+from manifests import Object, objects
 from random_clusters import cluster, flows
 
 from liqo_connectivity import chains

@@ -8,9 +8,10 @@ is a member of what, and what cannot be known.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from typing import Literal
 
+from addresses import Members, ipv4, is_cidr, union, usable_cidr
 from descriptions import Cluster, NamespaceMap, Party, Pod, Policy, Rule
 
 Flow = tuple[str, str, str]
@@ -29,17 +30,6 @@ class Answer:
 
     verdict: Literal["allowed", "denied", "unknown"]
     decisions: dict[str, Decision | None]
-
-
-@dataclass(frozen=True)
-class Members:
-    """The addresses of a group: single ones, and CIDRs."""
-
-    addresses: frozenset[IPv4Address] = frozenset()
-    cidrs: tuple[IPv4Network, ...] = ()
-
-    def __contains__(self, address: IPv4Address | None) -> bool:
-        return address is not None and (address in self.addresses or any(address in cidr for cidr in self.cidrs))
 
 
 class Meaning:
@@ -298,32 +288,8 @@ class Meaning:
         )
 
 
-def union(sets: Iterable[Iterable[IPv4Address]]) -> frozenset[IPv4Address]:
-    return frozenset(address for found in sets for address in found)
-
-
-def ipv4(text: str) -> IPv4Address | None:
-    """An IPv4 address, also when written as an IPv6 one; None for any other."""
-    address = ip_address(text)
-    return address if isinstance(address, IPv4Address) else address.ipv4_mapped
-
-
 def addresses_of(pod: Pod) -> set[IPv4Address]:
     return {address for text in pod.addresses if (address := ipv4(text))}
-
-
-def is_cidr(written: str | None) -> bool:
-    """Whether IPAM can have assigned what is written: some CIDR, but not all addresses."""
-    try:
-        plain = written is not None and written.partition("/")[2].isdecimal()
-        return plain and ip_network(str(written), strict=False).prefixlen > 0
-    except ValueError:
-        return False
-
-
-def usable_cidr(written: str | None) -> IPv4Network | None:
-    cidr = ip_network(written, strict=False) if written is not None and is_cidr(written) else None
-    return cidr if isinstance(cidr, IPv4Network) else None
 
 
 def is_valid(rule: Rule) -> bool:

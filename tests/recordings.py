@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import yaml
-from descriptions import Object
+from manifests import Object
 
 FOLDER = Path(__file__).parent / "snapshots"
 STATES = {

@@ -45,7 +45,7 @@ class Endpoint:
         _ip("link", "set", "eth0", "up")
         for cidr in cidrs:
             _ip("route", "add", "local", cidr, "dev", "lo")
-        self.receiver, self.fence = _bound("0.0.0.0", PORT), _bound("0.0.0.0", FENCE_PORT)  # noqa: S104
+        self.receiver, self.fence = _bound("0.0.0.0", PORT), _bound("0.0.0.0", FENCE_PORT)
         self.receiver.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
         with _inside(router):
             _ip("addr", "add", f"{gateway}/30", "dev", f"v{number}")

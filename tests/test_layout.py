@@ -1,4 +1,4 @@
-"""Guards the house of five rooms in a checkout: links and build map agree, nothing hides Python, imports run one way.
+"""Guards the house of six rooms in a checkout: links and build map agree, nothing hides Python, imports run one way.
 
 The rooms are top-level folders, put into the wheel by a map in pyproject.toml and shown to Python in a checkout by the
 links in src/liqo_connectivity. Both can go wrong silently: a folder that the map forgets is missing only for users, and
@@ -21,9 +21,10 @@ NOT_ROOMS = {"benchmarks", "build", "dist", "docs", "examples", "src", "tests", 
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "engine": (),
     "chains": (),
+    "checker": (),
     "facts": ("rules.relations",),
     "rules": ("engine",),
-    "operator": ("chains", "engine", "facts", "rules"),
+    "operator": ("chains", "checker", "engine", "facts", "rules"),
 }
 ONLY_OPERATOR = {"click", "kubernetes"}
 HEAVY = {"kubernetes", "lark", "networkx", "pyDatalog", "pydantic"}

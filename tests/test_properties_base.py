@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 from clusters import VERDICTS, base_of, example, facts_of, questions, rendered, rows, solve
-from descriptions import objects
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifests import objects
 from random_clusters import NAMESPACES, PEERINGS, cluster
 
 from liqo_connectivity.engine import Model

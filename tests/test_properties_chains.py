@@ -11,9 +11,10 @@ import nft
 import pytest
 from chain_verdict import Packet, configuration_verdict, layout_verdict, nft_verdict
 from clusters import RENDERED, VERDICTS, base_of, example, questions, rows, shown, solve, tables
-from descriptions import Cluster, objects
+from descriptions import Cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from manifests import objects
 from random_clusters import cluster, flows
 
 from liqo_connectivity import chains

@@ -2,7 +2,7 @@
 
 import pytest
 from clusters import base_of, example, facts_with, program, questions, shown, solve
-from descriptions import objects
+from manifests import objects
 
 from liqo_connectivity.engine.child_process import Limits
 from liqo_connectivity.engine.oracle import evaluate_relations, first_difference

@@ -7,7 +7,7 @@ from typing import Any
 import proof_checker
 import pytest
 from clusters import base_of, example, facts_with, questions, rows, shown, solve
-from descriptions import Object, objects
+from manifests import Object, objects
 
 from liqo_connectivity.engine import Model, Proof, prove
 from liqo_connectivity.facts import FactBase, ObjectKey

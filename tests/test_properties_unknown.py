@@ -9,9 +9,11 @@ from ipaddress import IPv4Network
 from random import Random
 
 import pytest
+from addresses import is_cidr, usable_cidr
 from clusters import base_of, example, questions, shown, solve, verdicts
-from descriptions import Cluster, Network, Party, Policy, Rule, objects
-from interpreter import is_cidr, is_valid, usable_cidr
+from descriptions import Cluster, Network, Party, Policy, Rule
+from interpreter import is_valid
+from manifests import objects
 from random_clusters import ASSIGNED, PEERINGS, chance
 
 CLUSTERS, FLOWS, COMPLETIONS = 90, 20, 2

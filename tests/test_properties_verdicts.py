@@ -4,10 +4,11 @@ from random import Random
 
 import pytest
 from clusters import VERDICTS, base_of, example, questions, shown, solve, verdicts
-from descriptions import Cluster, objects
+from descriptions import Cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreter import Flow, Meaning
+from manifests import objects
 from random_clusters import cluster, flows
 
 from liqo_connectivity.engine import Model

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 import recordings
 from clusters import RENDERED, base_of, facts_of, rendered, rows, solve
-from descriptions import Object
+from manifests import Object
 
 from liqo_connectivity.facts import FactBase, ObjectKey, Row, kind_of
 from liqo_connectivity.facts.dump import jsonl_lines
