@@ -12,9 +12,9 @@ from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dialect import Const, Item, Row, Rule, Rules, Value
-from liqo_connectivity.checker.dump import QUESTION, Facts
+from liqo_connectivity.checker.dump import QUESTION, Facts, row_of
 from liqo_connectivity.checker.functors import address_family, bits, cidr_family
-from liqo_connectivity.checker.steps import RejectedError, Steps, relations
+from liqo_connectivity.checker.steps import RejectedError, Steps, tuples
 
 SCHEMA_VERSION: Final = 1
 CLAIMS: Final = ("flow_verdict", "governs", "peering_verdict", "decided_by", "unknown_because", "in_group")
@@ -50,20 +50,40 @@ def check(document: object, rules: Rules, facts: Facts) -> Checked:
     source, destination = (_end(answer, side) for side in ("source", "destination"))
     if source[1] is None or destination[1] is None:
         return _check_no_address(answer, rules, facts)
-    question: Row = (f"{source[1]} -> {destination[1]}", source[1], destination[1], str(state))
+    question: Row = (_name(source[1], destination[1]), source[1], destination[1], str(state))
     peerings = [_object(p, f"/peerings/{n}") for n, p in enumerate(_list(answer.get("peerings"), "/peerings"))]
-    named = {name for name in relations(list(peerings)) if name in rules.columns}
+    mentioned = list(tuples(list(peerings)))
+    named = {name for name, _ in mentioned if name in rules.columns}
     given = {name: rows.keys() for name, rows in facts.items()}
-    follows = Consequences(rules.rules, {**given, QUESTION: {question}}, named.union(CLAIMS))
+    others = (_question(row, str(state)) for name, row in mentioned if name == QUESTION)
+    questions = {question, *(other for other in others if other is not None)}
+    follows = Consequences(rules.rules, {**given, QUESTION: questions}, named.union(CLAIMS))
     for side, end in (("source", source), ("destination", destination)):
         _check_end(side, end[0], str(end[1]), facts, follows)
-    steps = Steps(rules, facts, question, follows)
+    steps = Steps(rules, facts, frozenset(questions), follows)
     for number, peering in enumerate(peerings):
-        _check_peering(peering, f"/peerings/{number}", steps)
+        _check_peering(peering, f"/peerings/{number}", question[0], steps)
     _check_claims(answer, question[0], follows)
     _check_pairs(answer, str(verdict), grouped="group:" in (source[0][:6], destination[0][:6]))
     owners = tuple(str(peering.get("peering")) for peering in peerings)
     return Checked(str(verdict), source[1], destination[1], owners, steps.derived, steps.leaves, steps.absences)
+
+
+def _name(source: str, destination: str) -> str:
+    return f"{source} -> {destination}"
+
+
+def _question(row: object, state: str) -> Row | None:
+    """Read another question that was asked about together with this one, since proofs may mention it.
+
+    It is named by its addresses, so that it cannot say anything about the question of the certificate.
+    """
+    found = row_of(row, ("symbol",) * 4)
+    if found is None:
+        return None
+    name, source, destination, asked = map(str, found)
+    is_flow = bool(address_family(source) and address_family(destination))
+    return found if is_flow and (name, asked) == (_name(source, destination), state) else None
 
 
 def _end(answer: Mapping[str, object], side: str) -> tuple[str, str | None]:
@@ -128,8 +148,8 @@ def _lacks_address(endpoint: str, claimed: str, rules: Rules, facts: Facts) -> b
     return unreadable or (pod in _pods(endpoint, facts) and _first_address(pod, facts) is None)
 
 
-def _check_peering(claim: Mapping[str, object], place: str, steps: Steps) -> None:
-    peering, policy, verdict, flow = claim.get("peering"), claim.get("policy"), claim.get("verdict"), steps.question[0]
+def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: Steps) -> None:
+    peering, policy, verdict = claim.get("peering"), claim.get("policy"), claim.get("verdict")
     proved = steps.check(claim.get("proof"), f"{place}/proof")
     if proved != ("peering_verdict", (peering, flow, verdict)):
         raise RejectedError(f"{place}/proof", str(peering), f"it does not prove that {peering} says {verdict}")
@@ -181,12 +201,10 @@ def _check_pairs(answer: Mapping[str, object], verdict: str, *, grouped: bool) -
     asked = [count for count in counts.values() if type(count) is int and count >= 0]
     if len(asked) != len(VERDICTS) or len(pairs) != len(VERDICTS) or not counts[verdict]:
         raise RejectedError("/pairs", str(pairs), "the verdict is that of no pair")
-    if sum(asked) == 1:
-        return
-    if not grouped:
+    if sum(asked) != 1 and not grouped:
         raise RejectedError("/pairs", str(pairs), "there is one pair of addresses")
-    if verdict != "denied":
-        shown = f"one of {sum(asked)} pairs of addresses is shown, and it is {verdict}"
+    if grouped and verdict != "denied":
+        shown = f"one pair of addresses is shown to be {verdict}, and not that every other one is"
         raise NotShownError(f"{shown}: a certificate between groups shows a denial only")
 
 

@@ -45,7 +45,7 @@ class Steps:
 
     rules: Rules
     facts: Facts
-    question: Row
+    questions: frozenset[Row]
     follows: Consequences
     derived: int = 0
     leaves: int = 0
@@ -93,8 +93,8 @@ class Steps:
         if fields.get("height") != 0 or not isinstance(sources, list):
             raise RejectedError(place, _shown(found), "a fact has the height 0 and sources")
         if relation == QUESTION:
-            if row != self.question or sources:
-                raise RejectedError(place, _shown(found), "it is not the question that the certificate is about")
+            if row not in self.questions or sources:
+                raise RejectedError(place, _shown(found), "it is no question of this certificate")
             return
         known = self.facts.get(relation, {}).get(row)
         if known is None:
@@ -190,15 +190,15 @@ class Steps:
             raise RejectedError(where, _written(item, values), f"{_shown((item.name, min(present)))} follows")
 
 
-def relations(root: object) -> Iterator[str]:
-    """Give the names of all relations that a proof mentions, whatever it is worth."""
+def tuples(root: object) -> Iterator[tuple[str, object]]:
+    """Give the relations and rows of all tuples that a proof mentions, whatever they are worth."""
     pending = [root]
     while pending:
         node = pending.pop()
         if isinstance(node, dict):
             fields = cast("dict[str, object]", node)
             if isinstance(fields.get("relation"), str):
-                yield str(fields["relation"])
+                yield str(fields["relation"]), fields.get("row")
             pending.extend(fields.values())
         elif isinstance(node, list):
             pending.extend(cast("list[object]", node))

@@ -28,7 +28,7 @@ from liqo_connectivity.engine.diagnostics import (
     UnknownRelationError,
 )
 from liqo_connectivity.engine.evaluator import evaluate
-from liqo_connectivity.engine.join import EvaluationError
+from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.model import Facts, Model
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.proof import Absent, Holds, Proof, prove

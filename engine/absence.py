@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from liqo_connectivity.engine.diagnostics import DatalogError
-from liqo_connectivity.engine.join import EvaluationError
+from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.prefix import Budget, Environment, Prefix, fixed, longest_prefix, matching
 from liqo_connectivity.engine.printer import format_atom, format_body

@@ -1,11 +1,11 @@
-"""Is this program one that can be evaluated? Size, names, arity and safety of every rule.
+"""Is this program one that can be evaluated? Size, names, arity and safety of every rule and aggregate.
 
 Each check is a small named unit that reports what it finds and goes on, so that an author sees all errors at once.
 Types and stratification have modules of their own
 (``typecheck``, ``strata``). This module must not evaluate anything.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from inspect import Parameter, signature
 from math import prod
@@ -15,6 +15,7 @@ from liqo_connectivity.engine.diagnostics import Diagnostic, Span
 from liqo_connectivity.engine.functors import INTRINSIC, Functor
 from liqo_connectivity.engine.schema import NUMBER_RANGE, ROOT_TYPES, Schema
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Atom,
     Body,
     Call,
@@ -31,6 +32,7 @@ from liqo_connectivity.engine.syntax import (
     Term,
     Variable,
     Wildcard,
+    aggregate_of,
     subterms,
     variables,
 )
@@ -70,7 +72,8 @@ def _spread(body: Body) -> tuple[int, int]:
             parts = [_spread(branch) for branch in branches]
             return sum(count for count, _ in parts), max(longest for _, longest in parts)
         case _:
-            return 1, 1
+            aggregate = aggregate_of(body)
+            return 1, 1 + (len(aggregate.body) if aggregate else 0)
 
 
 def check_names(rules: Iterable[Rule], schema: Schema, functors: Mapping[str, Functor]) -> list[Diagnostic]:
@@ -92,11 +95,18 @@ def check_literals(items: Iterable[Literal_], schema: Schema) -> list[Diagnostic
     found: list[Diagnostic] = []
     hints: dict[str, str] = {}
     for item in items:
-        if not isinstance(item, Comparison):
-            found += _check_atom(item.atom if isinstance(item, Negation) else item, schema, hints)
+        found += [finding for atom in _atoms(item) for finding in _check_atom(atom, schema, hints)]
         for term in subterms(item):
             found += _check_term(term, schema)
     return _once(found)
+
+
+def _atoms(item: Literal_) -> list[Atom]:
+    """Give the atoms of a literal, negated ones and those of an aggregate too."""
+    if isinstance(item, Comparison):
+        aggregate = aggregate_of(item)
+        return [atom for inner in aggregate.body for atom in _atoms(inner)] if aggregate else []
+    return [item.atom if isinstance(item, Negation) else item]
 
 
 def _check_functor(declaration: FunctorDeclaration, function: Functor, schema: Schema) -> list[Diagnostic]:
@@ -168,38 +178,79 @@ def _check_term(term: Term, schema: Schema) -> list[Diagnostic]:
 
 
 def check_safety(rules: Iterable[Rule]) -> list[Diagnostic]:
-    """Report variables that no positive atom or equation binds, and ``_`` where a value is needed (DL006)."""
+    """Report variables that no positive atom or equation binds, and ``_`` where a value is needed (DL006).
+
+    And aggregates without a body or target of their own (DL014).
+    """
     found: list[Diagnostic] = []
     for rule in rules:
-        bound = set(bound_variables(rule.body))
-        for item in (rule.head, *rule.body):
-            for variable in variables(item):
-                if variable.name not in bound:
-                    message = f"{variable.name} is not bound"
-                    note = (
-                        "only a positive atom, or an equation with values that are bound, gives a variable its values"
-                    )
-                    hint = f"add an atom that lists the values of {variable.name}, or write _ inside an atom"
-                    found.append(Diagnostic("DL006", "error", message, variable.span, note, hint))
-                    # Once is enough: the first place says it all.
-                    bound.add(variable.name)
-            if isinstance(item, Comparison) or item is rule.head:
-                found += [_no_value(t.span) for t in subterms(item) if isinstance(t, Wildcard)]
-            else:
-                atom = item.atom if isinstance(item, Negation) else item
-                inner = (t for term in atom.terms if not isinstance(term, Wildcard) for t in subterms(term))
-                found += [_no_value(t.span) for t in inner if isinstance(t, Wildcard)]
+        found += _unbound((rule.head, *rule.body), bound_variables(rule.body))
+        found += [_no_value(t.span) for t in subterms(rule.head) if isinstance(t, Wildcard)]
+        for item in rule.body:
+            found += _misplaced(item)
+            aggregate = aggregate_of(item)
+            if aggregate:
+                found += _check_aggregate(aggregate)
     return _once(found)
+
+
+def _unbound(items: Iterable[Literal_], bound: Iterable[str]) -> Iterator[Diagnostic]:
+    items, bound = tuple(items), set(bound)
+    inside = {name for aggregate in filter(None, map(aggregate_of, items)) for name in aggregate.outer}
+    for item in items:
+        for variable in variables(item):
+            if variable.name in bound:
+                continue
+            message = f"{variable.name} is not bound"
+            note = "only a positive atom, or an equation with values that are bound, gives a variable its values"
+            hint = f"add an atom that lists the values of {variable.name}, or write _ inside an atom"
+            if variable.name in inside:
+                note = "it occurs inside and outside of braces, so that its value must come from outside"
+                hint = f"add an atom outside that lists the values of {variable.name}, or rename it inside"
+            yield Diagnostic("DL006", "error", message, variable.span, note, hint)
+            # Once is enough: the first place says it all.
+            bound.add(variable.name)
+
+
+def _misplaced(item: Literal_) -> list[Diagnostic]:
+    """Report each ``_`` that is not a whole argument of an atom."""
+    if isinstance(item, Comparison):
+        plain = [side for side in (item.left, item.right) if not isinstance(side, Aggregate)]
+        return [_no_value(t.span) for side in plain for t in subterms(side) if isinstance(t, Wildcard)]
+    inner = (t for atom in _atoms(item) for term in atom.terms if not isinstance(term, Wildcard) for t in subterms(term))
+    return [_no_value(t.span) for t in inner if isinstance(t, Wildcard)]
+
+
+def _check_aggregate(aggregate: Aggregate) -> Iterator[Diagnostic]:
+    target, bound = aggregate.target, bound_variables(aggregate.body, aggregate.outer)
+    if not any(isinstance(item, Atom) for item in aggregate.body):
+        message, hint = f"this {aggregate.kind} has nothing to go over", "add a positive atom inside the braces"
+        yield Diagnostic("DL014", "error", message, aggregate.span, help=hint)
+    elif target and target.name in aggregate.outer:
+        message = f"the {aggregate.kind} is over {target.name}, which also occurs outside the braces"
+        note = "a variable that occurs outside has its value from there, and there is nothing to choose from"
+        hint = f"write {target.name} inside the braces only"
+        yield Diagnostic("DL014", "error", message, target.span, note, hint)
+    elif target and not any(v.name == target.name for item in aggregate.body for v in variables(item)):
+        message, hint = f"{target.name} does not occur inside the braces", "name a variable that an atom there binds"
+        yield Diagnostic("DL014", "error", message, target.span, help=hint)
+    yield from _unbound(aggregate.body, bound)
+    for item in aggregate.body:
+        yield from _misplaced(item)
 
 
 def _no_value(span: Span) -> Diagnostic:
     return Diagnostic("DL006", "error", "_ has no value here", span, help="name a variable that an atom binds")
 
 
-def bound_variables(body: Iterable[Literal_]) -> frozenset[str]:
-    """Give the variables that a body binds: those of positive atoms, and those that ``=`` derives from them."""
+def bound_variables(body: Iterable[Literal_], known: Iterable[str] = ()) -> frozenset[str]:
+    """Give the variables that a body binds: those of positive atoms, and those that ``=`` derives from them.
+
+    ``known`` have values before.
+    """
     body = tuple(body)
-    bound = {t.name for item in body if isinstance(item, Atom) for t in item.terms if isinstance(t, Variable)}
+    atoms = {t.name for item in body if isinstance(item, Atom) for t in item.terms if isinstance(t, Variable)}
+    bound = {*known, *atoms}
     while True:
         more = {
             target.name

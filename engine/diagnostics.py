@@ -8,7 +8,7 @@ Errors of the engine, as a tree::
 
     DatalogError
     ├── ProgramError      the program text is wrong; carries diagnostics
-    ├── EvaluationError   arithmetic without a result (in ``join``, where arithmetic is)
+    ├── EvaluationError   arithmetic without a result (in ``arithmetic``)
     ├── FactError         a fact does not fit its relation
     ├── UnknownRelationError   a question names a relation that the program does not have
     └── OracleError       the second evaluator failed, ran out of its limits, or must refuse the program

@@ -5,17 +5,15 @@ recursive component (one atom reads another relation). ``plan`` gives the order.
 is joined.
 """
 
-import operator
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any
 
-from liqo_connectivity.engine.diagnostics import DatalogError
+from liqo_connectivity.engine.arithmetic import COMPARISONS, calculate, folded
 from liqo_connectivity.engine.functors import Functor
 from liqo_connectivity.engine.plan import flatten, order
 from liqo_connectivity.engine.relation import Relation
-from liqo_connectivity.engine.schema import NUMBER_RANGE
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Call,
@@ -38,38 +36,6 @@ Step = Callable[[Bindings], None]
 Reader = Callable[[Bindings], Value]
 Lookup = Callable[[int, str], Relation]
 """Gives the relation that the literal at a position of the body reads."""
-
-COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
-class EvaluationError(DatalogError):
-    """A value cannot be computed: a division by zero, or a number that needs more than 32 bits."""
-
-
-def calculate(symbol: str, left: int, right: int) -> int:
-    """Do arithmetic as Soufflé does, but refuse what it leaves undefined. Raises EvaluationError."""
-    if symbol in "/%" and right == 0:
-        raise EvaluationError(f"{left} {symbol} 0 has no value")
-    match symbol:
-        case "+":
-            result = left + right
-        case "-":
-            result = left - right
-        case "*":
-            result = left * right
-        case _:
-            quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
-            result = quotient if symbol == "/" else left - quotient * right
-    if result not in NUMBER_RANGE:
-        raise EvaluationError(f"{left} {symbol} {right} needs more than 32 bits")
-    return result
 
 
 def slots(items: Iterable[Literal_]) -> dict[str, int]:
@@ -123,6 +89,9 @@ def _compile(
             return _scan(item, lookup(position, item.relation), slot_of, known, functors, then)
         case Negation(atom=atom):
             return _absent(atom, lookup(position, atom.relation), slot_of, functors, then)
+        case Comparison(left=Variable(name=name), right=Aggregate() as aggregate):
+            read = _aggregate(aggregate, slot_of, functors, lambda relation: lookup(position, relation))
+            return _bind_or_test(slot_of[name], name in known, read, then)
         case Comparison(operator="=", left=Variable(name=name), right=other) if name not in known:
             return _bind(slot_of[name], reader(other, slot_of, functors), then)
         case Comparison(operator="=", left=other, right=Variable(name=name)) if name not in known:
@@ -148,6 +117,8 @@ def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functo
             return lambda bindings: function(*[read(bindings) for read in reads])
         case Wildcard():
             raise AssertionError("analysis refuses _ where a value is needed")
+        case Aggregate():
+            raise AssertionError("plan leaves an aggregate only as what a variable is equal to")
 
 
 def row_reader(
@@ -284,6 +255,49 @@ def _bind(slot: int, read: Reader, then: Step) -> Step:
         then(bindings)
 
     return bind
+
+
+def _aggregate(
+    aggregate: Aggregate, slot_of: Mapping[str, int], functors: Mapping[str, Functor], relation: Callable[[str], Relation]
+) -> Callable[[Bindings], int | None]:
+    """Compile an aggregate into a function of the bindings outside: its value, ``None`` for the least of nothing."""
+    own_slot = slots(aggregate.body)
+    copied = [(slot_of[name], own_slot[name]) for name in aggregate.outer]
+    values: list[Value] = []
+    # What is counted are the instances: one for each choice of rows.
+    value = reader(aggregate.target or Constant(0), own_slot, functors)
+    found = compile_join(
+        aggregate.body,
+        own_slot,
+        aggregate.outer,
+        functors,
+        lambda _, name: relation(name),
+        lambda bindings: values.append(value(bindings)),
+    )
+
+    def fold(bindings: Bindings) -> int | None:
+        values.clear()
+        own: Bindings = [0] * len(own_slot)
+        for outside, inside in copied:
+            own[inside] = bindings[outside]
+        found(own)
+        return folded(aggregate.kind, values)
+
+    return fold
+
+
+def _bind_or_test(slot: int, known: bool, read: Callable[[Bindings], int | None], then: Step) -> Step:
+    def bind(bindings: Bindings) -> None:
+        value = read(bindings)
+        if value is not None:
+            bindings[slot] = value
+            then(bindings)
+
+    def test(bindings: Bindings) -> None:
+        if read(bindings) == bindings[slot]:
+            then(bindings)
+
+    return test if known else bind
 
 
 def _test(item: Comparison, slot_of: Mapping[str, int], functors: Mapping[str, Functor], then: Step) -> Step:

@@ -26,7 +26,10 @@ _ESCAPE = re.compile(r'\\["\\nrt]')
 _LEFT_OUT = (
     (re.compile(r"\.(comp|init|override)\b"), "components ({})"),
     (re.compile(r"\.(plan|pragma|printsize|limitsize|lattice|once|include|symbol_type|number_type)\b"), "{}"),
-    (re.compile(r"(count|sum|min|max|mean|range)(?=\s*[(:A-Za-z@])"), "aggregates ({})"),
+    (re.compile(r"(sum|mean)(?=\s*[(:\w?@\"-])"), "the aggregate {}"),
+    (re.compile(r"(min|max)(?=\s*(\([^()]*\)[^:=<>!,.;]*:|[@\"0-9-]|\s[\w?]+\s*[-+*/%]))"), "{} of more than a variable"),
+    (re.compile(r"(min|max|range)(?=\s*\()"), "the functor {} of Soufflé"),
+    (re.compile(r"(count|min|max)(?=\s*[:\w?])"), "an aggregate other than as one side of a comparison ({})"),
     (re.compile(rf"({'|'.join(INTRINSIC)})(?=\s*\()"), "the functor {} of Soufflé"),
     (
         re.compile(r"(brie|btree|btree_delete|eqrel|inline|no_inline|choice-domain|overridable|magic|no_magic)\b"),
@@ -41,6 +44,7 @@ _LEFT_OUT = (
     (re.compile(r"<=(?=\s*\w+\s*\()"), "subsumption ({})"),
     (re.compile(r"#\w*"), "the C preprocessor ({})"),
 )
+_TARGET = re.compile(r"(min|max)\s+[\w?]+\s*\Z")
 _CALL = re.compile(r"\w+\s*\([^()]*\)\s*\Z")
 _FLOAT = re.compile(r"[0-9]+\.\Z")
 _TYPE = re.compile(r"\.type\s+\w+\s*\Z")
@@ -111,8 +115,8 @@ def _unexpected(error: UnexpectedInput, text: str, file: str) -> Diagnostic:
     before = text[max(0, position - _LOOK_BACK) : position]
     span = _span_at(text, position, file)
     starts = [_LAST_WORD.search(before)]
-    if text[position : position + 1] in set("=<>!+-*/%"):
-        starts.append(_CALL.search(before))
+    if text[position : position + 1] in set("=<>!+-*/%:"):
+        starts += [_CALL.search(before), _TARGET.search(before)]
     if text[position : position + 1].isdigit():
         starts.append(_FLOAT.search(before))
     for place in [position, *(position - len(start.group()) for start in starts if start)]:
@@ -120,6 +124,8 @@ def _unexpected(error: UnexpectedInput, text: str, file: str) -> Diagnostic:
             found = pattern.match(text, place)
             if found:
                 return _left_out(construct.format(found.group()), _span_at(text, place, file))
+    if text.startswith(";", position) and "RBRACE" in _accepted(error):
+        return _left_out("alternatives inside an aggregate (;)", span)
     if text.startswith("=", position) and _TYPE.search(before):
         return _left_out("types other than subtypes (<:)", span)
     if text.startswith("(", position) and _DIRECTIVE.search(before):
@@ -159,6 +165,8 @@ _TOKENS = {
     "DOT": "'.'",
     "COMMA": "','",
     "LPAR": "'('",
+    "LBRACE": "'{'",
+    "RBRACE": "'}'",
     "RPAR": "')'",
     "COLON": "':'",
     "_SUBTYPE": "'<:'",
@@ -169,12 +177,14 @@ _TOKENS = {
 }
 
 
-def _expected(error: UnexpectedInput) -> str:
-    accepted: set[str] = set()
+def _accepted(error: UnexpectedInput) -> set[str]:
     if isinstance(error, UnexpectedToken):
-        accepted = set(error.accepts or error.expected)
-    elif isinstance(error, UnexpectedCharacters):
-        accepted = set(error.allowed or ())
+        return set(error.accepts or error.expected)
+    return set(error.allowed or ()) if isinstance(error, UnexpectedCharacters) else set()
+
+
+def _expected(error: UnexpectedInput) -> str:
+    accepted = _accepted(error)
     if "STRING" in accepted:
         return 'a term stands here: a variable, _, a number, a "symbol" or a @functor(...)'
     if "_DECL" in accepted:
@@ -257,6 +267,15 @@ class _Builder(Transformer[Token, object]):
     def comparison(self, meta: Meta, children: list[Any]) -> object:
         left, operator, right = children
         return syntax.Comparison(cast("Any", str(operator)), left, right, self._span(meta))
+
+    def aggregate(self, meta: Meta, children: list[Any]) -> object:
+        kind, *body = children
+        target = None
+        if isinstance(body[0], Token):
+            name, *body = body
+            place = Span(self._file, name.line, name.column, name.end_line, name.end_column)
+            target = syntax.Variable(str(name), place)
+        return syntax.Aggregate(cast("Any", str(kind)), target, tuple(body), (), self._span(meta))
 
     def term(self, meta: Meta, children: list[Any]) -> object:
         return self._fold(meta, children)

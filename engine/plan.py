@@ -1,18 +1,21 @@
 """The order in which a rule body is joined.
 
-Negations and comparisons run as soon as their variables are bound; among atoms the one with the most bound columns
-comes first, then the order of the text. This module must not know any tuple: the order depends on the text alone.
+Negations and comparisons run as soon as their variables are bound, of an aggregate the outer ones; among atoms the one
+with the most bound columns comes first, then the order of the text. This module must not know any tuple: the order
+depends on the text alone.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Call,
     Comparison,
     Constant,
     Literal_,
+    Term,
     Variable,
     subterms,
     variables,
@@ -22,21 +25,37 @@ from liqo_connectivity.engine.syntax import (
 def flatten(body: Sequence[Literal_]) -> tuple[list[Literal_], list[str]]:
     """Take arithmetic and functors out of positive atoms: ``a(X + 1)`` is ``a(Y), Y = X + 1``.
 
-    So that such an atom can be joined before ``X`` is known. Atoms keep their positions; the new variables' names
-    cannot be written in a text.
+    So that such an atom can be joined before ``X`` is known. Aggregates are taken out of comparisons: afterwards each
+    is the right side of an equation whose left side is a variable. Literals keep their positions; the new variables'
+    names cannot be written in a text.
     """
     plain, equations = list(body), list[Literal_]()
     hidden: list[str] = []
+
+    def apart(name: str, term: Term) -> Variable:
+        hidden.append(name)
+        variable = Variable(name)
+        equations.append(Comparison("=", variable, term))
+        return variable
+
     for position, item in enumerate(body):
-        if not isinstance(item, Atom) or not any(isinstance(term, Arithmetic | Call) for term in item.terms):
-            continue
-        terms = list(item.terms)
-        for column, term in enumerate(item.terms):
-            if isinstance(term, Arithmetic | Call):
-                hidden.append(f"= {position} {column}")
-                terms[column] = Variable(hidden[-1])
-                equations.append(Comparison("=", terms[column], term))
-        plain[position] = Atom(item.relation, tuple(terms))
+        match item:
+            case Atom(relation=relation, terms=terms) if any(isinstance(term, Arithmetic | Call) for term in terms):
+                moved = [
+                    apart(f"= {position} {column}", term) if isinstance(term, Arithmetic | Call) else term
+                    for column, term in enumerate(terms)
+                ]
+                plain[position] = Atom(relation, tuple(moved))
+            case Comparison(operator="=", left=Aggregate() as aggregate, right=Variable() as value):
+                plain[position] = Comparison("=", value, aggregate, item.span)
+            case Comparison(operator="=", left=Variable(), right=Aggregate()):
+                pass
+            case Comparison(operator=symbol, left=Aggregate() as aggregate, right=other):
+                plain[position] = Comparison(symbol, apart(f"= {position}", aggregate), other, item.span)
+            case Comparison(operator=symbol, left=other, right=Aggregate() as aggregate):
+                plain[position] = Comparison(symbol, other, apart(f"= {position}", aggregate), item.span)
+            case _:
+                pass
     return plain + equations, hidden
 
 

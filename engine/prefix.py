@@ -13,7 +13,7 @@ from itertools import islice
 from operator import itemgetter
 
 from liqo_connectivity.engine.functors import Functor
-from liqo_connectivity.engine.join import COMPARISONS, EvaluationError, calculate
+from liqo_connectivity.engine.arithmetic import COMPARISONS, EvaluationError, calculate
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.plan import flatten
 from liqo_connectivity.engine.syntax import (

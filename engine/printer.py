@@ -5,6 +5,7 @@ what a program means.
 """
 
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Body,
@@ -49,6 +50,9 @@ def format_term(term: Term, outer: int = 0) -> str:
             return format_value(value)
         case Call(functor=functor, arguments=arguments):
             return f"@{functor}({', '.join(map(format_term, arguments))})"
+        case Aggregate(kind=kind, target=target, body=body):
+            over = f"{kind} {target.name}" if target else kind
+            return f"{over} : {{ {', '.join(map(format_body, body))} }}"
         case Arithmetic(operator=operator, left=left, right=right):
             strength = _PRECEDENCE[operator]
             text = f"{format_term(left, strength)} {operator} {format_term(right, strength + 1)}"

@@ -122,7 +122,7 @@ class Program:
         found = analysis.check_size([Clause((Atom(name, (), place),), goal, place)])
         if found:
             raise ProgramError(found, texts)
-        alternatives = normalize.alternatives(goal)
+        alternatives = [normalize.scoped(body) for body in normalize.alternatives(goal)]
         # Against the program as it is: the goal must not name its own answers.
         found = analysis.check_literals((item for body in alternatives for item in body), self.schema)
         if found:

@@ -1,13 +1,13 @@
 """The order of evaluation: which relations depend on which, in components, each after what it needs.
 
-A relation that depends on itself through a negation has no meaning; the cycle is found here and printed. The graph and
+A relation that depends on itself through a negation or an aggregate has no meaning; the cycle is found here and printed. The graph and
 its components are networkx's. This module must not know how a component is evaluated.
 """
 
 # networkx is typed in part only: pyright does not know some of its members.
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -15,8 +15,8 @@ from typing import Final
 
 import networkx as nx
 
-from liqo_connectivity.engine.diagnostics import Diagnostic, Span
-from liqo_connectivity.engine.syntax import Atom, Negation, Rule
+from liqo_connectivity.engine.diagnostics import Diagnostic
+from liqo_connectivity.engine.syntax import Aggregate, Atom, Literal_, Negation, Rule, aggregate_of
 
 _CYCLES: Final = 10
 """How many cycles are printed of relations that all depend on each other."""
@@ -26,7 +26,8 @@ _CYCLES: Final = 10
 class Component:
     """Relations that depend on each other, the rules that derive them, and the stratum they are in.
 
-    ``recursive`` tells whether any of them depends on itself. ``stratum`` counts the negations below, from 0.
+    ``recursive`` tells whether any of them depends on itself. ``stratum`` counts the negations and aggregates below,
+    from 0.
     """
 
     relations: tuple[str, ...]
@@ -36,38 +37,52 @@ class Component:
 
 
 def dependency_graph(rules: Iterable[Rule]) -> "nx.DiGraph[str]":
-    """Draw an edge from each relation to those that it helps to derive; ``negated`` edges carry the negation's place."""
+    """Draw an edge from each relation to those that it helps to derive.
+
+    ``whole`` edges, where the relation must be complete first, carry the negation or aggregate that asks for it.
+    """
     graph: nx.DiGraph[str] = nx.DiGraph()
     for rule in rules:
         graph.add_node(rule.head.relation)
         for item in rule.body:
-            if not isinstance(item, Atom | Negation):
-                continue
-            relation = item.relation if isinstance(item, Atom) else item.atom.relation
-            previous = graph.get_edge_data(relation, rule.head.relation, {}).get("negated")
-            negated = item.span if isinstance(item, Negation) else None
-            graph.add_edge(relation, rule.head.relation, negated=previous or negated)
+            for relation, whole in _reads(item):
+                previous = graph.get_edge_data(relation, rule.head.relation, {}).get("whole")
+                graph.add_edge(relation, rule.head.relation, whole=previous or whole)
     return graph
 
 
+def _reads(item: Literal_) -> Iterator[tuple[str, Negation | Aggregate | None]]:
+    """Give the relations that a literal reads, each with the negation or aggregate that needs the whole of it."""
+    aggregate = aggregate_of(item)
+    if isinstance(item, Atom):
+        yield item.relation, None
+    elif isinstance(item, Negation):
+        yield item.atom.relation, item
+    elif aggregate:
+        yield from ((relation, aggregate) for inner in aggregate.body for relation, _ in _reads(inner))
+
+
 def check_stratification(rules: Iterable[Rule]) -> list[Diagnostic]:
-    """Report each negation that lies on a cycle (DL007), with the cycle."""
+    """Report each negation and aggregate that lies on a cycle (DL007), with the cycle."""
     graph = dependency_graph(rules)
     found: list[Diagnostic] = []
     for names in nx.strongly_connected_components(graph):
-        leaving: Iterable[tuple[str, str, Span | None]] = graph.edges(names, data="negated")
+        leaving: Iterable[tuple[str, str, Negation | Aggregate | None]] = graph.edges(names, data="whole")
         edges = sorted((edge for edge in leaving if edge[1] in names), key=itemgetter(0, 1))
         # A graph of its own, built in sorted order: a view would walk sets, and the cycle would vary from run to run.
         cyclic: nx.DiGraph[str] = nx.DiGraph()
         cyclic.add_edges_from((source, target) for source, target, _ in edges)
-        negated = ((source, target, place) for source, target, place in edges if place is not None)
-        for source, target, place in islice(negated, _CYCLES):
+        wholes = ((source, target, item) for source, target, item in edges if item is not None)
+        for source, target, item in islice(wholes, _CYCLES):
             path: list[str] = nx.shortest_path(cyclic, target, source)
             cycle = " <- ".join([target, *reversed(path)])
-            message = f"{target} depends on its own negation"
-            note = f"the cycle: {cycle}, where {target} needs !{source}"
-            hint = "a relation must be complete before it is negated: break the cycle"
-            found.append(Diagnostic("DL007", "error", message, place, note, hint))
+            negated = isinstance(item, Negation)
+            message = f"{target} depends on its own {'negation' if negated else item.kind}"
+            needs = f"needs !{source}" if negated else f"needs the {item.kind} over {source}"
+            note = f"the cycle: {cycle}, where {target} {needs}"
+            done = "negated" if negated else "aggregated"
+            hint = f"a relation must be complete before it is {done}: break the cycle"
+            found.append(Diagnostic("DL007", "error", message, item.span, note, hint))
     return found
 
 
@@ -88,8 +103,8 @@ def components(rules: Iterable[Rule]) -> tuple[Component, ...]:
     ordered: list[Component] = []
     for node in nx.lexicographical_topological_sort(condensed, key=first_name):
         names = members[node]
-        edges: Iterable[tuple[str, str, Span | None]] = graph.in_edges(names, data="negated")
-        below = [stratum[source] + (place is not None) for source, _, place in edges if source not in names]
+        edges: Iterable[tuple[str, str, Negation | Aggregate | None]] = graph.in_edges(names, data="whole")
+        below = [stratum[source] + (item is not None) for source, _, item in edges if source not in names]
         level = max(below, default=0)
         stratum.update(dict.fromkeys(names, level))
         own = tuple(sorted((r for name in names for r in by_head.get(name, [])), key=lambda r: r.number))

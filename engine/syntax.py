@@ -64,7 +64,22 @@ class Call:
     span: Span = field(default_factory=_place, compare=False, repr=False)
 
 
-Term = Variable | Wildcard | Constant | Arithmetic | Call
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """``count : { body }``, ``min target : { body }`` or ``max target : { body }``, as one side of a comparison.
+
+    ``outer`` names the variables whose values come from outside the braces, sorted; it is filled by ``normalize``,
+    since the rest of the rule tells. All others are the body's own.
+    """
+
+    kind: Literal["count", "min", "max"]
+    target: Variable | None
+    body: "tuple[Literal_, ...]"
+    outer: tuple[str, ...] = ()
+    span: Span = field(default_factory=_place, compare=False, repr=False)
+
+
+Term = Variable | Wildcard | Constant | Arithmetic | Call | Aggregate
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +199,10 @@ class Rule:
 
 
 def variables(item: Term | Literal_) -> tuple[Variable, ...]:
-    """List the variables of a term or literal, in reading order, with repetitions."""
+    """List the variables of a term or literal, in reading order, with repetitions.
+
+    Of an aggregate these are the outer ones: what is its body's own has no meaning outside.
+    """
     match item:
         case Variable():
             return (item,)
@@ -196,10 +214,18 @@ def variables(item: Term | Literal_) -> tuple[Variable, ...]:
             return tuple(v for term in terms for v in variables(term))
         case Negation(atom=atom):
             return variables(atom)
+        case Aggregate(body=body, outer=outer):
+            return tuple(v for literal in body for v in variables(literal) if v.name in outer)
+
+
+def aggregate_of(item: Literal_) -> Aggregate | None:
+    """Give the aggregate that is a side of a literal, if it has one."""
+    sides = (item.left, item.right) if isinstance(item, Comparison) else ()
+    return next((side for side in sides if isinstance(side, Aggregate)), None)
 
 
 def subterms(item: Term | Literal_) -> Iterator[Term]:
-    """Give a term and all inside it, or all terms inside a literal, each before its parts."""
+    """Give a term and all inside it, or all terms inside a literal, each before its parts, bodies of aggregates too."""
     match item:
         case Atom(terms=terms):
             children = terms
@@ -213,6 +239,11 @@ def subterms(item: Term | Literal_) -> Iterator[Term]:
         case Call(arguments=arguments):
             yield item
             children = arguments
+        case Aggregate(body=body):
+            yield item
+            for literal in body:
+                yield from subterms(literal)
+            return
         case _:
             yield item
             return

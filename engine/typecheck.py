@@ -4,7 +4,7 @@ Types go up to a root, symbol or number; a value of a narrower type is one of ev
 know how a rule is evaluated.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from liqo_connectivity.engine.diagnostics import Diagnostic, Span
 from liqo_connectivity.engine.printer import format_term
 from liqo_connectivity.engine.schema import Schema
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Call,
@@ -23,6 +24,7 @@ from liqo_connectivity.engine.syntax import (
     Term,
     Variable,
     Wildcard,
+    aggregate_of,
     subterms,
     variables,
 )
@@ -43,11 +45,14 @@ class _Kind:
 
 
 class _Typing:
-    """The types of one rule's variables: each is as narrow as the columns of positive atoms make it."""
+    """The types of the variables of one body: each is as narrow as the columns of positive atoms make it.
 
-    def __init__(self, schema: Schema, body: Iterable[Literal_]) -> None:
+    ``outer`` are the types of what a body inside an aggregate has from outside.
+    """
+
+    def __init__(self, schema: Schema, body: Iterable[Literal_], outer: Mapping[str, _Kind] | None = None) -> None:
         self._schema = schema
-        self._kinds: dict[str, _Kind] = {}
+        self._kinds = dict(outer or {})
         self.found: list[Diagnostic] = []
         body = tuple(body)
         for item in body:
@@ -67,8 +72,19 @@ class _Typing:
                 return _Kind("number", True, span)
             case Call(functor=functor, span=span):
                 return _Kind(self._schema.functors[functor].result, False, span)
+            case Aggregate(kind="count", span=span):
+                return _Kind("number", True, span)
+            case Aggregate(target=target, span=span):
+                kind = self.inside(term).kind(target) if target else None
+                # What else than a number is aggregated is reported where it stands.
+                return kind if kind and self._schema.root(kind.name) == "number" else _Kind("number", True, span)
             case Wildcard():
                 return None
+
+    def inside(self, aggregate: Aggregate) -> "_Typing":
+        """Type the body of an aggregate."""
+        outer = {name: kind for name, kind in self._kinds.items() if name in aggregate.outer}
+        return _Typing(self._schema, aggregate.body, outer)
 
     def _narrow(self, term: Term, column: str) -> None:
         known = self.kind(term)
@@ -121,6 +137,19 @@ class _Typing:
             message = f"the left side is {left}, the right side is {right}"
             self.found.append(Diagnostic("DL005", "error", message, item.span, help=_TYPE_HINT))
 
+    def check(self, body: Iterable[Literal_]) -> None:
+        """Check the comparisons, negated atoms and operands of the body."""
+        for item in body:
+            if isinstance(item, Comparison):
+                self.compare(item)
+            elif isinstance(item, Negation):
+                columns = self._schema.relations[item.atom.relation].columns
+                for term, column in zip(item.atom.terms, columns, strict=True):
+                    self.meet(term, column.type)
+            # Variables of an aggregate's own have no type here, and no operand of theirs is wrong.
+            for term in subterms(item):
+                self.operands(term)
+
     def operands(self, term: Term) -> None:
         """Check the operands or arguments of a term."""
         match term:
@@ -150,15 +179,15 @@ def check_types(rules: Iterable[Rule], schema: Schema) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for rule in rules:
         typing = _Typing(schema, rule.body)
-        for item in rule.body:
-            if isinstance(item, Comparison):
-                typing.compare(item)
-            elif isinstance(item, Negation):
-                for term, column in zip(item.atom.terms, schema.relations[item.atom.relation].columns, strict=True):
-                    typing.meet(term, column.type)
-        for item in (rule.head, *rule.body):
-            for term in subterms(item):
-                typing.operands(term)
+        typing.check(rule.body)
+        for aggregate in filter(None, map(aggregate_of, rule.body)):
+            inside = typing.inside(aggregate)
+            inside.check(aggregate.body)
+            if aggregate.target:
+                inside.fit(aggregate.target, "number")
+            found += inside.found
+        for term in subterms(rule.head):
+            typing.operands(term)
         for term, column in zip(rule.head.terms, schema.relations[rule.head.relation].columns, strict=True):
             typing.fit(term, column.type)
         found += typing.found

@@ -61,7 +61,9 @@ def chains(base: str, *objects: Object) -> Configurations:
 
 def elements(configuration: Object, party: str) -> list[list[str]]:
     """The elements of each shard of a set, in order."""
-    sets = {held["name"]: [entry["key"] for entry in held["elements"]] for held in configuration["spec"]["table"]["sets"]}
+    sets = {
+        held["name"]: [entry["key"] for entry in held["elements"]] for held in configuration["spec"]["table"]["sets"]
+    }
     return [sets[name] for name in sorted(sets, key=_shard) if name.rpartition(".")[0] == party]
 
 

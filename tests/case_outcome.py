@@ -18,11 +18,10 @@ from unittest.mock import patch
 import yaml
 from case_folder import Case, FlowIntent, turned
 
-from liqo_connectivity.engine import Program
+from liqo_connectivity.engine import Model, Program, Row, evaluate
+from liqo_connectivity.facts import FactBase, read
 from liqo_connectivity.operator import inputs
 from liqo_connectivity.operator.cli import run
-from liqo_connectivity.operator.options import Input
-from liqo_connectivity.operator.session import Session
 from liqo_connectivity.rules.program import load
 from liqo_connectivity.rules.relations import Flow
 
@@ -130,11 +129,17 @@ def run_turned(case: Case) -> tuple[Said, Said, Said]:
 def relations(case: Case, names: Iterable[str], flows: Iterable[Flow] = ()) -> dict[str, set[tuple[Any, ...]]]:
     """The tuples of some relations when all the flows are asked about at once."""
     names = tuple(names)
-    with laid_out(case.inputs() | _rule_files(case)) as files:
-        rules = tuple(case.rules)
-        given = Input(tuple(f for f in files if f not in rules), "", "", "", rules, "reference", False, 60.0, 2048)
-        model = Session.open(given).solve(names, flows)
+    with laid_out(case.inputs()) as files:
+        base = read(files).base
+    added = {name: content.decode() for name, content in _rule_files(case).items()}
+    model = solve(base, names, flows, _load(added))
     return {name: {tuple(row) for row in model.rows(name)} for name in names}
+
+
+def solve(base: FactBase, names: Iterable[str], flows: Iterable[Flow] = (), program: Program | None = None) -> Model:
+    """Derive some relations from facts and questions, by the built-in rules unless a program is given."""
+    facts: dict[str, Iterable[Row]] = {**base.relations(), "flow": list(flows)}
+    return evaluate((program or _load()).slice(tuple(names)), facts)
 
 
 def _answer(case: Case, flow: FlowIntent, files: Iterable[str]) -> Answer:

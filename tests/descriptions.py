@@ -112,6 +112,15 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Malformed:
+    """An object of which nothing is known but its kind and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Cluster:
     """``offloadings`` are the namespaces with a NamespaceOffloading, readable or
     malformed, ``foreign_clusters`` cluster ids with their role.
@@ -130,4 +139,5 @@ class Cluster:
     foreign_clusters: tuple[tuple[str, str], ...] = ()
     pods: tuple[Pod, ...] = ()
     policies: tuple[Policy, ...] = ()
+    malformed: tuple[Malformed, ...] = ()
     firewall_fields: frozenset[str] | None = None

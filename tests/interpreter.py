@@ -133,8 +133,10 @@ class Meaning:
         asked = {(network.kind, ip_network(network.spec)) for network in networks}
         foreign = [cidr for other in found if other != peering for _, cidr in found[other]] + self._local_cidrs
         named = [c for made in self.cluster.configurations if made.cluster == peering for c in made.cidrs]
+        broken = {one.namespace for one in self.cluster.malformed if one.kind == "Network"}
         return (
-            all(is_cidr(network.status) and not network.terminating for network in networks)
+            not any(self._concerns(namespace, peering) for namespace in broken)
+            and all(is_cidr(network.status) and not network.terminating for network in networks)
             and not any(own.overlaps(cidr) for _, own in found[peering] for cidr in foreign)
             and all((kind, ip_network(cidr)) in asked for kind, cidr in named)
         )
@@ -255,21 +257,28 @@ class Meaning:
         """The peerings whose scope is not fully known, and what may be in it.
 
         "CIDRs": addresses of CIDRs or shadow pods that are not known, which are no one else's. "pods": any address but
-        that of another live Pod, since a Pod could not be read. "anything": what a policy or NamespaceOffloading says could not be read.
+        that of another live Pod, since a Pod could not be read. "anything": an object that says who is a member could not be read, or a policy.
         """
         found: dict[str, str] = {}
         for peering in self.peerings:
-            places = {p.namespace for p in self.cluster.policies if p.malformed}
-            doubtful = peering in self.governing and self._listed(peering).intersection(
-                self.cluster.malformed_offloadings
-            )
-            if doubtful or any(self.tenants.get(place, peering) == peering for place in places):
+            if any(policy.malformed and self._concerns(policy.namespace, peering) for policy in self.cluster.policies):
+                found[peering] = "anything"
+            elif peering in self.governing and self._is_in_doubt_who_is_a_member(peering):
                 found[peering] = "anything"
             elif peering in self.governing and self._may_hold_unreadable_pod(peering):
                 found[peering] = "pods"
             elif peering in self.governing and (not self._sound_cidrs[peering] or self._awaits_other(peering)):
                 found[peering] = "CIDRs"
         return found
+
+    def _concerns(self, namespace: str, peering: str) -> bool:
+        """Whether an object that could not be read may be a peering's: in its tenant namespace, or in no tenant's."""
+        return self.tenants.get(namespace, peering) == peering
+
+    def _is_in_doubt_who_is_a_member(self, peering: str) -> bool:
+        kinds = {one.kind for one in self.cluster.malformed if self._concerns(one.namespace, peering)}
+        doubtful = kinds & {"Namespace", "Node", "NamespaceMap", "VirtualNode"}
+        return bool(doubtful or self._listed(peering).intersection(self.cluster.malformed_offloadings))
 
     def _may_hold_unreadable_pod(self, peering: str) -> bool:
         concerned = self._mapped(peering) | self._offloaded_namespaces(peering) | self._named(peering)

@@ -6,9 +6,19 @@ This module must not know what a policy means, nor which clusters are described.
 from datetime import UTC, datetime
 from typing import Any
 
-from descriptions import Cluster, Configuration, Namespace, NamespaceMap, Network, Node, Pod, Policy, Rule, VirtualNode
+from descriptions import Cluster, Configuration, Malformed, Namespace, NamespaceMap, Network, Node, Pod, Policy, Rule, VirtualNode
 
 Object = dict[str, Any]
+
+API_VERSIONS = {
+    "Namespace": "v1",
+    "Node": "v1",
+    "Network": "ipam.liqo.io/v1alpha1",
+    "NamespaceMap": "offloading.liqo.io/v1beta1",
+    "VirtualNode": "offloading.liqo.io/v1beta1",
+    "ForeignCluster": "core.liqo.io/v1beta1",
+}
+"""The kinds that may be malformed as a whole."""
 
 
 def objects(cluster: Cluster) -> list[Object]:
@@ -25,6 +35,7 @@ def objects(cluster: Cluster) -> list[Object]:
         *(_foreign_cluster(name, role) for name, role in cluster.foreign_clusters),
         *(_pod(pod) for pod in cluster.pods),
         *(_policy(policy) for policy in cluster.policies),
+        *(_malformed(found) for found in cluster.malformed),
         *([_crd(cluster.firewall_fields)] if cluster.firewall_fields is not None else []),
     ]
 
@@ -168,6 +179,11 @@ def _rule(rule: Rule) -> Object:
             both = {"group": party.group, "namespace": party.namespace}
             written[side] = {key: value for key, value in both.items() if value is not None}
     return written
+
+
+def _malformed(found: Malformed) -> Object:
+    metadata = _metadata(found.name, found.namespace) | {"resourceVersion": 7}
+    return {"apiVersion": API_VERSIONS[found.kind], "kind": found.kind, "metadata": metadata}
 
 
 def _crd(fields: frozenset[str]) -> Object:

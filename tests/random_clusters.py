@@ -12,6 +12,7 @@ from random import Random
 from descriptions import (
     Cluster,
     Configuration,
+    Malformed,
     Namespace,
     NamespaceMap,
     Network,
@@ -81,6 +82,11 @@ def cluster(rng: Random) -> Cluster:
     )
     if odd and chance(rng, 0.1) and made.offloadings:
         made = replace(made, offloadings=made.offloadings[1:], malformed_offloadings=made.offloadings[:1])
+    if odd and chance(rng, 0.15):
+        kind = rng.choice(("Network", "Network", "Namespace", "Node", "NamespaceMap", "VirtualNode", "ForeignCluster"))
+        scoped = kind in ("Network", "NamespaceMap", "VirtualNode")
+        place = rng.choice([*tenants.values(), "liqo"]) if scoped else ""
+        made = replace(made, malformed=(Malformed(kind, place, "broken"),))
     if odd and chance(rng, 0.05):
         made = replace(made, firewall_fields=frozenset({"sets"}))
     hosts = [*WORKERS, *(node.name for node in virtual_nodes), *(node.name for node in nodes if node.virtual)]

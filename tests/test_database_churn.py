@@ -63,11 +63,8 @@ def test_what_is_put_in_and_taken_out_leaves_no_trace(seed: int) -> None:
     for batch in batches(Random(seed), program, facts, 6):
         before = numbers(database)
         delta = commit(database, batch)
-        back: Batch = [
-            (name, row, not present)
-            for name, row, present in dict.fromkeys((n, r, p) for n, r, p in batch)
-            if (row in facts.get(name, ())) != dict(((n, r), p) for n, r, p in batch)[name, row] == present
-        ]
+        last = {(name, row): present for name, row, present in batch}
+        back = [(n, row, not present) for (n, row), present in last.items() if (row in facts.get(n, ())) != present]
         assert commit(database, back) == delta.inverse()
         assert numbers(database) == before
         assert not database.check()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from liqo_connectivity.engine import oracle
 from liqo_connectivity.engine.functors import BUILTIN
-from liqo_connectivity.engine.join import EvaluationError, calculate
+from liqo_connectivity.engine.arithmetic import EvaluationError, calculate
 
 ADDRESSES = [
     "\n0.0.0.0",

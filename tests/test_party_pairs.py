@@ -9,13 +9,11 @@ from functools import cache
 import nft
 import pytest
 from case_objects import base_texts, policy
-from case_outcome import laid_out
+from case_outcome import laid_out, solve
 from chain_verdict import Packet, configuration_verdict
 
 from liqo_connectivity import chains
-from liqo_connectivity.facts import KIND_BY_NAME, decode_mapping
-from liqo_connectivity.operator.options import Input
-from liqo_connectivity.operator.session import Session
+from liqo_connectivity.facts import KIND_BY_NAME, FactBase, decode_mapping, read
 from liqo_connectivity.rules.relations import Flow
 
 ADDRESSES = {
@@ -55,7 +53,7 @@ NAPLES = [
     for destination in ("blog/back-0", "mail/in-0")
 ]
 """What the policy of naples denies: its remote to its local pods."""
-PAIRS = list(itertools.product(ADDRESSES, repeat=2))
+PAIRS: list[tuple[str, str]] = list(itertools.product(ADDRESSES, ADDRESSES))
 FLOWS = [Flow(f"{a} -> {b}", ADDRESSES[a], ADDRESSES[b], "new") for a, b in PAIRS]
 
 
@@ -67,19 +65,22 @@ def expected(source: str, destination: str, ends: tuple[str, str]) -> str:
 
 
 @cache
-def cluster() -> Session:
+def cluster() -> FactBase:
     with laid_out({"base.yaml": "---\n".join(base_texts("both")).encode()}) as files:
-        return Session.open(Input.of_files(*files))
+        return read(files).base
 
 
 @pytest.mark.parametrize("destination", PARTIES)
 @pytest.mark.parametrize("source", PARTIES)
 def test_why_and_chains_agree_with_the_table(source: str, destination: str) -> None:
-    session = cluster()
-    for written in (policy("milan", ("deny", source, destination)), policy("naples", ("deny", "vc-remote", "vc-local"))):
+    base = cluster()
+    for written in (
+        policy("milan", ("deny", source, destination)),
+        policy("naples", ("deny", "vc-remote", "vc-local")),
+    ):
         decoded = decode_mapping(KIND_BY_NAME["PeeringConnectivity"], written)
-        session.reading.base.replace(decoded.key, decoded.facts)
-    model = session.solve((*chains.COLUMNS, "flow_verdict"), FLOWS)
+        base.replace(decoded.key, decoded.facts)
+    model = solve(base, (*chains.COLUMNS, "flow_verdict"), FLOWS)
     told = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
     wanted = {flow.flow: expected(source, destination, ends) for flow, ends in zip(FLOWS, PAIRS, strict=True)}
     assert told == wanted

@@ -21,7 +21,7 @@ from liqo_connectivity import chains
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import FactBase
 
-CLUSTERS, FLOWS, PARTS = 120, 16, 2
+CLUSTERS, FLOWS, PARTS = 160, 20, 2
 KERNEL_CLUSTERS, KERNEL_FLOWS = 12, 20
 
 Asked = list[tuple[str, str, str]]

@@ -12,12 +12,13 @@ import pytest
 from addresses import is_cidr, usable_cidr
 from clusters import base_of, example, questions, shown, solve, verdicts
 from descriptions import Cluster, Network, Party, Policy, Rule
-from interpreter import is_valid
+from interpreter import Meaning, is_valid
 from manifests import objects
 from random_clusters import ASSIGNED, PEERINGS, chance
 
 CLUSTERS, FLOWS, COMPLETIONS = 90, 20, 2
 FREE = (*ASSIGNED, "203.0.113.0/24", "10.99.0.0/16", "8.8.8.0/24", "10.98.0.0/24", "10.97.0.0/24", "10.96.0.0/24")
+LOCAL = "10.246.0.0/16"
 PARTIES = (None, Party("offloaded"), Party("vc-remote"), Party("local-cluster"), Party(namespace="batch"))
 
 
@@ -35,12 +36,12 @@ def completed(rng: Random, described: Cluster) -> Cluster:
     free = [cidr for cidr in FREE if not any(IPv4Network(cidr).overlaps(other) for other in taken)]
     rng.shuffle(free)
     missing = [network for network in described.networks if network not in kept]
-    # Liqo replaces the local CIDR by itself; it is the one thing that is not assigned.
-    made = [
-        replace(n, status=free.pop() if n.cluster else n.spec if usable_cidr(n.spec) else n.status, terminating=False)
-        for n in missing
-    ]
+    made = [replace(n, status=free.pop() if n.cluster else LOCAL, terminating=False) for n in missing]
     networks = [*kept, *made]
+    for one in described.malformed:
+        owner = Meaning(described).tenants.get(one.namespace)
+        if one.kind == "Network" and owner is not None:
+            networks.append(Network(one.namespace, one.name, owner, "pod", "10.59.0.0/16", free.pop()))
     for configuration in described.configurations:
         for kind, asked in configuration.cidrs:
             if not any((n.cluster, n.kind, n.spec) == (configuration.cluster, kind, asked) for n in networks):
@@ -53,6 +54,7 @@ def completed(rng: Random, described: Cluster) -> Cluster:
         networks=tuple(networks),
         offloadings=(*described.offloadings, *described.malformed_offloadings),
         malformed_offloadings=(),
+        malformed=(),
         pods=tuple(replace(pod, malformed=False) for pod in described.pods),
         policies=tuple(_corrected(rng, policy) for policy in described.policies),
         firewall_fields=None,

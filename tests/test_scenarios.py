@@ -131,7 +131,9 @@ def test_scenario_26_a_group_of_any_size_is_enforced_in_sets_that_an_agent_can_i
 
 
 @pytest.mark.parametrize("rules", [[("allow", "vc-local", "vc-remote")], [("deny", "ns:mail", "any")]])
-def test_scenario_27_a_new_plain_pod_changes_the_chain_of_every_peering_that_looks_at_it(rules: list[PolicyRule]) -> None:
+def test_scenario_27_a_new_plain_pod_changes_the_chain_of_every_peering_that_looks_at_it(
+    rules: list[PolicyRule],
+) -> None:
     policies = [policy("milan", *rules), policy("naples", *rules)]
     before = chains("both", *policies)
     after = chains("both", *policies, pod("mail", "new-0", "10.244.1.91"))
@@ -198,3 +200,19 @@ def _check_entry(entry: Mapping[str, Any], sets: Mapping[str, Any]) -> None:
             # An address with host bits never matches; an empty one is no address.
             assert str(ip_network(value, strict=True)) == value
             assert ip_network(value).version == 4
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("group:internet@milan", "there is no group 'internet'; groups: local-cluster, offloaded, private-subnets"),
+        ("group:vc-remote@paris", "there is no peering 'paris'; peerings: milan"),
+        ("shop/nobody", "there is no Pod 'shop/nobody' among the objects"),
+        ("ip:10.71.2.300", "'10.71.2.300' is not an IP address"),
+    ],
+)
+def test_a_question_about_what_does_not_exist_is_wrong_usage(source: str, said: str) -> None:
+    with laid_out({"base.yaml": "---\n".join(base_texts("consumer")).encode()}) as names:
+        answer = command("why", source, "infra/dns-0", files=names)
+    assert (answer.code, answer.stdout) == (2, "")
+    assert said in answer.stderr

@@ -19,7 +19,7 @@ from liqo_connectivity.engine import (
     evaluate,
 )
 from liqo_connectivity.engine.absence import Absence, Failure, pattern, why_not
-from liqo_connectivity.engine.join import EvaluationError
+from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.prefix import Budget, longest_prefix
 from liqo_connectivity.engine.printer import format_body
 from liqo_connectivity.engine.syntax import (

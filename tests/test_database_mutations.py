@@ -1,0 +1,102 @@
+"""Would the tests notice? Each line of the maintenance that matters is broken in turn, and random churn must find out."""
+
+import inspect
+from collections.abc import Callable
+from textwrap import dedent
+from types import FunctionType
+
+import pytest
+from test_database_churn import churn
+
+from liqo_connectivity.engine import change, counting, dataflow, recursion, specialize, store, transaction
+
+SEEDS = range(250)
+
+Mutant = tuple[object, str, str, str]
+"""Where a function is found, its name, what it says, what it is made to say."""
+
+MUTANTS: dict[str, Mutant] = {
+    # The six steps of a change.
+    "deletions join after the removal": (
+        change.Node,
+        "change",
+        "            if positive is not None:\n                positive(deleted, -1)\n            table.remove(deleted)\n",
+        "            table.remove(deleted)\n            if positive is not None:\n                positive(deleted, -1)\n",
+    ),
+    "negated deletions join before the removal": (
+        change.Node,
+        "change",
+        "            table.remove(deleted)\n            if negative is not None:\n                negative(deleted, 1)\n",
+        "            if negative is not None:\n                negative(deleted, 1)\n            table.remove(deleted)\n",
+    ),
+    "negated insertions join after the insertion": (
+        change.Node,
+        "change",
+        "            if negative is not None:\n                negative(inserted, -1)\n            table.insert(inserted)\n",
+        "            table.insert(inserted)\n            if negative is not None:\n                negative(inserted, -1)\n",
+    ),
+    "insertions join before the insertion": (
+        change.Node,
+        "change",
+        "            table.insert(inserted)\n            if positive is not None:\n                positive(inserted, 1)\n",
+        "            if positive is not None:\n                positive(inserted, 1)\n            table.insert(inserted)\n",
+    ),
+    "a deletion counts up": (change.Node, "change", "positive(deleted, -1)", "positive(deleted, 1)"),
+    "an insertion counts down": (change.Node, "change", "positive(inserted, 1)", "positive(inserted, -1)"),
+    "a negated deletion counts down": (change.Node, "change", "negative(deleted, 1)", "negative(deleted, -1)"),
+    "a negated insertion counts up": (change.Node, "change", "negative(inserted, -1)", "negative(inserted, 1)"),
+    "heads are not put on the agenda": (change.Node, "change", "if head.table.changes:", "if not head.table.changes:"),
+    "the agenda is a stack": (change.Work, "plan", "heappush(self.agenda, number)", "self.agenda.insert(0, number)"),
+    # Counting.
+    "a count is replaced": (counting.Counting, "settle", "rows[row] = number + count", "rows[row] = count"),
+    "a row with derivations left is deleted": (counting.Counting, "settle", "elif number + count:", "elif count > 0:"),
+    "changes are not forgotten": (counting.Counting, "settle", "table.changes.clear()", "table.changes.copy()"),
+    # What is generated.
+    "no guard in self-joins": (specialize, "_earlier", "if type(other) is type(item)", "if other is item"),
+    "a guard for both signs": (specialize, "_earlier", "if type(other) is type(item) and", "if"),
+    "a rank without a step": (specialize, "_rank", '"1 + max(', '"0 + max('),
+    "the lowest premise counts": (specialize, "_rank", "1 + max(", "1 + min("),
+    "a bucket of one stays a dictionary": (store, "remover", "if len(bucket) == 1:", "if len(bucket) == 0:"),
+    "a second row replaces the first": (store, "inserter", "{{bucket: None, row: None}}", "row"),
+    # Recursion.
+    "higher ranks are not looked for": (recursion._Repair, "_drop", "if offered ==", "if offered <"),
+    "lower ranks are not passed on": (recursion._Repair, "_lower", "if offered <", "if offered >"),
+    "a dropped row is not wanted again": (recursion._Repair, "_drop", "self._want(name, row, wanted)", "pass"),
+    "a given row needs a rule": (recursion._Repair, "_look_again", "[0] if row in", "[0] if row not in"),
+    "rows are passed on at once": (recursion._Repair, "_pass_on", "node.table.remove(inserted)", "pass"),
+    "the queue is in any order": (recursion._Repair, "run", "if min(wanted, has) != rank:", "if False:"),
+    "rounds are not counted": (recursion.Recursion, "load", "rank += 1", "rank = 1"),
+    # What is asked for.
+    "a fact that is there comes again": (transaction, "_request", "present and row not in given", "present"),
+    "a fact that is not there leaves": (transaction, "_request", "not present and row in given", "not present"),
+    "derived relations have no facts": (transaction, "_request", "given.update(coming)", "given.update({})"),
+    "wildcards are not projected": (dataflow, "_projected", "C{column}", "C"),
+}
+
+
+def mutate(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
+    place, name, old, new = mutant
+    function = inspect.unwrap(vars(place)[name])
+    assert isinstance(function, FunctionType)
+    source = dedent(inspect.getsource(function))
+    lines = [line for line in source.split("\n") if not line.startswith("@") and not line.lstrip().startswith("#")]
+    source, old, new = "\n".join(lines), dedent_like(old, place), dedent_like(new, place)
+    assert source.count(old) == 1, f"{name} does not say {old!r} once"
+    namespace: dict[str, Callable[..., object]] = {}
+    exec(source.replace(old, new), function.__globals__, namespace)
+    monkeypatch.setattr(place, name, namespace[name])
+
+
+def dedent_like(text: str, place: object) -> str:
+    """Shift whole lines of a method as ``dedent`` shifted its source."""
+    if not inspect.isclass(place) or not text.endswith("\n"):
+        return text
+    return "".join(line.removeprefix("    ") + "\n" for line in text.splitlines())
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_churn_finds_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutate(monkeypatch, MUTANTS[name])
+    with pytest.raises(Exception):  # noqa: B017  # a broken engine may fail in any way
+        for seed in SEEDS:
+            churn(seed)
