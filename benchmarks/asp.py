@@ -77,6 +77,8 @@ def _literal(item: Literal_, names: Mapping[str, str]) -> str:
             return f"not {_atom(atom, names)}"
         case Comparison(operator=operator, left=left, right=right):
             return f"{_term(left, names)} {operator} {_term(right, names)}"
+        case _:
+            raise NotImplementedError(f"{type(item).__name__} is not translated")
 
 
 def _atom(atom: Atom, names: Mapping[str, str]) -> str:

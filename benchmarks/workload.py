@@ -221,8 +221,10 @@ def policy(pods: int, seed: int = 1) -> Workload:
     wide: dict[str, Event] = {
         "a namespace offloaded": [
             ("namespace_offloading", (namespaces[5], "LocalAndRemote"), True),
-            *(("namespace_map_entry", (f"liqo-tenant-{peer}/map", namespaces[5], "there", "Accepted"), True)
-            for peer in PEERS
+            *(
+                ("namespace_map_entry", (f"liqo-tenant-{peer}/map", namespaces[5], "there", "Accepted"), True)
+                for peer in PEERS
+            ),
         ],
         "a rule added": [
             ("policy_rule", (f"{tenant}/policy", 99), True),

@@ -7,9 +7,10 @@ follows from rules and facts, derived here anew: a list of candidates that fail 
 complete. This room must not import any other room, nor anything outside the standard library.
 """
 
-from liqo_connectivity.checker.certificate import Checked, NotShownError, RejectedError, check
+from liqo_connectivity.checker.certificate import Checked, NotShownError, check
 from liqo_connectivity.checker.dialect import Rules, RulesError, read_rules
 from liqo_connectivity.checker.dump import DumpError, Facts, read_facts
+from liqo_connectivity.checker.steps import RejectedError
 
 __all__ = [
     "Checked",

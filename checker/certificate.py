@@ -129,13 +129,20 @@ def _check_no_address(answer: Mapping[str, object], rules: Rules, facts: Facts) 
     entry = _object(entries[0] if len(entries) == 1 else None, "/unknown/0")
     ends = [_end(answer, side)[0] for side in ("source", "destination")]
     claimed = str(entry.get("object"))
-    if entry.get("reason") != "EndpointUnknown" or not any(_lacks_address(e, claimed, rules, facts) for e in ends):
+    known = {"EndpointUnknown": "Pod ", "EmptyGroup": "Group "}.get(str(entry.get("reason")))
+    if (
+        known is None
+        or not claimed.startswith(known)
+        or not any(_lacks_address(e, claimed, rules, facts) for e in ends)
+    ):
         raise RejectedError("/unknown/0", claimed, "the address of this end is known")
     return Checked("unknown", ends[0], ends[1], (), 0, 0, 0)
 
 
 def _lacks_address(endpoint: str, claimed: str, rules: Rules, facts: Facts) -> bool:
-    if endpoint.startswith("group:") and claimed == endpoint:
+    if endpoint.startswith("group:"):
+        if claimed != f"Group {endpoint}":
+            return False
         group, _, peering = endpoint.removeprefix("group:").partition("@")
         given = {name: rows.keys() for name, rows in facts.items()}
         follows = Consequences(rules.rules, given, ["member", "range"])
@@ -157,12 +164,12 @@ def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: 
         raise RejectedError(f"{place}/policy", str(policy), f"it does not govern the flow for {peering}")
     if claim.get("namespace") != str(policy).partition("/")[0]:
         raise RejectedError(f"{place}/namespace", str(claim.get("namespace")), "it is not the namespace of the policy")
-    decided = [
+    decided: list[dict[str, object]] = [
         {"kind": kind, "index": rule if kind == "rule" else None, "action": action}
         for owner, asked, kind, rule, action in steps.follows.rows("decided_by")
         if (owner, asked) == (peering, flow)
     ]
-    if claim.get("decidedBy") not in (decided or [None]):
+    if not (claim.get("decidedBy") in decided or (claim.get("decidedBy") is None and not decided)):
         raise RejectedError(f"{place}/decidedBy", str(claim.get("decidedBy")), f"{peering} decides otherwise")
 
 

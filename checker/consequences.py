@@ -9,23 +9,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
-from liqo_connectivity.checker.dialect import Any_, Apply, Const, Item, Row, Rule, RulesError, Term, Value, Var
+from liqo_connectivity.checker.dialect import (
+    Any_,
+    Apply,
+    Const,
+    Fold,
+    Item,
+    Row,
+    Rule,
+    RulesError,
+    Term,
+    Value,
+    Var,
+    names,
+)
 from liqo_connectivity.checker.functors import FUNCTORS, UndefinedError, arithmetic
 
 Environment = Mapping[str, Value]
 _Index = dict[Row, list[Row]]
 COMPARE: Final[Mapping[str, Any]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
-
-
-def names(terms: Iterable[Term]) -> set[str]:
-    """Give the variables of some terms."""
-    found: set[str] = set()
-    for term in terms:
-        if isinstance(term, Var):
-            found.add(term.name)
-        elif isinstance(term, Apply):
-            found |= names(term.arguments)
-    return found
 
 
 def value(term: Term, environment: Environment) -> Value:
@@ -34,8 +36,8 @@ def value(term: Term, environment: Environment) -> Value:
         return term.value
     if isinstance(term, Var):
         return environment[term.name]
-    if isinstance(term, Any_):
-        raise RulesError("_ stands where a value is needed")
+    if isinstance(term, Any_ | Fold):
+        raise RulesError("_ or an aggregate stands where a value is needed")
     arguments = [value(argument, environment) for argument in term.arguments]
     if term.function in FUNCTORS:
         return FUNCTORS[term.function](*arguments)
@@ -43,15 +45,6 @@ def value(term: Term, environment: Environment) -> Value:
     if not isinstance(left, int) or not isinstance(right, int):
         raise RulesError(f"{term.function} is applied to symbols")
     return arithmetic(term.function, left, right)
-
-
-def compare(item: Item, environment: Environment) -> bool:
-    """Tell whether a comparison whose variables have values is true; one without a value is not."""
-    try:
-        left, right = (value(term, environment) for term in item.terms)
-    except UndefinedError:
-        return False
-    return bool(COMPARE[item.name](left, right))
 
 
 class Consequences:
@@ -87,8 +80,8 @@ class Consequences:
     def _derive(self, component: frozenset[str], by_head: Mapping[str, Sequence[Rule]]) -> None:
         rules = [rule for name in sorted(component) for rule in by_head.get(name, ())]
         for rule in rules:
-            if any(item.kind == "negation" and item.name in component for item in rule.body):
-                raise RulesError(f"{rule.file}:{rule.line}: {rule.head.name} depends on its own negation")
+            if any(name in component for name in _complete(rule)):
+                raise RulesError(f"{rule.file}:{rule.line}: {rule.head.name} depends on its own negation or aggregate")
         recursive = any(item.kind == "atom" and item.name in component for rule in rules for item in rule.body)
         while True:
             new = {name: set[Row]() for name in component}
@@ -103,23 +96,58 @@ class Consequences:
                 return
 
     def _heads(self, rule: Rule) -> Iterable[Row]:
-        found: list[Environment] = [{}]
-        known: set[str] = set()
-        for item in _ordered(rule):
-            if not found:
-                return
+        place = f"{rule.file}:{rule.line}"
+        found, known = self._solved(rule.body, {}, place)
+        if not names(rule.head.terms) <= known:
+            raise RulesError(f"{place}: a variable of the head has no values")
+        for environment in found:
+            yield from _rows_of(rule.head.terms, environment)
+
+    def instances(self, body: Sequence[Item], outer: Environment) -> list[Environment]:
+        """Give the values for which a body holds, one for each choice of rows, with the ones that are known."""
+        return self._solved(body, outer, "an aggregate")[0]
+
+    def _solved(self, body: Sequence[Item], outer: Environment, place: str) -> tuple[list[Environment], set[str]]:
+        found, known = [outer], set(outer)
+        for item in _ordered(body, known, place):
             found = self._joined(item, found, known)
             known |= names(item.terms)
-        for environment in found:
-            yield tuple([value(term, environment) for term in rule.head.terms])
+        return found, known
+
+    def value(self, term: Term, environment: Environment) -> Value:
+        """Compute a term or an aggregate. Raises UndefinedError, also for the least or greatest of nothing."""
+        if not isinstance(term, Fold):
+            return value(term, environment)
+        found = self.instances(term.body, {name: environment[name] for name in term.outer})
+        if term.target is None:
+            return len(found)
+        numbers = [int(instance[term.target.name]) for instance in found]
+        if not numbers:
+            raise UndefinedError
+        return min(numbers) if term.kind == "min" else max(numbers)
+
+    def compare(self, item: Item, environment: Environment) -> bool:
+        """Tell whether a comparison whose variables have values is true; one without a value is not."""
+        try:
+            left, right = (self.value(term, environment) for term in item.terms)
+        except UndefinedError:
+            return False
+        return bool(COMPARE[item.name](left, right))
+
+    def _values(self, term: Term, environment: Environment) -> list[Value]:
+        """Give the value of a term, if it has one."""
+        try:
+            return [self.value(term, environment)]
+        except UndefinedError:
+            return []
 
     def _joined(self, item: Item, found: list[Environment], known: set[str]) -> list[Environment]:
         """Keep the environments in which a literal holds, with the values that it gives to more variables."""
         if item.kind == "comparison":
             for target, other in (item.terms, item.terms[::-1]):
                 if isinstance(target, Var) and target.name not in known:
-                    return [{**env, target.name: result} for env in found for result in _values(other, env)]
-            return [env for env in found if compare(item, env)]
+                    return [{**env, target.name: result} for env in found for result in self._values(other, env)]
+            return [env for env in found if self.compare(item, env)]
         keyed = [c for c, term in enumerate(item.terms) if not isinstance(term, Any_) and names([term]) <= known]
         index = self._index(item.name, tuple(keyed))
         terms = [item.terms[column] for column in keyed]
@@ -134,14 +162,6 @@ class Consequences:
                     if all(more[name] == row[column] for name, column in fresh):
                         joined.append(more)
         return joined
-
-
-def _values(term: Term, environment: Environment) -> list[Value]:
-    """Give the value of a term, if it has one."""
-    try:
-        return [value(term, environment)]
-    except UndefinedError:
-        return []
 
 
 def _rows_of(terms: Sequence[Term], environment: Environment) -> list[Row]:
@@ -165,20 +185,18 @@ def _plain(body: Iterable[Item]) -> list[Item]:
     return plain
 
 
-def _ordered(rule: Rule) -> list[Item]:
+def _ordered(body: Sequence[Item], outer: Iterable[str], place: str) -> list[Item]:
     """Order a body: what is ready first, then the atom with the most known columns. Raises RulesError."""
-    rest, ordered, known = _plain(rule.body), list[Item](), set[str]()
+    rest, ordered, known = _plain(body), list[Item](), set(outer)
     while rest:
         ready = [item for item in rest if item.kind != "atom" and _is_ready(item, known)]
         atoms = [item for item in rest if item.kind == "atom"]
         if not ready and not atoms:
-            raise RulesError(f"{rule.file}:{rule.line}: a variable of {rule.head.name} has no values")
+            raise RulesError(f"{place}: a variable has no values")
         chosen = ready[0] if ready else max(atoms, key=lambda item: _bound(item, known))
         rest.remove(chosen)
         ordered.append(chosen)
         known |= names(chosen.terms)
-    if not names(rule.head.terms) <= known:
-        raise RulesError(f"{rule.file}:{rule.line}: a variable of the head has no values")
     return ordered
 
 
@@ -194,6 +212,23 @@ def _bound(item: Item, known: set[str]) -> int:
     return sum(not isinstance(term, Any_) and names([term]) <= known for term in item.terms)
 
 
+def _read(items: Iterable[Item]) -> set[str]:
+    """Give the relations that some literals read, those of aggregates included."""
+    found: set[str] = set()
+    for item in items:
+        if item.kind != "comparison":
+            found.add(item.name)
+        for term in item.terms:
+            if isinstance(term, Fold):
+                found |= _read(term.body)
+    return found
+
+
+def _complete(rule: Rule) -> set[str]:
+    """Give the relations that must be complete before a rule is applied: the negated, and those of aggregates."""
+    return _read(item for item in rule.body if item.kind != "atom")
+
+
 def _components(by_head: Mapping[str, Sequence[Rule]], wanted: Iterable[str]) -> list[frozenset[str]]:
     """Order the wanted relations and all that they need, those that need each other together (Tarjan 1972)."""
     number: dict[str, int] = {}
@@ -203,7 +238,7 @@ def _components(by_head: Mapping[str, Sequence[Rule]], wanted: Iterable[str]) ->
     ordered: list[frozenset[str]] = []
 
     def needs(name: str) -> list[str]:
-        return sorted({i.name for rule in by_head.get(name, ()) for i in rule.body if i.kind != "comparison"})
+        return sorted({other for rule in by_head.get(name, ()) for other in _read(rule.body)})
 
     def visit(name: str) -> None:
         number[name] = low[name] = len(number)

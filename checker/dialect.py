@@ -5,7 +5,7 @@ takes: what is wrong in another way may pass here. This module must not know any
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, Literal
@@ -41,7 +41,17 @@ class Apply:
     arguments: "tuple[Term, ...]"
 
 
-Term = Var | Any_ | Const | Apply
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """``count``, or ``min`` or ``max`` of a variable, over the instances of a body; ``outer`` variables are the rule's."""
+
+    kind: str
+    target: Var | None
+    body: "tuple[Item, ...]"
+    outer: frozenset[str] = frozenset()
+
+
+Term = Var | Any_ | Const | Apply | Fold
 Kind = Literal["atom", "negation", "comparison"]
 
 
@@ -84,7 +94,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<number>[0-9]+)"
     r"|(?P<directive>\.(?:type|decl|functor|input|output)\b)"
     r"|(?P<name>[A-Za-z?_][A-Za-z0-9_?]*)"
-    r"|(?P<mark>:-|<:|!=|<=|>=|[=<>!.,;:()@+\-*/%])",
+    r"|(?P<mark>:-|<:|!=|<=|>=|[=<>!.,;:(){}@+\-*/%])",
     re.DOTALL,
 )
 _ESCAPES: Final = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
@@ -113,12 +123,46 @@ def read_rules(texts: Mapping[str, str]) -> Rules:
 
     columns = {name: tuple(map(root, wanted)) for name, wanted in declared.items()}
     for rule in rules:
-        for item in (rule.head, *rule.body):
+        for item in _all_items((rule.head, *rule.body)):
             if item.kind != "comparison" and len(columns.get(item.name, ())) != len(item.terms):
                 raise RulesError(f"{rule.file}:{rule.line}: {item.name} is not declared with these columns")
             if item.kind != "comparison" and item.name not in columns:
                 raise RulesError(f"{rule.file}:{rule.line}: relation {item.name!r} is not declared")
     return Rules(columns, frozenset(inputs), tuple(rules))
+
+
+def _all_items(items: Iterable[Item]) -> Iterator[Item]:
+    for item in items:
+        yield item
+        for term in item.terms:
+            if isinstance(term, Fold):
+                yield from _all_items(term.body)
+
+
+def names(terms: Iterable[Term]) -> set[str]:
+    """Give the variables of some terms; of an aggregate those of the rule around it."""
+    found: set[str] = set()
+    for term in terms:
+        if isinstance(term, Var):
+            found.add(term.name)
+        elif isinstance(term, Apply):
+            found |= names(term.arguments)
+        elif isinstance(term, Fold):
+            found |= term.outer
+    return found
+
+
+def _scoped(head: Item, body: _Choice) -> _Choice:
+    """Tell the aggregates of a body which of their variables occur elsewhere in the rule."""
+    outside = names(term for item in (head, *body) for term in item.terms)
+
+    def scope(term: Term) -> Term:
+        if not isinstance(term, Fold):
+            return term
+        own = names(inner for item in term.body for inner in item.terms)
+        return Fold(term.kind, term.target, term.body, frozenset(own & outside))
+
+    return tuple(Item(item.kind, item.name, tuple(map(scope, item.terms))) for item in body)
 
 
 def read_rule(text: str) -> Rule | None:
@@ -173,14 +217,18 @@ class _Reader:
 
     def _take(self, *tokens: str) -> str:
         """Read over one of some tokens, or over a name for none."""
-        if self.token not in tokens if tokens else self.kind != "name" or self.token == "_":
+        good = self.token in tokens if tokens else self.kind == "name" and not self._is("_")
+        if not good:
             raise self._error(" or ".join(tokens) or "a name")
-        token = self.token
+        taken = self.token
         self._move(self._next)
-        return token
+        return taken
+
+    def _is(self, *marks: str) -> bool:
+        return self.kind != "string" and self.token in marks
 
     def _try(self, token: str) -> bool:
-        if self.token != token or self.kind == "string":
+        if not self._is(token):
             return False
         self._move(self._next)
         return True
@@ -226,7 +274,7 @@ class _Reader:
             heads.append((self._line(), self._atom("atom")))
         bodies = self._disjunction() if self._try(":-") else [()]
         self._take(".")
-        rules += [Rule(head, body, self._file, line, below) for below, head in heads for body in bodies]
+        rules += [Rule(h, _scoped(h, body), self._file, line, below) for below, h in heads for body in bodies]
 
     def _disjunction(self) -> list[_Choice]:
         found = self._conjunction()
@@ -246,7 +294,7 @@ class _Reader:
             return [(self._atom("negation"),)]
         if self.kind == "name":
             self._move(self._next)
-            is_atom = self.token == "(" and self.kind == "mark"
+            is_atom = self._is("(")
             self._move(place)
             return [((self._atom("atom") if is_atom else self.comparison()),)]
         if self._try("("):
@@ -275,36 +323,54 @@ class _Reader:
 
     def comparison(self) -> Item:
         """Read a comparison."""
-        left = self._term()
-        return Item("comparison", self._take(*_COMPARISONS), (left, self._term()))
+        left = self._side()
+        return Item("comparison", self._take(*_COMPARISONS), (left, self._side()))
+
+    def _side(self) -> Term:
+        place, kind = self._place, self.token
+        if self.kind != "name" or kind not in ("count", "min", "max"):
+            return self._term()
+        self._move(self._next)
+        target = Var(self._take()) if kind != "count" and self.kind == "name" else None
+        if not self._is(":") or (kind != "count" and target is None):
+            # A variable may be named so.
+            self._move(place)
+            return self._term()
+        self._take(":")
+        self._take("{")
+        (body,) = self._conjunction()
+        self._take("}")
+        return Fold(kind, target, body)
 
     def _term(self) -> Term:
         left = self._product()
-        while self.kind == "mark" and self.token in "+-":
+        while self._is("+", "-"):
             left = Apply(self._take("+", "-"), (left, self._product()))
         return left
 
     def _product(self) -> Term:
         left = self._factor()
-        while self.kind == "mark" and self.token in "*/%":
+        while self._is("*", "/", "%"):
             left = Apply(self._take("*", "/", "%"), (left, self._factor()))
         return left
 
     def _factor(self) -> Term:
-        kind, token = self.kind, self.token
-        self._move(self._next)
-        if kind == "string":
-            return Const(re.sub(r'\\["\\nrt]', lambda found: _ESCAPES[found.group()], token[1:-1]))
-        if kind == "number":
-            return Const(int(token))
-        if kind == "name":
-            return Var(token) if token != "_" else Any_()
-        if token == "@":
-            return Apply(f"@{self._take()}", self._terms())
-        if token == "-" and self.kind == "number":
-            return Const(-int(self._take(self.token)))
-        if token == "(":
+        kind, written = self.kind, self.token
+        if self._try("("):
             inner = self._term()
             self._take(")")
             return inner
-        raise self._error("a term")
+        if self._try("@"):
+            return Apply(f"@{self._take()}", self._terms())
+        if self._try("-"):
+            if self.kind != "number":
+                raise self._error("a number")
+            return Const(-int(self._take(self.token)))
+        if self._try("_"):
+            return Any_()
+        if kind not in ("string", "number", "name"):
+            raise self._error("a term")
+        self._move(self._next)
+        if kind == "string":
+            return Const(re.sub(r'\\["\\nrt]', lambda found: _ESCAPES[found.group()], written[1:-1]))
+        return Const(int(written)) if kind == "number" else Var(written)

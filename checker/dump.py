@@ -72,9 +72,9 @@ def row_of(columns: object, types: tuple[str, ...]) -> Row | None:
     row: list[Value] = []
     for value, wanted in zip(columns, types, strict=True):
         # A truth value is an int to Python.
-        if type(value) is str and wanted == "symbol":
-            row.append(value)
-        elif type(value) is int and wanted == "number" and -(2**31) <= value < 2**31:
+        if (type(value) is str and wanted == "symbol") or (
+            type(value) is int and wanted == "number" and -(2**31) <= value < 2**31
+        ):
             row.append(value)
         else:
             return None

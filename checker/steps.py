@@ -5,14 +5,16 @@ meets them, by its JSON pointer (RFC 6901). This module must not know what a pro
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
-from liqo_connectivity.checker.consequences import Consequences, compare, value
+from liqo_connectivity.checker.consequences import Consequences, value
 from liqo_connectivity.checker.dialect import (
     Any_,
     Apply,
     Const,
+    Fold,
     Item,
     Row,
     Rule,
@@ -27,6 +29,8 @@ from liqo_connectivity.checker.dump import QUESTION, Facts, row_of, source_of
 from liqo_connectivity.checker.functors import UndefinedError
 
 Tuple = tuple[str, Row]
+Node = tuple[object, str]
+"""A part of a certificate, and its pointer."""
 
 
 class RejectedError(Exception):
@@ -55,7 +59,7 @@ class Steps:
     def check(self, root: object, pointer: str) -> Tuple:
         """Check a proof; give the tuple that it proves. Raises RejectedError."""
         path: list[Tuple] = []
-        pending: list[tuple[object, str] | None] = [(root, pointer)]
+        pending: list[Node | None] = [(root, pointer)]
         while pending:
             entry = pending.pop()
             if entry is None:
@@ -63,18 +67,15 @@ class Steps:
                 continue
             node, place = entry
             fields = _fields(node, place)
-            if "holds" in fields or "absent" in fields:
-                continue
             found = self._tuple(fields, place)
             if found in path:
                 raise RejectedError(place, _shown(found), "it is used to prove itself")
-            if "rule" not in fields:
+            if "rule" in fields:
+                path.append(found)
+                pending.append(None)
+                pending += reversed(self._instance(found, fields, place))
+            else:
                 self._leaf(found, fields, place)
-                continue
-            path.append(found)
-            pending.append(None)
-            premises = self._instance(found, fields, place)
-            pending += [(premise, f"{place}/premises/{n}") for n, premise in reversed(list(enumerate(premises)))]
         return self._tuple(_fields(root, pointer), pointer)
 
     def _tuple(self, fields: Mapping[str, object], place: str) -> Tuple:
@@ -99,35 +100,44 @@ class Steps:
         known = self.facts.get(relation, {}).get(row)
         if known is None:
             raise RejectedError(place, _shown(found), "it has no rule, and the facts do not hold it")
-        if not sources or any(source_of(_fields(s, f"{place}/sources/{n}")) not in known for n, s in enumerate(sources)):
+        if not sources or any(
+            source_of(_fields(s, f"{place}/sources/{n}")) not in known for n, s in enumerate(sources)
+        ):
             raise RejectedError(place, _shown(found), "its sources are not those of the facts")
 
-    def _instance(self, found: Tuple, fields: Mapping[str, object], place: str) -> Sequence[object]:
-        """Check a step; give its premises, which are yet to be proved."""
+    def _instance(self, found: Tuple, fields: Mapping[str, object], place: str) -> list[Node]:
+        """Check a step; give the premises that are yet to be proved."""
         self.derived += 1
         rule = self._rule(found, fields.get("rule"), place)
-        premises = fields.get("premises")
         if rule.head.name != found[0]:
             raise RejectedError(place, _shown(found), f"its rule derives {rule.head.name}")
-        if not isinstance(premises, list) or len(premises) != len(rule.body):
-            raise RejectedError(place, _shown(found), f"its rule has {len(rule.body)} conditions, one premise for each")
         values: dict[str, Value] = {}
         if not _unify(rule.head.terms, found[1], values):
             raise RejectedError(place, _shown(found), "the head of its rule cannot be this tuple")
-        heights: list[int] = []
-        places = [(item, premise, f"{place}/premises/{n}") for n, (item, premise) in enumerate(zip(rule.body, premises))]
-        for item, premise, where in places:
-            if item.kind == "atom":
-                heights.append(self._positive(item, premise, where, values))
-        _solve(rule.body, values)
+        below = self._conjunction(rule.body, fields.get("premises"), f"{place}/premises", _shown(found), values)
         if not _agrees(rule.head.terms, found[1], values):
             raise RejectedError(place, _shown(found), "the head of its rule has other values")
-        for item, premise, where in places:
-            self._condition(item, premise, where, values)
-        height = 1 + max(heights, default=0) if rule.body else 0
+        height = 1 + max((_height(node) for node, _ in below), default=0) if rule.body else 0
         if fields.get("height") != height or type(fields.get("height")) is not int:
             raise RejectedError(place, _shown(found), f"its height is {height}")
-        return premises
+        return below
+
+    def _conjunction(
+        self, body: Sequence[Item], claimed: object, place: str, claim: str, values: dict[str, Value]
+    ) -> list[Node]:
+        """Check that premises fit the literals of a body; complete the values, and give what is yet to be proved."""
+        premises = cast("list[object]", claimed) if isinstance(claimed, list) else []
+        if len(premises) != len(body) or not isinstance(claimed, list):
+            raise RejectedError(place.rpartition("/")[0], claim, f"{len(body)} conditions need a premise each")
+        places = [(item, premise, f"{place}/{n}") for n, (item, premise) in enumerate(zip(body, premises, strict=True))]
+        for item, premise, where in places:
+            if item.kind == "atom":
+                self._positive(item, premise, where, values)
+        self._solve(body, values)
+        below: list[Node] = []
+        for item, premise, where in places:
+            below += self._condition(item, premise, where, values)
+        return below
 
     def _rule(self, found: Tuple, claimed: object, place: str) -> Rule:
         fields = _fields(claimed, f"{place}/rule")
@@ -146,33 +156,62 @@ class Steps:
             raise RejectedError(place, _shown(found), f"its rule is not at {file}:{line}, but at {places}")
         return known[0]
 
-    def _positive(self, item: Item, premise: object, where: str, values: dict[str, Value]) -> int:
+    def _positive(self, item: Item, premise: object, where: str, values: dict[str, Value]) -> None:
         fields = _fields(premise, where)
         if "relation" not in fields:
             raise RejectedError(where, "", f"a proof of {item.name} is needed here")
         found = self._tuple(fields, where)
         if found[0] != item.name or not _unify(item.terms, found[1], values):
             raise RejectedError(where, _shown(found), f"the rule needs {_written(item, values)} here")
-        height = fields.get("height")
-        return height if isinstance(height, int) else 0
 
-    def _condition(self, item: Item, premise: object, where: str, values: Mapping[str, Value]) -> None:
-        """Check a premise with all values known: the arithmetic of atoms, absences and comparisons."""
+    def _condition(self, item: Item, premise: object, where: str, values: Mapping[str, Value]) -> list[Node]:
+        """Check a premise with all values known; give what is yet to be proved: a tuple, or witnesses."""
         fields = _fields(premise, where)
         wanted = _written(item, values)
         if item.kind == "atom":
             row = self._tuple(fields, where)[1]
             if not _agrees(item.terms, row, values):
                 raise RejectedError(where, _shown((item.name, row)), f"the rule needs {wanted} here")
-        elif item.kind == "negation":
+            return [(premise, where)]
+        if item.kind == "negation":
             self._absent(item, fields, where, values)
-        else:
-            shown = fields.get("holds")
-            read = read_comparison(shown) if isinstance(shown, str) else None
-            if read is None or read != _filled(item, values):
-                raise RejectedError(where, str(shown), f"the rule needs {wanted} here")
-            if not compare(read, {}):
-                raise RejectedError(where, str(shown), "this is not true")
+            return []
+        shown = fields.get("holds")
+        read = read_comparison(shown) if isinstance(shown, str) else None
+        if read is None or read != _filled(item, values):
+            raise RejectedError(where, str(shown), f"the rule needs {wanted} here")
+        if not self.follows.compare(read, {}):
+            raise RejectedError(where, str(shown), "this is not true")
+        folds = [term for term in item.terms if isinstance(term, Fold)]
+        return [node for fold in folds for node in self._witnesses(fold, fields, where, values)]
+
+    def _witnesses(
+        self, fold: Fold, fields: Mapping[str, object], where: str, values: Mapping[str, Value]
+    ) -> list[Node]:
+        """Check the value of an aggregate, which is computed anew, and the instances of its body that are shown."""
+        result = self.follows.value(fold, values)
+        witnesses = fields.get("witnesses")
+        if fields.get("value") != result or not isinstance(witnesses, list):
+            raise RejectedError(where, str(fields.get("holds")), f"the value is {result}, and witnesses are needed")
+        below: list[Node] = []
+        for number, witness in enumerate(cast("list[object]", witnesses)):
+            own = {name: values[name] for name in fold.outer}
+            place = f"{where}/witnesses/{number}"
+            below += self._conjunction(fold.body, witness, place, str(fields.get("holds")), own)
+            if fold.target is not None and own[fold.target.name] != result:
+                raise RejectedError(place, str(fields.get("holds")), f"this instance does not have the value {result}")
+        return below
+
+    def _solve(self, body: Sequence[Item], values: dict[str, Value]) -> None:
+        """Give values to the variables that only equations bind."""
+        for _ in body:
+            for item in body:
+                if item.kind != "comparison" or item.name != "=":
+                    continue
+                for target, other in (item.terms, item.terms[::-1]):
+                    if isinstance(target, Var) and target.name not in values:
+                        with suppress(KeyError, UndefinedError):
+                            values[target.name] = self.follows.value(other, values)
 
     def _absent(self, item: Item, fields: Mapping[str, object], where: str, values: Mapping[str, Value]) -> None:
         self.absences += 1
@@ -204,6 +243,11 @@ def tuples(root: object) -> Iterator[tuple[str, object]]:
             pending.extend(cast("list[object]", node))
 
 
+def _height(node: object) -> int:
+    height = cast("dict[str, object]", node).get("height") if isinstance(node, dict) else None
+    return height if isinstance(height, int) else 0
+
+
 def _fields(node: object, place: str) -> Mapping[str, object]:
     if not isinstance(node, dict):
         raise RejectedError(place, "", "an object is needed here")
@@ -220,20 +264,6 @@ def _unify(terms: Sequence[Term], row: Row, values: dict[str, Value]) -> bool:
     return True
 
 
-def _solve(body: Sequence[Item], values: dict[str, Value]) -> None:
-    """Give values to the variables that only equations bind."""
-    for _ in body:
-        for item in body:
-            if item.kind != "comparison" or item.name != "=":
-                continue
-            for target, other in (item.terms, item.terms[::-1]):
-                if isinstance(target, Var) and target.name not in values:
-                    try:
-                        values[target.name] = value(other, values)
-                    except (KeyError, UndefinedError):
-                        continue
-
-
 def _agrees(terms: Sequence[Term], row: Row, values: Mapping[str, Value]) -> bool:
     try:
         return all(isinstance(t, Any_) or value(t, values) == found for t, found in zip(terms, row, strict=True))
@@ -247,6 +277,9 @@ def _filled(item: Item, values: Mapping[str, Value]) -> Item:
             return Const(values[term.name])
         if isinstance(term, Apply):
             return Apply(term.function, tuple(map(fill, term.arguments)))
+        if isinstance(term, Fold):
+            known = {name: values[name] for name in term.outer if name in values}
+            return Fold(term.kind, term.target, tuple(_filled(item, known) for item in term.body))
         return term
 
     return Item(item.kind, item.name, tuple(map(fill, item.terms)))
@@ -264,6 +297,9 @@ def _term(term: Term) -> str:
         return str(term.value) if isinstance(term.value, int) else f'"{term.value}"'
     if isinstance(term, Apply):
         return f"{term.function}({', '.join(map(_term, term.arguments))})"
+    if isinstance(term, Fold):
+        target = f" {term.target.name}" if term.target else ""
+        return f"{term.kind}{target} : {{ {', '.join(_written(item, {}) for item in term.body)} }}"
     return term.name if isinstance(term, Var) else "_"
 
 

@@ -18,6 +18,7 @@
 (2, ['path("a", "b")', 'edge("b", "c")'])
 """
 
+from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.diagnostics import (
     DatalogError,
     Diagnostic,
@@ -28,14 +29,15 @@ from liqo_connectivity.engine.diagnostics import (
     UnknownRelationError,
 )
 from liqo_connectivity.engine.evaluator import evaluate
-from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.model import Facts, Model
 from liqo_connectivity.engine.program import Program
-from liqo_connectivity.engine.proof import Absent, Holds, Proof, prove
+from liqo_connectivity.engine.proof import Absent, Aggregated, Holds, Proof
+from liqo_connectivity.engine.prover import prove
 from liqo_connectivity.engine.syntax import Row, Value
 
 __all__ = [
     "Absent",
+    "Aggregated",
     "DatalogError",
     "Diagnostic",
     "EvaluationError",

@@ -7,18 +7,21 @@ rules that could derive it, a tuple that should be missing by its proof. Nothing
 rows keeps the search short. This module must not know what a tuple means.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from liqo_connectivity.engine.diagnostics import DatalogError
 from liqo_connectivity.engine.arithmetic import EvaluationError
+from liqo_connectivity.engine.diagnostics import DatalogError
 from liqo_connectivity.engine.model import Model
-from liqo_connectivity.engine.prefix import Budget, Environment, Prefix, fixed, longest_prefix, matching
+from liqo_connectivity.engine.prefix import Budget, Environment, Prefix, aggregated, fixed, longest_prefix, matching
 from liqo_connectivity.engine.printer import format_atom, format_body
-from liqo_connectivity.engine.proof import Holds, Proof, prove
+from liqo_connectivity.engine.proof import Absent, Proof
+from liqo_connectivity.engine.prover import prove
+from liqo_connectivity.engine.substitution import ground
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Call,
@@ -39,6 +42,7 @@ DEPTH: Final = 3
 ROWS: Final = 400
 """How many rows one explanation tries."""
 _RULE_COST: Final = 5
+_COMPUTED: Final = (Arithmetic, Call, Aggregate)
 
 Reason = Literal["asserted", "derived", "depth", "above"]
 
@@ -49,8 +53,8 @@ class Failure:
 
     ``holding`` are the literals that hold together, with their values, in the order in which they were looked up, and
     ``failing`` is the first that does not; a variable left in it stands for any value. ``because`` explains it: the
-    absence of a missing tuple, or the proof of one that should be missing; ``None`` for a comparison. ``complete`` is
-    false if the budget ended before all values were tried.
+    absence of a missing tuple, or the proof of one that should be missing or that has the value of a ``min`` or
+    ``max``; ``None`` for other comparisons. ``complete`` is false if the budget ended before all values were tried.
     """
 
     rule: Rule
@@ -91,7 +95,7 @@ class Absence:
                 if isinstance(failure.because, Absence):
                     pending.append(failure.because)
                 elif failure.because is not None:
-                    names |= {node.relation for node in failure.because.walk() if not isinstance(node, Holds)}
+                    names |= {node.relation for node in failure.because.walk() if isinstance(node, Proof | Absent)}
         return names
 
 
@@ -111,7 +115,7 @@ def why_not(model: Model, goal: Atom, depth: int = DEPTH, rows: int = ROWS) -> A
     if declaration is not None and len(declaration.columns) != len(goal.terms):
         wanted, given = len(declaration.columns), len(goal.terms)
         raise DatalogError(f"{goal.relation} has {wanted} columns, and the goal {given}")
-    if any(isinstance(term, Arithmetic | Call) for term in goal.terms):
+    if any(isinstance(term, _COMPUTED) for term in goal.terms):
         raise DatalogError(f"the terms of a goal are constants, variables and _: {format_atom(goal)}")
     if any(True for _ in matching(model, goal, {})):
         return None
@@ -161,15 +165,29 @@ class _Explainer:
         if prefix.holding == len(prefix.body):
             # Facts of a program and comparisons of constants are bodies too; a satisfied one derives its head.
             raise AssertionError(f"{format_atom(rule.head)} is derivable, but not in the model")
-        written = dict(prefix.written)
-        holding = tuple(self._shown(item, values, written) for item in prefix.body[: prefix.holding])
-        shown = self._shown(prefix.body[prefix.holding], values, written)
+        holding = tuple(self._shown(item, values, prefix.written) for item in prefix.body[: prefix.holding])
+        failing = prefix.body[prefix.holding]
+        shown = self._shown(failing, values, prefix.written)
         because: Absence | Proof | None = None
         if isinstance(shown, Atom):
             because = self.explain(shown, depth - 1, above)
-        elif isinstance(shown, Negation) and not any(isinstance(t, Arithmetic | Call) for t in shown.atom.terms):
+        elif isinstance(shown, Negation) and not any(isinstance(t, _COMPUTED) for t in shown.atom.terms):
             because = self._prove(shown.atom)
+        elif isinstance(failing, Comparison) and isinstance(failing.right, Aggregate):
+            because = self._extreme(failing.right, values, depth, above)
         return Failure(rule, holding, shown, because, prefix.complete)
+
+    def _extreme(
+        self, aggregate: Aggregate, values: Environment, depth: int, above: tuple[Atom, ...]
+    ) -> "Absence | Proof | None":
+        """Explain the ``min`` or ``max`` over one plain atom: the tuple that has it, or why there is none."""
+        (item, *more), target = aggregate.body, aggregate.target
+        if more or target is None or not isinstance(item, Atom) or any(isinstance(t, _COMPUTED) for t in item.terms):
+            return None
+        known = {name: values[name] for name in aggregate.outer}
+        found = aggregated(self._model, aggregate, known)
+        atom = fixed(item, known if found is None else {**known, target.name: found}, self._functors)
+        return self.explain(atom, depth - 1, above) if found is None else self._prove(atom)
 
     def _prove(self, present: Atom) -> Proof | None:
         row = min(matching(self._model, present, {}))
@@ -177,15 +195,15 @@ class _Explainer:
             self._proofs[present.relation, row] = prove(self._model, present.relation, row)
         return self._proofs[present.relation, row]
 
-    def _shown(self, item: Literal_, values: Environment, written: dict[str, Term]) -> Literal_:
+    def _shown(self, item: Literal_, values: Environment, written: Mapping[str, Term]) -> Literal_:
         if isinstance(item, Comparison):
-            left, right = (_ground(side, values, written) for side in (item.left, item.right))
+            left, right = (_filled(side, values, written) for side in (item.left, item.right))
             return Comparison(item.operator, left, right, item.span)
         atom = item.atom if isinstance(item, Negation) else item
         # Arithmetic without a value fails as it stands: it is shown with its operands.
         with suppress(EvaluationError):
             atom = fixed(atom, values, self._functors)
-        atom = Atom(atom.relation, tuple(_ground(term, values, written) for term in atom.terms), atom.span)
+        atom = Atom(atom.relation, tuple(_filled(term, values, written) for term in atom.terms), atom.span)
         return Negation(atom, item.span) if isinstance(item, Negation) else atom
 
 
@@ -227,15 +245,8 @@ def _unify(head: Atom, goal: Atom) -> tuple[Environment, list[Comparison]] | Non
     return values, equations
 
 
-def _ground(term: Term, values: Environment, written: dict[str, Term]) -> Term:
-    match term:
-        case Variable(name=name) if name in values:
-            return Constant(values[name])
-        case Variable(name=name) if name in written:
-            return _ground(written[name], values, {})
-        case Arithmetic(operator=symbol, left=left, right=right):
-            return Arithmetic(symbol, _ground(left, values, written), _ground(right, values, written))
-        case Call(functor=functor, arguments=arguments):
-            return Call(functor, tuple(_ground(argument, values, written) for argument in arguments))
-        case _:
-            return term
+def _filled(term: Term, values: Environment, written: Mapping[str, Term]) -> Term:
+    """Write values into a term, and what the author wrote in place of a variable that flattening made."""
+    if isinstance(term, Variable) and term.name not in values:
+        term = written.get(term.name, term)
+    return ground(term, values)

@@ -217,7 +217,9 @@ def _misplaced(item: Literal_) -> list[Diagnostic]:
     if isinstance(item, Comparison):
         plain = [side for side in (item.left, item.right) if not isinstance(side, Aggregate)]
         return [_no_value(t.span) for side in plain for t in subterms(side) if isinstance(t, Wildcard)]
-    inner = (t for atom in _atoms(item) for term in atom.terms if not isinstance(term, Wildcard) for t in subterms(term))
+    inner = (
+        t for atom in _atoms(item) for term in atom.terms if not isinstance(term, Wildcard) for t in subterms(term)
+    )
     return [_no_value(t.span) for t in inner if isinstance(t, Wildcard)]
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Final
 
+from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.change import Work
 from liqo_connectivity.engine.dataflow import PROJECTION, Dataflow
 from liqo_connectivity.engine.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.intake import Intake
-from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.maintenance import Maintenance
 from liqo_connectivity.engine.model import Facts, Model
 from liqo_connectivity.engine.printer import format_body, format_rule

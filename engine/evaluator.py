@@ -8,7 +8,8 @@ what any relation means.
 
 from collections.abc import Mapping
 
-from liqo_connectivity.engine.join import Bindings, Lookup, compile_join, row_reader, slots
+from liqo_connectivity.engine.bindings import Bindings, row_reader, slots
+from liqo_connectivity.engine.join import Lookup, compile_join
 from liqo_connectivity.engine.model import Facts, Model, load_facts
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.relation import Relation

@@ -6,42 +6,29 @@ is joined.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from operator import itemgetter
 
-from liqo_connectivity.engine.arithmetic import COMPARISONS, calculate, folded
+from liqo_connectivity.engine.arithmetic import COMPARISONS, folded
+from liqo_connectivity.engine.bindings import Bindings, Reader, key_reader, reader, row_reader, slots
 from liqo_connectivity.engine.functors import Functor
 from liqo_connectivity.engine.plan import flatten, order
 from liqo_connectivity.engine.relation import Relation
 from liqo_connectivity.engine.syntax import (
     Aggregate,
-    Arithmetic,
     Atom,
-    Call,
     Comparison,
     Constant,
     Literal_,
     Negation,
     Row,
-    Term,
     Value,
     Variable,
     Wildcard,
     variables,
 )
 
-Bindings = list[Value]
-"""The values of a rule's variables, by slot. A slot is only read after a step has written it."""
-
 Step = Callable[[Bindings], None]
-Reader = Callable[[Bindings], Value]
 Lookup = Callable[[int, str], Relation]
 """Gives the relation that the literal at a position of the body reads."""
-
-
-def slots(items: Iterable[Literal_]) -> dict[str, int]:
-    """Number the variables of some literals in reading order."""
-    names = dict.fromkeys(v.name for item in items for v in variables(item))
-    return {name: slot for slot, name in enumerate(names)}
 
 
 def compile_join(
@@ -100,50 +87,6 @@ def _compile(
             return _test(item, slot_of, functors, then)
 
 
-def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functor]) -> Reader:
-    """Compile a term into a function of the bindings."""
-    match term:
-        case Constant(value=value):
-            return lambda _: value
-        case Variable(name=name):
-            slot = slot_of[name]
-            return lambda bindings: bindings[slot]
-        case Arithmetic(operator=symbol, left=left, right=right):
-            read_left, read_right = reader(left, slot_of, functors), reader(right, slot_of, functors)
-            return lambda bindings: calculate(symbol, int(read_left(bindings)), int(read_right(bindings)))
-        case Call(functor=name, arguments=arguments):
-            function = functors[name]
-            reads = [reader(argument, slot_of, functors) for argument in arguments]
-            return lambda bindings: function(*[read(bindings) for read in reads])
-        case Wildcard():
-            raise AssertionError("analysis refuses _ where a value is needed")
-        case Aggregate():
-            raise AssertionError("plan leaves an aggregate only as what a variable is equal to")
-
-
-def row_reader(
-    terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
-) -> Callable[[Bindings], tuple[Value, ...]]:
-    """Compile terms into a function that gives their values as a tuple."""
-    if len(terms) > 1 and all(isinstance(term, Variable) for term in terms):
-        # The same tuple, made in C.
-        return itemgetter(*[slot_of[term.name] for term in terms if isinstance(term, Variable)])
-    reads = [reader(term, slot_of, functors) for term in terms]
-    if len(reads) == 1:
-        read_only = reads[0]
-        return lambda bindings: (read_only(bindings),)
-    return lambda bindings: tuple([read(bindings) for read in reads])
-
-
-def _key_reader(
-    terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
-) -> Callable[[Bindings], object]:
-    if len(terms) > 1:
-        return row_reader(terms, slot_of, functors)
-    term = terms[0]
-    return itemgetter(slot_of[term.name]) if isinstance(term, Variable) else reader(term, slot_of, functors)
-
-
 def _scan(
     atom: Atom,
     relation: Relation,
@@ -177,7 +120,7 @@ def _scan(
     if not keyed:
         return _each(lambda _: relation, written, repeated, then)
     get = relation.index(keyed).get
-    key = _key_reader([atom.terms[column] for column in keyed], slot_of, functors)
+    key = key_reader([atom.terms[column] for column in keyed], slot_of, functors)
     nothing: list[tuple[Value, ...]] = []
     return _each(lambda bindings: get(key(bindings), nothing), written, repeated, then)
 
@@ -239,7 +182,7 @@ def _absent(
         return empty
     terms = [atom.terms[column] for column in keyed]
     whole = len(keyed) == len(atom.terms)
-    key = row_reader(terms, slot_of, functors) if whole else _key_reader(terms, slot_of, functors)
+    key = row_reader(terms, slot_of, functors) if whole else key_reader(terms, slot_of, functors)
     keys: Container[object] = relation.view() if whole else relation.index(keyed)
 
     def missing(bindings: Bindings) -> None:
@@ -258,7 +201,10 @@ def _bind(slot: int, read: Reader, then: Step) -> Step:
 
 
 def _aggregate(
-    aggregate: Aggregate, slot_of: Mapping[str, int], functors: Mapping[str, Functor], relation: Callable[[str], Relation]
+    aggregate: Aggregate,
+    slot_of: Mapping[str, int],
+    functors: Mapping[str, Functor],
+    relation: Callable[[str], Relation],
 ) -> Callable[[Bindings], int | None]:
     """Compile an aggregate into a function of the bindings outside: its value, ``None`` for the least of nothing."""
     own_slot = slots(aggregate.body)

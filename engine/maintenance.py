@@ -10,10 +10,10 @@ from heapq import heappop
 from time import perf_counter
 from typing import Final, cast
 
+from liqo_connectivity.engine.arithmetic import calculate
 from liqo_connectivity.engine.change import Follow, Node, Settler, Work
 from liqo_connectivity.engine.codegen import Cell, Template
 from liqo_connectivity.engine.counting import Counting
-from liqo_connectivity.engine.arithmetic import calculate
 from liqo_connectivity.engine.recursion import Member, Recursion, Use
 from liqo_connectivity.engine.specialize import Specializer
 from liqo_connectivity.engine.store import Table

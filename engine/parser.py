@@ -1,7 +1,7 @@
 """Text to syntax: one grammar, every error with its place and a remedy.
 
-Wraps lark so that nothing else in the engine knows it. A construct of Soufflé that this dialect leaves out is named in
-the error. This module must not check meaning: that is ``analysis``.
+Wraps lark so that nothing else in the engine but ``builder`` knows it. A construct of Soufflé that this dialect leaves
+out is named in the error. This module must not check meaning: that is ``analysis``.
 """
 
 # lark is typed in part only: pyright does not know some of its members.
@@ -10,24 +10,25 @@ the error. This module must not check meaning: that is ``analysis``.
 import re
 from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import cast
 
-from lark import Lark, ParseTree, Token, Transformer, Tree, v_args
+from lark import Lark, ParseTree, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.tree import Meta
 
 from liqo_connectivity.engine import syntax
+from liqo_connectivity.engine.builder import Builder
 from liqo_connectivity.engine.diagnostics import Diagnostic, ProgramError, Span
 from liqo_connectivity.engine.functors import INTRINSIC
-
-_ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
-_ESCAPE = re.compile(r'\\["\\nrt]')
 
 _LEFT_OUT = (
     (re.compile(r"\.(comp|init|override)\b"), "components ({})"),
     (re.compile(r"\.(plan|pragma|printsize|limitsize|lattice|once|include|symbol_type|number_type)\b"), "{}"),
     (re.compile(r"(sum|mean)(?=\s*[(:\w?@\"-])"), "the aggregate {}"),
-    (re.compile(r"(min|max)(?=\s*(\([^()]*\)[^:=<>!,.;]*:|[@\"0-9-]|\s[\w?]+\s*[-+*/%]))"), "{} of more than a variable"),
+    (
+        re.compile(r"(min|max)(?=\s*(\([^()]*\)[^:=<>!,.;]*:|[@\"0-9-]|\s[\w?]+\s*[-+*/%]))"),
+        "{} of more than a variable",
+    ),
     (re.compile(r"(min|max|range)(?=\s*\()"), "the functor {} of Soufflé"),
     (re.compile(r"(count|min|max)(?=\s*[:\w?])"), "an aggregate other than as one side of a comparison ({})"),
     (re.compile(rf"({'|'.join(INTRINSIC)})(?=\s*\()"), "the functor {} of Soufflé"),
@@ -71,11 +72,6 @@ def parse_goal(text: str, file: str = "goal") -> syntax.Body:
     return cast("syntax.Body", _parse(text, file, "goal"))
 
 
-def unescape(literal: str) -> str:
-    """Turn a quoted symbol of a program text into its value."""
-    return _ESCAPE.sub(lambda match: _ESCAPES[match.group()], literal[1:-1])
-
-
 @cache
 def _lark() -> Lark:
     grammar = files("liqo_connectivity.engine").joinpath("grammar.lark").read_text("utf-8")
@@ -93,7 +89,7 @@ def _parse(text: str, file: str, start: str) -> object:
         message = f"this is nested more than {MAX_DEPTH} deep"
         found = Diagnostic("DL001", "error", message, place, help="derive a part of it by a rule of its own")
         raise ProgramError([found], {file: text})
-    return _Builder(file, text).transform(tree)
+    return Builder(file, text).transform(tree)
 
 
 def _too_deep(root: ParseTree) -> Meta | None:
@@ -191,119 +187,3 @@ def _expected(error: UnexpectedInput) -> str:
         return "a statement begins here: a fact, a rule, .decl, .type, .functor, .input or .output"
     wanted = [text for name, text in _TOKENS.items() if name in accepted]
     return f"expected {' or '.join(wanted)}" if wanted else "docs/dialect.md lists what can be written"
-
-
-def _integer(digits: str) -> int:
-    # Python refuses to read thousands of digits; whatever has so many is out of range, which analysis reports.
-    significant = digits.lstrip("0") or "0"
-    return int(significant) if len(significant) < 100 else 10**100
-
-
-@v_args(meta=True)
-class _Builder(Transformer[Token, object]):
-    """Builds syntax objects bottom-up, one method per grammar rule."""
-
-    def __init__(self, file: str, text: str) -> None:
-        super().__init__()
-        self._file = file
-        # Only line feeds count, as for lark: str.splitlines() knows eight more ends of lines.
-        self._lines = text.split("\n")
-
-    def _span(self, meta: Meta) -> Span:
-        return Span(self._file, meta.line, meta.column, meta.end_line, meta.end_column)
-
-    def program(self, _: Meta, children: list[Any]) -> object:
-        return tuple(children)
-
-    def goal(self, _: Meta, children: list[Any]) -> object:
-        return children[0]
-
-    def type_declaration(self, meta: Meta, children: list[Any]) -> object:
-        return syntax.TypeDeclaration(str(children[0]), str(children[1]), self._span(meta))
-
-    def column(self, _: Meta, children: list[Any]) -> object:
-        return syntax.Column(str(children[0]), str(children[1]))
-
-    def relation_declaration(self, meta: Meta, children: list[Any]) -> object:
-        name, *columns = children
-        return syntax.RelationDeclaration(str(name), tuple(columns), self._doc(meta.line), self._span(meta))
-
-    def _doc(self, line: int) -> str:
-        first = line - 1
-        while first > 0 and self._lines[first - 1].startswith("// "):
-            first -= 1
-        return " ".join(text.removeprefix("// ").strip() for text in self._lines[first : line - 1])
-
-    def functor_declaration(self, meta: Meta, children: list[Any]) -> object:
-        name, *parameters, result = children
-        return syntax.FunctorDeclaration(str(name), tuple(parameters), str(result), self._span(meta))
-
-    def directive(self, meta: Meta, children: list[Any]) -> object:
-        kind, *names = map(str, children)
-        return syntax.Directive("input" if kind == ".input" else "output", tuple(names), self._span(meta))
-
-    def heads(self, _: Meta, children: list[Any]) -> object:
-        return tuple(children)
-
-    def clause(self, meta: Meta, children: list[Any]) -> object:
-        return syntax.Clause(children[0], children[1] if len(children) > 1 else None, self._span(meta))
-
-    def disjunction(self, _: Meta, children: list[Any]) -> object:
-        return syntax.Disjunction(tuple(children))
-
-    def conjunction(self, _: Meta, children: list[Any]) -> object:
-        return syntax.Conjunction(tuple(children))
-
-    def group(self, _: Meta, children: list[Any]) -> object:
-        return children[0]
-
-    def negation(self, meta: Meta, children: list[Any]) -> object:
-        return syntax.Negation(children[0], self._span(meta))
-
-    def atom(self, meta: Meta, children: list[Any]) -> object:
-        name, *terms = children
-        return syntax.Atom(str(name), tuple(terms), self._span(meta))
-
-    def comparison(self, meta: Meta, children: list[Any]) -> object:
-        left, operator, right = children
-        return syntax.Comparison(cast("Any", str(operator)), left, right, self._span(meta))
-
-    def aggregate(self, meta: Meta, children: list[Any]) -> object:
-        kind, *body = children
-        target = None
-        if isinstance(body[0], Token):
-            name, *body = body
-            place = Span(self._file, name.line, name.column, name.end_line, name.end_column)
-            target = syntax.Variable(str(name), place)
-        return syntax.Aggregate(cast("Any", str(kind)), target, tuple(body), (), self._span(meta))
-
-    def term(self, meta: Meta, children: list[Any]) -> object:
-        return self._fold(meta, children)
-
-    def product(self, meta: Meta, children: list[Any]) -> object:
-        return self._fold(meta, children)
-
-    def _fold(self, meta: Meta, children: list[Any]) -> object:
-        left = children[0]
-        for operator, right in zip(children[1::2], children[2::2], strict=True):
-            left = syntax.Arithmetic(cast("Any", str(operator)), left, right, self._span(meta))
-        return left
-
-    def variable(self, meta: Meta, children: list[Any]) -> object:
-        return syntax.Variable(str(children[0]), self._span(meta))
-
-    def wildcard(self, meta: Meta, _: list[Any]) -> object:
-        return syntax.Wildcard(self._span(meta))
-
-    def symbol(self, meta: Meta, children: list[Any]) -> object:
-        return syntax.Constant(unescape(str(children[0])), self._span(meta))
-
-    def number(self, meta: Meta, children: list[Any]) -> object:
-        return syntax.Constant(_integer(str(children[0])), self._span(meta))
-
-    def negative(self, meta: Meta, children: list[Any]) -> object:
-        return syntax.Constant(-_integer(str(children[-1])), self._span(meta))
-
-    def call(self, meta: Meta, children: list[Any]) -> object:
-        name, *arguments = children
-        return syntax.Call(str(name), tuple(arguments), self._span(meta))

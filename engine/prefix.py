@@ -12,11 +12,14 @@ from heapq import nsmallest
 from itertools import islice
 from operator import itemgetter
 
+from liqo_connectivity.engine.arithmetic import COMPARISONS, EvaluationError, calculate, folded
+from liqo_connectivity.engine.bindings import Bindings, reader, slots
 from liqo_connectivity.engine.functors import Functor
-from liqo_connectivity.engine.arithmetic import COMPARISONS, EvaluationError, calculate
+from liqo_connectivity.engine.join import compile_join
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.plan import flatten
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Call,
@@ -120,6 +123,8 @@ def value_of(term: Term, values: Mapping[str, Value], functors: Mapping[str, Fun
             return functors[name](*[value_of(argument, values, functors) for argument in arguments])
         case Wildcard():
             raise AssertionError("analysis refuses _ where a value is needed")
+        case Aggregate():
+            raise AssertionError("an aggregate is more than a term: aggregated() computes it")
 
 
 def fixed(atom: Atom, values: Mapping[str, Value], functors: Mapping[str, Functor]) -> Atom:
@@ -248,9 +253,36 @@ class _Search:
         return None if present else values
 
     def _compared(self, item: Comparison, values: Environment) -> Environment | None:
+        if isinstance(item.right, Aggregate):
+            return self._folded(item, item.right, values)
         if item.operator == "=":
             for target, other in ((item.left, item.right), (item.right, item.left)):
                 if isinstance(target, Variable) and target.name not in values:
                     return {**values, target.name: value_of(other, values, self._functors)}
         left, right = (value_of(side, values, self._functors) for side in (item.left, item.right))
         return values if COMPARISONS[item.operator](left, right) else None
+
+    def _folded(self, item: Comparison, aggregate: Aggregate, values: Environment) -> Environment | None:
+        # A flattened body has an aggregate only as what a variable is equal to.
+        assert isinstance(item.left, Variable)
+        found = aggregated(self._model, aggregate, values)
+        if found is None or values.get(item.left.name, found) != found:
+            return None
+        return {**values, item.left.name: found}
+
+
+def aggregated(model: Model, aggregate: Aggregate, values: Mapping[str, Value]) -> int | None:
+    """Compute an aggregate; ``None`` for the least or greatest of nothing. Raises EvaluationError."""
+    functors, slot_of, found = model.program.functors, slots(aggregate.body), list[Value]()
+    value = reader(aggregate.target or Constant(0), slot_of, functors)
+    outer: Bindings = [0] * len(slot_of)
+    for name in aggregate.outer:
+        outer[slot_of[name]] = values[name]
+
+    def append(bindings: Bindings) -> None:
+        found.append(value(bindings))
+
+    compile_join(aggregate.body, slot_of, aggregate.outer, functors, lambda _, name: model.relation(name), append)(
+        outer
+    )
+    return folded(aggregate.kind, found)

@@ -226,6 +226,17 @@ class Evaluation:
         """Give all tuples of a table: what its steps answered and the facts; input alone is asked for, not echoed."""
         return list(self._known[table] if table in self._derived else self.ask(table, self._arities[table]))
 
+    def fold(self, step: dict[str, Any]) -> None:
+        """Compute an aggregate over each group of a table's rows, and store the groups with their values."""
+        groups: dict[tuple[Value, ...], list[Value]] = {}
+        for row in self.rows(step["source"]):
+            groups.setdefault(row[: step["width"]], []).append(row[step["value"]] if row else 0)
+        for group, values in groups.items():
+            ordered = sorted(values) if step["kind"] != "count" else values
+            found = {"count": len(values), "min": ordered[0], "max": ordered[-1]}[step["kind"]]
+            self.add(step["into"], (*group, found))
+        self._derived.add(step["into"])
+
     def run(self, step: dict[str, Any]) -> None:
         """Derive the relations of one step completely, and store them."""
         goal, arity, engine = step["goal"], step["arity"], self._engine
@@ -254,7 +265,7 @@ def evaluate(job: dict[str, Any], engine: Any) -> dict[str, list[tuple[Value, ..
             evaluation.add(table, tuple(row))
     gc.freeze()
     for step in job["steps"]:
-        evaluation.run(step)
+        (evaluation.fold if "source" in step else evaluation.run)(step)
     return {table: evaluation.rows(table) for table in job["wanted"]}
 
 

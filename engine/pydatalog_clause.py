@@ -12,6 +12,7 @@ from typing import NoReturn
 from liqo_connectivity.engine.diagnostics import OracleError
 from liqo_connectivity.engine.printer import format_rule
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Call,
@@ -199,6 +200,8 @@ class ClauseTranslation:
                 return result
             case Wildcard():
                 refuse(self.rule, "_ has no value")
+            case Aggregate():
+                refuse(self.rule, "an aggregate stands where a value is needed")
 
     def _compute(self, term: Arithmetic | Call, result: ChildTerm) -> None:
         name = term.operator if isinstance(term, Arithmetic) else term.functor

@@ -13,9 +13,12 @@ how a child process is run.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+from typing import Literal
 
 from liqo_connectivity.engine.functors import BUILTIN
 from liqo_connectivity.engine.program import Program
+from liqo_connectivity.engine.pydatalog_aggregates import Grouping, groupings_of, without_aggregates
 from liqo_connectivity.engine.pydatalog_clause import (
     ChildClause,
     ClauseTranslation,
@@ -27,7 +30,17 @@ from liqo_connectivity.engine.pydatalog_clause import (
     value_of,
     variable,
 )
-from liqo_connectivity.engine.syntax import Arithmetic, Atom, Call, Comparison, Literal_, Negation, Rule, Term, Wildcard
+from liqo_connectivity.engine.syntax import (
+    Atom,
+    Call,
+    Comparison,
+    Literal_,
+    Negation,
+    Rule,
+    Wildcard,
+    aggregate_of,
+    subterms,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +58,24 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Fold:
+    """An aggregate to be computed: the table ``into`` gets a row for each group of the rows of ``source``.
+
+    The first ``width`` columns make the group; ``value`` is the column that the aggregate is over.
+    """
+
+    source: str
+    into: str
+    kind: Literal["count", "min", "max"]
+    width: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
 class Translation:
     """The steps in order, the table of each relation that they need, and the arity of every table."""
 
-    steps: list[Step]
+    steps: list[Step | Fold]
     table_of: Mapping[str, str]
     arities: Mapping[str, int]
 
@@ -60,19 +87,37 @@ def translate(program: Program, relations: Iterable[str]) -> Translation:
     # Numbers instead of names: no relation can collide with a predicate that means something to pyDatalog.
     table_of = {name: f"r{number}" for number, name in enumerate(needed)}
     arities = {table: len(program.schema.relations[name].columns) for name, table in table_of.items()}
-    steps: list[Step] = []
+    steps: list[Step | Fold] = []
     projections: dict[Position, str] = {}
-    for names in _components([name for name in needed if name in program.rules_by_head], reached):
-        rules = [rule for name in names for rule in program.rules_by_head[name]]
-        for rule in rules:
-            _refuse_unsafe(rule, names, program)
+    tables = Tables(table_of, arities, projections)
+    number = count()
+
+    def derive(names: list[str], rules: list[Rule]) -> None:
         for position in dict.fromkeys(p for rule in rules for p in _projected(rule)):
             if position not in projections:
                 projections[position] = f"n{len(projections)}"
                 step = _projection(position, table_of, projections[position], f"g{len(steps)}")
                 arities[projections[position]] = step.into[0][1]
                 steps.append(step)
-        steps.append(_step(f"g{len(steps)}", names, rules, Tables(table_of, arities, projections), reached))
+        steps.append(_step(f"g{len(steps)}", names, rules, tables, reached))
+
+    def fold(grouping: Grouping) -> None:
+        for rule in grouping.rules:
+            table_of[rule.head.relation] = f"a{len(table_of)}"
+            arities[table_of[rule.head.relation]] = len(rule.head.terms)
+            derive([rule.head.relation], [rule])
+        into = table_of[grouping.groups] = f"a{len(table_of)}"
+        arities[into] = grouping.width + 1
+        steps.append(Fold(table_of[grouping.instances], into, grouping.kind, grouping.width, grouping.value))
+
+    for names in _components([name for name in needed if name in program.rules_by_head], reached):
+        rules = [rule for name in names for rule in program.rules_by_head[name]]
+        for rule in rules:
+            _refuse_unsafe(rule, names, program)
+        plain = [without_aggregates(rule, names, number) for rule in rules]
+        for grouping in groupings_of(plain):
+            fold(grouping)
+        derive(names, [rule for rewritten in plain for rule in rewritten.rules])
     return Translation(steps, table_of, arities)
 
 
@@ -81,7 +126,7 @@ def _reachability(rules: Iterable[Rule]) -> dict[str, frozenset[str]]:
     direct: dict[str, set[str]] = {}
     for rule in rules:
         names = direct.setdefault(rule.head.relation, set())
-        names |= {_atom(item).relation for item in rule.body if not isinstance(item, Comparison)}
+        names |= {atom.relation for item in rule.body for atom in _atoms(item)}
     reached: dict[str, frozenset[str]] = {}
     for start, first in direct.items():
         seen, pending = set[str](), list(first)
@@ -100,29 +145,23 @@ def _components(derived: Sequence[str], reached: Mapping[str, frozenset[str]]) -
     return [list(group) for group in sorted(groups, key=lambda group: (len(reached[group[0]] | {*group}), group))]
 
 
-def _atom(item: Atom | Negation) -> Atom:
-    return item.atom if isinstance(item, Negation) else item
+def _atoms(item: Literal_) -> list[Atom]:
+    if isinstance(item, Comparison):
+        aggregate = aggregate_of(item)
+        return [atom for inner in aggregate.body for atom in _atoms(inner)] if aggregate else []
+    return [item.atom if isinstance(item, Negation) else item]
 
 
 def _refuse_unsafe(rule: Rule, component: Sequence[str], program: Program) -> None:
     for item in rule.body:
         if isinstance(item, Negation) and item.atom.relation in component:
             refuse(rule, f"{item.atom.relation} is negated before it is complete")
-    terms = [t for item in (rule.head, *rule.body) for t in _terms(item)]
-    while terms:
-        term = terms.pop()
-        if isinstance(term, Arithmetic):
-            terms += (term.left, term.right)
-        elif isinstance(term, Call):
-            terms += term.arguments
-            if term.functor not in BUILTIN or program.functors[term.functor] is not BUILTIN[term.functor]:
-                refuse(
-                    rule, f"@{term.functor} is not a built-in functor, and only those are written a second time for it"
-                )
-
-
-def _terms(item: Literal_) -> tuple[Term, ...]:
-    return (item.left, item.right) if isinstance(item, Comparison) else _atom(item).terms
+        for atom in _atoms(item) if isinstance(item, Comparison) else ():
+            if atom.relation in component:
+                refuse(rule, f"{atom.relation} is aggregated before it is complete")
+    for term in (term for item in (rule.head, *rule.body) for term in subterms(item)):
+        if isinstance(term, Call) and program.functors[term.functor] is not BUILTIN.get(term.functor):
+            refuse(rule, f"@{term.functor} is not a built-in functor, and only those are written a second time for it")
 
 
 def _projected(rule: Rule) -> list[Position]:
@@ -146,7 +185,7 @@ def _step(
     width = max(arity for _, arity in into)
     clauses: list[ChildClause] = []
     repeat = False
-    if names[0] in reached[names[0]]:
+    if names[0] in reached.get(names[0], ()):
         for number, (table, arity) in enumerate(into):
             row = [variable(f"column {column}") for column in range(arity)]
             clauses.append(((goal, padded([value_of(number), *row], width)), [(table, row)]))

@@ -54,10 +54,10 @@ class Table:
             return self.rows if cell.kind == "rows" else indexes[cell.columns]
 
         columns = tuple(indexes)
-        # An index is known only when it is kept up: so it stays true even if this is interrupted.
-        self.insert = cast("Callable[[Mapping[Row, int]], None]", inserter(columns).make(resolve))
-        self.remove = cast("Callable[[Iterable[Row]], None]", remover(columns).make(resolve))
-        self.indexes = indexes
+        insert = cast("Callable[[Mapping[Row, int]], None]", inserter(columns).make(resolve))
+        remove = cast("Callable[[Iterable[Row]], None]", remover(columns).make(resolve))
+        # All in one statement: whatever interrupts, an index is kept up if and only if it is known.
+        self.insert, self.remove, self.indexes = insert, remove, indexes
 
     def restore(self, row: Row, number: int | None) -> None:
         """Give a row its number of before, or take it out for ``None``, whatever an interrupted change has left."""

@@ -76,11 +76,12 @@ def check_stratification(rules: Iterable[Rule]) -> list[Diagnostic]:
         for source, target, item in islice(wholes, _CYCLES):
             path: list[str] = nx.shortest_path(cyclic, target, source)
             cycle = " <- ".join([target, *reversed(path)])
-            negated = isinstance(item, Negation)
-            message = f"{target} depends on its own {'negation' if negated else item.kind}"
-            needs = f"needs !{source}" if negated else f"needs the {item.kind} over {source}"
-            note = f"the cycle: {cycle}, where {target} {needs}"
-            done = "negated" if negated else "aggregated"
+            if isinstance(item, Negation):
+                own, needs, done = "negation", f"!{source}", "negated"
+            else:
+                own, needs, done = item.kind, f"the {item.kind} over {source}", "aggregated"
+            message = f"{target} depends on its own {own}"
+            note = f"the cycle: {cycle}, where {target} needs {needs}"
             hint = f"a relation must be complete before it is {done}: break the cycle"
             found.append(Diagnostic("DL007", "error", message, item.span, note, hint))
     return found

@@ -195,7 +195,7 @@ class Party:
     """A side of a rule, as written: which groups are valid, and that exactly one field is set, is for the rules."""
 
     group: PlainText | None = None
-    namespace: PlainText | None = None
+    namespace: NamespaceName | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

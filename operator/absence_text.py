@@ -72,21 +72,17 @@ def _failure(failure: Failure, base: FactBase, full: bool, indent: str, shown: s
         if not again:
             shown.add(str(why))
             yield from _failures(why, base, full, indent + "  ", shown)
-    elif isinstance(why, Proof):
-        yield f"{indent}but {format_atom(_negated(failure))}  {place}{after}"
-        yield from (f"{indent}  {line}" for line in proof_lines(why, base, full=full))
+        return
+    if isinstance(why, Proof) and isinstance(failure.failing, Negation):
+        yield f"{indent}but {format_atom(failure.failing.atom)}  {place}{after}"
     else:
         yield f"{indent}not true: {failure}  {place}{after}"
+    yield from (f"{indent}  {line}" for line in (proof_lines(why, base, full=full) if why else []))
 
 
 def _given(failure: Failure, full: bool) -> str:
     given = [_held(item) for item in failure.holding if full or not _says_nothing(item)]
     return f"  although {', '.join(given)}" if given else ""
-
-
-def _negated(failure: Failure) -> Atom:
-    assert isinstance(failure.failing, Negation)
-    return failure.failing.atom
 
 
 def _says_nothing(item: Literal_) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from liqo_connectivity.engine import Absent, Holds, Model, Proof, prove
+from liqo_connectivity.engine import Absent, Aggregated, Holds, Model, Proof, prove
 from liqo_connectivity.engine.printer import format_rule
+from liqo_connectivity.engine.proof import Premise
 from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.operator.endpoints import Endpoint, Service, UnknownEndpointError
 from liqo_connectivity.operator.proof_text import sources
@@ -141,17 +142,29 @@ def _peering_json(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
     }
 
 
-def proof_json(node: Proof | Absent | Holds, base: FactBase) -> dict[str, Any]:
+def proof_json(node: Premise, base: FactBase) -> dict[str, Any]:
     """Give a proof as nested objects: derived tuples with their rule, facts with the fields that they were read from."""
     if isinstance(node, Holds):
         return {"holds": node.comparison}
     if isinstance(node, Absent):
         return {"absent": {"relation": node.relation, "row": list(node.pattern)}}
+    if isinstance(node, Aggregated):
+        return {"aggregated": _aggregated_json(node, base)}
     shown: dict[str, Any] = {"relation": node.relation, "row": list(node.row), "height": node.height}
     if node.rule is None:
         return {**shown, "sources": [source_json(fact) for fact in sources(node, base)]}
     place = {"file": node.rule.span.file, "line": node.rule.span.line, "text": format_rule(node.rule)}
     return {**shown, "rule": place, "premises": [proof_json(premise, base) for premise in node.premises]}
+
+
+def _aggregated_json(node: Aggregated, base: FactBase) -> dict[str, Any]:
+    return {
+        "comparison": str(node),
+        "kind": node.aggregate.kind,
+        "value": node.value,
+        "witnesses": [[proof_json(premise, base) for premise in witness] for witness in node.witnesses],
+        "passedOver": list(node.passed_over),
+    }
 
 
 def source_json(fact: Fact) -> dict[str, Any]:

@@ -5,15 +5,18 @@ found beside it, and the objects' fields at the leaves. It leaves out steps that
 program and what was proved above; the full form leaves out nothing. This module must not decide anything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from liqo_connectivity.engine import Absent, Holds, Proof
+from liqo_connectivity.engine import Absent, Aggregated, Holds, Proof
 from liqo_connectivity.engine.printer import format_value
+from liqo_connectivity.engine.proof import Premise, premises
 from liqo_connectivity.facts import Fact, FactBase
 
 QUESTION = "flow"
 """The relation that holds the question: it comes from no object."""
+_PASSED_OVER = 3
+"""How many tuples are named that would have come before the least, or greatest."""
 
 
 def sources(node: Proof, base: FactBase) -> tuple[Fact, ...]:
@@ -21,18 +24,17 @@ def sources(node: Proof, base: FactBase) -> tuple[Fact, ...]:
     return () if node.relation == QUESTION else base.facts_for(node.relation, node.row)
 
 
-def proof_lines(node: Proof | Absent | Holds, base: FactBase, *, full: bool = False) -> list[str]:
+def proof_lines(node: Proof, base: FactBase, *, full: bool = False) -> list[str]:
     """Lay a proof out as an indented tree, two spaces a step."""
-    match node:
-        case Absent():
-            return [f"not found: {node}"]
-        case Holds():
-            return [f"true: {node}"]
-        case Proof():
-            return list(_full(node, base, "", set()) if full else _short(node, base, "", set()))
+    return list(_full(node, base, "", set()) if full else _short(node, base, "", set()))
 
 
-def _full(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterator[str]:
+def _full(node: Premise, base: FactBase, indent: str, shown: set[int]) -> Iterator[str]:
+    if not isinstance(node, Proof):
+        yield f"{indent}{_remark(node)}"
+        for premise in premises(node):
+            yield from _full(premise, base, indent + "  ", shown)
+        return
     if node.rule is None:
         yield f"{indent}{node}  <- {_evidence(sources(node, base)) or 'the question'}"
         return
@@ -42,10 +44,25 @@ def _full(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterator
     shown.add(id(node))
     yield f"{indent}{node}  [{_place(node)}]"
     for premise in node.premises:
-        if isinstance(premise, Proof):
-            yield from _full(premise, base, indent + "  ", shown)
-        else:
-            yield f"{indent}  {'not found' if isinstance(premise, Absent) else 'true'}: {premise}"
+        yield from _full(premise, base, indent + "  ", shown)
+
+
+def _remark(node: Absent | Holds | Aggregated) -> str:
+    """Say on one line what no proof shows: what was not found, what is true, what comes first."""
+    match node:
+        case Absent():
+            return f"not found: {node}"
+        case Holds():
+            return f"true: {node}"
+        case Aggregated():
+            value = "" if node.comparison.operator == "=" else f", for it is {node.value}"
+            return "; ".join([f"true: {node}{value}", *_not_found(node.missing())])
+
+
+def _not_found(absent: Sequence[Absent]) -> list[str]:
+    """Name tuples that were not found, at least the first few, on one line; or on none."""
+    more = f" and {len(absent) - _PASSED_OVER} more" if len(absent) > _PASSED_OVER else ""
+    return [f"not found: {', '.join(map(str, absent[:_PASSED_OVER]))}{more}"] if absent else []
 
 
 def _short(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterator[str]:
@@ -55,13 +72,11 @@ def _short(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterato
     chain = [node]
     while True:
         shown.add(id(chain[-1]))
-        derived, facts, absent = _parts(chain[-1], shown)
-        if len(derived) != 1 or facts or absent:
+        derived, facts, remarks = _parts(chain[-1], shown)
+        if len(derived) != 1 or facts or remarks:
             break
         chain.append(derived[0])
-    line = f"{indent}{' <- '.join(map(str, chain))}  [{_place(chain[-1])}]"
-    if absent:
-        line += f"  not found: {', '.join(map(str, absent))}"
+    line = "  ".join([f"{indent}{' <- '.join(map(str, chain))}", f"[{_place(chain[-1])}]", *remarks])
     evidence = [_evidence(group) for _, group in groupby(_sorted_facts(facts, base), key=lambda fact: fact.source)]
     if not derived and len(evidence) == 1:
         yield f"{line}  <- {evidence[0]}"
@@ -75,18 +90,27 @@ def _short(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterato
         yield f"{indent}  {text}"
 
 
-def _parts(node: Proof, shown: set[int]) -> tuple[list[Proof], list[Proof], list[Absent]]:
-    """Split the premises worth showing into derived tuples, facts, and what was not found."""
-    proofs = [premise for premise in node.premises if isinstance(premise, Proof)]
+def _parts(node: Proof, shown: set[int]) -> tuple[list[Proof], list[Proof], list[str]]:
+    """Split the premises worth showing into derived tuples, facts, and remarks on what was not found or was counted."""
+    below = [
+        p for premise in node.premises for p in (premises(premise) if isinstance(premise, Aggregated) else [premise])
+    ]
+    proofs = list(dict.fromkeys(premise for premise in below if isinstance(premise, Proof)))
     derived = [p for p in proofs if p.rule is not None and p.rule.body and id(p) not in shown and not _restates(p)]
     facts = [p for p in proofs if p.rule is None and p.relation != QUESTION]
-    return derived, facts, [premise for premise in node.premises if isinstance(premise, Absent)]
+    absent = [premise for premise in below if isinstance(premise, Absent)]
+    remarks = [f"not found: {', '.join(map(str, absent))}"] if absent else []
+    for premise in node.premises:
+        if isinstance(premise, Aggregated):
+            first = premise.aggregate.kind != "count" and premise.comparison.operator == "="
+            remarks += _not_found(premise.missing()) if first else [_remark(premise)]
+    return derived, facts, remarks
 
 
 def _restates(node: Proof) -> bool:
     """Tell whether a step says nothing beyond the question: the flow is the only fact below it."""
     facts = {n.relation for n in node.walk() if isinstance(n, Proof) and n.rule is None}
-    return facts == {QUESTION} and not any(isinstance(n, Absent) for n in node.walk())
+    return facts == {QUESTION} and not any(isinstance(n, Absent | Aggregated) for n in node.walk())
 
 
 def _sorted_facts(nodes: Iterable[Proof], base: FactBase) -> list[Fact]:
@@ -124,7 +148,7 @@ def to_dot(proofs: Iterable[Proof], base: FactBase) -> str:
             number = numbers.setdefault(_label(node), len(numbers))
             if number == len(nodes):
                 nodes.append(f"  n{number} [{_attributes(node, base)}];")
-            for premise in node.premises if isinstance(node, Proof) else ():
+            for premise in premises(node):
                 target = numbers.get(_label(premise))
                 if target is None:
                     target = numbers[_label(premise)] = len(nodes)
@@ -134,11 +158,11 @@ def to_dot(proofs: Iterable[Proof], base: FactBase) -> str:
     return "\n".join([*header, *nodes, *edges, "}"]) + "\n"
 
 
-def _label(node: Proof | Absent | Holds) -> str:
+def _label(node: Premise) -> str:
     return f"not found: {node}" if isinstance(node, Absent) else str(node)
 
 
-def _attributes(node: Proof | Absent | Holds, base: FactBase) -> str:
+def _attributes(node: Premise, base: FactBase) -> str:
     label, style = _label(node), ", style=dashed"
     if isinstance(node, Proof):
         below = _place(node) or _evidence(sources(node, base)) or "the question"

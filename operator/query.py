@@ -18,6 +18,8 @@ from liqo_connectivity.operator.session import Session, relations_of
 
 ANSWER = "the answer"
 """The name of the relation that holds the answers: no program can declare one with a space in it."""
+_DEPTH = 4
+"""How many rules deep a goal without rows is followed; the first is the goal itself."""
 
 
 @click.command(

@@ -11,6 +11,7 @@ import click
 
 from liqo_connectivity.engine import Model, Value
 from liqo_connectivity.facts import Reading
+from liqo_connectivity.facts.problems import one_line
 
 REASONS: Final[Mapping[str, str]] = {
     "NetworkNotReady": "IPAM has not assigned its CIDR yet",
@@ -100,7 +101,8 @@ def sentence(reason: object, kind: object, found: object, detail: object) -> str
     """Write a reason or finding with its object: ``Reason: Kind name: what it means (detail)``."""
     text = REASONS.get(str(reason)) or FINDINGS.get(str(reason), "")
     subject = f"{kind} {found}".strip() or "the input"
-    return f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}"
+    # Labels and texts of files come from tenants: they must not be able to forge a line of a report.
+    return one_line(f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}")
 
 
 def in_namespace(rows: Iterable[tuple[Value, ...]], namespace: str) -> list[tuple[Value, ...]]:

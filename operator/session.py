@@ -11,7 +11,8 @@ from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.engine.child_process import Limits
 from liqo_connectivity.engine.oracle import evaluate as evaluate_by_pydatalog
 from liqo_connectivity.engine.oracle import evaluate_relations, first_difference
-from liqo_connectivity.engine.proof import Absent, Proof
+from liqo_connectivity.engine.proof import Absent, Aggregated, Proof
+from liqo_connectivity.engine.syntax import Atom
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.inputs import load_rules, read_input
 from liqo_connectivity.operator.options import Input
@@ -63,5 +64,11 @@ class Session:
 
 
 def relations_of(proof: Proof) -> set[str]:
-    """Give the relations that a proof rests on, those that it found nothing in included."""
-    return {node.relation for node in proof.walk() if isinstance(node, Proof | Absent)}
+    """Give the relations that a proof rests on, those that it found nothing in or aggregated included."""
+    found: set[str] = set()
+    for node in proof.walk():
+        if isinstance(node, Proof | Absent):
+            found.add(node.relation)
+        elif isinstance(node, Aggregated):
+            found |= {item.relation for item in node.aggregate.body if isinstance(item, Atom)}
+    return found

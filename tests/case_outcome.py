@@ -138,7 +138,8 @@ def relations(case: Case, names: Iterable[str], flows: Iterable[Flow] = ()) -> d
 
 def solve(base: FactBase, names: Iterable[str], flows: Iterable[Flow] = (), program: Program | None = None) -> Model:
     """Derive some relations from facts and questions, by the built-in rules unless a program is given."""
-    facts: dict[str, Iterable[Row]] = {**base.relations(), "flow": list(flows)}
+    facts: dict[str, Iterable[Row]] = dict(base.relations())
+    facts["flow"] = list(flows)
     return evaluate((program or _load()).slice(tuple(names)), facts)
 
 

@@ -133,7 +133,7 @@ class Meaning:
         asked = {(network.kind, ip_network(network.spec)) for network in networks}
         foreign = [cidr for other in found if other != peering for _, cidr in found[other]] + self._local_cidrs
         named = [c for made in self.cluster.configurations if made.cluster == peering for c in made.cidrs]
-        broken = {one.namespace for one in self.cluster.malformed if one.kind == "Network"}
+        broken = {one.namespace for one in self.cluster.malformed if one.kind in ("Network", "Configuration")}
         return (
             not any(self._concerns(namespace, peering) for namespace in broken)
             and all(is_cidr(network.status) and not network.terminating for network in networks)
@@ -175,11 +175,9 @@ class Meaning:
 
     def _mapped(self, peering: str) -> set[str]:
         """The namespaces that this cluster offloads to a peering: asked for in each, and in our map of that peering."""
-        return self._listed(peering).intersection(self.cluster.offloadings)
-
-    def _listed(self, peering: str) -> set[str]:
         maps = (m for m in self._maps_of(peering) if m.ours and m.cluster == peering)
-        return {here for m in maps for here, _, phase in m.entries if phase in ("Accepted", "Terminating")}
+        mapped = {here for m in maps for here, _, phase in m.entries if phase in ("Accepted", "Terminating")}
+        return mapped.intersection(self.cluster.offloadings)
 
     def _maps_of(self, peering: str) -> list[NamespaceMap]:
         """The maps in the tenant namespace of a peering, where the remote cluster may write what it likes."""
@@ -261,9 +259,9 @@ class Meaning:
         """
         found: dict[str, str] = {}
         for peering in self.peerings:
-            if any(policy.malformed and self._concerns(policy.namespace, peering) for policy in self.cluster.policies):
-                found[peering] = "anything"
-            elif peering in self.governing and self._is_in_doubt_who_is_a_member(peering):
+            if any(
+                policy.malformed and self._concerns(policy.namespace, peering) for policy in self.cluster.policies
+            ) or (peering in self.governing and self._is_in_doubt_who_is_a_member(peering)):
                 found[peering] = "anything"
             elif peering in self.governing and self._may_hold_unreadable_pod(peering):
                 found[peering] = "pods"
@@ -278,7 +276,8 @@ class Meaning:
     def _is_in_doubt_who_is_a_member(self, peering: str) -> bool:
         kinds = {one.kind for one in self.cluster.malformed if self._concerns(one.namespace, peering)}
         doubtful = kinds & {"Namespace", "Node", "NamespaceMap", "VirtualNode"}
-        return bool(doubtful or self._listed(peering).intersection(self.cluster.malformed_offloadings))
+        listed = {here for m in self._maps_of(peering) if m.ours for here, _, _ in m.entries}
+        return bool(doubtful or listed.intersection(self.cluster.malformed_offloadings))
 
     def _may_hold_unreadable_pod(self, peering: str) -> bool:
         concerned = self._mapped(peering) | self._offloaded_namespaces(peering) | self._named(peering)

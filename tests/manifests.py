@@ -6,13 +6,26 @@ This module must not know what a policy means, nor which clusters are described.
 from datetime import UTC, datetime
 from typing import Any
 
-from descriptions import Cluster, Configuration, Malformed, Namespace, NamespaceMap, Network, Node, Pod, Policy, Rule, VirtualNode
+from descriptions import (
+    Cluster,
+    Configuration,
+    Malformed,
+    Namespace,
+    NamespaceMap,
+    Network,
+    Node,
+    Pod,
+    Policy,
+    Rule,
+    VirtualNode,
+)
 
 Object = dict[str, Any]
 
 API_VERSIONS = {
     "Namespace": "v1",
     "Node": "v1",
+    "Configuration": "networking.liqo.io/v1beta1",
     "Network": "ipam.liqo.io/v1alpha1",
     "NamespaceMap": "offloading.liqo.io/v1beta1",
     "VirtualNode": "offloading.liqo.io/v1beta1",

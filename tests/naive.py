@@ -10,6 +10,7 @@ from itertools import product
 from liqo_connectivity.engine import Program, Row, Value
 from liqo_connectivity.engine.functors import BUILTIN
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Body,
@@ -45,8 +46,32 @@ def value(term: Term, env: Environment) -> Value:
             a, b = int(value(left, env)), int(value(right, env))
             results = {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: int(a / b)}
             return results[symbol]() if symbol != "%" else a - b * int(a / b)
-        case Wildcard():
-            raise AssertionError("_ has no value")
+        case Wildcard() | Aggregate():
+            raise AssertionError("it has no value of its own")
+
+
+def instances(aggregate: Aggregate, env: Environment, database: Database, domain: Domain) -> list[int]:
+    """List what the aggregate goes over: its target's value, or 1, once for each choice of rows that makes it hold."""
+    names = sorted({v.name for item in aggregate.body for v in variables(item)} - set(env))
+    found: list[int] = []
+    for chosen in product(*map(domain, names)):
+        inner = {**env, **dict(zip(names, chosen, strict=True))}
+        choices = 1
+        for item in aggregate.body:
+            if isinstance(item, Atom):
+                choices *= sum(matches(item, row, inner) for row in database[item.relation])
+            else:
+                choices *= holds(item, inner, database, domain)
+        found += [int(inner[aggregate.target.name]) if aggregate.target else 1] * choices
+    return found
+
+
+def aggregated(aggregate: Aggregate, env: Environment, database: Database, domain: Domain) -> int | None:
+    """Compute an aggregate; ``None`` if it has no value."""
+    found = instances(aggregate, env, database, domain)
+    if aggregate.kind == "count":
+        return sum(found)
+    return (min if aggregate.kind == "min" else max)(found) if found else None
 
 
 def compare(symbol: str, a: Value, b: Value) -> bool:
@@ -62,7 +87,7 @@ def matches(atom: Atom, row: Row, env: Environment) -> bool:
     return all(isinstance(term, Wildcard) or value(term, env) == found for term, found in pairs)
 
 
-def holds(body: Body | None, env: Environment, database: Database) -> bool:
+def holds(body: Body | None, env: Environment, database: Database, domain: Domain) -> bool:
     match body:
         case None:
             return True
@@ -71,11 +96,15 @@ def holds(body: Body | None, env: Environment, database: Database) -> bool:
         case Negation(atom=atom):
             return not any(matches(atom, row, env) for row in database[atom.relation])
         case Comparison(operator=symbol, left=left, right=right):
-            return compare(symbol, value(left, env), value(right, env))
+            a, b = (
+                aggregated(side, env, database, domain) if isinstance(side, Aggregate) else value(side, env)
+                for side in (left, right)
+            )
+            return a is not None and b is not None and compare(symbol, a, b)
         case Conjunction(items=items):
-            return all(holds(item, env, database) for item in items)
+            return all(holds(item, env, database, domain) for item in items)
         case Disjunction(alternatives=branches):
-            return any(holds(branch, env, database) for branch in branches)
+            return any(holds(branch, env, database, domain) for branch in branches)
 
 
 def literals(body: Body | None) -> Iterator[Atom | Negation | Comparison]:
@@ -96,7 +125,7 @@ def environments(items: Iterable[Atom | Negation | Comparison], domain: Domain) 
 
 
 def levels(clauses: Sequence[Clause], relations: Iterable[str]) -> dict[str, int]:
-    """Count for each relation the negations below it."""
+    """Count for each relation the negations and aggregates below it."""
     level = dict.fromkeys(relations, 0)
     for _ in range(len(level) + 1):
         for clause in clauses:
@@ -106,6 +135,11 @@ def levels(clauses: Sequence[Clause], relations: Iterable[str]) -> dict[str, int
                         level[head.relation] = max(level[head.relation], level[item.relation])
                     elif isinstance(item, Negation):
                         level[head.relation] = max(level[head.relation], level[item.atom.relation] + 1)
+                    for side in (item.left, item.right) if isinstance(item, Comparison) else ():
+                        for inner in side.body if isinstance(side, Aggregate) else ():
+                            if not isinstance(inner, Comparison):
+                                name = inner.relation if isinstance(inner, Atom) else inner.atom.relation
+                                level[head.relation] = max(level[head.relation], level[name] + 1)
     return level
 
 
@@ -121,7 +155,7 @@ def naive(program: Program, facts: Mapping[str, Iterable[Row]], domain: Domain) 
                 for clause in clauses
                 if any(level[head.relation] == stratum for head in clause.heads)
                 for env in environments([*clause.heads, *literals(clause.body)], domain)
-                if holds(clause.body, env, database)
+                if holds(clause.body, env, database, domain)
                 for head in clause.heads
                 if level[head.relation] == stratum
             }

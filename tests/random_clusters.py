@@ -83,8 +83,19 @@ def cluster(rng: Random) -> Cluster:
     if odd and chance(rng, 0.1) and made.offloadings:
         made = replace(made, offloadings=made.offloadings[1:], malformed_offloadings=made.offloadings[:1])
     if odd and chance(rng, 0.15):
-        kind = rng.choice(("Network", "Network", "Namespace", "Node", "NamespaceMap", "VirtualNode", "ForeignCluster"))
-        scoped = kind in ("Network", "NamespaceMap", "VirtualNode")
+        kind = rng.choice(
+            (
+                "Network",
+                "Network",
+                "Configuration",
+                "Namespace",
+                "Node",
+                "NamespaceMap",
+                "VirtualNode",
+                "ForeignCluster",
+            )
+        )
+        scoped = kind in ("Network", "Configuration", "NamespaceMap", "VirtualNode")
         place = rng.choice([*tenants.values(), "liqo"]) if scoped else ""
         made = replace(made, malformed=(Malformed(kind, place, "broken"),))
     if odd and chance(rng, 0.05):

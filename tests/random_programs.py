@@ -22,14 +22,15 @@ FUNCTORS = """.functor address_family(address: symbol): number
 """
 
 
-def random_program(seed: int) -> tuple[str, dict[str, list[Row]]]:
-    """Give the text of a program, and facts by relation."""
-    return _Generator(Random(seed)).generate()
+def random_program(seed: int, *, aggregates: bool = False) -> tuple[str, dict[str, list[Row]]]:
+    """Give the text of a program, and facts by relation; most rules have an aggregate if asked for."""
+    return _Generator(Random(seed), aggregates).generate()
 
 
 @dataclass
 class _Generator:
     random: Random
+    aggregates: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     """By relation, a letter for each column: ``s`` or ``n``."""
     lines: list[str] = field(default_factory=list)
@@ -128,12 +129,40 @@ class _Generator:
                     bound[kind].append(term)
         for _ in range(self.random.choice((0, 0, 1, 1, 2))):
             body += self.condition(bound, below, free_to_compute=not required)
+        if self.aggregates and self.random.random() < 0.7:
+            body.append(self.aggregate(bound, below))
         self.random.shuffle(body)
         terms = [self.known(kind, bound) for kind in self.columns[head]]
         alternative = ""
         if not required and self.random.random() < 0.1 and not any(bound.values()):
             alternative = f" ; {self.random.choice(NUMBERS)} < {self.random.choice(NUMBERS)}"
         self.lines.append(f"{head}({', '.join(terms)}) :- {', '.join(body)}{alternative}.")
+
+    def aggregate(self, bound: dict[str, list[str]], below: list[str]) -> str:
+        """Give a comparison with an aggregate over complete relations."""
+        # Some of the variables are those of the rule, the others are the aggregate's own.
+        inner = {kind: [f"{name}own" for name in (kind.upper() + "0", kind.upper() + "1")] for kind in "sn"}
+        body: list[str] = []
+        own: dict[str, list[str]] = {"s": [], "n": []}
+        for relation in self.random.choices(below, k=self.random.randint(1, 2)):
+            terms: list[str] = []
+            for kind in self.columns[relation]:
+                pool = bound[kind] if bound[kind] and self.random.random() < 0.5 else inner[kind]
+                terms.append("_" if self.random.random() < 0.15 else self.random.choice(pool))
+                if terms[-1] in inner[kind]:
+                    own[kind].append(terms[-1])
+            body.append(f"{relation}({', '.join(terms)})")
+        for kind in "sn":
+            if own[kind] and self.random.random() < 0.25:
+                operator = self.random.choice(("!=", "<", ">="))
+                body.append(f"{self.random.choice(own[kind])} {operator} {self.known(kind, bound)}")
+        kind = self.random.choice(("count", "min", "max")) if own["n"] else "count"
+        over = f"{kind} {self.random.choice(own['n'])}" if kind != "count" else kind
+        text = f"{over} : {{ {', '.join(body)} }}"
+        if self.random.random() < 0.6:
+            bound["n"].append(f"N{len(bound['n'])}found")
+            return f"{bound['n'][-1]} = {text}"
+        return f"{text} {self.random.choice(('=', '!=', '<', '>='))} {self.random.randint(0, 3)}"
 
     def argument(self, kind: str, bound: dict[str, list[str]]) -> str:
         """Give a term of a positive atom."""

@@ -58,7 +58,28 @@ class _Writer:
         operator = self.rng.choice(("=", "!=", "<", "<=", ">", ">="))
         return f"{self.term(kind, bound)} {operator} {self.term(kind, bound)}"
 
-    def rule(self, head: str) -> str:
+    def aggregate(self, before: list[str], bound: set[str]) -> tuple[str, list[str]]:
+        """Write a literal with an aggregate, over relations before, and give what it binds."""
+        inner: set[str] = set()
+        body = [self.atom(self.rng.choice(before), inner) for _ in range(self.rng.randint(1, 2))]
+        if self.rng.random() < 0.4:
+            # Variables from outside may be tested, too.
+            body.append(self.side(before, inner | bound))
+        self.rng.shuffle(body)
+        own = sorted(name for name in inner - bound if name in "NM")
+        kind, over = "count", ""
+        if own and self.rng.random() < 0.7:
+            kind, over = self.rng.choice(("min", "max")), f" {self.rng.choice(own)}"
+        text = f"{kind}{over} : {{ {', '.join(body)} }}"
+        free = sorted({"N", "M"} - bound - inner)
+        if kind != "count" and free and self.rng.random() < 0.6:
+            # What is counted may leave the domain; the least and greatest are in it.
+            return self.rng.choice((f"{free[0]} = {text}", f"{text} = {free[0]}")), [free[0]]
+        operator = self.rng.choice(("=", "!=", "<", "<=", ">", ">="))
+        other = self.term("n", bound)
+        return self.rng.choice((f"{other} {operator} {text}", f"{text} {operator} {other}")), []
+
+    def rule(self, head: str, *, aggregates: bool = False) -> str:
         names = list(COLUMNS)
         usable = names[: names.index(head) + 1]
         bound: set[str] = set()
@@ -74,7 +95,13 @@ class _Writer:
             # An atom that can be joined before its arithmetic is known.
             body.append(f"f({self.variable('s')}, ({self.rng.choice(numbers)} + 1) % 4)")
             bound.add(body[-1][2])
-        body += [self.side(usable[:-1], bound) for _ in range(self.rng.choice((0, 0, 1, 1, 2)))]
+        if aggregates:
+            # Few conditions: an aggregate in a rule that never holds tests nothing.
+            literal, binds = self.aggregate(usable[:-1], bound)
+            body.append(literal)
+            bound.update(binds)
+        else:
+            body += [self.side(usable[:-1], bound) for _ in range(self.rng.choice((0, 0, 1, 1, 2)))]
         if self.rng.random() < 0.2:
             body.append(f"({self.side(usable[:-1], bound)}; {self.side(usable[:-1], bound)})")
         self.rng.shuffle(body)
@@ -103,6 +130,14 @@ def small_rules(seed: int) -> list[str]:
     derived = [name for name in COLUMNS if name not in INPUTS]
     rules = [writer.rule(writer.rng.choice(derived)) for _ in range(writer.rng.randint(2, 7))]
     return [*rules, f"r({writer.constant('s')})."] if writer.rng.random() < 0.3 else rules
+
+
+def small_rules_with_aggregates(seed: int) -> list[str]:
+    """Write the rules of a program, most of which have an aggregate, one a line."""
+    writer = _Writer(random.Random(seed))
+    derived = [name for name in COLUMNS if name not in INPUTS]
+    names = [writer.rng.choice(derived) for _ in range(writer.rng.randint(2, 6))]
+    return [writer.rule(name, aggregates=writer.rng.random() < 0.7) for name in names]
 
 
 def small_facts(seed: int) -> dict[str, list[Row]]:

@@ -187,8 +187,8 @@ def test_chains_and_why_agree_on_every_pair_of_addresses(name: str) -> None:
     for _, written in known["network_status_cidr"] | known["network_spec_cidr"]:
         addresses |= _edges(written)
     pairs = list(itertools.product(sorted({*addresses, *OUTSIDE}), repeat=2))
-    asked = [(*pair, "new") for pair in pairs] + [(*pair, "established") for pair in pairs[::7]]
-    flows = [Flow(str(number), *packet) for number, packet in enumerate(asked)]
+    asked = [(a, b, "new") for a, b in pairs] + [(a, b, "established") for a, b in pairs[::7]]
+    flows = [Flow(str(number), a, b, state) for number, (a, b, state) in enumerate(asked)]
     verdicts = relations(case, ("flow_verdict",), flows)["flow_verdict"]
     told = {row[0]: row[1] for row in verdicts}
     assert len(told) == len(verdicts) == len(flows)

@@ -1,7 +1,8 @@
 """Would the tests notice? Each line of the maintenance that matters is broken in turn, and random churn must find out."""
 
 import inspect
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from textwrap import dedent
 from types import FunctionType
 
@@ -53,7 +54,6 @@ MUTANTS: dict[str, Mutant] = {
     "changes are not forgotten": (counting.Counting, "settle", "table.changes.clear()", "table.changes.copy()"),
     # What is generated.
     "no guard in self-joins": (specialize, "_earlier", "if type(other) is type(item)", "if other is item"),
-    "a guard for both signs": (specialize, "_earlier", "if type(other) is type(item) and", "if"),
     "a rank without a step": (specialize, "_rank", '"1 + max(', '"0 + max('),
     "the lowest premise counts": (specialize, "_rank", "1 + max(", "1 + min("),
     "a bucket of one stays a dictionary": (store, "remover", "if len(bucket) == 1:", "if len(bucket) == 0:"),
@@ -64,13 +64,13 @@ MUTANTS: dict[str, Mutant] = {
     "a dropped row is not wanted again": (recursion._Repair, "_drop", "self._want(name, row, wanted)", "pass"),
     "a given row needs a rule": (recursion._Repair, "_look_again", "[0] if row in", "[0] if row not in"),
     "rows are passed on at once": (recursion._Repair, "_pass_on", "node.table.remove(inserted)", "pass"),
-    "the queue is in any order": (recursion._Repair, "run", "if min(wanted, has) != rank:", "if False:"),
+    "ranks are taken as wanted": (recursion._Repair, "_want", "if rank == has:", "if rank >= has:"),
     "rounds are not counted": (recursion.Recursion, "load", "rank += 1", "rank = 1"),
     # What is asked for.
     "a fact that is there comes again": (transaction, "_request", "present and row not in given", "present"),
     "a fact that is not there leaves": (transaction, "_request", "not present and row in given", "not present"),
     "derived relations have no facts": (transaction, "_request", "given.update(coming)", "given.update({})"),
-    "wildcards are not projected": (dataflow, "_projected", "C{column}", "C"),
+    "a projection keeps the wrong columns": (dataflow, "_projected", "if column in kept", "if column not in kept"),
 }
 
 
@@ -94,9 +94,32 @@ def dedent_like(text: str, place: object) -> str:
     return "".join(line.removeprefix("    ") + "\n" for line in text.splitlines())
 
 
+class EndlessError(Exception):
+    """A mutant took longer over one program than any sound engine does."""
+
+
+@pytest.fixture
+def deadline() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise EndlessError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def is_found_out(seed: int) -> bool:
+    signal.setitimer(signal.ITIMER_REAL, 5)
+    try:
+        churn(seed)
+    except Exception:  # noqa: BLE001  # a broken engine may fail in any way
+        return True
+    return False
+
+
 @pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.usefixtures("deadline")
 def test_churn_finds_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     mutate(monkeypatch, MUTANTS[name])
-    with pytest.raises(Exception):  # noqa: B017  # a broken engine may fail in any way
-        for seed in SEEDS:
-            churn(seed)
+    assert any(map(is_found_out, SEEDS))

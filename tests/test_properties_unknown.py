@@ -11,7 +11,7 @@ from random import Random
 import pytest
 from addresses import is_cidr, usable_cidr
 from clusters import base_of, example, questions, shown, solve, verdicts
-from descriptions import Cluster, Network, Party, Policy, Rule
+from descriptions import Cluster, Malformed, Namespace, Network, Party, Pod, Policy, Rule, VirtualNode
 from interpreter import Meaning, is_valid
 from manifests import objects
 from random_clusters import ASSIGNED, PEERINGS, chance
@@ -88,3 +88,29 @@ def test_a_known_verdict_stays_once_the_missing_is_known(part: int) -> None:
     # The property would hold of rules that know nothing, and says little where what was unknown is always allowed.
     assert known > 1000
     assert changed > 20
+
+
+def test_a_shadow_pod_of_a_cluster_with_an_unreadable_network_may_be_a_member() -> None:
+    """Its address may lie in the CIDR that could not be read: it is not known to be stale."""
+    namespaces = [Namespace("shop"), *(Namespace(f"{p}-tenant", p, tenant=True) for p in ("milan", "naples"))]
+    described = Cluster(
+        namespaces=tuple(namespaces),
+        virtual_nodes=(VirtualNode("naples-tenant", "naples", "naples"),),
+        networks=(
+            Network("liqo", "pod-cidr", None, "pod-cidr", "10.244.0.0/16", "10.244.0.0/16"),
+            Network("milan-tenant", "pod", "milan", "pod", "10.244.0.0/16", "10.71.0.0/16"),
+            Network("naples-tenant", "pod", "naples", "pod", "10.244.0.0/16", "10.72.0.0/16"),
+        ),
+        pods=(Pod("shop", "web-0", "naples", addresses=("10.73.0.7",), shadow="true"),),
+        policies=(Policy("milan-tenant", "milan", None, (Rule("deny", Party(namespace="shop"), None),)),),
+    )
+    asked = [("10.73.0.7", "10.71.0.1", "new"), ("10.73.0.7", "10.244.0.1", "new")]
+
+    def told(found: Cluster) -> list[str]:
+        return verdicts(solve(base_of(objects(found)), ["flow_verdict"], questions(asked)))
+
+    assert told(described) == ["allowed", "allowed"], "all Networks are known: the address is stale"
+    network = Network("naples-tenant", "pod-2", "naples", "pod", "10.60.0.0/16", "10.73.0.0/16")
+    assert told(replace(described, networks=(*described.networks, network))) == ["denied", "denied"]
+    unread = Malformed("Network", "naples-tenant", "pod-2")
+    assert told(replace(described, malformed=(unread,))) == ["unknown", "unknown"]

@@ -6,6 +6,10 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from naive import compare, environments, value
+from proof_checker import check
+from random_programs import random_program
+from small_programs import COLUMNS, declarations, domain, small_facts, small_rules
 
 from liqo_connectivity.engine import (
     DatalogError,
@@ -32,10 +36,6 @@ from liqo_connectivity.engine.syntax import (
     Wildcard,
     variables,
 )
-from naive import compare, environments, value
-from proof_checker import check
-from random_programs import random_program
-from small_programs import COLUMNS, declarations, domain, small_facts, small_rules
 
 PATHS = """
 .decl edge(source: symbol, target: symbol)
@@ -163,6 +163,36 @@ def test_arithmetic_without_a_value_fails_instead_of_raising() -> None:
     text += "p(N) :- N / M = 1, e(N, M), f(N, M).\n"
     (failure,) = explained(model_of(text, {"e": [(9, 9)], "f": [(1, 0), (2, 5)]}), "p", 1).failures
     assert shown(failure) == (["f(1, 0)"], "1 / 0 = 1")
+
+
+FIRSTS = """.decl match(rule: number, flow: symbol)
+.input match
+.decl first(flow: symbol, rule: number)
+first(F, R) :- match(R, F), R = min X : { match(X, F) }.
+.decl busy(flow: symbol)
+busy(F) :- match(_, F), count : { match(_, F) } > 2.
+.decl least(flow: symbol, rule: number)
+least(F, R) :- R = min X : { match(X, F) }, F = "g".
+"""
+
+
+def test_what_comes_first_is_the_reason_for_what_does_not() -> None:
+    model = model_of(FIRSTS, {"match": [(2, "f"), (1, "f")]})
+    (failure,) = explained(model, "first", "f", 2).failures
+    assert shown(failure) == (['match(2, "f")'], '2 = min X : { match(X, "f") }')
+    assert str(failure.because) == 'match(1, "f")'
+    assert isinstance(failure.because, Proof)
+
+
+def test_an_aggregate_of_nothing_is_explained() -> None:
+    (failure,) = explained(model_of(FIRSTS, {}), "least", "g", None).failures
+    assert str(failure) == 'R = min X : { match(X, "g") }'
+    assert str(failure.because) == 'match(_, "g")'
+
+
+def test_a_count_is_shown() -> None:
+    (failure,) = explained(model_of(FIRSTS, {"match": [(2, "f"), (1, "f")]}), "busy", "f").failures
+    assert shown(failure) == (['2 = count : { match(_, "f") }', 'match(_, "f")'], "2 > 2")
 
 
 def test_a_goal_may_repeat_a_variable() -> None:
