@@ -12,6 +12,7 @@ import clingo
 from liqo_connectivity.engine import Program, Row, Value
 from liqo_connectivity.engine.functors import BUILTIN
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Call,
@@ -23,6 +24,8 @@ from liqo_connectivity.engine.syntax import (
     Term,
     Variable,
     Wildcard,
+    aggregate_of,
+    subterms,
     variables,
 )
 
@@ -66,7 +69,8 @@ def rule_text(rule: Rule) -> str:
 
 
 def _variables(rule: Rule) -> list[Variable]:
-    return [v for item in (rule.head, *rule.body) for v in variables(item)]
+    inner = [item for found in map(aggregate_of, rule.body) if found is not None for item in found.body]
+    return [v for item in (rule.head, *rule.body, *inner) for v in variables(item)]
 
 
 def _literal(item: Literal_, names: Mapping[str, str]) -> str:
@@ -76,9 +80,14 @@ def _literal(item: Literal_, names: Mapping[str, str]) -> str:
         case Negation(atom=atom):
             return f"not {_atom(atom, names)}"
         case Comparison(operator=operator, left=left, right=right):
-            return f"{_term(left, names)} {operator} {_term(right, names)}"
-        case _:
-            raise NotImplementedError(f"{type(item).__name__} is not translated")
+            compared = f"{_term(left, names)} {operator} {_term(right, names)}"
+            aggregate = aggregate_of(item)
+            if aggregate is None or aggregate.target is None:
+                return compared
+            if operator != "=":
+                raise NotImplementedError("of no instance clingo has #sup or #inf, where we have no value to compare")
+            other = _term(right if left is aggregate else left, names)
+            return f"{compared}, {other} != #sup, {other} != #inf"
 
 
 def _atom(atom: Atom, names: Mapping[str, str]) -> str:
@@ -95,6 +104,13 @@ def _term(term: Term, names: Mapping[str, str]) -> str:
             return _constant(value)
         case Call(functor=name, arguments=arguments):
             return f"@{name}({', '.join(_term(argument, names) for argument in arguments)})"
+        case Aggregate(kind=kind, target=target, body=body, outer=outer):
+            own = dict.fromkeys(v.name for item in body for v in variables(item) if v.name not in outer)
+            counted = [target.name] if target is not None else list(own)
+            if kind == "count" and any(isinstance(term, Wildcard) for item in body for term in subterms(item)):
+                raise NotImplementedError("clingo does not count what a wildcard stands for")
+            values = ", ".join(names[name] for name in counted)
+            return f"#{kind} {{ {values} : {', '.join(_literal(item, names) for item in body)} }}"
         case Arithmetic(operator=operator, left=left, right=right):
             if operator in "/%":
                 raise NotImplementedError("clingo rounds divisions another way")

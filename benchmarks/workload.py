@@ -24,13 +24,17 @@ KINDS = ("add", "delete", "relabel", "phase", "address")
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A program, the facts of a cluster, pod events, and wide events: each with the one that takes it back."""
+    """A program, the facts of a cluster, pod events, and wide events: each with the one that takes it back.
+
+    ``asked`` are relations whose rows are asked for a proof.
+    """
 
     name: str
     program: Program
     facts: Facts
     events: Callable[[int], Iterator[tuple[str, Event]]]
     wide: dict[str, tuple[Event, Event]]
+    asked: tuple[str, ...]
 
 
 def inverse(event: Event) -> Event:
@@ -152,6 +156,7 @@ def synthetic(pods: int, seed: int = 1) -> Workload:
         facts,
         lambda s: churn(Random(s), held, new_pod, change),
         {name: (event, inverse(event)) for name, event in wide.items()},
+        ("verdict", "member", "allowed_ip"),
     )
 
 
@@ -240,6 +245,7 @@ def policy(pods: int, seed: int = 1) -> Workload:
         facts,
         lambda s: churn(Random(s), held, new_pod, change),
         {name: (event, inverse(event)) for name, event in wide.items()},
+        ("member", "chain_element"),
     )
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
-from liqo_connectivity.checker.dialect import Const, Item, Row, Rule, Rules, Value
 from liqo_connectivity.checker.dump import QUESTION, Facts, row_of
 from liqo_connectivity.checker.functors import address_family, bits, cidr_family
 from liqo_connectivity.checker.steps import RejectedError, Steps, tuples
+from liqo_connectivity.checker.syntax import Const, Item, Row, Rule, Rules, Value
 
 SCHEMA_VERSION: Final = 1
 CLAIMS: Final = ("flow_verdict", "governs", "peering_verdict", "decided_by", "unknown_because", "in_group")
@@ -157,9 +157,12 @@ def _lacks_address(endpoint: str, claimed: str, rules: Rules, facts: Facts) -> b
 
 def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: Steps) -> None:
     peering, policy, verdict = claim.get("peering"), claim.get("policy"), claim.get("verdict")
-    proved = steps.check(claim.get("proof"), f"{place}/proof")
-    if proved != ("peering_verdict", (peering, flow, verdict)):
-        raise RejectedError(f"{place}/proof", str(peering), f"it does not prove that {peering} says {verdict}")
+    others = _list(claim.get("alternatives", []), f"{place}/alternatives")
+    proofs = [(claim.get("proof"), f"{place}/proof")]
+    proofs += [(proof, f"{place}/alternatives/{number}") for number, proof in enumerate(others)]
+    for proof, where in proofs:
+        if steps.check(proof, where) != ("peering_verdict", (peering, flow, verdict)):
+            raise RejectedError(where, str(peering), f"it does not prove that {peering} says {verdict}")
     if (peering, policy, flow) not in steps.follows.rows("governs"):
         raise RejectedError(f"{place}/policy", str(policy), f"it does not govern the flow for {peering}")
     if claim.get("namespace") != str(policy).partition("/")[0]:

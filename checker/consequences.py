@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
-from liqo_connectivity.checker.dialect import (
+from liqo_connectivity.checker.functors import FUNCTORS, UndefinedError, arithmetic
+from liqo_connectivity.checker.syntax import (
     Any_,
     Apply,
     Const,
@@ -23,7 +24,6 @@ from liqo_connectivity.checker.dialect import (
     Var,
     names,
 )
-from liqo_connectivity.checker.functors import FUNCTORS, UndefinedError, arithmetic
 
 Environment = Mapping[str, Value]
 _Index = dict[Row, list[Row]]

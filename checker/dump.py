@@ -7,9 +7,9 @@ not know what facts mean.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
-from liqo_connectivity.checker.dialect import Row, Rules, Value
+from liqo_connectivity.checker.syntax import Row, Rules, Value
 
 HEADER: Final = {"format": "liqo-connectivity-facts", "version": 1}
 QUESTION: Final = "flow"
@@ -51,10 +51,11 @@ def read_facts(lines: Iterable[str], rules: Rules) -> Facts:
         row = row_of(entry.get("row"), rules.columns[relation])
         if row is None:
             raise line.error(f"is no row of {relation}")
-        if not isinstance(source, dict) or set(source) != set(SOURCE):
+        fields = cast("dict[str, object]", source) if isinstance(source, dict) else {}
+        if set(fields) != set(SOURCE):
             raise line.error("has no source")
         known = facts[relation].get(row, frozenset())
-        facts[relation][row] = known | {source_of(source)}
+        facts[relation][row] = known | {source_of(fields)}
     if not line.text.endswith("\n"):
         raise line.error("the dump ends inside a line" if line.number else "the dump is empty")
     return facts
@@ -67,10 +68,11 @@ def source_of(fields: Mapping[str, object]) -> Source:
 
 def row_of(columns: object, types: tuple[str, ...]) -> Row | None:
     """Give a row if the columns have these types, else ``None``."""
-    if not isinstance(columns, list) or len(columns) != len(types):
+    given = cast("list[object]", columns) if isinstance(columns, list) else []
+    if not isinstance(columns, list) or len(given) != len(types):
         return None
     row: list[Value] = []
-    for value, wanted in zip(columns, types, strict=True):
+    for value, wanted in zip(given, types, strict=True):
         # A truth value is an int to Python.
         if (type(value) is str and wanted == "symbol") or (
             type(value) is int and wanted == "number" and -(2**31) <= value < 2**31
@@ -88,4 +90,4 @@ def _object(line: _Line) -> Mapping[str, object]:
         raise line.error("is not JSON") from None
     if not isinstance(found, dict):
         raise line.error("is no object")
-    return found
+    return cast("dict[str, object]", found)

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from liqo_connectivity.checker.dialect import Value
+from liqo_connectivity.checker.syntax import Value
 
 
 class UndefinedError(Exception):

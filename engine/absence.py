@@ -137,6 +137,8 @@ class _Explainer:
         rules = self._model.program.rules_by_head.get(goal.relation, ())
         if not rules:
             return Absence(goal, "asserted")
+        if all(_unify(rule.head, goal) is None for rule in rules):
+            return Absence(goal, "derived", (), rules)
         if goal in above:
             return Absence(goal, "above")
         if depth <= 0 or self._budget.rows <= 0:

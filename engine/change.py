@@ -32,32 +32,32 @@ class Settler(Protocol):
 class Work:
     """A transaction's way through the relations.
 
-    ``agenda`` is a heap of the numbers of components that have something to settle. ``before`` lists, for each table
-    that is touched, its rows' numbers before (``None``: not there); an entry is made before the table is touched.
-    ``given`` lists, for tables of derived relations, the rows that cease or begin to be given. ``done`` lists the rows
-    that left and came, by relation.
+    ``agenda`` is a heap of the numbers of components that have something to settle, ``planned`` all that were ever on
+    it. ``log`` lists, by table, rows to put back with their numbers and rows to take out again, if all this must not
+    have happened; an entry is made before its table is touched. ``given`` lists, for derived relations, the rows that
+    cease or begin to be given. ``done`` lists the rows that left and came, by relation.
     """
 
-    __slots__ = ("_seen", "agenda", "before", "done", "given")
+    __slots__ = ("agenda", "done", "given", "log", "planned")
 
     def __init__(self) -> None:
         self.agenda: list[int] = []
-        self._seen: set[int] = set()
-        self.before: list[tuple[Table, dict[Row, int | None]]] = []
+        self.planned: set[int] = set()
+        self.log: list[tuple[Table, Numbers, Numbers]] = []
         self.given: list[tuple[Table, Numbers, Numbers]] = []
         self.done: list[tuple[str, Numbers, Numbers]] = []
 
     def plan(self, number: int) -> None:
-        """Put a component on the agenda, once."""
-        if number not in self._seen:
-            self._seen.add(number)
+        """Put a component on the agenda."""
+        if number not in self.planned:
+            self.planned.add(number)
             heappush(self.agenda, number)
 
 
 class Node:
     """A relation, its place in the order of evaluation, and the functions that follow its changes.
 
-    ``heads`` are the nodes of the relations whose rules read this one.
+    ``heads`` are the relations whose rules read this one: what is collected for each, and its number.
     """
 
     __slots__ = ("_make", "_negative", "_positive", "_ready", "heads", "number", "table")
@@ -65,7 +65,7 @@ class Node:
     def __init__(self, table: Table, number: int, make: Callable[[str], tuple[Follow | None, Follow | None]]) -> None:
         self.table = table
         self.number = number
-        self.heads: tuple[Node, ...] = ()
+        self.heads: tuple[tuple[Numbers, int], ...] = ()
         self._make = make
         self._ready = False
         self._positive: Follow | None = None
@@ -97,6 +97,7 @@ class Node:
             table.insert(inserted)
             if positive is not None:
                 positive(inserted, 1)
-        for head in self.heads:
-            if head.table.changes:
-                work.plan(head.number)
+        planned = work.planned
+        for changes, number in self.heads:
+            if changes and number not in planned:
+                work.plan(number)

@@ -8,7 +8,6 @@ derivation. A row that was also given as a fact has one more. This module must n
 from collections.abc import Callable, Iterable
 
 from liqo_connectivity.engine.change import Node, Numbers, Work
-from liqo_connectivity.engine.syntax import Row
 
 
 class Counting:
@@ -29,19 +28,22 @@ class Counting:
         """Add the counts that were collected; pass on the rows that came or went."""
         table = self.node.table
         rows, number_of = table.rows, table.rows.get
-        before: dict[Row, int | None] = {}
         deleted: Numbers = {}
         inserted: Numbers = {}
-        work.before.append((table, before))
+        recounted: Numbers = {}
+        work.log.append((table, deleted, inserted))
         for row, count in table.changes.items():
             if count:
-                before[row] = number = number_of(row)
+                number = number_of(row)
                 if number is None:
                     inserted[row] = count
                 elif number + count:
-                    rows[row] = number + count
+                    recounted[row] = number + count
                 else:
                     deleted[row] = number
         table.changes.clear()
+        if recounted:
+            work.log.append((table, {row: rows[row] for row in recounted}, {}))
+            rows.update(recounted)
         if deleted or inserted:
             self.node.change(work, deleted, inserted)

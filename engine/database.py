@@ -6,7 +6,7 @@ This module must not know how anything is derived.
 """
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
@@ -92,10 +92,7 @@ class Database(Model):
 
     def _rows_at(self, name: str, place: Commit, given: bool) -> Iterable[Row]:
         with self._lock:
-            table = self._table(name)
-            apart = given and table.given is not table.rows
-            changes = ((commit.given if apart else commit.delta)[name] for commit in place.after())
-            return rows_at(table.given if given else table.rows, changes)
+            return rows_at(place, self._maintenance.tables, name, given)
 
     def _table(self, name: str) -> Table:
         if name not in self.program.schema.relations:
@@ -111,7 +108,7 @@ class Database(Model):
         """
         given = {name: self._intake.rows(name, rows) for name, rows in facts.items()}
         with self._lock:
-            self._rebuild(given)
+            self._replace(self._derive(given), Delta({}))
         gc.freeze()
 
     def prepare(self) -> None:
@@ -143,20 +140,20 @@ class Database(Model):
             work = Work()
             try:
                 if self._is_large(requests):
-                    return self._rebuilt(requested(self._maintenance, requests))[1].delta
+                    return self._difference(self._derive(requested(self._maintenance, requests)))
                 apply(self._maintenance, requests, work)
                 return self._next(work).delta
             except EvaluationError:
                 take_back(self._maintenance, work)
                 work = Work()
-                return self._rebuilt(requested(self._maintenance, requests))[1].delta
+                return self._difference(self._derive(requested(self._maintenance, requests)))
             finally:
                 take_back(self._maintenance, work)
 
     def _commit(self, requests: Requests) -> Delta:
         with self._lock:
             if self._is_large(requests):
-                return self._rebuild(requested(self._maintenance, requests))
+                return self._rebuild(requests)
             work = Work()
             try:
                 apply(self._maintenance, requests, work)
@@ -166,7 +163,7 @@ class Database(Model):
             except EvaluationError:
                 # Relations change one after the other; between two of them a rule may meet what it never will after.
                 take_back(self._maintenance, work)
-                return self._rebuild(requested(self._maintenance, requests))
+                return self._rebuild(requests)
             except BaseException:
                 take_back(self._maintenance, work)
                 raise
@@ -184,24 +181,29 @@ class Database(Model):
             return False
         return asked > REBUILD_SHARE * sum(len(table.given) for table in self._maintenance.tables.values())
 
-    def _rebuild(self, given: dict[str, dict[Row, int]]) -> Delta:
-        maintenance, place = self._rebuilt(given)
-        self._place.next, self._place, self._maintenance = place, place, maintenance
-        return place.delta
+    def _rebuild(self, requests: Requests) -> Delta:
+        maintenance = self._derive(requested(self._maintenance, requests))
+        delta = self._difference(maintenance)
+        self._replace(maintenance, delta)
+        return delta
 
-    def _rebuilt(self, given: dict[str, dict[Row, int]]) -> tuple[Maintenance, Commit]:
-        """Derive everything anew beside what there is, and compare."""
+    def _derive(self, given: dict[str, dict[Row, int]]) -> Maintenance:
+        """Derive everything anew, beside what there is."""
         with _no_collection():
             maintenance = Maintenance(self._specializer, given)
             if self._prepared:
                 maintenance.prepare()
-            pairs = [
-                (self._maintenance.tables[name], maintenance.tables[name]) for name in self.program.schema.relations
-            ]
-            delta = Delta.of((old.name, *_difference(old.rows, new.rows)) for old, new in pairs)
-            apart = [(old, new) for old, new in pairs if new.given is not new.rows]
-            facts = Delta.of((old.name, *_difference(old.given, new.given)) for old, new in apart)
-            return maintenance, Commit(self.version + 1, delta, facts)
+            return maintenance
+
+    def _difference(self, new: Maintenance) -> Delta:
+        pairs = [(self._maintenance.tables[name].rows, new.tables[name].rows) for name in self.program.schema.relations]
+        names = self.program.schema.relations
+        changes = ((old.keys() - new.keys(), new.keys() - old.keys()) for old, new in pairs)
+        return Delta.of((name, *change) for name, change in zip(names, changes, strict=True))
+
+    def _replace(self, maintenance: Maintenance, delta: Delta) -> None:
+        place, self._place.left = Commit(self.version + 1, delta, Delta({})), self._maintenance.tables
+        self._place, self._maintenance = place, maintenance
 
     # ---- Looking inside ----
 
@@ -238,10 +240,6 @@ class Database(Model):
         for title, steps in plans:
             lines += [f"{title}:", *(f"  {step}" for step in steps)]
         return "\n".join(lines)
-
-
-def _difference(old: Mapping[Row, int], new: Mapping[Row, int]) -> tuple[list[Row], list[Row]]:
-    return [row for row in old if row not in new], [row for row in new if row not in old]
 
 
 @contextmanager

@@ -2,18 +2,19 @@
 
 A negation with ``_`` asks whether a projection of a relation is empty. Counting (Gupta, Mumick and Subrahmanian 1993)
 needs that projection with a count of its own, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``;
-brackets cannot be written in a program, so no name clashes. All other rules stay as they are. This module must not know
-any tuple.
+brackets cannot be written in a program, so no name clashes. A positive atom in a join that leaves two columns or more
+open is projected too: otherwise each row that it stands for would be counted apart, and joined anew. This module must
+not know any tuple.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from liqo_connectivity.engine import strata
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.strata import Component
-from liqo_connectivity.engine.syntax import Atom, Literal_, Negation, Rule, Term, Variable, Wildcard
+from liqo_connectivity.engine.syntax import Atom, Literal_, Negation, Rule, Variable, Wildcard
 
 PROJECTION: Final = -1
 """The number of every rule that derives a projection: it is in no program."""
@@ -49,7 +50,8 @@ class Dataflow:
         """Lay out a program."""
         arity = {name: len(declaration.columns) for name, declaration in program.schema.relations.items()}
         projections: dict[str, Rule] = {}
-        rules = [_project(rule, projections) for rule in program.rules]
+        own = {name: component.relations for component in program.components for name in component.relations}
+        rules = [_project(rule, own[rule.head.relation], projections) for rule in program.rules]
         arity |= {name: len(rule.head.terms) for name, rule in projections.items()}
         components = strata.components([*rules, *projections.values()])
         derived = {name for component in components for name in component.relations}
@@ -91,21 +93,28 @@ class Dataflow:
         return frozenset(found)
 
 
-def _project(rule: Rule, projections: dict[str, Rule]) -> Rule:
-    body = tuple(_projected(item, projections) for item in rule.body)
-    return rule if body == rule.body else Rule(rule.number, rule.head, body, rule.span)
+def _project(rule: Rule, own: Container[str], projections: dict[str, Rule]) -> Rule:
+    joins = sum(isinstance(item, Atom) for item in rule.body) > 1
+    body: list[Literal_] = []
+    for item in rule.body:
+        match item:
+            case Negation(atom=atom) if _open_columns(atom):
+                body.append(Negation(_projection(atom, projections), item.span))
+            case Atom() if joins and _open_columns(item) > 1 and item.relation not in own:
+                body.append(_projection(item, projections))
+            case _:
+                body.append(item)
+    return Rule(rule.number, rule.head, tuple(body), rule.span)
 
 
-def _projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
-    if not isinstance(item, Negation) or not any(isinstance(term, Wildcard) for term in item.atom.terms):
-        return item
-    atom = item.atom
+def _open_columns(atom: Atom) -> int:
+    return sum(isinstance(term, Wildcard) for term in atom.terms)
+
+
+def _projection(atom: Atom, projections: dict[str, Rule]) -> Atom:
     kept = [column for column, term in enumerate(atom.terms) if not isinstance(term, Wildcard)]
     name = f"{atom.relation}[{','.join(map(str, kept))}]"
-    if name not in projections:
-        names: list[Term] = [
-            Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))
-        ]
-        head = Atom(name, tuple(names[column] for column in kept), item.span)
-        projections[name] = Rule(PROJECTION, head, (Atom(atom.relation, tuple(names), item.span),), item.span)
-    return Negation(Atom(name, tuple(atom.terms[column] for column in kept), atom.span), item.span)
+    terms = [Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))]
+    head = Atom(name, tuple(terms[column] for column in kept), atom.span)
+    projections.setdefault(name, Rule(PROJECTION, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
+    return Atom(name, tuple(atom.terms[column] for column in kept), atom.span)

@@ -5,9 +5,8 @@ and only a fact that fails is looked at in detail, for the sake of the message. 
 a fact.
 """
 
-from collections.abc import Iterable
-from operator import itemgetter
-from typing import cast
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from liqo_connectivity.engine.schema import NUMBER_RANGE, Schema
 from liqo_connectivity.engine.syntax import Row
@@ -33,25 +32,22 @@ class Intake:
 
     def rows(self, relation: str, rows: Iterable[Row]) -> dict[Row, int]:
         """Check the facts of a relation; give each once, with the number 1. Raises FactError."""
-        listed = list(rows)
+        listed = rows if isinstance(rows, list | tuple) else list(rows)
         if not self._fit(relation, listed):
             for row in listed:
                 self._schema.check_row(relation, row)
             listed = [tuple(row) for row in listed]
         return dict.fromkeys(listed, 1)
 
-    def _fit(self, relation: str, rows: list[Row]) -> bool:
+    def _fit(self, relation: str, rows: Sequence[Row]) -> bool:
         kinds = self._kinds.get(relation)
-        if (
-            kinds is None
-            or set(map(type, cast("list[object]", rows))) != {tuple}
-            or set(map(len, rows)) != {len(kinds)}
-        ):
+        if kinds is None or set(map(type, rows)) != {tuple} or set(map(len, rows)) != {len(kinds)}:
             return False
-        for column, kind in enumerate(kinds):
-            values = list(map(itemgetter(column), rows))
-            if set(map(type, values)) != {kind}:
-                return False
-            if kind is int and not (min(values) in NUMBER_RANGE and max(values) in NUMBER_RANGE):
-                return False
-        return True
+        if relation in self._plain:
+            return set(map(type, chain.from_iterable(rows))) <= {str}
+        columns = list(zip(*rows, strict=True))
+        return all(
+            set(map(type, values)) == {kind}
+            and (kind is str or (min(values) in NUMBER_RANGE and max(values) in NUMBER_RANGE))
+            for values, kind in zip(columns, kinds, strict=True)
+        )

@@ -79,7 +79,11 @@ class Join:
             writer.line(f"{names[row_name(step.position)]} = {row}")
             row = names[row_name(step.position)]
         guard = f" and {row} not in {self.guards[step.position]}" if step.position in self.guards else ""
-        writer.open(f"if {row} {'in' if step.present else 'not in'} {rows}{guard}:")
+        if not step.present:
+            writer.open(f"if {row} not in {rows}{guard}:")
+        else:
+            # Many a relation is empty most of the time, and then its rows need not even be made.
+            writer.open(f"if {rows} and {row} in {rows}{guard}:")
         return names
 
     def _scan(self, step: Scan, rest: Sequence[Step], names: Names) -> Names:

@@ -5,10 +5,10 @@ the components in order. This module must not know where changes come from, nor 
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache
+from functools import cache
 from heapq import heappop
 from time import perf_counter
-from typing import Final, cast
+from typing import cast
 
 from liqo_connectivity.engine.arithmetic import calculate
 from liqo_connectivity.engine.change import Follow, Node, Settler, Work
@@ -19,9 +19,6 @@ from liqo_connectivity.engine.specialize import Specializer
 from liqo_connectivity.engine.store import Table
 from liqo_connectivity.engine.strata import Component
 from liqo_connectivity.engine.syntax import Atom, Row, Rule
-
-_REMEMBERED: Final = 1 << 16
-"""Of how many arguments each functor's value is remembered: functors are pure, and the same arguments come again."""
 
 
 class Maintenance:
@@ -34,8 +31,6 @@ class Maintenance:
         """Derive everything from facts: rows by relation, each with the number 1. The tables take the rows over."""
         self._specializer = specializer
         self._flow = flow = specializer.flow
-        functors = flow.program.functors
-        self._functors = {name: lru_cache(_REMEMBERED)(function) for name, function in functors.items()}
         self.counters: dict[int, list[float]] = {}
         derived = {name: component for component in flow.components for name in component.relations}
         self.tables: dict[str, Table] = {}
@@ -47,11 +42,10 @@ class Maintenance:
         self.nodes = {name: Node(table, flow.numbers[name], self._followers) for name, table in self.tables.items()}
         for name, node in self.nodes.items():
             heads = dict.fromkeys(occurrence.rule.head.relation for occurrence in flow.readers(name))
-            node.heads = tuple(self.nodes[head] for head in heads)
-        self._settlers: list[Settler] = [Counting(node, ()) for name, node in self.nodes.items() if name not in derived]
+            node.heads = tuple((self.tables[head].changes, flow.numbers[head]) for head in heads)
+        self._settlers: dict[int, Settler] = {}
         for component in flow.components:
-            settler = self._settler(component)
-            self._settlers.append(settler)
+            settler = self._settlers[flow.numbers[component.relations[0]]] = self._settler(component)
             settler.load()
 
     def settle(self, work: Work) -> None:
@@ -113,7 +107,7 @@ class Maintenance:
             case "clock":
                 return perf_counter
             case "functor":
-                return self._functors[cell.name]
+                return self._flow.program.functors[cell.name]
             case "counters":
                 return self.counters.setdefault(int(cell.constant), [0, 0, 0.0])
             case "rows":

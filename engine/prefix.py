@@ -6,11 +6,12 @@ thousands that happen to be tried first. The order depends on the model's relati
 they were filled, and rows are tried in sorted order. This module must not know why anyone asks.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from operator import itemgetter
+from typing import cast
 
 from liqo_connectivity.engine.arithmetic import COMPARISONS, EvaluationError, calculate, folded
 from liqo_connectivity.engine.bindings import Bindings, reader, slots
@@ -242,7 +243,7 @@ class _Search:
         if len(columns) == 1:
             found: set[Row] = {(row[columns[0]],) for row in rows}
         else:
-            found = set(map(itemgetter(*columns), rows))
+            found = set(map(cast("Callable[[Row], Row]", itemgetter(*columns)), rows))
         if len(found) > self._budget.rows:
             self.cut = True
             return nsmallest(self._budget.rows, found)

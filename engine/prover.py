@@ -38,7 +38,7 @@ class _Plan:
         self.body = Conjunction(rule.body, bound, model, (rule.head,))
         self._read_head = row_reader(rule.head.terms, self.body.slot_of, model.program.functors)
 
-    def instances(self, row: Row) -> "Iterator[_Use]":
+    def instances(self, row: Row) -> "Iterator[Use]":
         """Give the instances of the rule that derive a row."""
         bindings = _unify(self.rule.head, row, self.body.slot_of)
         if bindings is None:
@@ -46,11 +46,13 @@ class _Plan:
         for values in self.body.solutions(bindings):
             # Terms of the head that are not plain variables (arithmetic, functors) are only known now.
             if self._read_head(values) == row:
-                yield from (_Use(self, instance) for instance in self.body.witnessed(values))
+                yield from (Use(self, instance) for instance in self.body.witnessed(values))
 
 
 @dataclass(frozen=True, slots=True)
-class _Use:
+class Use:
+    """An instance of a rule that derives a tuple."""
+
     plan: _Plan
     instance: Instance
 
@@ -60,15 +62,19 @@ def prove(model: Model, relation: str, row: Row) -> Proof | None:
     goal = (relation, tuple(row))
     if goal[1] not in model.relation(relation):
         return None
-    cone = _cone(model, goal)
-    heights = _heights(cone)
-    return _extract(model, goal, cone, heights)
+    cone = cone_of(model, goal)
+    heights = least_heights(cone)
+    return build(model, goal, choose(goal, cone, heights), heights)
 
 
-def _cone(model: Model, goal: Tuple) -> dict[Tuple, list[_Use]]:
+Cone = dict[Tuple, list[Use]]
+"""The instances that derive each tuple; facts have none."""
+
+
+def cone_of(model: Model, goal: Tuple) -> Cone:
     """Find all tuples that may take part in a proof, with their instances; facts have none."""
     plans: dict[str, list[_Plan]] = {}
-    cone: dict[Tuple, list[_Use]] = {}
+    cone: Cone = {}
     pending = [goal]
     while pending:
         wanted = pending.pop()
@@ -100,7 +106,7 @@ def _unify(head: Atom, row: Row, slot_of: dict[str, int]) -> Bindings | None:
     return bindings
 
 
-def _heights(cone: dict[Tuple, list[_Use]]) -> dict[Tuple, int]:
+def least_heights(cone: Cone) -> dict[Tuple, int]:
     """Give each tuple of the cone the least height of its proofs (Knuth 1977)."""
     users: dict[Tuple, list[tuple[Tuple, int]]] = {}
     waiting: dict[tuple[Tuple, int], int] = {}
@@ -130,22 +136,25 @@ def _heights(cone: dict[Tuple, list[_Use]]) -> dict[Tuple, int]:
     return heights
 
 
-def _extract(model: Model, goal: Tuple, cone: dict[Tuple, list[_Use]], heights: dict[Tuple, int]) -> Proof:
-    """Build the proof bottom-up, in order of height, so that depth never meets Python's recursion limit."""
+def choose(goal: Tuple, cone: Cone, heights: Mapping[Tuple, int]) -> dict[Tuple, Use]:
+    """Take the best instance of the goal, and of each tuple that those taken need, in the order of need."""
 
-    def rank(use: _Use) -> tuple[int, int, tuple[Tuple, ...], tuple[Value, ...]]:
+    def rank(use: Use) -> tuple[int, int, tuple[Tuple, ...], tuple[Value, ...]]:
         return _height(use, heights), use.plan.rule.number, use.instance.needs, use.instance.bindings
 
-    chosen: dict[Tuple, _Use] = {}
-    pending, wanted = [goal], set[Tuple]()
+    chosen: dict[Tuple, Use] = {}
+    pending = [goal]
     while pending:
         current = pending.pop()
-        if current in wanted:
-            continue
-        wanted.add(current)
-        if cone[current]:
+        if current not in chosen and cone[current]:
             chosen[current] = min(cone[current], key=rank)
             pending.extend(chosen[current].instance.needs)
+    return chosen
+
+
+def build(model: Model, goal: Tuple, chosen: Mapping[Tuple, Use], heights: Mapping[Tuple, int]) -> Proof:
+    """Build the proof bottom-up, in order of height, so that depth never meets Python's recursion limit."""
+    wanted = dict.fromkeys((goal, *chosen, *(need for use in chosen.values() for need in use.instance.needs)))
     built: dict[Tuple, Proof] = {}
     for current in sorted(wanted, key=lambda t: heights[t]):
         use = chosen.get(current)
@@ -158,7 +167,7 @@ def _extract(model: Model, goal: Tuple, cone: dict[Tuple, list[_Use]], heights: 
     return built[goal]
 
 
-def _height(use: _Use, heights: Mapping[Tuple, int]) -> int:
+def _height(use: Use, heights: Mapping[Tuple, int]) -> int:
     if not use.plan.rule.body:
         return 0
     return 1 + max((heights[need] for need in use.instance.needs), default=0)
@@ -184,7 +193,7 @@ def _premises(
     return tuple(found)
 
 
-def _with_passed_over(model: Model, rule: Rule, premises: tuple[Premise, ...], use: _Use) -> tuple[Premise, ...]:
+def _with_passed_over(model: Model, rule: Rule, premises: tuple[Premise, ...], use: Use) -> tuple[Premise, ...]:
     values = use.plan.body.environment(use.instance.bindings)
     return tuple(
         replace(premise, passed_over=passed_over(model, rule, item, premise.value, values))

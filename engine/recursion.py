@@ -94,11 +94,12 @@ class _Repair:
         self._backward = {name: member.backward() for name, member in members.items()}
         self._wanted: dict[tuple[str, Row], int] = {}
         self._queue: list[tuple[int, str, Row]] = []
-        self._before: dict[str, dict[Row, int | None]] = {name: {} for name in members}
+        self._left: dict[str, Numbers] = {name: {} for name in members}
+        self._came: dict[str, Numbers] = {name: {} for name in members}
 
     def run(self) -> None:
         for name, table in self._tables.items():
-            self._work.before.append((table, self._before[name]))
+            self._work.log.append((table, self._left[name], self._came[name]))
             for row in table.changes:
                 self._look_again(name, row)
             table.changes.clear()
@@ -138,7 +139,7 @@ class _Repair:
         """Give a row a lower rank, or its first; its uses may now give lower ranks too."""
         table = self._tables[name]
         del self._wanted[name, row]
-        self._before[name].setdefault(row, table.rows.get(row))
+        self._remember(name, row)
         if row in table.rows:
             table.rows[row] = rank
         else:
@@ -154,23 +155,29 @@ class _Repair:
         table = self._tables[name]
         uses: list[Use] = []
         self._forward[name](row, uses)
-        self._before[name].setdefault(row, table.rows[row])
+        self._remember(name, row)
         table.remove((row,))
         self._want(name, row, wanted)
         for relation, head, offered in uses:
             if offered == self._wanted.get((relation, head), self._rank(relation, head)):
                 self._look_again(relation, head)
 
+    def _remember(self, name: str, row: Row) -> None:
+        """Note how a row was, before its first change."""
+        left, came = self._left[name], self._came[name]
+        if row not in left and row not in came:
+            rank = self._rank(name, row)
+            if rank == NO_RANK:
+                came[row] = rank
+            else:
+                left[row] = rank
+
     def _pass_on(self) -> None:
         """Let each relation change from what it was to what it is now, for the rules outside the component."""
         changed: list[tuple[Node, Numbers, Numbers]] = []
         for name, table in self._tables.items():
-            deleted = {
-                row: rank for row, rank in self._before[name].items() if rank is not None and row not in table.rows
-            }
-            inserted = {
-                row: table.rows[row] for row, rank in self._before[name].items() if rank is None and row in table.rows
-            }
+            deleted = {row: rank for row, rank in self._left[name].items() if row not in table.rows}
+            inserted = {row: table.rows[row] for row in self._came[name] if row in table.rows}
             changed.append((self._members[name].node, deleted, inserted))
         for node, deleted, inserted in changed:
             node.table.remove(inserted)

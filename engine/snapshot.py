@@ -1,39 +1,36 @@
 """Snapshots: what a database held at one moment, for readers that a writer must not disturb.
 
 Nothing is copied when a snapshot is taken. Commits form a chain of deltas, each pointing to the next; a snapshot holds
-on to its place in the chain, and takes back what came after when it is asked for a relation. What no snapshot holds any
-more is freed with the chain's head. This module must not know how deltas come about.
+on to its place in the chain, and takes back what came after when it is asked for a relation. Where everything was
+derived anew, a chain ends with the tables that were left behind. What no snapshot holds any more is freed. This module
+must not know how deltas come about.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.relation import Relation
+from liqo_connectivity.engine.store import Table
 from liqo_connectivity.engine.syntax import Row
-from liqo_connectivity.engine.transaction import Change, Delta
+from liqo_connectivity.engine.transaction import Delta
 
 
 class Commit:
-    """A place in the chain: the state after some commit. ``next`` is the commit after it, if there is one by now.
+    """A place in a chain: the state after some commit. ``version`` counts commits.
 
-    ``delta`` is what changed in all relations, ``given`` in the facts given for derived relations.
+    ``delta`` is what the commit changed in all relations, ``given`` in the facts given for derived relations. ``next``
+    is the commit after it, if there is one by now; ``left`` are the tables, if this is the last state that they had.
     """
 
-    __slots__ = ("delta", "given", "next", "version")
+    __slots__ = ("delta", "given", "left", "next", "version")
 
     def __init__(self, version: int, delta: Delta, given: Delta) -> None:
         self.version = version
         self.delta = delta
         self.given = given
         self.next: Commit | None = None
-
-    def after(self) -> Iterator["Commit"]:
-        """Give the commits after this one."""
-        commit = self.next
-        while commit is not None:
-            yield commit
-            commit = commit.next
+        self.left: Mapping[str, Table] | None = None
 
 
 class Snapshot(Model):
@@ -67,10 +64,17 @@ Read = Callable[[str, Commit, bool], Iterable[Row]]
 """Gives the rows of a relation at a place of the chain; only those that were given, if asked so."""
 
 
-def rows_at(rows: Iterable[Row], changes: Iterable[Change]) -> dict[Row, None]:
-    """Give the rows of a relation as they were before some changes, from those of now."""
-    found = dict.fromkeys(rows)
-    for removed, added in reversed(list(changes)):
+def rows_at(place: Commit, current: Mapping[str, Table], name: str, given: bool) -> dict[Row, None]:
+    """Give the rows of a relation at a place, or those that were given; ``current`` are the tables of now."""
+    later: list[Commit] = []
+    while place.next is not None:
+        place = place.next
+        later.append(place)
+    table = (current if place.left is None else place.left)[name]
+    found = dict.fromkeys(table.given if given else table.rows)
+    apart = given and table.given is not table.rows
+    for commit in reversed(later):
+        removed, added = (commit.given if apart else commit.delta)[name]
         for row in added:
             found.pop(row, None)
         found.update(dict.fromkeys(removed))

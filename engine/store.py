@@ -100,10 +100,14 @@ def rows_of(bucket: Bucket | None) -> Iterable[Row]:
     return bucket if type(bucket) is dict else (cast("Row", bucket),)
 
 
-def build_index(rows: Iterable[Row], columns: tuple[int, ...]) -> Index:
+def build_index(rows: Mapping[Row, int], columns: tuple[int, ...]) -> Index:
     """Index rows on columns."""
-    index: Index = {}
     key_of = _key_of(columns)
+    # Most indexes find one row for each key, and those are built in C.
+    index: Index = dict(zip(map(key_of, rows), rows, strict=True))
+    if len(index) == len(rows):
+        return index
+    index.clear()
     for row in rows:
         key = key_of(row)
         bucket = index.get(key)

@@ -5,7 +5,7 @@ no change. If anything is raised while changes are applied, every table is put b
 touched row was before. This module must not know how derived relations are kept.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -43,13 +43,14 @@ class Delta:
         return Delta({name: Change(change.added, change.removed) for name, change in self.changes.items()})
 
     @classmethod
-    def of(cls, changes: Iterable[tuple[str, Iterable[Row], Iterable[Row]]]) -> "Delta":
+    def of(cls, changes: Iterable[tuple[str, Collection[Row], Collection[Row]]]) -> "Delta":
         """Sort what was removed and added by relation; relations with neither are left out."""
-        found = {
-            name: Change(tuple(sorted(removed)), tuple(sorted(added)))
-            for name, removed, added in changes
-            if removed or added
-        }
+        found: dict[str, Change] = {}
+        for name, removed, added in changes:
+            if len(removed) > 1 or len(added) > 1:
+                found[name] = Change(tuple(sorted(removed)), tuple(sorted(added)))
+            elif removed or added:
+                found[name] = Change(tuple(removed), tuple(added))
         return cls(dict(sorted(found.items())))
 
 
@@ -95,18 +96,24 @@ def apply(maintenance: Maintenance, requests: Requests, work: Work) -> None:
 
 def _request(maintenance: Maintenance, relation: str, rows: Mapping[Row, bool], work: Work) -> None:
     node = maintenance.nodes[relation]
-    table, given = node.table, node.table.given
+    table = node.table
+    given = table.given
     coming = {row: 1 for row, present in rows.items() if present and row not in given}
     leaving = {row: 1 for row, present in rows.items() if not present and row in given}
-    if given is not table.rows:
-        work.given.append((table, leaving, coming))
-        given.update(coming)
-        for row in leaving:
-            del given[row]
+    if not coming and not leaving:
+        return
+    if given is table.rows:
+        # Nothing comes before a relation without rules in the order of evaluation: it can change at once.
+        work.log.append((table, leaving, coming))
+        node.change(work, leaving, coming)
+        return
+    work.given.append((table, leaving, coming))
+    given.update(coming)
+    for row in leaving:
+        del given[row]
     table.changes.update(coming)
     table.changes.update(dict.fromkeys(leaving, -1))
-    if table.changes:
-        work.plan(node.number)
+    work.plan(node.number)
 
 
 def requested(maintenance: Maintenance, requests: Requests) -> dict[str, dict[Row, int]]:
@@ -126,8 +133,10 @@ def take_back(maintenance: Maintenance, work: Work) -> None:
     """Put every table back as it was before some work, finished or not."""
     for table in maintenance.tables.values():
         table.changes.clear()
-    for table, before in reversed(work.before):
-        for row, number in before.items():
+    for table, left, came in work.log:
+        for row in came:
+            table.restore(row, None)
+        for row, number in left.items():
             table.restore(row, number)
     for table, left, came in work.given:
         for row in came:

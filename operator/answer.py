@@ -6,10 +6,12 @@ decide anything, nor lay anything out.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from liqo_connectivity.engine import Absent, Aggregated, Holds, Model, Proof, prove
+from liqo_connectivity.engine.absence import Absence, pattern, why_not
+from liqo_connectivity.engine.alternatives import proofs
 from liqo_connectivity.engine.printer import format_rule
 from liqo_connectivity.engine.proof import Premise
 from liqo_connectivity.facts import Fact, FactBase
@@ -18,6 +20,8 @@ from liqo_connectivity.operator.proof_text import sources
 from liqo_connectivity.rules.relations import Flow
 
 SCHEMA_VERSION = 1
+_PASSED_OVER = 3
+_DEPTH = 8
 _WORST = ("denied", "unknown", "allowed")
 
 
@@ -32,7 +36,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PeeringAnswer:
-    """The verdict of one governing peering; ``decision`` is ``None`` while it is unknown."""
+    """The verdict of one governing peering; ``decision`` is ``None`` while it is unknown.
+
+    ``passed_over`` says of each rule before the one that decided why it does not match, the nearest few only. ``alternatives`` are
+    further proofs of the same verdict, if they were asked for.
+    """
 
     peering: str
     namespace: str
@@ -40,6 +48,8 @@ class PeeringAnswer:
     verdict: str
     decision: Decision | None
     proof: Proof
+    passed_over: tuple[Absence, ...]
+    alternatives: tuple[Proof, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,23 @@ def _peering(model: Model, peering: str, policy: str, flow: str) -> PeeringAnswe
     proof = prove(model, "peering_verdict", (peering, flow, verdict))
     if proof is None:
         raise AssertionError("a derived tuple has a proof")
-    return PeeringAnswer(peering, policy.split("/")[0], policy, str(verdict), decision, proof)
+    return PeeringAnswer(
+        peering, policy.split("/")[0], policy, str(verdict), decision, proof, _passed_over(model, proof)
+    )
+
+
+def _passed_over(model: Model, proof: Proof) -> tuple[Absence, ...]:
+    missing = [absent for node in proof.walk() if isinstance(node, Aggregated) for absent in node.missing()]
+    explained = (why_not(model, pattern(absent.relation, absent.pattern), _DEPTH) for absent in missing[-_PASSED_OVER:])
+    return tuple(absence for absence in explained if absence is not None)
+
+
+def with_alternatives(found: Answer, model: Model, count: int) -> Answer:
+    """Add further proofs of each peering's verdict, up to ``count`` with the one that it has."""
+    peerings = tuple(
+        replace(p, alternatives=tuple(proofs(model, p.proof.relation, p.proof.row, count)[1:])) for p in found.peerings
+    )
+    return replace(found, peerings=peerings)
 
 
 def unresolved(
@@ -132,6 +158,7 @@ def _end(endpoint: Endpoint, address: str) -> dict[str, Any]:
 
 def _peering_json(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
     decided = peering.decision
+    others = {"alternatives": [proof_json(proof, base) for proof in peering.alternatives]}
     return {
         "peering": peering.peering,
         "namespace": peering.namespace,
@@ -139,6 +166,7 @@ def _peering_json(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
         "verdict": peering.verdict,
         "decidedBy": decided and {"kind": decided.kind, "index": decided.index, "action": decided.action},
         "proof": proof_json(peering.proof, base),
+        **(others if peering.alternatives else {}),
     }
 
 

@@ -2,6 +2,7 @@
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.absence_text import absence_lines
 from liqo_connectivity.operator.answer import Answer, Decision, PeeringAnswer
 from liqo_connectivity.operator.proof_text import proof_lines
 from liqo_connectivity.operator.report import sentence
@@ -14,11 +15,30 @@ def to_lines(found: Answer, full: bool) -> list[str]:
         lines.append(_nobody(found))
     for peering in found.peerings:
         lines += ["", deciding(peering, found.base)]
-        # The headline says what the proof's root says.
-        (decided,) = [p for p in peering.proof.premises if isinstance(p, Proof)][:1] if not full else [peering.proof]
-        lines += ["  " + line for line in proof_lines(decided, found.base, full=full)]
+        lines += ["  " + line for line in _proof_lines(peering.proof, found.base, full)]
+        for number, proof in enumerate(peering.alternatives, 2):
+            lines += [f"  proof {number}:", *("  " + line for line in _proof_lines(proof, found.base, full))]
+        lines += ["  " + line for line in _passed_over(peering, found.base, full)]
     if found.unknown:
         lines += ["", *(f"unknown: {_unknown(entry)}" for entry in found.unknown)]
+    return lines
+
+
+def _proof_lines(proof: Proof, base: FactBase, full: bool) -> list[str]:
+    # The headline says what the proof's root says.
+    (shown,) = [p for p in proof.premises if isinstance(p, Proof)][:1] if not full else [proof]
+    return proof_lines(shown, base, full=full)
+
+
+def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str]:
+    """Say why the rules before the one that decided do not match."""
+    if peering.decision is None or not peering.passed_over:
+        return []
+    index, shown = peering.decision.index or 0, len(peering.passed_over)
+    more = f"; of the {index} before it, the last {shown}" if shown < index else ""
+    lines = [f"rule {index} is the first that matches{more}:"]
+    for absence in peering.passed_over:
+        lines += ["  " + line for line in absence_lines(absence, base, full=full)]
     return lines
 
 

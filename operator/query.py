@@ -4,9 +4,10 @@ import json
 
 import click
 
-from liqo_connectivity.engine import ProgramError, Value, prove
+from liqo_connectivity.engine import Absent, ProgramError, Proof, Value, prove
 from liqo_connectivity.engine.absence import Absence, pattern, why_not
 from liqo_connectivity.engine.parser import parse_goal
+from liqo_connectivity.engine.proof import Premise
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator import exits, report
 from liqo_connectivity.operator.absence_text import absence_json, failure_lines
@@ -59,7 +60,7 @@ def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output
         if with_proof:
             # Below the header, each row is followed by the proofs of the goal's own literals.
             texts = [
-                ["  " + line for p in proof.premises for line in proof_lines(p, base)] for proof in proofs if proof
+                ["  " + line for p in proof.premises for line in _premise_lines(p, base)] for proof in proofs if proof
             ]
             lines = [lines[0], *(line for row, text in zip(lines[1:], texts, strict=True) for line in (row, *text))]
         click.echo("\n".join([*lines, *(_reason_lines(reason, base) if reason else [])]))
@@ -74,6 +75,12 @@ def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output
     if session.reading.problems:
         return exits.UNKNOWN
     return exits.OK if rows else exits.DENIED
+
+
+def _premise_lines(premise: Premise, base: FactBase) -> list[str]:
+    if isinstance(premise, Proof):
+        return proof_lines(premise, base)
+    return [f"{'not found' if isinstance(premise, Absent) else 'true'}: {premise}"]
 
 
 def _reason_lines(reason: Absence, base: FactBase) -> list[str]:

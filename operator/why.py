@@ -31,10 +31,18 @@ _MANY = 16
     show_default=True,
     help="The state of the connection that the packet belongs to.",
 )
+@click.option(
+    "--proofs",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="How many proofs of each peering's verdict to give, the lowest first, if there are so many.",
+)
 @click.option("--full", is_flag=True, help="Print every step of the proof, those that only restate the question too.")
 @output_option("text", "json", "yaml", "dot")
 @input_options
-def command(given: Input, source: str, destination: str, state: str, full: bool, output: str) -> int:
+def command(given: Input, source: str, destination: str, state: str, proofs: int, full: bool, output: str) -> int:
     """Say whether a flow is allowed, and prove it down to the fields of the objects.
 
     SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING. Between groups the verdict is "allowed" only if
@@ -53,7 +61,15 @@ def command(given: Input, source: str, destination: str, state: str, full: bool,
         model = session.solve((*VERDICTS, *ODDITIES), flows)
         report.report_endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
         found = answer.make(model, session.reading.base, flows, start, end, service)
-        used = {*VERDICTS, *(name for peering in found.peerings for name in relations_of(peering.proof))}
+        if proofs > 1:
+            found = answer.with_alternatives(found, model, proofs)
+        used = {
+            *VERDICTS,
+            *(name for p in found.peerings for proof in (p.proof, *p.alternatives) for name in relations_of(proof)),
+        }
+        used.update(
+            name for peering in found.peerings for absence in peering.passed_over for name in absence.relations()
+        )
         session.verify(model, used, flows)
     _print(found, output, full)
     return EXITS[found.verdict]
@@ -90,7 +106,10 @@ def _group_ends(session: Session, start: endpoints.Endpoint, end: endpoints.Endp
 
 def _print(found: answer.Answer, output: str, full: bool) -> None:
     if output == "dot":
-        click.echo(proof_text.to_dot([p.proof for p in found.peerings], found.base), nl=False)
+        click.echo(
+            proof_text.to_dot([proof for p in found.peerings for proof in (p.proof, *p.alternatives)], found.base),
+            nl=False,
+        )
     elif output == "text":
         click.echo("\n".join(answer_text.to_lines(found, full)))
     else:

@@ -128,7 +128,8 @@ def _relations(found: answer.Answer, denials: tuple[Denial, ...]) -> set[str]:
     """Give the relations that an answer rests on."""
     proofs = (relations_of(peering.proof) for peering in found.peerings)
     absences = (absence.relations() for denial in denials for rule in denial.rules for _, absence in rule.misses)
-    return set().union(*proofs, *absences)
+    names: set[str] = set()
+    return names.union(*proofs, *absences)
 
 
 def _lines(found: answer.Answer, denials: tuple[Denial, ...], full: bool) -> list[str]:
@@ -141,7 +142,7 @@ def _lines(found: answer.Answer, denials: tuple[Denial, ...], full: bool) -> lis
 
 
 def _denial_lines(denial: Denial, found: answer.Answer, full: bool) -> Iterator[str]:
-    ends = dict(zip(_SIDES, (found.flow.source, found.flow.destination), strict=True))
+    ends = {"source": found.flow.source, "destination": found.flow.destination}
     before = [rule for rule in denial.rules if rule.first]
     if not before:
         yield "no rule before it allows anything"

@@ -24,13 +24,13 @@ from descriptions import (
     VirtualNode,
 )
 
-PEERINGS = ("milan", "naples", "rome-1")
+PEERINGS: tuple[str, ...] = ("milan", "naples", "rome-1")
 NAMESPACES = ("shop", "batch", "infra")
 GROUPS = ("local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets")
 WORKERS = ("worker-1", "worker-2")
 # Everybody's pod CIDR is the same: each cluster sees the others remapped.
 REAL = "10.244.0.0/16"
-ASSIGNED = ("10.71.0.0/16", "10.72.0.0/17", "10.73.16.0/20", "172.20.0.0/24", "100.64.0.0/16", "10.74.0.0/16")
+ASSIGNED: tuple[str, ...] = ("10.71.0.0/16", "10.72.0.0/17", "10.73.16.0/20", "172.20.0.0/24", "100.64.0.0/16", "10.74.0.0/16")
 EXTERNAL = ("10.81.0.0/16", "10.82.0.0/24", "192.168.80.0/24")
 ELSEWHERE = ("8.8.8.8", "192.168.1.9", "172.16.4.4", "203.0.113.5", "10.99.0.1", "2001:db8::9")
 FIRST = 1_750_000_000
@@ -192,7 +192,7 @@ def _maps(rng: Random, tenants: dict[str, str]) -> list[NamespaceMap]:
     for peering, tenant in tenants.items():
         if chance(rng, 0.8):
             mapped = rng.sample(NAMESPACES, rng.randint(0, 2))
-            phases = ("Accepted", "Accepted", "Accepted", "Terminating", "CreationLoopBackOff")
+            phases = ("Accepted", "Accepted", "Terminating", "CreationLoopBackOff")
             entries = tuple((name, f"{name}-here", rng.choice(phases)) for name in mapped)
             found.append(NamespaceMap(tenant, peering, peering, ours=True, origin="here", entries=entries))
         if chance(rng, 0.5):
@@ -225,7 +225,7 @@ def _policies(rng: Random, namespaces: list[str], tenants: dict[str, str], odd: 
 
 
 def _rules(rng: Random, namespaces: list[str], odd: bool) -> tuple[Rule, ...]:
-    wrong = odd and chance(rng, 0.1)
+    wrong = odd and chance(rng, 0.25)
     return tuple(_rule(rng, namespaces, wrong and chance(rng, 0.4)) for _ in range(rng.randint(0, 6)))
 
 

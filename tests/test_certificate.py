@@ -114,8 +114,10 @@ def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
         together = [flow for flow in flows if flow.state == state]
         model = solve(base, VERDICTS, together)
         for flow in together:
-            ends = [Endpoint(f"ip:{address}", "ip", address) for address in (flow.source, flow.destination)]
-            document = json.loads(json.dumps(answer.to_json(answer.make(model, base, [flow], *ends, None))))
+            source, destination = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
+            document = json.loads(
+                json.dumps(answer.to_json(answer.make(model, base, [flow], source, destination, None)))
+            )
             document["pairs"] = {verdict: int(verdict == document["verdict"]) for verdict in document["pairs"]}
             assert checker.check(document, RULES, read).verdict == document["verdict"]
 
@@ -392,8 +394,19 @@ def test_a_fact_that_is_new_breaks_an_absence(dump: Path, certificates: dict[str
 def test_a_rule_that_is_new_breaks_an_absence(certificates: dict[str, Any], facts: checker.Facts) -> None:
     """Closed-world evidence is no list in the certificate: it is derived anew from the rules that the user trusts."""
     rules = checker.read_rules({**builtin_texts(), "mine.dl": 'member(P, "vc-local", A) :- peering(P), pod_ip(_, A).'})
-    with pytest.raises(checker.RejectedError, match="follows"):
+    with pytest.raises(checker.RejectedError, match=r"min Matching : .*: this is not true"):
         checker.check(certificates["denied"], rules, facts)
+
+
+def test_all_proofs_of_a_certificate_are_checked(dump: Path, facts: checker.Facts) -> None:
+    _, text = call("why", *FLOWS["allowed"], "-f", str(dump), "-o", "json", "--proofs", "3")
+    document = json.loads(text)
+    one = checker.check(json.loads(call("why", *FLOWS["allowed"], "-f", str(dump), "-o", "json")[1]), RULES, facts)
+    assert checker.check(document, RULES, facts).steps > 2 * one.steps
+    place, node = first(document["peerings"][0]["alternatives"][1], lambda n: n.get("relation") == "pod_ip")
+    node["row"][1] = "10.9.9.9"
+    with pytest.raises(checker.RejectedError, match=f"^/peerings/0/alternatives/1{place} "):
+        checker.check(document, RULES, facts)
 
 
 def test_between_groups_only_a_denial_is_shown(dump: Path, facts: checker.Facts) -> None:

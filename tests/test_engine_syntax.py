@@ -11,6 +11,7 @@ from liqo_connectivity.engine.normalize import normalize
 from liqo_connectivity.engine.parser import parse_goal, parse_program
 from liqo_connectivity.engine.printer import format_body, format_program, format_rule, format_term, format_value
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Arithmetic,
     Atom,
     Body,
@@ -29,6 +30,7 @@ from liqo_connectivity.engine.syntax import (
     TypeDeclaration,
     Variable,
     Wildcard,
+    aggregate_of,
 )
 
 RULE_FILES = sorted((Path(__file__).parent.parent / "rules").glob("*.dl"))
@@ -47,7 +49,14 @@ terms: st.SearchStrategy[Term] = st.recursive(
 )
 atoms = st.builds(Atom, names, st.lists(terms, max_size=3).map(tuple))
 operators = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
-literals = atoms | st.builds(Negation, atoms) | st.builds(Comparison, operators, terms, terms)
+plain = atoms | st.builds(Negation, atoms) | st.builds(Comparison, operators, terms, terms)
+inner = st.lists(plain, min_size=1, max_size=3).map(tuple)
+aggregates = st.builds(Aggregate, st.just("count"), st.none(), inner) | st.builds(
+    Aggregate, st.sampled_from(["min", "max"]), st.builds(Variable, names), inner
+)
+literals = (
+    plain | st.builds(Comparison, operators, terms, aggregates) | st.builds(Comparison, operators, aggregates, terms)
+)
 
 
 def _conjunctions(inner: st.SearchStrategy[Body]) -> st.SearchStrategy[Body]:
@@ -120,6 +129,28 @@ def test_layout_and_comments_do_not_matter() -> None:
       a(X, Y)  // a head
         :- a(X, Y), ! a(Y, _) /**/ ; X != Y .// no line feed at the end"""
     assert parse_program(wide, "p.dl") == tight
+
+
+def test_count_min_and_max_are_names_elsewhere() -> None:
+    program = parse_program(
+        ".decl count(min: number)\n.decl max(count: number)\ncount(min), max(max) :- count(min), max(max), max > count, count = min.",
+        "p.dl",
+    )
+    assert parse_program(format_program(program), "p.dl") == program
+
+
+def test_layout_and_comments_inside_an_aggregate_do_not_matter() -> None:
+    tight = body_of("count:{a(X),!b(X)}<3,N=min X:{a(X)}")
+    assert body_of("count /* of */ : // all\n { a(X) , !b(X) } < 3, N = min/**/X : {\na(X)}") == tight
+    assert format_body(tight) == "count : { a(X), !b(X) } < 3, N = min X : { a(X) }"
+
+
+def test_an_aggregate_learns_which_of_its_variables_come_from_outside() -> None:
+    (rule,) = normalize(
+        parse_program("h(X, N) :- b(Y), N = count : { c(X, Y, Z, _) }, M = max Z : { c(M, Z) }.", "p.dl")
+    )
+    found = [aggregate_of(item) for item in rule.body]
+    assert [aggregate.outer for aggregate in found if aggregate] == [("X", "Y"), ("M",)]
 
 
 def test_comments_inside_symbols_are_part_of_them() -> None:

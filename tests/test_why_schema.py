@@ -103,6 +103,16 @@ def test_answers_about_an_example_fit(name: str) -> None:
         VALIDATOR.validate(answer(f"{source} {destination} -f examples/{name}"))
 
 
+def test_the_first_match_names_the_rules_that_it_passes_over() -> None:
+    found = _aggregated(answer(DENIED))
+    (peering,) = answer(DENIED)["peerings"]
+    assert found["kind"] == "min"
+    assert found["value"] == peering["decidedBy"]["index"]
+    assert found["passedOver"] == list(range(found["value"]))
+    ((witness,),) = found["witnesses"]
+    assert (witness["relation"], witness["row"][1]) == ("matches", found["value"])
+
+
 def test_yaml_holds_the_same_answer() -> None:
     lines = transcript.execute(f"liqo-connectivity why -o yaml {DENIED}".split()).lines
     assert yaml.safe_load("\n".join(lines)) == answer(DENIED)
@@ -112,6 +122,13 @@ def _first_fact(node: Document) -> Document:
     return next(
         premise if "sources" in premise else _first_fact(premise) for premise in node["premises"] if "row" in premise
     )
+
+
+def _aggregated(document: Document) -> Document:
+    """The premise that says which rule is the first that matches."""
+    (decided,) = _proof(document)["premises"]
+    found: Document = next(premise["aggregated"] for premise in decided["premises"] if "aggregated" in premise)
+    return found
 
 
 def _proof(document: Document) -> Document:
@@ -139,6 +156,10 @@ WRONG: dict[str, Callable[[Document], object]] = {
     "a premise of no kind": lambda d: _proof(d)["premises"].append({}),
     "a derived tuple without rule": lambda d: _proof(d).pop("rule"),
     "a fact with a height": lambda d: _first_fact(_proof(d)).update(height=1),
+    "an aggregate without its value": lambda d: _aggregated(d).pop("value"),
+    "an aggregate of no kind": lambda d: _aggregated(d).update(kind="mean"),
+    "a witness that is no list": lambda d: _aggregated(d)["witnesses"].append({}),
+    "a symbol passed over": lambda d: _aggregated(d)["passedOver"].append("0"),
     "a source without its object": lambda d: _first_fact(_proof(d))["sources"].append({"field": "/a", "value": 1}),
 }
 
