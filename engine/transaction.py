@@ -94,12 +94,12 @@ def apply(maintenance: Maintenance, requests: Requests, work: Work) -> None:
     maintenance.settle(work)
 
 
-def _request(maintenance: Maintenance, relation: str, rows: Mapping[Row, bool], work: Work) -> None:
+def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool], work: Work) -> None:
     node = maintenance.nodes[relation]
     table = node.table
     given = table.given
-    coming = {row: 1 for row, present in rows.items() if present and row not in given}
-    leaving = {row: 1 for row, present in rows.items() if not present and row in given}
+    coming = {row: 1 for row, present in wanted.items() if present and row not in given}
+    leaving = {row: 1 for row, present in wanted.items() if not present and row in given}
     if not coming and not leaving:
         return
     if given is table.rows:
@@ -108,11 +108,13 @@ def _request(maintenance: Maintenance, relation: str, rows: Mapping[Row, bool], 
         node.change(work, leaving, coming)
         return
     work.given.append((table, leaving, coming))
+    changes = table.changes
+    for rows, sign in ((leaving, -1), (coming, 1)):
+        for row in rows:
+            changes[row] = changes.get(row, 0) + sign
     given.update(coming)
     for row in leaving:
         del given[row]
-    table.changes.update(coming)
-    table.changes.update(dict.fromkeys(leaving, -1))
     work.plan(node.number)
 
 

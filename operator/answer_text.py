@@ -2,7 +2,7 @@
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.absence_text import absence_lines
+from liqo_connectivity.operator.absence_text import absence_lines, failure_lines
 from liqo_connectivity.operator.answer import Answer, Decision, PeeringAnswer
 from liqo_connectivity.operator.proof_text import proof_lines
 from liqo_connectivity.operator.report import sentence
@@ -38,7 +38,11 @@ def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str
     more = f"; of the {index} before it, the last {shown}" if shown < index else ""
     lines = [f"rule {index} is the first that matches{more}:"]
     for absence in peering.passed_over:
-        lines += ["  " + line for line in absence_lines(absence, base, full=full)]
+        if full:
+            lines += ["  " + line for line in absence_lines(absence, base, full=True)]
+        else:
+            # One line for each: what fails first. `why-not` and the full form go on from there.
+            lines.append("  " + failure_lines(absence, base)[0])
     return lines
 
 

@@ -1,4 +1,4 @@
-"""``why-not``: why a flow is not allowed. For each allow rule that comes too early or too late to help, what it lacks.
+"""``why-not``: why a flow is not allowed. For each rule that allows: what it lacks, or that it comes too late.
 
 Everything is read from derived tuples and from the engine's explanation of those that are not there. This module must
 not decide anything.

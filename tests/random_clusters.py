@@ -30,7 +30,14 @@ GROUPS = ("local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote
 WORKERS = ("worker-1", "worker-2")
 # Everybody's pod CIDR is the same: each cluster sees the others remapped.
 REAL = "10.244.0.0/16"
-ASSIGNED: tuple[str, ...] = ("10.71.0.0/16", "10.72.0.0/17", "10.73.16.0/20", "172.20.0.0/24", "100.64.0.0/16", "10.74.0.0/16")
+ASSIGNED: tuple[str, ...] = (
+    "10.71.0.0/16",
+    "10.72.0.0/17",
+    "10.73.16.0/20",
+    "172.20.0.0/24",
+    "100.64.0.0/16",
+    "10.74.0.0/16",
+)
 EXTERNAL = ("10.81.0.0/16", "10.82.0.0/24", "192.168.80.0/24")
 ELSEWHERE = ("8.8.8.8", "192.168.1.9", "172.16.4.4", "203.0.113.5", "10.99.0.1", "2001:db8::9")
 FIRST = 1_750_000_000

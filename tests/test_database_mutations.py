@@ -46,10 +46,10 @@ MUTANTS: dict[str, Mutant] = {
     "an insertion counts down": (change.Node, "change", "positive(inserted, 1)", "positive(inserted, -1)"),
     "a negated deletion counts down": (change.Node, "change", "negative(deleted, 1)", "negative(deleted, -1)"),
     "a negated insertion counts up": (change.Node, "change", "negative(inserted, -1)", "negative(inserted, 1)"),
-    "heads are not put on the agenda": (change.Node, "change", "if head.table.changes:", "if not head.table.changes:"),
+    "heads are not put on the agenda": (change.Node, "change", "if changes and", "if not changes and"),
     "the agenda is a stack": (change.Work, "plan", "heappush(self.agenda, number)", "self.agenda.insert(0, number)"),
     # Counting.
-    "a count is replaced": (counting.Counting, "settle", "rows[row] = number + count", "rows[row] = count"),
+    "a count is replaced": (counting.Counting, "settle", "[row] = number + count", "[row] = count"),
     "a row with derivations left is deleted": (counting.Counting, "settle", "elif number + count:", "elif count > 0:"),
     "changes are not forgotten": (counting.Counting, "settle", "table.changes.clear()", "table.changes.copy()"),
     # What is generated.
@@ -69,8 +69,15 @@ MUTANTS: dict[str, Mutant] = {
     # What is asked for.
     "a fact that is there comes again": (transaction, "_request", "present and row not in given", "present"),
     "a fact that is not there leaves": (transaction, "_request", "not present and row in given", "not present"),
+    "what is asked for replaces what was counted": (
+        transaction,
+        "_request",
+        "changes.get(row, 0) + sign",
+        "sign",
+    ),
     "derived relations have no facts": (transaction, "_request", "given.update(coming)", "given.update({})"),
-    "a projection keeps the wrong columns": (dataflow, "_projected", "if column in kept", "if column not in kept"),
+    "a projection keeps the wrong columns": (dataflow, "_projection", "if column in kept", "if column not in kept"),
+    "projections lose a column": (dataflow, "_projection", "if not isinstance(term, Wildcard)", "if column == 0"),
 }
 
 

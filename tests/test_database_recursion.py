@@ -23,6 +23,10 @@ def cycle(*names: str) -> list[Row]:
     return list(pairwise((*names, names[0])))
 
 
+def chain_of(names: str) -> list[Row]:
+    return list(pairwise(names))
+
+
 GRAPHS: dict[str, list[Row]] = {
     "a loop": [("a", "a")],
     "two": cycle("a", "b"),
@@ -77,11 +81,11 @@ def test_a_graph_is_taken_apart_edge_by_edge(shape: str, graph: str) -> None:
 def test_edges_move_in_one_transaction(shape: str) -> None:
     rng = Random(shape)
     names = "abcdefg"
-    edges = [(rng.choice(names), rng.choice(names)) for _ in range(9)]
+    edges: list[Row] = [(rng.choice(names), rng.choice(names)) for _ in range(9)]
     database = loaded(Program.parse({"r.dl": SHAPES[shape]}), {"e": edges})
     for _ in range(30):
         gone = rng.sample(edges, 3)
-        come = [(rng.choice(names), rng.choice(names)) for _ in range(3)]
+        come: list[Row] = [(rng.choice(names), rng.choice(names)) for _ in range(3)]
         commit(database, [("e", edge, False) for edge in gone] + [("e", edge, True) for edge in come])
         edges = [edge for edge in edges if edge not in gone] + come
         ends_as_loaded(database, edges)
@@ -110,7 +114,7 @@ def test_a_fact_given_for_a_recursive_relation_stays_when_its_derivation_goes() 
 
 
 def test_a_rank_is_the_least_height_in_its_component() -> None:
-    database = loaded(Program.parse({"r.dl": SHAPES["left"]}), {"e": list(pairwise("abcdef"))})
+    database = loaded(Program.parse({"r.dl": SHAPES["left"]}), {"e": chain_of("abcdef")})
     assert numbers(database)["r"]["a", "f"] == 5
     commit(database, [("e", ("b", "f"), True)])
     assert numbers(database)["r"]["a", "f"] == 2
@@ -120,14 +124,14 @@ def test_a_rank_is_the_least_height_in_its_component() -> None:
 
 def test_what_rests_on_a_changed_rank_alone_is_not_told() -> None:
     text = SHAPES["left"] + "\n.decl far(x: symbol, y: symbol)\nfar(X, Y) :- r(X, Y), !e(X, Y)."
-    database = loaded(Program.parse({"r.dl": text}), {"e": list(pairwise("abcdef"))})
+    database = loaded(Program.parse({"r.dl": text}), {"e": chain_of("abcdef")})
     delta = commit(database, [("e", ("b", "f"), True)])
     assert dict(delta.changes) == {"e": ((), (("b", "f"),)), "far": ((("b", "f"),), ())}
 
 
 @pytest.mark.slow
 def test_a_closure_of_200_000_rows() -> None:
-    edges = [(f"n{number // 2}", f"n{number}") for number in range(1, 1500)]
+    edges: list[Row] = [(f"n{number // 2}", f"n{number}") for number in range(1, 1500)]
     edges += [(f"m{number}", f"m{number + 1}") for number in range(600)]
     database = loaded(Program.parse({"r.dl": SHAPES["left"]}), {"e": edges})
     before = numbers(database)["r"]

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 from churn import Batch, Facts, batches, commit, loaded, netted, numbers, program_of
@@ -16,6 +17,9 @@ from liqo_connectivity.engine import EvaluationError, FactError, Program, Row, U
 from liqo_connectivity.engine import database as database_module
 from liqo_connectivity.engine.database import Database
 from liqo_connectivity.engine.transaction import Delta
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 ENGINE = str(Path(liqo_connectivity.engine.__file__).parent)
 TEXT = """.decl e(x: symbol, y: symbol)
@@ -54,7 +58,7 @@ def raise_at(count: int, action: Callable[[], object]) -> bool:
     """Run something, and raise at the line of the engine with this number; tell whether it was reached."""
     left = count
 
-    def lines(frame: FrameType, event: str, _: object) -> "Callable[..., object] | None":
+    def lines(frame: FrameType, event: str, _: object) -> "TraceFunction | None":
         nonlocal left
         if event == "call" and not frame.f_code.co_filename.startswith((ENGINE, "<")):
             return None
