@@ -11,7 +11,7 @@ import click
 from liqo_connectivity.engine import Program
 from liqo_connectivity.engine.printer import format_statement
 from liqo_connectivity.engine.strata import dependency_graph
-from liqo_connectivity.engine.syntax import Clause, RelationDeclaration
+from liqo_connectivity.engine.syntax import Aggregate, Clause, RelationDeclaration
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.inputs import load_rules
 from liqo_connectivity.operator.options import output_option
@@ -90,6 +90,8 @@ def _dot(program: Program) -> str:
         names = " ".join(f'"{name}";' for name in sorted(strata) if strata[name] == stratum)
         lines.append(f'  subgraph cluster_{stratum} {{ label="stratum {stratum}"; {names} }}')
     for source, target in sorted(edges.edges):
-        style = " [style=dashed, label=not]" if edges.edges[source, target]["negated"] else ""
+        whole = edges.edges[source, target]["whole"]
+        label = whole.kind if isinstance(whole, Aggregate) else "not"
+        style = f" [style=dashed, label={label}]" if whole else ""
         lines.append(f'  "{source}" -> "{target}"{style};')
     return "\n".join([*lines, "}"]) + "\n"
