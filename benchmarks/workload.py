@@ -96,9 +96,11 @@ def synthetic(pods: int, seed: int = 1) -> Workload:
         "namespace": [(name,) for name in namespaces],
         "offloaded": [(name,) for name in offloaded],
         "worker": [(name,) for name in WORKERS],
-        "virtual_node": list(zip(nodes, PEERS, strict=True)),
-        "imports": [(GROUPS[n], GROUPS[n + 1]) for n in range(59) if n % 5 != 4]
-        + [(GROUPS[n + 4], GROUPS[n]) for n in (0, 20, 40)],
+        "virtual_node": [(f"virtual-{peer}", peer) for peer in PEERS],
+        "imports": [
+            *((GROUPS[n], GROUPS[n + 1]) for n in range(59) if n % 5 != 4),
+            *((GROUPS[n + 4], GROUPS[n]) for n in (0, 20, 40)),
+        ],
         "firewall": [
             (peer, priority, rng.choice(GROUPS), rng.choice(("allow", "deny")))
             for peer in PEERS

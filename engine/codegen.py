@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Literal
 
-from liqo_connectivity.engine.syntax import Arithmetic, Call, Constant, Term, Value, Variable, Wildcard
+from liqo_connectivity.engine.syntax import Aggregate, Arithmetic, Call, Constant, Term, Value, Variable, Wildcard
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class Template:
 class Writer:
     """Source under construction: lines at an indentation, and cells by identifier."""
 
-    lines: list[str] = field(default_factory=list)
-    cells: dict[Cell, str] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list[str])
+    cells: dict[Cell, str] = field(default_factory=dict[Cell, str])
     depth: int = 1
-    _helpers: list[Callable[[], None]] = field(default_factory=list)
+    _helpers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: int = 0
 
     def line(self, text: str) -> None:
@@ -115,8 +115,8 @@ class Writer:
             case Call(functor=functor, arguments=arguments):
                 values = ", ".join(self.value(argument, names) for argument in arguments)
                 return f"{self.cell(Cell('functor', functor))}({values})"
-            case Wildcard():
-                raise AssertionError("analysis refuses _ where a value is needed")
+            case Wildcard() | Aggregate():
+                raise AssertionError("analysis refuses _ where a value is needed, and dataflow refuses aggregates")
 
     def row(self, terms: Iterable[Term], names: Mapping[str, str]) -> str:
         """Write a tuple of terms."""

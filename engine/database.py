@@ -6,15 +6,16 @@ This module must not know how anything is derived.
 """
 
 import gc
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
 from typing import Final
 
+from liqo_connectivity.engine.aggregation import MADE
 from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.change import Work
-from liqo_connectivity.engine.dataflow import PROJECTION, Dataflow
+from liqo_connectivity.engine.dataflow import Dataflow
 from liqo_connectivity.engine.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.intake import Intake
 from liqo_connectivity.engine.maintenance import Maintenance
@@ -222,7 +223,7 @@ class Database(Model):
     def counters(self) -> list[RuleCounters]:
         """List what each rule has cost since the last load, in order of their numbers; nothing unless ``profiled``."""
         counters = sorted(self._maintenance.counters.items())
-        return [RuleCounters(rule, int(p), int(i), s) for rule, (p, i, s) in counters if rule != PROJECTION]
+        return [RuleCounters(rule, int(p), int(i), s) for rule, (p, i, s) in counters if rule != MADE]
 
     def explain_plan(self, number: int) -> str:
         """Say how a rule is joined: when loading, and from a change of each of its atoms. Raises ValueError."""
@@ -231,19 +232,20 @@ class Database(Model):
             raise ValueError(
                 f"the program has no rule {number}: they are counted from 0 to {len(self.program.rules) - 1}"
             )
-        (rule,) = found
-        plans = [("at load", full_steps(rule))]
-        for position, item in enumerate(rule.body):
-            if isinstance(item, Atom | Negation):
-                plans.append((f"when {format_body(item)} changes", delta_steps(rule, position)))
-        lines = [format_rule(rule)]
-        for title, steps in plans:
-            lines += [f"{title}:", *(f"  {step}" for step in steps)]
+        lines: list[str] = []
+        for rule in found:
+            plans = [("at load", full_steps(rule))]
+            for position, item in enumerate(rule.body):
+                if isinstance(item, Atom | Negation):
+                    plans.append((f"when {format_body(item)} changes", delta_steps(rule, position)))
+            lines.append(format_rule(rule))
+            for title, steps in plans:
+                lines += [f"{title}:", *(f"  {step}" for step in steps)]
         return "\n".join(lines)
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def _no_collection() -> Generator[None]:
     collecting = gc.isenabled()
     gc.disable()
     try:

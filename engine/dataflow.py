@@ -9,15 +9,12 @@ not know any tuple.
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from liqo_connectivity.engine import strata
+from liqo_connectivity.engine.aggregation import MADE, Group, expand
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.strata import Component
 from liqo_connectivity.engine.syntax import Atom, Literal_, Negation, Rule, Variable, Wildcard
-
-PROJECTION: Final = -1
-"""The number of every rule that derives a projection: it is in no program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +27,19 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Dataflow:
-    """The relations of a program and of its projections in order of evaluation, and who reads each.
+    """The relations of a program, of its projections and of its groups, in order of evaluation, and who reads each.
 
     ``numbers`` gives the place of each relation in that order: relations without rules come first, and those of one
-    recursive component share a number. ``positive`` and ``negative`` list where each relation is read by rules of other
+    recursive component share a number. ``recursive`` are all that depend on themselves, ``groups`` those of aggregates.
+    ``positive`` and ``negative`` list where each relation is read by rules of other
     components, ``inner`` where it is read by its own.
     """
 
     program: Program
-    arity: Mapping[str, int]
     components: tuple[Component, ...]
     numbers: Mapping[str, int]
+    recursive: frozenset[str]
+    groups: Mapping[str, Group]
     positive: Mapping[str, tuple[Occurrence, ...]]
     negative: Mapping[str, tuple[Occurrence, ...]]
     inner: Mapping[str, tuple[Occurrence, ...]]
@@ -48,32 +47,29 @@ class Dataflow:
     @classmethod
     def of(cls, program: Program) -> "Dataflow":
         """Lay out a program."""
-        arity = {name: len(declaration.columns) for name, declaration in program.schema.relations.items()}
-        projections: dict[str, Rule] = {}
         own = {name: component.relations for component in program.components for name in component.relations}
-        rules = [_project(rule, own[rule.head.relation], projections) for rule in program.rules]
-        arity |= {name: len(rule.head.terms) for name, rule in projections.items()}
+        rules, groups = expand(program.rules, own)
+        projections: dict[str, Rule] = {}
+        rules = [_project(rule, own.get(rule.head.relation, ()), groups, projections) for rule in rules]
         components = strata.components([*rules, *projections.values()])
         derived = {name for component in components for name in component.relations}
-        order = [(name,) for name in arity if name not in derived] + [component.relations for component in components]
+        order: list[tuple[str, ...]] = [(name,) for name in program.schema.relations if name not in derived]
+        order += [component.relations for component in components]
         numbers = {name: number for number, names in enumerate(order) for name in names}
         positive, negative, inner = (dict[str, tuple[Occurrence, ...]]() for _ in range(3))
         for rule in (rule for component in components for rule in component.rules):
             for position, item in enumerate(rule.body):
                 if isinstance(item, Atom | Negation):
                     name = item.relation if isinstance(item, Atom) else item.atom.relation
-                    own = numbers[name] == numbers[rule.head.relation]
-                    reads = inner if own else positive if isinstance(item, Atom) else negative
+                    inside = numbers[name] == numbers[rule.head.relation]
+                    reads = inner if inside else positive if isinstance(item, Atom) else negative
                     reads[name] = (*reads.get(name, ()), Occurrence(rule, position))
-        return cls(program, arity, components, numbers, positive, negative, inner)
+        recursive = frozenset(name for component in components if component.recursive for name in component.relations)
+        return cls(program, components, numbers, recursive, groups, positive, negative, inner)
 
     def is_projection(self, relation: str) -> bool:
         """Tell whether a relation is one that this module made."""
         return relation not in self.program.schema.relations
-
-    def is_recursive(self, relation: str) -> bool:
-        """Tell whether a derived relation depends on itself."""
-        return any(component.recursive for component in self.components if relation in component.relations)
 
     def readers(self, relation: str) -> tuple[Occurrence, ...]:
         """List where rules of other components read a relation."""
@@ -93,8 +89,9 @@ class Dataflow:
         return frozenset(found)
 
 
-def _project(rule: Rule, own: Container[str], projections: dict[str, Rule]) -> Rule:
-    joins = sum(isinstance(item, Atom) for item in rule.body) > 1
+def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], projections: dict[str, Rule]) -> Rule:
+    # Of what is counted, every row counts.
+    joins = sum(isinstance(item, Atom) for item in rule.body) > 1 and rule.head.relation not in groups
     body: list[Literal_] = []
     for item in rule.body:
         match item:
@@ -116,5 +113,5 @@ def _projection(atom: Atom, projections: dict[str, Rule]) -> Atom:
     name = f"{atom.relation}[{','.join(map(str, kept))}]"
     terms = [Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))]
     head = Atom(name, tuple(terms[column] for column in kept), atom.span)
-    projections.setdefault(name, Rule(PROJECTION, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
+    projections.setdefault(name, Rule(MADE, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
     return Atom(name, tuple(atom.terms[column] for column in kept), atom.span)

@@ -39,7 +39,7 @@ class Join:
     emit: Callable[[Names], None]
     wanted: frozenset[str]
     parameters: tuple[str, ...] = ()
-    guards: Mapping[int, str] = field(default_factory=dict)
+    guards: Mapping[int, str] = field(default_factory=dict[int, str])
     kept: frozenset[int] = frozenset()
     counters: str = ""
 

@@ -14,6 +14,7 @@ from liqo_connectivity.engine.arithmetic import calculate
 from liqo_connectivity.engine.change import Follow, Node, Settler, Work
 from liqo_connectivity.engine.codegen import Cell, Template
 from liqo_connectivity.engine.counting import Counting
+from liqo_connectivity.engine.groups import Groups
 from liqo_connectivity.engine.recursion import Member, Recursion, Use
 from liqo_connectivity.engine.specialize import Specializer
 from liqo_connectivity.engine.store import Table
@@ -64,6 +65,8 @@ class Maintenance:
     def _settler(self, component: Component) -> Settler:
         if not component.recursive:
             (name,) = component.relations
+            if name in self._flow.groups:
+                return self._groups(name, component)
             return Counting(self.nodes[name], (self._loader(rule) for rule in component.rules if self._can_fire(rule)))
         members = {name: self._member(name) for name in component.relations}
         own = set(component.relations)
@@ -71,6 +74,11 @@ class Maintenance:
             rule for rule in component.rules if not any(isinstance(i, Atom) and i.relation in own for i in rule.body)
         ]
         return Recursion(members, [(int(bool(rule.body)), self._loader(rule)) for rule in exits])
+
+    def _groups(self, name: str, component: Component) -> Groups:
+        group = self._flow.groups[name]
+        values = None if group.kind == "count" else self.tables[group.values]
+        return Groups(self.nodes[name], group, values, [self._loader(rule) for rule in component.rules])
 
     def _can_fire(self, rule: Rule) -> bool:
         return all(self.tables[item.relation].rows for item in rule.body if isinstance(item, Atom))

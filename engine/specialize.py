@@ -27,10 +27,10 @@ class Specializer:
 
     flow: Dataflow
     profiled: bool = False
-    _kept: dict[tuple[str, str | Rule], Template] = field(default_factory=dict)
+    _kept: dict[tuple[str, str | Rule], Template] = field(default_factory=dict[tuple[str, str | Rule], Template])
 
     def load(self, rule: Rule) -> Template:
-        """``f()``: count the head of each instance of a rule, or note it if its component is recursive."""
+        """``f()``: count the head of each instance of a rule, or note it in a recursive component or for a least value."""
         return self._keep("load", rule, lambda: self._load(rule))
 
     def positive(self, relation: str) -> Template:
@@ -150,15 +150,16 @@ class Specializer:
         parameters: tuple[str, ...],
         guards: Mapping[int, str] = MappingProxyType({}),
     ) -> Join:
-        """Give a join that counts the head of each instance, or only notes it if its component is recursive."""
-        recursive = self.flow.is_recursive(rule.head.relation)
-        heads = writer.cell(Cell("changes" if recursive else target, rule.head.relation))
+        """Give a join that counts the head of each instance, or only notes it where counting would not help."""
+        relation, groups = rule.head.relation, self.flow.groups
+        noted = relation in self.flow.recursive or (relation in groups and groups[relation].kind != "count")
+        heads = writer.cell(Cell("changes" if noted or relation in groups else target, relation))
         counters = writer.cell(Cell("counters", constant=rule.number)) if self.profiled else ""
 
         def emit(names: Names) -> None:
             if counters:
                 writer.line(f"{counters}[1] += 1")
-            if recursive:
+            if noted:
                 writer.line(f"{heads}[{writer.row(rule.head.terms, names)}] = 0")
                 return
             writer.line(f"head = {writer.row(rule.head.terms, names)}")

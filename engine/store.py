@@ -6,7 +6,7 @@ for each would double the memory. Indexes are built when first asked for and kep
 must not know rules.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import cast
 
@@ -63,7 +63,7 @@ class Table:
         """Give a row its number of before, or take it out for ``None``, whatever an interrupted change has left."""
         self.rows.pop(row, None)
         for columns, index in self.indexes.items():
-            key = _key_of(columns)(row)
+            key = key_reader(columns)(row)
             bucket = index.get(key)
             others = (
                 dict.fromkeys(bucket) if type(bucket) is dict else {} if bucket is None else {cast("Row", bucket): None}
@@ -102,7 +102,7 @@ def rows_of(bucket: Bucket | None) -> Iterable[Row]:
 
 def build_index(rows: Mapping[Row, int], columns: tuple[int, ...]) -> Index:
     """Index rows on columns."""
-    key_of = _key_of(columns)
+    key_of = key_reader(columns)
     # Most indexes find one row for each key, and those are built in C.
     index: Index = dict(zip(map(key_of, rows), rows, strict=True))
     if len(index) == len(rows):
@@ -120,5 +120,7 @@ def build_index(rows: Mapping[Row, int], columns: tuple[int, ...]) -> Index:
     return index
 
 
-def _key_of(columns: tuple[int, ...]) -> Callable[[Row], object]:
-    return itemgetter(*columns)
+def key_reader(columns: Sequence[int]) -> Callable[[Row], object]:
+    """Give the function that reads the key of a row: the bare value of one column, a tuple of several."""
+    read: Callable[[Row], object] = itemgetter(*columns)
+    return read

@@ -6,12 +6,11 @@ often answered by a projection that maintenance keeps anyway. This module must n
 """
 
 from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Sequence
-from operator import itemgetter
 from typing import Final, cast
 
 from liqo_connectivity.engine.relation import Index, Relation
 from liqo_connectivity.engine.store import Index as StoredIndex
-from liqo_connectivity.engine.store import Table, rows_of
+from liqo_connectivity.engine.store import Table, key_reader, rows_of
 from liqo_connectivity.engine.syntax import Row
 
 _SHORT: Final = 8
@@ -93,10 +92,12 @@ def _shorter(table: Table, columns: tuple[int, ...]) -> tuple[tuple[int, ...], S
 def _filtered(
     place: tuple[int, ...], index: StoredIndex, columns: tuple[int, ...]
 ) -> Callable[[object], Iterable[Row]]:
-    shorten = itemgetter(*[columns.index(column) for column in place])
-    key_of = itemgetter(*columns)
+    places = [columns.index(column) for column in place]
+    # The shorter index has fewer columns than the key, so the key is a tuple.
+    shorten = key_reader(places)
+    key_of = key_reader(columns)
 
     def find(key: object) -> Iterable[Row]:
-        return [row for row in rows_of(index.get(shorten(key))) if key_of(row) == key]
+        return [row for row in rows_of(index.get(shorten(cast("Row", key)))) if key_of(row) == key]
 
     return find

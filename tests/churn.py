@@ -10,7 +10,7 @@ from random import Random
 from random_programs import NUMBERS as WIDE_NUMBERS
 from random_programs import SYMBOLS as WIDE_SYMBOLS
 from random_programs import random_program
-from small_programs import NUMBERS, SYMBOLS, declarations, small_facts, small_rules
+from small_programs import NUMBERS, SYMBOLS, declarations, small_facts, small_rules, small_rules_with_aggregates
 
 from liqo_connectivity.engine import Program, Row, Value
 from liqo_connectivity.engine.database import Database
@@ -23,11 +23,12 @@ State = dict[str, object]
 
 
 def program_of(seed: int) -> tuple[Program, Facts]:
-    """Give a program with facts: in turn one with all constructs, and one over few values."""
+    """Give a program with facts: in turn one with all constructs, one over few values, and each with aggregates."""
     if seed % 2:
-        text, facts = random_program(seed)
+        text, facts = random_program(seed, aggregates=seed % 4 == 3)
         return Program.parse({"random.dl": text}), facts
-    return Program.parse({"small.dl": declarations() + "\n".join(small_rules(seed))}), small_facts(seed)
+    rules = small_rules_with_aggregates(seed) if seed % 4 == 2 else small_rules(seed)
+    return Program.parse({"small.dl": declarations() + "\n".join(rules)}), small_facts(seed)
 
 
 def relations_to_change(program: Program, facts: Facts) -> list[str]:

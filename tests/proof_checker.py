@@ -118,7 +118,9 @@ def _candidates(aggregate: Aggregate, database: Database) -> Domain:
     """Give for each variable of a body the values in the columns where it stands; a computed one can be any number."""
     columns: dict[str, list[set[Value]]] = {}
     for item in aggregate.body:
-        for column, term in enumerate(item.terms) if isinstance(item, Atom) else ():
+        if not isinstance(item, Atom):
+            continue
+        for column, term in enumerate(item.terms):
             if isinstance(term, Variable):
                 columns.setdefault(term.name, []).append({row[column] for row in database[item.relation]})
     return lambda name: list(set.intersection(*columns[name])) if name in columns else range(-50, 51)

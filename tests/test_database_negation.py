@@ -38,7 +38,8 @@ def fresh_is_same(database: Database, facts: dict[str, list[Row]]) -> None:
 def test_from_nothing_to_something_and_back(rule: str) -> None:
     program = Program.parse({"n.dl": HEAD + RULES[rule]})
     rng, database, facts = Random(rule), loaded(program, {}), dict[str, list[Row]]()
-    everything: Batch = [("p", (x, y), True) for x in "abc" for y in "abc"] + [("q", (x,), True) for x in "abc"]
+    everything: Batch = [("p", (x, y), True) for x in "abc" for y in "abc"]
+    everything += [("q", (x,), True) for x in "abc"]
     everything.append(("z", (), True))
     for present in (True, False):
         for name, row, _ in rng.sample(everything, len(everything)):

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liqo_connectivity.engine import oracle
-from liqo_connectivity.engine.functors import BUILTIN
 from liqo_connectivity.engine.arithmetic import EvaluationError, calculate
+from liqo_connectivity.engine.functors import BUILTIN
 
 ADDRESSES = [
     "\n0.0.0.0",
