@@ -145,8 +145,8 @@ def _lacks_address(endpoint: str, claimed: str, rules: Rules, facts: Facts) -> b
             return False
         group, _, peering = endpoint.removeprefix("group:").partition("@")
         given = {name: rows.keys() for name, rows in facts.items()}
-        follows = Consequences(rules.rules, given, ["member", "range"])
-        ranges = [row for row in follows.matching("range", (peering, group, None)) if cidr_family(row[2]) == 4]
+        follows = Consequences(rules.rules, given, ["member", "member_cidr"])
+        ranges = [row for row in follows.matching("member_cidr", (peering, group, None)) if cidr_family(row[2]) == 4]
         return not ranges and not follows.matching("member", (peering, group, None))
     pod = claimed.removeprefix("Pod ")
     if pod != endpoint and not pod.endswith(f"/{endpoint}"):
@@ -220,7 +220,9 @@ def _check_pairs(answer: Mapping[str, object], verdict: str, *, grouped: bool) -
 
 def _with_groups(rules: Rules) -> Rules:
     """Add the facts that loading the policy adds: ``group(name, relation)`` for each group that a head names."""
-    heads = [(r, r.head.terms[1]) for r in rules.rules if r.head.name in ("member", "range") and len(r.head.terms) > 1]
+    heads = [
+        (r, r.head.terms[1]) for r in rules.rules if r.head.name in ("member", "member_cidr") and len(r.head.terms) > 1
+    ]
     added = tuple(
         Rule(Item("atom", "group", (group, Const(rule.head.name))), (), rule.file, rule.head_line, rule.head_line)
         for rule, group in heads

@@ -121,7 +121,9 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
         raise click.UsageError(f"{endpoint.text!r}: there is no peering {endpoint.peering!r}; peerings: {peerings}")
     own = (endpoint.peering, endpoint.name)
     members = {str(address) for *group, address in model.rows("member") if tuple(group) == own}
-    cidrs = [IPv4Network(str(cidr)) for *group, cidr in model.rows("range") if tuple(group) == own and "." in str(cidr)]
+    cidrs = [
+        IPv4Network(str(cidr)) for *group, cidr in model.rows("member_cidr") if tuple(group) == own and "." in str(cidr)
+    ]
     found = members.union(*(_representatives(cidr, model) for cidr in cidrs))
     if not found:
         raise UnknownEndpointError(f"Group {endpoint.text}", "no Pod is a member", "EmptyGroup")
@@ -131,7 +133,7 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
 def _representatives(cidr: IPv4Network, model: Model) -> set[str]:
     """Give the known addresses inside a CIDR, and one unknown address for each way in which known CIDRs cut it."""
     known = {IPv4Address(str(a)) for _, a in model.rows("pod_ip") if "." in str(a)}
-    relations = ((model.rows("range"), 2), (model.rows("local_cidr"), 0), (model.rows("remote_cidr"), 2))
+    relations = ((model.rows("member_cidr"), 2), (model.rows("local_cidr"), 0), (model.rows("remote_cidr"), 2))
     written = {str(row[column]) for rows, column in relations for row in rows}
     inner = {n for n in map(IPv4Network, (w for w in written if "." in w)) if n.subnet_of(cidr)} | {cidr}
     fresh = (_fresh(network, [n for n in inner if n != network and n.subnet_of(network)], known) for network in inner)

@@ -8,7 +8,7 @@ from liqo_connectivity.operator.options import Input, input_options, output_opti
 from liqo_connectivity.operator.session import Session, relations_of
 from liqo_connectivity.rules.relations import Flow
 
-ENDS = ("peering", "group", "member", "range", "local_cidr", "remote_cidr")
+ENDS = ("peering", "group", "member", "member_cidr", "local_cidr", "remote_cidr")
 CLASSES = ("in_group", "in_scope", "namespace_member", "located")
 VERDICTS = ("flow_verdict", "peering_verdict", "decided_by", "governs", "unknown_because", "rule", "policy")
 ODDITIES = ("finding", "finished")

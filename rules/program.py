@@ -25,7 +25,7 @@ BUILTIN_FILES: Final = (
 )
 """The files of the built-in program, in reading order."""
 
-MEMBERSHIP: Final = ("member", "range")
+MEMBERSHIP: Final = ("member", "member_cidr")
 """The relations whose heads define groups: single addresses, and CIDRs."""
 
 
@@ -54,7 +54,7 @@ def load(added: Mapping[str, str] | None = None) -> Program:
 
 
 def group_facts(statements: Iterable[Statement]) -> tuple[Clause, ...]:
-    """Give a fact ``group(name, relation)`` for each group that the head of a rule for member or range names.
+    """Give a fact ``group(name, relation)`` for each group that the head of a rule for member or member_cidr names.
 
     So that one rule is all that a new group takes, and a policy that names none of them is found out.
     """

@@ -99,7 +99,7 @@ def test_check_says_what_is_intended(name: str) -> None:
 def test_chains_and_groups_hold_what_is_intended(name: str) -> None:
     found, expect = outcome(name), ALL[name].expect
     tables = [made["spec"]["table"]["name"].removeprefix("connectivity-") for made in found.configurations()]
-    known = relations(ALL[name], ("base_chain", "member", "range", "namespace_member"))
+    known = relations(ALL[name], ("base_chain", "member", "member_cidr", "namespace_member"))
     assert tables == expect.get("tables", sorted(row[0] for row in known["base_chain"]))
     for text in expect.get("present", []):
         assert text in found.nft.stdout
@@ -107,7 +107,7 @@ def test_chains_and_groups_hold_what_is_intended(name: str) -> None:
         assert text not in found.nft.stdout
     for party, addresses in expect.get("members", {}).items():
         group, _, peering = party.partition("@")
-        held = known["member"] | known["range"]
+        held = known["member"] | known["member_cidr"]
         if group.startswith("namespace:"):
             held, group = known["namespace_member"], group.removeprefix("namespace:")
         members = {row[2] for row in held if row[:2] == (peering, group)}
