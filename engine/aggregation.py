@@ -3,8 +3,9 @@
 ``h(X, N) :- p(X), N = count : { q(X, Y) }`` becomes ``h(X, N) :- p(X), g(X, N)``, and a second rule for the groups that
 have nothing to count: ``h(X, 0) :- p(X), !g(X, _)``. The relation ``g`` holds a row for each group, its key and its
 value; the rule ``g(X) :- q(X, Y)`` says what a group is made of. For ``min`` and ``max`` a relation of the values comes
-between. Where the braces do not bind all that comes from outside, the rest of the rule says which keys there are. Names
-hold a space, which none in a program does. This module must not know how a group's value is kept.
+between. Where the braces do not bind all that comes from outside, the rest of the rule says which keys there are; if
+only the rule's own recursion can say that, the aggregate stays where it is, to be computed when it is met. Names hold a
+space, which none in a program does. This module must not know how a group's value is kept.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,7 +14,6 @@ from itertools import product
 from typing import Final, Literal
 
 from liqo_connectivity.engine.analysis import bound_variables
-from liqo_connectivity.engine.diagnostics import Diagnostic, ProgramError
 from liqo_connectivity.engine.plan import flatten
 from liqo_connectivity.engine.syntax import (
     Aggregate,
@@ -43,7 +43,8 @@ class Group:
 def expand(rules: Iterable[Rule], own: Mapping[str, Collection[str]]) -> tuple[list[Rule], dict[str, Group]]:
     """Replace the aggregates of some rules; give all rules and the relations of groups.
 
-    ``own`` gives the relations of each head's component. Raises ProgramError (DL015).
+    ``own`` gives the relations of each head's component. A rule that keeps an aggregate has it as the right side of an
+    equation with a variable.
     """
     found: list[Rule] = []
     groups: dict[str, Group] = {}
@@ -57,7 +58,11 @@ def expand(rules: Iterable[Rule], own: Mapping[str, Collection[str]]) -> tuple[l
             match item:
                 case Comparison(left=Variable() as value, right=Aggregate() as aggregate):
                     name = f"{aggregate.kind} {len(groups)}"
-                    found += _rules(name, aggregate, rule, _context(name, aggregate, plain, rule, own), groups)
+                    context = _context(name, aggregate, plain, rule, own)
+                    if context is None:
+                        choices.append(((item,),))
+                        continue
+                    found += _rules(name, aggregate, rule, context, groups)
                     choices.append(_alternatives(name, aggregate, value))
                 case _:
                     choices.append(((item,),))
@@ -92,8 +97,8 @@ def _alternatives(name: str, aggregate: Aggregate, value: Variable) -> tuple[tup
 
 def _context(
     name: str, aggregate: Aggregate, plain: Sequence[Literal_], rule: Rule, own: Mapping[str, Collection[str]]
-) -> list[Rule]:
-    """Give a rule for the keys, if the aggregate's own body does not bind all that it reads."""
+) -> list[Rule] | None:
+    """Give a rule for the keys, if the aggregate's own body does not bind all that it reads; ``None`` if none can."""
     read = {v.name for item in aggregate.body for v in variables(item)}
     missing = sorted(read - bound_variables(aggregate.body))
     if not missing:
@@ -103,8 +108,6 @@ def _context(
     rest = [item for item in rest if not (isinstance(item, Atom) and item.relation in component)]
     bound = bound_variables(rest)
     if not bound.issuperset(missing):
-        message = f"the aggregate needs {', '.join(missing)} from the recursion of {rule.head.relation}"
-        hint = "bind it by an atom inside the braces, or by one of a relation that does not recurse"
-        raise ProgramError([Diagnostic("DL015", "error", message, aggregate.span, help=hint)], {})
+        return None
     body = tuple(item for item in rest if bound.issuperset(v.name for v in variables(item)))
     return [Rule(MADE, Atom(f"{name} for", tuple(map(Variable, missing))), body, rule.span)]

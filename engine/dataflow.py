@@ -14,15 +14,30 @@ from liqo_connectivity.engine import strata
 from liqo_connectivity.engine.aggregation import MADE, Group, expand
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.strata import Component
-from liqo_connectivity.engine.syntax import Atom, Literal_, Negation, Rule, Variable, Wildcard
+from liqo_connectivity.engine.syntax import (
+    Aggregate,
+    Atom,
+    Comparison,
+    Literal_,
+    Negation,
+    Rule,
+    Variable,
+    Wildcard,
+    aggregate_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """A place where a rule reads a relation: the literal at ``position`` of its body."""
+    """A place where a rule reads a relation: the literal at ``position`` of its body, or one inside an aggregate there.
+
+    An aggregate that was left in a rule may come to any value when what it reads changes, so it stands among both the
+    positive and the negative occurrences: what followed before the change is found, and what follows after it.
+    """
 
     rule: Rule
     position: int
+    inside: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +75,17 @@ class Dataflow:
         for rule in (rule for component in components for rule in component.rules):
             for position, item in enumerate(rule.body):
                 if isinstance(item, Atom | Negation):
-                    name = item.relation if isinstance(item, Atom) else item.atom.relation
-                    inside = numbers[name] == numbers[rule.head.relation]
-                    reads = inner if inside else positive if isinstance(item, Atom) else negative
+                    name = relation_of(item)
+                    within = numbers[name] == numbers[rule.head.relation]
+                    reads = inner if within else positive if isinstance(item, Atom) else negative
                     reads[name] = (*reads.get(name, ()), Occurrence(rule, position))
+                    continue
+                aggregate = aggregate_of(item)
+                for inside, literal in enumerate(aggregate.body if aggregate else ()):
+                    if isinstance(literal, Atom | Negation):
+                        for reads in (positive, negative):
+                            found = reads.get(relation_of(literal), ())
+                            reads[relation_of(literal)] = (*found, Occurrence(rule, position, inside))
         recursive = frozenset(name for component in components if component.recursive for name in component.relations)
         return cls(program, components, numbers, recursive, groups, positive, negative, inner)
 
@@ -95,13 +117,25 @@ def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], proje
     body: list[Literal_] = []
     for item in rule.body:
         match item:
-            case Negation(atom=atom) if _open_columns(atom):
-                body.append(Negation(_projection(atom, projections), item.span))
             case Atom() if joins and _open_columns(item) > 1 and item.relation not in own:
                 body.append(_projection(item, projections))
+            case Comparison(left=left, right=Aggregate(kind=kind, target=target, body=inner, outer=outer, span=span)):
+                inner = tuple(_projected(literal, projections) for literal in inner)
+                body.append(Comparison("=", left, Aggregate(kind, target, inner, outer, span), item.span))
             case _:
-                body.append(item)
+                body.append(_projected(item, projections))
     return Rule(rule.number, rule.head, tuple(body), rule.span)
+
+
+def _projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
+    if isinstance(item, Negation) and _open_columns(item.atom):
+        return Negation(_projection(item.atom, projections), item.span)
+    return item
+
+
+def relation_of(item: Atom | Negation) -> str:
+    """Give the relation that a literal reads."""
+    return item.relation if isinstance(item, Atom) else item.atom.relation
 
 
 def _open_columns(atom: Atom) -> int:

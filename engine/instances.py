@@ -168,10 +168,11 @@ def _rows(model: Model, atom: Atom, known: Mapping[str, Value]) -> Iterable[Row]
         if isinstance(term, Constant) or (isinstance(term, Variable) and term.name in known)
     }
     relation = model.relation(atom.relation)
-    if not fixed:
+    values = list(fixed.values())
+    if not values:
         return relation
-    key = tuple(fixed.values())
-    return relation.index(tuple(fixed)).get(key if len(key) > 1 else key[0], ())
+    key = values[0] if len(values) == 1 else tuple(values)
+    return relation.index(tuple(fixed)).get(key, ())
 
 
 def _name_wildcards(body: Sequence[Literal_]) -> tuple[Literal_, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from liqo_connectivity.engine.codegen import Cell, Writer
-from liqo_connectivity.engine.steps import Bind, Lookup, Scan, Step, Test
+from liqo_connectivity.engine.steps import Bind, Fold, Lookup, Scan, Step, Test
 from liqo_connectivity.engine.syntax import variables
 
 _DEEPEST: Final = 15
@@ -63,6 +63,8 @@ class Join:
             case Test(comparison=test):
                 left, right = writer.value(test.left, names), writer.value(test.right, names)
                 writer.open(f"if {left} {_OPERATORS[test.operator]} {right}:")
+            case Fold():
+                names = self._fold(step, names, loops)
             case Lookup():
                 names = self._lookup(step, names)
             case Scan():
@@ -70,6 +72,28 @@ class Join:
                 loops += 1
         self.write(rest, names, loops)
         writer.depth = depth
+
+    def _fold(self, step: Fold, names: Names, loops: int) -> Names:
+        writer, aggregate, found = self.writer, step.aggregate, self.writer.name("a")
+        target = aggregate.target
+        writer.line(f"{found} = []")
+        inner = Join(
+            writer,
+            lambda inside: writer.line(f"{found}.append({inside[target.name] if target else 0})"),
+            frozenset() if target is None else frozenset((target.name,)),
+            (found,),
+            counters=self.counters,
+        )
+        inner.write(step.steps, {name: names[name] for name in aggregate.outer}, loops)
+        value = "len" if aggregate.kind == "count" else aggregate.kind
+        if aggregate.kind != "count":
+            writer.open(f"if {found}:")
+        if step.known:
+            writer.open(f"if {names[step.name]} == {value}({found}):")
+            return names
+        names = {**names, step.name: writer.name("v")}
+        writer.line(f"{names[step.name]} = {value}({found})")
+        return names
 
     def _lookup(self, step: Lookup, names: Names) -> Names:
         writer = self.writer
@@ -120,6 +144,8 @@ def _reads(step: Step) -> frozenset[str]:
     match step:
         case Scan(keys=terms) | Lookup(terms=terms):
             return frozenset(v.name for term in terms for v in variables(term))
+        case Fold(name=name, aggregate=aggregate):
+            return frozenset((name, *aggregate.outer))
         case Bind(term=term):
             return frozenset(v.name for v in variables(term))
         case Test(comparison=comparison):

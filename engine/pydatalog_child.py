@@ -229,8 +229,9 @@ class Evaluation:
     def fold(self, step: dict[str, Any]) -> None:
         """Compute an aggregate over each group of a table's rows, and store the groups with their values."""
         groups: dict[tuple[Value, ...], list[Value]] = {}
+        width, column = int(step["width"]), int(step["value"])
         for row in self.rows(step["source"]):
-            groups.setdefault(row[: step["width"]], []).append(row[step["value"]] if row else 0)
+            groups.setdefault(row[:width], []).append(row[column] if row else 0)
         for group, values in groups.items():
             ordered = sorted(values) if step["kind"] != "count" else values
             found = {"count": len(values), "min": ordered[0], "max": ordered[-1]}[step["kind"]]

@@ -76,15 +76,16 @@ class Specializer:
     def _changes(self, kind: str, relation: str, occurrences: Sequence[Occurrence]) -> Template:
         writer = Writer()
 
-        def follow(rule: Rule, position: int) -> None:
+        def follow(occurrence: Occurrence) -> None:
+            rule, position = occurrence.rule, occurrence.position
             guards = dict.fromkeys(_earlier(rule, position), "rows")
             join = self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards)
-            self._timed(writer, rule, lambda: _from_change(join, delta_steps(rule, position)))
+            self._timed(writer, rule, lambda: _from_change(join, delta_steps(rule, position, occurrence.inside)))
 
         def body() -> None:
             writer.open("for row in rows:")
             for occurrence in occurrences:
-                follow(occurrence.rule, occurrence.position)
+                follow(occurrence)
 
         return writer.finish(writer.function(("rows", "sign"), body), f"{kind} changes of a relation")
 

@@ -11,6 +11,7 @@ from typing import Literal
 from liqo_connectivity.engine.plan import flatten, order
 from liqo_connectivity.engine.printer import format_body, format_term
 from liqo_connectivity.engine.syntax import (
+    Aggregate,
     Atom,
     Comparison,
     Constant,
@@ -20,6 +21,7 @@ from liqo_connectivity.engine.syntax import (
     Term,
     Variable,
     Wildcard,
+    aggregate_of,
     variables,
 )
 
@@ -83,7 +85,23 @@ class Test:
         return f"test {format_body(self.comparison)}"
 
 
-Step = Scan | Lookup | Bind | Test
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Give a variable the value of an aggregate, or compare it if the variable is ``known``, by a join inside the join.
+
+    ``steps`` read what comes from outside under the names that it has there.
+    """
+
+    name: str
+    known: bool
+    aggregate: Aggregate
+    steps: "tuple[Step, ...]"
+
+    def __str__(self) -> str:
+        return f"compute {format_body(Comparison('=', Variable(self.name), self.aggregate))}"
+
+
+Step = Scan | Lookup | Bind | Test | Fold
 
 
 def full_steps(rule: Rule) -> list[Step]:
@@ -92,17 +110,32 @@ def full_steps(rule: Rule) -> list[Step]:
     return _steps(plain, [(place, place) for place in order(plain)], ())
 
 
-def delta_steps(rule: Rule, position: int) -> list[Step]:
-    """Plan a rule from the changed rows of the literal at a position.
+def delta_steps(rule: Rule, position: int, inside: int | None = None) -> list[Step]:
+    """Plan a rule from the changed rows of the literal at a position, or of one inside the aggregate there.
 
     A change of a negated relation binds variables as one of a positive one does.
     """
     body: list[Literal_] = list(rule.body)
     item = body[position]
+    if inside is not None:
+        aggregate = aggregate_of(item)
+        assert aggregate is not None
+        plain, _ = flatten([*body, _from_inside(aggregate, inside)])
+        return _steps(plain, [(place, place) for place in order(plain, (), len(body))], (), len(body))
     if isinstance(item, Negation):
         body[position] = item.atom
     plain, _ = flatten(body)
     return _steps(plain, [(place, place) for place in order(plain, (), position)], (), position)
+
+
+def _from_inside(aggregate: Aggregate, inside: int) -> Atom:
+    """Give an atom for a literal of an aggregate, with all open that does not come from outside."""
+    item = aggregate.body[inside]
+    atom = item.atom if isinstance(item, Negation) else item
+    assert isinstance(atom, Atom)
+    kept = (isinstance(t, Constant) or (isinstance(t, Variable) and t.name in aggregate.outer) for t in atom.terms)
+    terms = (term if keep else Wildcard() for term, keep in zip(atom.terms, kept, strict=True))
+    return Atom(atom.relation, tuple(terms))
 
 
 def backward_steps(rule: Rule, inner: Iterable[str]) -> list[Step]:
@@ -135,6 +168,10 @@ def _step(item: Literal_, position: int, known: set[str], source: Literal["chang
             return _scan(item, position, known, source)
         case Negation(atom=atom):
             return Lookup(position, atom.relation, atom.terms, False)
+        case Comparison(left=Variable(name=name), right=Aggregate(body=body, outer=outer) as aggregate):
+            plain, _ = flatten(body)
+            inner = _steps(plain, [(place, place) for place in order(plain, outer)], outer)
+            return Fold(name, name in known, aggregate, tuple(inner))
         case Comparison(operator="=", left=Variable(name=name), right=other) if name not in known:
             return Bind(name, other)
         case Comparison(operator="=", left=other, right=Variable(name=name)) if name not in known:

@@ -5,6 +5,9 @@ facts. A kind whose CRD is absent has no objects; a kind that cannot be listed i
 it. This module must not know what objects mean.
 """
 
+# The Kubernetes client declares types for hardly any of this.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
 import json
 from collections.abc import Sequence
 from typing import Final, cast
@@ -87,10 +90,11 @@ def _get(client: ApiClient, path: str, query: list[tuple[str, str]]) -> dict[str
         data = cast("bytes", response.read())  # type: ignore[no-untyped-call]  # theirs
     except HTTPError as error:
         raise _ListError(str(error)) from None
-    if response.status == 404:
+    status = cast("int", response.status)
+    if status == 404:
         return None
-    if response.status != 200:
-        raise _ListError(f"the API server answered {response.status} {response.reason}")
+    if status != 200:
+        raise _ListError(f"the API server answered {status} {response.reason}")
     try:
         found: object = json.loads(data)
     except ValueError:

@@ -39,7 +39,8 @@ def command(given: Input, output: str) -> int:
         "nft": chains.nft_script,
         "nft-json": chains.nft_transaction_json,
     }
-    tables, broken = [], False
+    tables: list[chains.Table] = []
+    broken = False
     for peering, part in layout.by_peering().items():
         try:
             tables += [t for t in chains.assemble(part) if given.namespace in ("", t.namespace)]

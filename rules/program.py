@@ -31,7 +31,7 @@ MEMBERSHIP: Final = ("member", "member_cidr")
 
 def builtin_texts() -> dict[str, str]:
     """Read the built-in rule files: text by name."""
-    folder = files(__package__)
+    folder = files("liqo_connectivity.rules")
     return {f"rules/{name}": folder.joinpath(name).read_text("utf-8") for name in BUILTIN_FILES}
 
 
