@@ -41,7 +41,8 @@ class Template:
         """Make the function, with what ``resolve`` gives for each cell."""
         namespace: dict[str, Callable[..., object]] = {}
         exec(self.code, namespace)  # noqa: S102  # the source is ours: it holds no name and no value of a program
-        return namespace["make"](*[resolve(cell) for cell in self.cells])
+        # Taken out, so that the function and its globals do not keep each other alive.
+        return namespace.pop("make")(*[resolve(cell) for cell in self.cells])
 
 
 @dataclass

@@ -33,8 +33,13 @@ from liqo_connectivity.engine.view import StoredRelation
 
 SMALL: Final = 1000
 """Up to how many requested facts nobody asks whether deriving anew would be cheaper."""
-REBUILD_SHARE: Final = 0.5
-"""From which share of changed facts on everything is derived anew instead."""
+FOLLOWED: Final = 1.5
+"""What a fact costs to follow, where deriving from one anew and comparing costs 1: if that is more, all is derived anew.
+
+Measured with both programs of ``benchmarks.workload`` and 20,000 pods, a share of which was deleted in one transaction
+and put back in another: following a deletion is dearer than deriving the rest from a share of 0.4 on, an insertion from
+0.8 on (CPython 3.11; between them ``FOLLOWED * share`` is what is left, or what there is then).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +146,13 @@ class Database(Model):
             work = Work()
             try:
                 if self._is_large(requests):
-                    return self._difference(self._derive(requested(self._maintenance, requests)))
+                    return self._would_change(requests)
                 apply(self._maintenance, requests, work)
                 return self._next(work).delta
             except EvaluationError:
                 take_back(self._maintenance, work)
                 work = Work()
-                return self._difference(self._derive(requested(self._maintenance, requests)))
+                return self._would_change(requests)
             finally:
                 take_back(self._maintenance, work)
 
@@ -180,7 +185,9 @@ class Database(Model):
         asked = sum(map(len, requests.values()))
         if asked < SMALL:
             return False
-        return asked > REBUILD_SHARE * sum(len(table.given) for table in self._maintenance.tables.values())
+        coming = sum(sum(rows.values()) for rows in requests.values())
+        given = sum(len(table.given) for table in self._maintenance.tables.values())
+        return FOLLOWED * asked > given + coming - (asked - coming)
 
     def _rebuild(self, requests: Requests) -> Delta:
         maintenance = self._derive(requested(self._maintenance, requests))
@@ -196,6 +203,12 @@ class Database(Model):
                 maintenance.prepare()
             return maintenance
 
+    def _would_change(self, requests: Requests) -> Delta:
+        maintenance = self._derive(requested(self._maintenance, requests))
+        delta = self._difference(maintenance)
+        maintenance.release()
+        return delta
+
     def _difference(self, new: Maintenance) -> Delta:
         pairs = [(self._maintenance.tables[name].rows, new.tables[name].rows) for name in self.program.schema.relations]
         names = self.program.schema.relations
@@ -203,8 +216,10 @@ class Database(Model):
         return Delta.of((name, *change) for name, change in zip(names, changes, strict=True))
 
     def _replace(self, maintenance: Maintenance, delta: Delta) -> None:
-        place, self._place.left = Commit(self.version + 1, delta, Delta({})), self._maintenance.tables
+        old = self._maintenance
+        place, self._place.left = Commit(self.version + 1, delta, Delta({})), old.tables
         self._place, self._maintenance = place, maintenance
+        old.release()
 
     # ---- Looking inside ----
 
@@ -218,6 +233,7 @@ class Database(Model):
             for name, table in tables.items():
                 if table.rows != fresh.tables[name].rows:
                     found.append(f"{name} is not what its rules derive")
+            fresh.release()
             return found
 
     def counters(self) -> list[RuleCounters]:

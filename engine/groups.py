@@ -69,5 +69,5 @@ def _of_key(table: Table, key: Row) -> Iterable[Row]:
     """List the rows that begin with a key."""
     if not key:
         return table.rows
-    bare: Value | Row = key if len(key) > 1 else key[0]
+    bare: Value | Row = key[0] if len(key) == 1 else key
     return rows_of(table.index(tuple(range(len(key)))).get(bare))

@@ -55,6 +55,11 @@ class Maintenance:
         while agenda:
             settlers[heappop(agenda)].settle(work)
 
+    def release(self) -> None:
+        """Let go of all that refers back here, so that the tables are freed at once, with no garbage collection."""
+        self.nodes.clear()
+        self._settlers.clear()
+
     def prepare(self) -> None:
         """Make the functions and indexes for every change that facts of ``.input`` relations can cause."""
         changing = self._flow.changing()

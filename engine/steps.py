@@ -44,10 +44,11 @@ class Scan:
     repeats: tuple[tuple[int, str], ...]
 
     def __str__(self) -> str:
-        if self.source == "index":
-            place = ", ".join(f"{c}={format_term(t)}" for c, t in zip(self.columns, self.keys, strict=True))
-            return f"look up {self.relation} by column {place}"
-        return f"for each {'change of ' if self.source == 'changes' else 'row of '}{self.relation}"
+        tests = [(c, format_term(t)) for c, t in (*zip(self.columns, self.keys, strict=True), *self.filters)]
+        tests += [(column, name) for column, name in self.repeats]
+        where = f" with {', '.join(f'column {column} = {value}' for column, value in tests)}" if tests else ""
+        how = {"changes": "for each change of", "index": "look up", "all": "for each row of"}[self.source]
+        return f"{how} {self.relation}{where}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,16 @@ from types import FunctionType
 import pytest
 from test_database_churn import churn
 
-from liqo_connectivity.engine import change, counting, dataflow, recursion, specialize, store, transaction
+from liqo_connectivity.engine import (
+    change,
+    counting,
+    dataflow,
+    groups,
+    recursion,
+    specialize,
+    store,
+    transaction,
+)
 
 SEEDS = range(250)
 
@@ -58,6 +67,17 @@ MUTANTS: dict[str, Mutant] = {
     "the lowest premise counts": (specialize, "_rank", "1 + max(", "1 + min("),
     "a bucket of one stays a dictionary": (store, "remover", "if len(bucket) == 1:", "if len(bucket) == 0:"),
     "a second row replaces the first": (store, "inserter", "{{bucket: None, row: None}}", "row"),
+    # Groups.
+    "what is counted replaces the count": (groups.Groups, "_row", "added + (", "added + 0 * ("),
+    "a group of nothing stays": (groups.Groups, "_row", "if count else None", "if count > -9 else None"),
+    "the greatest is taken for the least": (groups.Groups, "_row", "min(values) if", "max(values) if"),
+    "an old value stays": (groups.Groups, "settle", "deleted[old] = 1", "pass"),
+    "an aggregate inside is followed once": (
+        dataflow.Dataflow,
+        "of",
+        "for reads in (positive, negative):",
+        "for reads in (positive,):",
+    ),
     # Recursion.
     "higher ranks are not looked for": (recursion._Repair, "_drop", "if offered ==", "if offered <"),
     "lower ranks are not passed on": (recursion._Repair, "_lower", "if offered <", "if offered >"),

@@ -1,7 +1,9 @@
 """A transaction happens as a whole or not at all, a question about one leaves no trace, and readers see whole states."""
 
+import gc
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -214,7 +216,7 @@ def test_deriving_anew_and_following_changes_give_the_same(seed: int, monkeypatc
         delta = commit(followed, batch)
         with monkeypatch.context() as patch:
             patch.setattr(database_module, "SMALL", 0)
-            patch.setattr(database_module, "REBUILD_SHARE", -1.0)
+            patch.setattr(database_module, "FOLLOWED", 1e9)
             assert commit(rebuilt, batch) == delta
         assert numbers(followed) == numbers(rebuilt)
         assert not rebuilt.check()
@@ -261,6 +263,25 @@ def test_what_no_snapshot_needs_is_freed() -> None:
     commit(database, [("q", ("z",), True)])
     assert snapshot._place.next is database._place
     assert ("z",) not in snapshot.rows("q")
+
+
+def test_tables_that_are_replaced_are_freed_without_a_garbage_collection() -> None:
+    """What is loaded is frozen, and so would never be collected."""
+    text = TEXT + ".decl n(x: number)\nn(N) :- N = count : { pair(_, _) }."
+    database = loaded(Program.parse({"t.dl": text}), FACTS)
+    commit(database, BATCH)
+    gc.collect()
+    gc.disable()
+    try:
+        left = [weakref.ref(database._maintenance)]
+        database.load(FACTS)
+        left.append(weakref.ref(database._maintenance))
+        database.prepare()
+        commit(database, BATCH)
+        commit(database, [("q", (f"n{number}",), True) for number in range(1500)])
+        assert [reference() for reference in left] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_readers_in_other_threads_see_whole_states() -> None:
