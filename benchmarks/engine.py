@@ -217,11 +217,11 @@ def main() -> None:
 
 def table(found: Mapping[str, Figures]) -> str:
     """Write figures as lines: what is measured, then a column for each engine or program."""
-    lines = [f"{'':28}" + "".join(f"{name:>16}" for name in found)]
+    lines = [f"{'':28}" + "".join(f"{name:>20}" for name in found)]
     keys = dict.fromkeys(key for figures in found.values() for key in figures if key != "wide_us_per_row")
     for key in keys:
         cells = (figures.get(key) for figures in found.values())
-        lines.append(f"{key:28}" + "".join(f"{_cell(cell):>16}" for cell in cells))
+        lines.append(f"{key:28}" + "".join(f"{_cell(cell):>20}" for cell in cells))
     for name, figures in found.items():
         for wide_name, (there, back, rows) in figures.get("wide_us_per_row", {}).items():
             lines.append(f"{name}: {wide_name}, {rows} rows: {there:.2f} us per row, and back {back:.2f}")

@@ -47,7 +47,7 @@ class StoredRelation(Relation):
 
 
 class _Buckets(dict[object, list[Row]]):
-    """The two questions that a join asks an index, answered by what the table has."""
+    """The questions that a join asks an index, answered by what the table has: rows of a key, its presence, how many."""
 
     __slots__ = ("_columns", "_find", "_projection", "_table")
 
@@ -62,6 +62,10 @@ class _Buckets(dict[object, list[Row]]):
         if self._find is None:
             self._find = _finder(self._table, self._columns)
         return list(self._find(key))
+
+    def __len__(self) -> int:
+        rows = self._projection.rows if self._projection is not None else self._table.index(self._columns)
+        return len(rows)
 
     def __contains__(self, key: object) -> bool:
         if self._projection is not None:

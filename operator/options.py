@@ -12,7 +12,7 @@ import click
 
 _R = TypeVar("_R")
 
-ENGINES: Final = ("reference", "pydatalog")
+ENGINES: Final = ("incremental", "reference", "pydatalog")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ _ANSWER_OPTIONS = (
     click.option(
         "--engine",
         type=click.Choice(ENGINES),
-        default="reference",
+        default="incremental",
         show_default=True,
         help="The evaluator that derives the answer.",
     ),

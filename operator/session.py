@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.engine.child_process import Limits
+from liqo_connectivity.engine.database import Database
 from liqo_connectivity.engine.oracle import evaluate as evaluate_by_pydatalog
 from liqo_connectivity.engine.oracle import evaluate_relations, first_difference
 from liqo_connectivity.engine.proof import Absent, Aggregated, Proof
@@ -44,7 +45,11 @@ class Session:
         goals = tuple(goals)
         if self.given.engine == "pydatalog":
             return evaluate_by_pydatalog(program, self.facts(flows), goals, limits=self._limits())
-        return evaluate(program.slice(goals), self.facts(flows))
+        if self.given.engine == "reference":
+            return evaluate(program.slice(goals), self.facts(flows))
+        database = Database(program.slice(goals))
+        database.load(self.facts(flows))
+        return database
 
     def verify(self, model: Model, relations: Iterable[str], flows: Iterable[Flow] = ()) -> None:
         """If it was asked for, derive the relations of an answer by pyDatalog and compare.
