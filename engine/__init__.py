@@ -18,7 +18,10 @@
 (2, ['path("a", "b")', 'edge("b", "c")'])
 """
 
+from liqo_connectivity.engine.absence import Absence, why_not
+from liqo_connectivity.engine.alternatives import proofs
 from liqo_connectivity.engine.arithmetic import EvaluationError
+from liqo_connectivity.engine.database import Database
 from liqo_connectivity.engine.diagnostics import (
     DatalogError,
     Diagnostic,
@@ -34,11 +37,15 @@ from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.proof import Absent, Aggregated, Holds, Proof
 from liqo_connectivity.engine.prover import prove
 from liqo_connectivity.engine.syntax import Row, Value
+from liqo_connectivity.engine.transaction import Delta
 
 __all__ = [
+    "Absence",
     "Absent",
     "Aggregated",
+    "Database",
     "DatalogError",
+    "Delta",
     "Diagnostic",
     "EvaluationError",
     "FactError",
@@ -54,5 +61,7 @@ __all__ = [
     "UnknownRelationError",
     "Value",
     "evaluate",
+    "proofs",
     "prove",
+    "why_not",
 ]
