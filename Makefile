@@ -20,6 +20,10 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 PYRIGHT := env -u PYRIGHT_PYTHON_FORCE_VERSION -u PYRIGHT_PYTHON_PYLANCE_VERSION PYRIGHT_PYTHON_IGNORE_WARNINGS=1 \
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
+# How long `make soak` goes on, and its first seed: the last line of a run says where the next one may go on.
+SOAK_SECONDS ?= 600
+SOAK_SEED    ?= 1000000
+
 DEMO_RENDER := liqo-connectivity render -f examples/consumer -o nft
 DEMO_WHY    := liqo-connectivity why -f examples/consumer shop/web-2 shop/web-0:8080/tcp
 
@@ -57,6 +61,10 @@ types: $(VENV)/.dev ## mypy --strict and pyright
 .PHONY: bench
 bench: $(VENV)/.dev ## Measure the engine
 	$(BIN)/python -m benchmarks
+
+.PHONY: soak
+soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
+	$(BIN)/python tests/soak.py --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
 # What the tests run besides Python: nft loads what we write, ip builds the networks that packets cross, dot draws.
 TOOLS := nft:nftables ip:iproute2 dot:graphviz

@@ -110,12 +110,12 @@ class Database(Model):
     def load(self, facts: Facts) -> None:
         """Give exactly these facts, and derive all that follows. Raises FactError and EvaluationError: nothing changes.
 
-        Garbage collection pauses meanwhile, and passes over what was loaded ever after: rows form no cycles.
+        Garbage collection pauses meanwhile. Rows form no cycles: a process that keeps one large database spares the
+        collector later passes over it by calling ``gc.freeze()`` now.
         """
         given = {name: self._intake.rows(name, rows) for name, rows in facts.items()}
         with self._lock:
             self._replace(self._derive(given), Delta({}))
-        gc.freeze()
 
     def prepare(self) -> None:
         """Do now what the first change of each input relation would do: make its functions and their indexes."""
