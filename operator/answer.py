@@ -56,8 +56,7 @@ class PeeringAnswer:
 class Answer:
     """The whole answer. ``pairs`` counts the verdicts of all pairs of addresses that were asked about.
 
-    ``unknown`` lists objects with the reason and detail that leave the verdict open. ``parties`` holds the two party
-    names of each rule that decided, and ``base`` says where facts come from.
+    ``unknown`` lists objects with the reason and detail that leave the verdict open; ``base`` says where facts come from.
     """
 
     source: Endpoint

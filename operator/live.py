@@ -9,7 +9,6 @@ it. This module must not know what objects mean.
 # pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
 
 import json
-from collections.abc import Sequence
 from typing import Final, cast
 
 import click
@@ -19,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from liqo_connectivity.facts import KINDS, Kind, Problem, Reading
 from liqo_connectivity.facts.collect import Collector, Origin
+from liqo_connectivity.facts.locate import FixedLine
 
 PAGE: Final = 500
 """Objects for each request, as kubectl asks for."""
@@ -26,13 +26,6 @@ TIMEOUT: Final = (5.0, 60.0)
 """Seconds to connect, and to wait for bytes."""
 FIREWALL_CRD: Final = "firewallconfigurations.networking.liqo.io"
 """The one CustomResourceDefinition that is read; listing all of them would read megabytes."""
-
-
-class _NoLines:
-    """Objects of a live cluster have no lines."""
-
-    def line(self, path: Sequence[str | int]) -> int:
-        return 0
 
 
 class _ListError(Exception):
@@ -47,7 +40,8 @@ def read_cluster(kubeconfig: str, context: str) -> Reading:
         hint = "name files with -f, or a cluster with --kubeconfig and --context"
         raise click.UsageError(f"no cluster to read: {error}; {hint}") from None
     collector = Collector()
-    origin = Origin("", _NoLines())
+    # Objects of a live cluster have no lines.
+    origin = Origin("", FixedLine(0))
     for kind in KINDS:
         try:
             for document in _documents(client, kind):

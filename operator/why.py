@@ -65,6 +65,7 @@ def command(given: Input, source: str, destination: str, state: str, proofs: int
             found = answer.with_alternatives(found, model, proofs)
         used = {
             *VERDICTS,
+            *ODDITIES,
             *(name for p in found.peerings for proof in (p.proof, *p.alternatives) for name in relations_of(proof)),
         }
         used.update(
@@ -93,6 +94,7 @@ def questions(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoi
 
 def _group_ends(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoint) -> tuple[list[str], list[str]]:
     model = session.solve(ENDS)
+    session.verify(model, ENDS)
     sources, destinations = (
         endpoints.group_addresses(e, model) if e.kind == "group" else [endpoints.pod_address(e, session.reading.base)]
         for e in (start, end)
@@ -100,6 +102,7 @@ def _group_ends(session: Session, start: endpoints.Endpoint, end: endpoints.Endp
     if len(sources) * len(destinations) > _MANY:
         asked = [Flow(address, address, address, "new") for address in sorted({*sources, *destinations})]
         told = session.solve(CLASSES, asked)
+        session.verify(told, CLASSES, asked)
         sources, destinations = endpoints.classes(sources, told), endpoints.classes(destinations, told)
     return sources, destinations
 

@@ -230,17 +230,31 @@ def test_pydatalog_gives_the_same_answer(
     assert outputs(capsys, *arguments, "-f", cluster, "--verify") == ours
 
 
+@pytest.mark.parametrize(
+    ("ends", "relation", "row"),
+    [
+        (["shop/web-0", "infra/dns-0"], "flow_verdict", 'flow_verdict("10.71.2.10 -> 10.244.1.9", "denied")'),
+        # What only chooses the addresses that stand for a group is part of the answer too.
+        (["group:remote-cluster@milan", "group:local-cluster@milan"], "local_cidr", 'local_cidr("10.200.0.0/17")'),
+    ],
+    ids=["pods", "groups"],
+)
 def test_a_difference_between_evaluators_is_no_answer(
-    cluster: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ends: list[str],
+    relation: str,
+    row: str,
+    cluster: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def forget(*arguments: object, **limits: object) -> dict[str, list[tuple[str | int, ...]]]:
         rows = oracle.evaluate_relations(*arguments, **limits)  # type: ignore[arg-type]  # handed on as given
-        return {**rows, "flow_verdict": []}
+        return {name: [] if name == relation else found for name, found in rows.items()}
 
     monkeypatch.setattr(session, "evaluate_relations", forget)
-    code, out, err = outputs(capsys, "why", "shop/web-0", "infra/dns-0", "-f", cluster, "--verify")
+    code, out, err = outputs(capsys, "why", *ends, "-f", cluster, "--verify")
     assert (code, out) == (4, "")
-    assert 'flow_verdict("10.71.2.10 -> 10.244.1.9", "denied") is derived by the engine only' in err
+    assert f"{row} is derived by the engine only" in err
 
 
 def test_a_limit_of_pydatalog_is_no_answer(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
