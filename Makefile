@@ -12,7 +12,7 @@ FROM_LOCK   := $(PIP_INSTALL) --require-hashes --only-binary :all:
 THIS        := $(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 
 # What `make lock` means by "every platform": one file for all systems and all Pythons from 3.11 on. It names no index.
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' $(LOCK_FLAGS)
 
 # The wheel of pyright carries the checker itself and pyright[nodejs] brings Node.js as a wheel, so nothing is fetched
@@ -23,6 +23,15 @@ PYRIGHT := env -u PYRIGHT_PYTHON_FORCE_VERSION -u PYRIGHT_PYTHON_PYLANCE_VERSION
 # How long `make soak` goes on, and its first seed: the last line of a run says where the next one may go on.
 SOAK_SECONDS ?= 600
 SOAK_SEED    ?= 1000000
+
+# The image that is built, pushed and deployed, and the programs that do it.
+IMG            ?= liqo-connectivity-engine:$(VERSION)
+CONTAINER_TOOL ?= docker
+KUBECTL        ?= kubectl
+# Arguments of `make run`, as of `liqo-connectivity run`.
+ARGS           ?=
+
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' src/liqo_connectivity/__init__.py)
 
 DEMO_RENDER := liqo-connectivity render -f examples/consumer -o nft
 DEMO_WHY    := liqo-connectivity why -f examples/consumer shop/web-2 shop/web-0:8080/tcp
@@ -37,7 +46,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 .PHONY: help
 help: ## Say what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
 demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, explain one verdict
@@ -45,7 +54,7 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 	$(BIN)/$(DEMO_WHY)
 
 .PHONY: test
-test: lint types tools ## Lint, types, tests: everything CI runs
+test: lint types tools controlplane ## Lint, types, tests: everything CI runs
 	$(BIN)/python -m pytest -n auto
 
 .PHONY: lint
@@ -66,11 +75,12 @@ bench: $(VENV)/.dev ## Measure the engine
 soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
 	$(BIN)/python tests/soak.py --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
-# What the tests run besides Python: nft loads what we write, ip builds the networks that packets cross, dot draws.
-TOOLS := nft:nftables ip:iproute2 dot:graphviz
+# What the tests run besides Python: nft loads what we write, ip builds the networks that packets cross, dot draws;
+# buildah builds the image, on a base that debootstrap makes.
+TOOLS := nft:nftables ip:iproute2 dot:graphviz buildah:buildah debootstrap:debootstrap
 
 .PHONY: tools
-tools: ## Install nftables, iproute2 and Graphviz (Debian) where they are missing: the tests use the real ones
+tools: ## Install what the tests run (Debian: nftables, iproute2, Graphviz, buildah, debootstrap) where it is missing
 	@missing=; for tool in $(TOOLS); do command -v $${tool%%:*} >/dev/null || missing="$$missing $${tool##*:}"; done; \
 	test -n "$$missing" || exit 0; \
 	command -v apt-get >/dev/null || { echo "make: the tests need$$missing: install them, then run make again" >&2; exit 1; }; \
@@ -79,10 +89,62 @@ tools: ## Install nftables, iproute2 and Graphviz (Debian) where they are missin
 	set -x; $$root apt-get -qq update && \
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends $$missing
 
+.PHONY: controlplane
+controlplane: $(VENV)/.dev ## Build the Kubernetes control plane of the tests: minutes the first time, nothing after
+	$(BIN)/python tests/control_plane_binaries.py
+
+.PHONY: build
+build: $(VENV)/.dev ## Build the wheel and the source archive into dist/
+	$(BIN)/python -m build --no-isolation
+
+.PHONY: manifests
+manifests: $(VENV)/.dev controlplane ## Write the CustomResourceDefinition and deploy/install.yaml anew
+	$(BIN)/python -m liqo_connectivity.facts.generate_crd deploy/base/crd.yaml deploy/chart/crd.yaml
+	$(BIN)/python -m pytest -q tests/test_deploy.py -k install_yaml --update
+
+.PHONY: install
+install: ## Install the CustomResourceDefinition into the cluster of the kubeconfig
+	$(KUBECTL) apply -f deploy/base/crd.yaml
+
+.PHONY: uninstall
+uninstall: no-policies ## Remove the CustomResourceDefinition; refuses while there are policies
+	$(KUBECTL) delete --ignore-not-found -f deploy/base/crd.yaml
+
+.PHONY: run
+run: $(VENV)/.runtime ## Run the controller here, against the cluster of the kubeconfig
+	$(BIN)/liqo-connectivity run $(ARGS)
+
+.PHONY: docker-build
+docker-build: ## Build the image IMG
+	$(CONTAINER_TOOL) build --tag $(IMG) --build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) .
+
+.PHONY: docker-push
+docker-push: ## Push the image IMG
+	$(CONTAINER_TOOL) push $(IMG)
+
+.PHONY: deploy
+deploy: ## Install everything, with the image IMG, into the cluster of the kubeconfig
+	$(KUBECTL) kustomize deploy | sed 's|image: liqo-connectivity-engine:.*|image: $(IMG)|' | $(KUBECTL) apply -f -
+
+.PHONY: undeploy
+undeploy: no-policies ## Remove everything but the namespace; refuses while there are policies
+	$(KUBECTL) kustomize deploy/base | $(KUBECTL) delete --ignore-not-found -f -
+
+# A policy has a finalizer that only a running controller releases, after it has taken the chain off the nodes.
+.PHONY: no-policies
+no-policies:
+	@defined="$$($(KUBECTL) get --ignore-not-found --output name -f deploy/base/crd.yaml)" || exit 1; \
+	test -n "$$defined" || exit 0; \
+	found="$$($(KUBECTL) get peeringconnectivities --all-namespaces --output name)" || exit 1; \
+	test -z "$$found" || { echo 'make: there are policies; while the controller runs, delete them first:' \
+	'$(KUBECTL) delete peeringconnectivities --all --all-namespaces' >&2; exit 1; }
+
 .PHONY: lock
 lock: $(VENV)/.dev ## Write the lock files anew; LOCK_FLAGS=--upgrade takes newer versions
-	$(LOCK) --group build --output-file requirements.lock
-	$(LOCK) --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --group build --output-file requirements.lock
+	$(LOCK) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --group go --output-file tests/controlplane/go.lock
 
 .PHONY: clean
 clean: ## Remove what the other targets made

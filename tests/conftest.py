@@ -1,6 +1,10 @@
-"""What all tests share: the switch that writes expected texts anew."""
+"""What all tests share: the switch that writes expected texts anew, and real control planes."""
+
+from collections.abc import Iterator
 
 import pytest
+from control_plane import ControlPlane
+from liqo_crds import crds, with_sets_and_ctstate
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -10,3 +14,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update"))
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """One for all tests of a worker, with the CRDs of Liqo's newest release, sets and ctstate added.
+
+    A test works in a namespace of its own, and leaves what is not in one as it was.
+    """
+    with ControlPlane() as plane:
+        plane.install(with_sets_and_ctstate(crds()))
+        yield plane
+
+
+@pytest.fixture
+def fresh_control_plane() -> Iterator[ControlPlane]:
+    """One for this test alone, which may break it; without CRDs."""
+    with ControlPlane() as plane:
+        yield plane
