@@ -7,14 +7,17 @@ twice. This module must not know what a tuple means.
 """
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from liqo_connectivity.engine.cone import Cone, choose, cone_of, least_heights, open_needs
+from liqo_connectivity.engine.derivations import NEVER
+from liqo_connectivity.engine.heights import Choice
 from liqo_connectivity.engine.instances import Tuple
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.proof import Proof
-from liqo_connectivity.engine.prover import Cone, Use, build, choose, cone_of, least_heights
+from liqo_connectivity.engine.prover import BUDGET, build, choices_for
 from liqo_connectivity.engine.syntax import Row
 
 
@@ -22,65 +25,95 @@ from liqo_connectivity.engine.syntax import Row
 class _Part:
     """The proofs that take some instances and do not take some others, and the best of them."""
 
-    held: Mapping[Tuple, Use]
+    held: Mapping[Tuple, Choice]
     refused: Mapping[Tuple, frozenset[int]]
-    chosen: dict[Tuple, Use]
-    heights: Mapping[Tuple, int]
+    chosen: dict[Tuple, Choice]
+    height: int
 
 
-def proofs(model: Model, relation: str, row: Row, limit: int) -> list[Proof]:
+def proofs(model: Model, relation: str, row: Row, limit: int, budget: int | None = BUDGET) -> list[Proof]:
     """Give up to ``limit`` different proofs of a tuple, none if it does not hold; the first is that of ``prove``.
 
     They come by height, then by the number of their steps, then by rules and premises. Raises UnknownRelationError.
+    If more than ``budget`` instances of rules lead to the tuple, the others are made of those that come first, and
+    have ``minimal`` false: there may be more, and lower ones.
     """
-    goal = (relation, tuple(row))
-    if goal[1] not in model.relation(relation):
+    found = choices_for(model, relation, row, budget)
+    if found is None or limit < 1:
         return []
-    parts = _parts(goal, cone_of(model, goal))
-    return [build(model, goal, part.chosen, part.heights) for part in islice(parts, limit)]
+    goal, chosen, least = found
+    cone, complete = cone_of(model.derivations(), goal, NEVER if budget is None else budget)
+    first = _taken(goal, chosen)
+    for current, choice in first.items():
+        cone.setdefault(current, [] if choice.derivation is None else [choice])
+    others = (part.chosen for part in _parts(goal, cone) if _instances(part.chosen) != _instances(first))
+    settled: Container[Tuple] = cone if complete else ()
+    return [build(goal, first, least), *(build(goal, other, settled) for other in islice(others, limit - 1))]
+
+
+def _taken(goal: Tuple, chosen: Mapping[Tuple, Choice]) -> dict[Tuple, Choice]:
+    """Keep the choices for a goal and for all that is needed then."""
+    taken: dict[Tuple, Choice] = {}
+    pending = [goal]
+    while pending:
+        current = pending.pop()
+        if current not in taken:
+            taken[current] = chosen[current]
+            pending.extend(open_needs(chosen[current]))
+    return taken
+
+
+def _instances(chosen: Mapping[Tuple, Choice]) -> dict[Tuple, object]:
+    return {current: (choice.derivation, choice.instance) for current, choice in chosen.items()}
 
 
 def _parts(goal: Tuple, cone: Cone) -> Iterator[_Part]:
     whole = _solve(goal, cone, {}, {})
     # Parts differ in what they choose, so that no two compare equal before the last element.
-    queue = [(_rank(goal, whole), 0, whole)] if whole else []
+    queue = [(_rank(whole), 0, whole)] if whole else []
     made = 1
     while queue:
         _, _, part = heapq.heappop(queue)
         yield part
         held = dict(part.held)
-        for current, use in part.chosen.items():
-            if current in held:
+        for current, choice in part.chosen.items():
+            if current in held or choice.derivation is None:
                 continue
-            refused = part.refused.get(current, frozenset()) | {cone[current].index(use)}
-            rest = _solve(goal, cone, dict(held), {**part.refused, current: refused})
+            refused = part.refused.get(current, frozenset()) | {cone[current].index(choice)}
+            # What is held needs this tuple, so that one of its instances must be left.
+            left = len(refused) < len(cone[current])
+            rest = _solve(goal, cone, dict(held), {**part.refused, current: refused}) if left else None
             if rest:
-                heapq.heappush(queue, (_rank(goal, rest), made, rest))
+                heapq.heappush(queue, (_rank(rest), made, rest))
                 made += 1
-            held[current] = use
+            held[current] = choice
 
 
-def _solve(goal: Tuple, cone: Cone, held: Mapping[Tuple, Use], refused: Mapping[Tuple, frozenset[int]]) -> _Part | None:
+def _solve(
+    goal: Tuple, cone: Cone, held: Mapping[Tuple, Choice], refused: Mapping[Tuple, frozenset[int]]
+) -> _Part | None:
     """Find the best proof with the instances that are left, if there is one."""
     left: Cone = {}
-    for current, uses in cone.items():
-        allowed = [use for number, use in enumerate(uses) if number not in refused.get(current, frozenset())]
+    for current, choices in cone.items():
+        allowed = [choice for number, choice in enumerate(choices) if number not in refused.get(current, frozenset())]
         if current in held:
             allowed = [held[current]]
         # Without instances it would be a fact.
-        if allowed or not uses:
+        if allowed or not choices:
             left[current] = allowed
     heights = least_heights(left)
     if goal not in heights:
         return None
     usable = {
-        current: [use for use in uses if all(need in heights for need in use.instance.needs)]
-        for current, uses in left.items()
+        current: [choice for choice in choices if all(need in heights for need in open_needs(choice))]
+        for current, choices in left.items()
         if current in heights
     }
-    return _Part(held, refused, choose(goal, usable, heights), heights)
+    return _Part(held, refused, choose(goal, usable, heights), heights[goal])
 
 
-def _rank(goal: Tuple, part: _Part) -> tuple[object, ...]:
-    choices = tuple((t, u.plan.rule.number, u.instance.needs, u.instance.bindings) for t, u in part.chosen.items())
-    return part.heights[goal], len(part.chosen), choices
+def _rank(part: _Part) -> tuple[object, ...]:
+    choices = tuple(
+        (t, c.derivation.number, c.instance[0]) for t, c in part.chosen.items() if c.derivation and c.instance
+    )
+    return part.height, len(choices), choices

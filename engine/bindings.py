@@ -24,7 +24,7 @@ from liqo_connectivity.engine.syntax import (
 Bindings = list[Value]
 """The values of a rule's variables, by slot. A slot is only read after a step has written it."""
 
-Reader = Callable[[Bindings], Value]
+Reader = Callable[[Sequence[Value]], Value]
 
 
 def slots(items: Iterable[Literal_]) -> dict[str, int]:
@@ -56,7 +56,7 @@ def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functo
 
 def row_reader(
     terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
-) -> Callable[[Bindings], tuple[Value, ...]]:
+) -> Callable[[Sequence[Value]], tuple[Value, ...]]:
     """Compile terms into a function that gives their values as a tuple."""
     if len(terms) > 1 and all(isinstance(term, Variable) for term in terms):
         # The same tuple, made in C.
@@ -70,7 +70,7 @@ def row_reader(
 
 def key_reader(
     terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
-) -> Callable[[Bindings], object]:
+) -> Callable[[Sequence[Value]], object]:
     """Compile terms into a function that gives their key in an index: one value bare, several as a tuple."""
     if len(terms) > 1:
         return row_reader(terms, slot_of, functors)

@@ -7,7 +7,6 @@ as it comes or goes. This module must not know how a row's number is computed.
 """
 
 from collections.abc import Callable, Mapping
-from heapq import heappush
 from typing import Protocol
 
 from liqo_connectivity.engine.store import Table
@@ -30,42 +29,28 @@ class Settler(Protocol):
 
 
 class Work:
-    """A transaction's way through the relations.
+    """What a transaction has done so far, and how to undo it.
 
-    ``agenda`` is a heap of the numbers of components that have something to settle, ``planned`` all that were ever on
-    it. ``log`` lists, by table, rows to put back with their numbers and rows to take out again, if all this must not
-    have happened; an entry is made before its table is touched. ``given`` lists, for derived relations, the rows that
-    cease or begin to be given. ``done`` lists the rows that left and came, by relation.
+    By table, ``done`` lists the rows that left and came, each with its number; ``log`` what else has to be undone: rows
+    to put back with their numbers, and rows to take out again. An entry is made before its table is touched. ``given``
+    lists, for derived relations, the rows that cease or begin to be given.
     """
 
-    __slots__ = ("agenda", "done", "given", "log", "planned")
+    __slots__ = ("done", "given", "log")
 
     def __init__(self) -> None:
-        self.agenda: list[int] = []
-        self.planned: set[int] = set()
         self.log: list[tuple[Table, Numbers, Numbers]] = []
         self.given: list[tuple[Table, Numbers, Numbers]] = []
-        self.done: list[tuple[str, Numbers, Numbers]] = []
-
-    def plan(self, number: int) -> None:
-        """Put a component on the agenda."""
-        if number not in self.planned:
-            self.planned.add(number)
-            heappush(self.agenda, number)
+        self.done: list[tuple[Table, Numbers, Numbers]] = []
 
 
 class Node:
-    """A relation, its place in the order of evaluation, and the functions that follow its changes.
+    """A relation, and the functions that follow its changes."""
 
-    ``heads`` are the relations whose rules read this one: what is collected for each, and its number.
-    """
+    __slots__ = ("_make", "_negative", "_positive", "_ready", "table")
 
-    __slots__ = ("_make", "_negative", "_positive", "_ready", "heads", "number", "table")
-
-    def __init__(self, table: Table, number: int, make: Callable[[str], tuple[Follow | None, Follow | None]]) -> None:
+    def __init__(self, table: Table, make: Callable[[str], tuple[Follow | None, Follow | None]]) -> None:
         self.table = table
-        self.number = number
-        self.heads: tuple[tuple[Numbers, int], ...] = ()
         self._make = make
         self._ready = False
         self._positive: Follow | None = None
@@ -82,7 +67,7 @@ class Node:
         if not self._ready:
             self.prepare()
         positive, negative, table = self._positive, self._negative, self.table
-        work.done.append((table.name, deleted, inserted))
+        work.done.append((table, deleted, inserted))
         if deleted:
             # Instances that read the row are still complete: the other rows of the relation are all there.
             if positive is not None:
@@ -97,7 +82,3 @@ class Node:
             table.insert(inserted)
             if positive is not None:
                 positive(inserted, 1)
-        planned = work.planned
-        for changes, number in self.heads:
-            if changes and number not in planned:
-                work.plan(number)

@@ -120,8 +120,14 @@ class Writer:
                 raise AssertionError("analysis refuses _ where a value is needed, and dataflow refuses aggregates")
 
     def row(self, terms: Iterable[Term], names: Mapping[str, str]) -> str:
-        """Write a tuple of terms."""
-        return f"({''.join(self.value(term, names) + ', ' for term in terms)})"
+        """Write a tuple of terms, or the identifier of a row that is the same: rows are shared rather than copied."""
+        written = tuple_of(self.value(term, names) for term in terms)
+        return names.get(written, written)
+
+
+def tuple_of(values: Iterable[str]) -> str:
+    """Write a tuple."""
+    return f"({''.join(f'{value}, ' for value in values)})"
 
 
 def key(columns: Sequence[int], row: str) -> str:

@@ -31,7 +31,6 @@ class Counting:
         deleted: Numbers = {}
         inserted: Numbers = {}
         recounted: Numbers = {}
-        work.log.append((table, deleted, inserted))
         for row, count in table.changes.items():
             if count:
                 number = number_of(row)

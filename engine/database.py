@@ -6,16 +6,18 @@ This module must not know how anything is derived.
 """
 
 import gc
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
 from typing import Final
 
+from liqo_connectivity.engine.access import TableAccess
 from liqo_connectivity.engine.aggregation import MADE
 from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.change import Work
 from liqo_connectivity.engine.dataflow import Dataflow
+from liqo_connectivity.engine.derivations import Derivations
 from liqo_connectivity.engine.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.intake import Intake
 from liqo_connectivity.engine.maintenance import Maintenance
@@ -33,12 +35,13 @@ from liqo_connectivity.engine.view import StoredRelation
 
 SMALL: Final = 1000
 """Up to how many requested facts nobody asks whether deriving anew would be cheaper."""
-FOLLOWED: Final = 1.5
+FOLLOWED: Final = 0.8
 """What a fact costs to follow, where deriving from one anew and comparing costs 1: if that is more, all is derived anew.
 
-Measured with both programs of ``benchmarks.workload`` and 20,000 pods, a share of which was deleted in one transaction
-and put back in another: following a deletion is dearer than deriving the rest from a share of 0.4 on, an insertion from
-0.8 on (CPython 3.11; between them ``FOLLOWED * share`` is what is left, or what there is then).
+Measured by ``python -m benchmarks.rebuild`` with both of its programs and 20,000 pods, a share of which is deleted in one
+transaction and put back in another: following a deletion is dearer from a share of 0.52 (policy) or 0.62 (synthetic) on,
+an insertion never (CPython 3.11). What is left of a deletion is ``FOLLOWED * share`` at 0.56; after an insertion there
+is always more.
 """
 
 
@@ -64,6 +67,7 @@ class Database(Model):
         self._intake = Intake(program.schema)
         self._lock = RLock()
         self._prepared = False
+        self._views: dict[str, StoredRelation] = {}
         self._maintenance = Maintenance(self._specializer, {})
         self._place = Commit(0, Delta({}), Delta({}))
 
@@ -76,21 +80,32 @@ class Database(Model):
 
     def relation(self, name: str) -> Relation:
         """Give a relation for joins; it is good until the next commit. Raises UnknownRelationError."""
-        tables, prefix = self._maintenance.tables, f"{name}["
-        projections = {
-            tuple(int(column) for column in other[len(prefix) : -1].split(",")): table
-            for other, table in tables.items()
-            if other.startswith(prefix) and other != f"{prefix}]"
-        }
-        return StoredRelation(self._table(name), projections)
+        found = self._views.get(name)
+        if found is None:
+            tables, prefix = self._maintenance.tables, f"{name}["
+            projections = {
+                tuple(int(column) for column in other[len(prefix) : -1].split(",")): table
+                for other, table in tables.items()
+                if other.startswith(prefix) and other != f"{prefix}]"
+            }
+            found = self._views[name] = StoredRelation(self._table(name), projections)
+        return found
 
     def rows(self, name: str) -> list[Row]:
         """List the rows of a relation, sorted by their columns. Raises UnknownRelationError."""
         return sorted(self._table(name).rows)
 
-    def is_fact(self, name: str, row: Row) -> bool:
-        """Tell whether a row was given, rather than derived."""
-        return name in self.program.schema.relations and row in self._table(name).given
+    def given(self, name: str) -> Collection[Row]:
+        """Give the rows of a relation that were given, rather than derived."""
+        return self._table(name).given if name in self.program.schema.relations else ()
+
+    def derivations(self) -> Derivations:
+        """Give the rules, joined backwards over the tables; compiled when first needed, planned anew as tables grow."""
+        if self._derivations is None:
+            self._derivations = Derivations(self.program, TableAccess(self._maintenance.tables), self.version)
+        elif self._derivations.version != self.version:
+            self._derivations.follow(self.version)
+        return self._derivations
 
     def snapshot(self) -> Snapshot:
         """Give the relations of now, to be read by any thread at any time."""
@@ -177,7 +192,7 @@ class Database(Model):
 
     def _next(self, work: Work) -> Commit:
         public = self.program.schema.relations
-        delta = Delta.of(done for done in work.done if done[0] in public)
+        delta = Delta.of((table.name, left, came) for table, left, came in work.done if table.name in public)
         given = Delta.of((table.name, left, came) for table, left, came in work.given)
         return Commit(self.version + 1, delta, given)
 
@@ -216,7 +231,7 @@ class Database(Model):
         return Delta.of((name, *change) for name, change in zip(names, changes, strict=True))
 
     def _replace(self, maintenance: Maintenance, delta: Delta) -> None:
-        old = self._maintenance
+        old, self._derivations, self._views = self._maintenance, None, {}
         place, self._place.left = Commit(self.version + 1, delta, Delta({})), old.tables
         self._place, self._maintenance = place, maintenance
         old.release()

@@ -39,6 +39,17 @@ class Occurrence:
     position: int
     inside: int | None = None
 
+    @property
+    def atom(self) -> Atom:
+        """The atom that reads the relation."""
+        item = self.rule.body[self.position]
+        aggregate = aggregate_of(item)
+        if aggregate is not None and self.inside is not None:
+            item = aggregate.body[self.inside]
+        item = item.atom if isinstance(item, Negation) else item
+        assert isinstance(item, Atom)
+        return item
+
 
 @dataclass(frozen=True, slots=True)
 class Dataflow:
@@ -120,14 +131,15 @@ def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], proje
             case Atom() if joins and _open_columns(item) > 1 and item.relation not in own:
                 body.append(_projection(item, projections))
             case Comparison(left=left, right=Aggregate(kind=kind, target=target, body=inner, outer=outer, span=span)):
-                inner = tuple(_projected(literal, projections) for literal in inner)
+                inner = tuple(projected(literal, projections) for literal in inner)
                 body.append(Comparison("=", left, Aggregate(kind, target, inner, outer, span), item.span))
             case _:
-                body.append(_projected(item, projections))
+                body.append(projected(item, projections))
     return Rule(rule.number, rule.head, tuple(body), rule.span)
 
 
-def _projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
+def projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
+    """Let a negation with ``_`` ask for a projection, which is noted; other literals stay."""
     if isinstance(item, Negation) and _open_columns(item.atom):
         return Negation(_projection(item.atom, projections), item.span)
     return item

@@ -39,7 +39,6 @@ class Groups:
         table = self.node.table
         deleted: Numbers = {}
         inserted: Numbers = {}
-        work.log.append((table, deleted, inserted))
         for key, added in table.changes.items():
             old, new = self._current(key), self._row(key, added)
             if old != new:

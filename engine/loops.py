@@ -5,24 +5,54 @@ them at a change. This module must not know what is done with the instances that
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from liqo_connectivity.engine.codegen import Cell, Writer
+from liqo_connectivity.engine.codegen import Cell, Writer, tuple_of
 from liqo_connectivity.engine.steps import Bind, Fold, Lookup, Scan, Step, Test
-from liqo_connectivity.engine.syntax import variables
+from liqo_connectivity.engine.syntax import Atom, Constant, Variable, variables
 
 _DEEPEST: Final = 15
 """Python refuses more than 20 nested blocks; a deeper join goes on in a helper."""
 _OPERATORS: Final = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 Names = Mapping[str, str]
-"""Identifiers by variable, and by ``row_name`` for the rows that are kept."""
+"""Identifiers by variable, by ``row_name`` for the rows that are kept, and by ``tuple_of`` its columns for any row."""
 
 
 def row_name(position: int) -> str:
     """Name the row that the literal at a position read; no variable can be named so."""
     return f"@{position}"
+
+
+def write_head(writer: Writer, head: Atom) -> tuple[dict[str, str], bool]:
+    """Write the unification of a rule's head with ``row``; a block is open afterwards if there is anything to test.
+
+    Gives the identifiers of the head's variables, and whether the head computes terms: those are known only after the
+    join, and must be compared then.
+    """
+    names: dict[str, str] = {}
+    tests: list[str] = []
+    for column, term in enumerate(head.terms):
+        if isinstance(term, Variable) and term.name not in names:
+            names[term.name] = writer.name("v")
+            writer.line(f"{names[term.name]} = row[{column}]")
+        elif isinstance(term, Variable | Constant):
+            tests.append(f"row[{column}] == {writer.value(term, names)}")
+    if tests:
+        writer.open(f"if {' and '.join(tests)}:")
+    return names, any(not isinstance(term, Variable | Constant) for term in head.terms)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block that several joins are written into: its indentation, and the identifiers of what was looked up in it.
+
+    A lookup at the start of one join is there for all that follow.
+    """
+
+    depth: int
+    lookups: dict[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -32,7 +62,7 @@ class Join:
     ``emit`` writes what is done with an instance, and reads the variables ``wanted``. ``guards`` maps positions of the
     body to the identifier of a collection: a row read there must not be in it. The rows read at the positions ``kept``
     stay known to ``emit``. ``parameters`` are those of the function around. ``counters`` names the list whose first
-    number counts probes, if any.
+    number counts probes, if any. ``block`` is where other joins are written too.
     """
 
     writer: Writer
@@ -42,6 +72,7 @@ class Join:
     guards: Mapping[int, str] = field(default_factory=dict[int, str])
     kept: frozenset[int] = frozenset()
     counters: str = ""
+    block: Block | None = None
 
     def write(self, steps: Sequence[Step], names: Names, loops: int = 0) -> None:
         """Write the steps as nested blocks; the indentation is as before afterwards."""
@@ -51,7 +82,7 @@ class Join:
         writer, depth = self.writer, self.writer.depth
         if loops >= _DEEPEST or depth > 4 * _DEEPEST:
             arguments = dict.fromkeys([*self.parameters, *names.values()])
-            writer.helper(tuple(arguments), lambda: self.write(steps, names))
+            writer.helper(tuple(arguments), lambda: replace(self, block=None).write(steps, names))
             return
         step, rest = steps[0], steps[1:]
         if self.counters and isinstance(step, Scan | Lookup):
@@ -113,23 +144,44 @@ class Join:
     def _scan(self, step: Scan, rest: Sequence[Step], names: Names) -> Names:
         writer, row = self.writer, self.writer.name("r")
         if step.source == "index":
-            get, bucket = writer.cell(Cell("lookup", step.relation, step.columns)), writer.name("b")
+            get = writer.cell(Cell("lookup", step.relation, step.columns))
             values = [writer.value(term, names) for term in step.keys]
-            writer.line(f"{bucket} = {get}({values[0] if len(values) == 1 else writer.row(step.keys, names)})")
+            bucket = self._bucket(f"{get}({values[0] if len(values) == 1 else writer.row(step.keys, names)})")
             writer.open(f"if {bucket} is not None:")
-            writer.open(f"for {row} in {bucket} if type({bucket}) is dict else ({bucket},):")
+            writer.open(f"for {row} in ({bucket},) if type({bucket}) is tuple else {bucket}:")
         else:
             writer.open(f"for {row} in {writer.cell(Cell('rows', step.relation))}:")
         if step.position in self.guards:
             writer.open(f"if {row} not in {self.guards[step.position]}:")
         if step.position in self.kept:
             names = {**names, row_name(step.position): row}
-        return self.read(step, rest, row, names)
+        return self._read(step, rest, row, names)
 
-    def read(self, step: Scan, rest: Sequence[Step], row: str, names: Names) -> Names:
+    def _bucket(self, lookup: str) -> str:
+        """Give the identifier of what is looked up, here or before."""
+        if self.block and lookup in self.block.lookups:
+            return self.block.lookups[lookup]
+        bucket = self.writer.name("b")
+        if self.block and self.writer.depth == self.block.depth:
+            self.block.lookups[lookup] = bucket
+        self.writer.line(f"{bucket} = {lookup}")
+        return bucket
+
+    def begin(self, step: Scan, columns: Sequence[str]) -> Names:
+        """Write the tests of a changed row, given the identifiers of its columns; give those of its variables."""
+        writer, column_of = self.writer, {name: column for column, name in step.binds}
+        tests = [f"{columns[column]} == {writer.value(term, {})}" for column, term in step.filters]
+        tests += [f"{columns[column]} == {columns[column_of[name]]}" for column, name in step.repeats]
+        if tests:
+            writer.open(f"if {' and '.join(tests)}:")
+        return {name: columns[column] for name, column in column_of.items()} | {tuple_of(columns): "row"}
+
+    def _read(self, step: Scan, rest: Sequence[Step], row: str, names: Names) -> Names:
         """Write the tests of a scanned row, and give identifiers to those of its variables that are read later."""
         writer, column_of = self.writer, {name: column for column, name in step.binds}
-        tests = [f"{row}[{column}] == {writer.value(term, names)}" for column, term in step.filters]
+        known = {column: writer.value(term, names) for column, term in zip(step.columns, step.keys, strict=True)}
+        compared = {column: writer.value(term, names) for column, term in step.filters}
+        tests = [f"{row}[{column}] == {value}" for column, value in compared.items()]
         tests += [f"{row}[{column}] == {row}[{column_of[name]}]" for column, name in step.repeats]
         if tests:
             writer.open(f"if {' and '.join(tests)}:")
@@ -137,7 +189,11 @@ class Join:
         bound = {name: writer.name("v") for _, name in step.binds if name in used}
         for name, identifier in bound.items():
             writer.line(f"{identifier} = {row}[{column_of[name]}]")
-        return {**names, **bound}
+        known |= compared | {column_of[name]: identifier for name, identifier in bound.items()}
+        known |= {column: bound[name] for column, name in step.repeats if name in bound}
+        if len(known) < step.width:
+            return {**names, **bound}
+        return {**names, **bound, tuple_of(known[column] for column in range(step.width)): row}
 
 
 def _reads(step: Step) -> frozenset[str]:

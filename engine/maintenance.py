@@ -6,7 +6,7 @@ the components in order. This module must not know where changes come from, nor 
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from heapq import heappop
+from itertools import compress
 from time import perf_counter
 from typing import cast
 
@@ -40,20 +40,20 @@ class Maintenance:
             number = 0 if name in derived and derived[name].recursive else 1
             rows = dict.fromkeys(given, number) if name in derived else given
             self.tables[name] = Table(name, rows, given)
-        self.nodes = {name: Node(table, flow.numbers[name], self._followers) for name, table in self.tables.items()}
-        for name, node in self.nodes.items():
-            heads = dict.fromkeys(occurrence.rule.head.relation for occurrence in flow.readers(name))
-            node.heads = tuple((self.tables[head].changes, flow.numbers[head]) for head in heads)
-        self._settlers: dict[int, Settler] = {}
+        self.nodes = {name: Node(table, self._followers) for name, table in self.tables.items()}
+        self._settlers: list[Settler] = []
+        self._pending: list[dict[Row, int]] = []
         for component in flow.components:
-            settler = self._settlers[flow.numbers[component.relations[0]]] = self._settler(component)
+            settler = self._settler(component)
+            for name in component.relations:
+                self._settlers.append(settler)
+                self._pending.append(self.tables[name].changes)
             settler.load()
 
     def settle(self, work: Work) -> None:
-        """Bring everything up to date with the changes on the agenda."""
-        agenda, settlers = work.agenda, self._settlers
-        while agenda:
-            settlers[heappop(agenda)].settle(work)
+        """Bring everything up to date with the changes that were collected, in order of evaluation."""
+        for settler in compress(self._settlers, self._pending):
+            settler.settle(work)
 
     def release(self) -> None:
         """Let go of all that refers back here, so that the tables are freed at once, with no garbage collection."""

@@ -3,9 +3,11 @@
 Evaluators make models; proofs, questions and serializers read them. This module must not know how a model was computed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
+from liqo_connectivity.engine.access import RelationAccess
+from liqo_connectivity.engine.derivations import Derivations
 from liqo_connectivity.engine.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.program import Program
 from liqo_connectivity.engine.relation import Relation
@@ -24,6 +26,13 @@ class Model:
         self._facts = facts
         self._derived = derived
         self._none = Relation()
+        self._derivations: Derivations | None = None
+
+    def derivations(self) -> Derivations:
+        """Give the rules, joined backwards over this model; they are compiled once, and kept."""
+        if self._derivations is None:
+            self._derivations = Derivations(self.program, RelationAccess(self, self.program.functors))
+        return self._derivations
 
     def relation(self, name: str) -> Relation:
         """Give a relation for joins. Raises UnknownRelationError."""
@@ -38,9 +47,13 @@ class Model:
         """List the rows of a relation, sorted by their columns. Raises UnknownRelationError."""
         return sorted(tuple(row) for row in self.relation(name))
 
+    def given(self, name: str) -> Collection[Row]:
+        """Give the rows of a relation that were given, rather than derived."""
+        return self._facts.get(name, self._none)
+
     def is_fact(self, name: str, row: Row) -> bool:
         """Tell whether a row was given, rather than derived."""
-        return name in self._facts and row in self._facts[name]
+        return row in self.given(name)
 
 
 def load_facts(program: Program, facts: Facts) -> dict[str, Relation]:

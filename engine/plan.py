@@ -2,10 +2,11 @@
 
 Negations and comparisons run as soon as their variables are bound, of an aggregate the outer ones; among atoms the one
 with the most bound columns comes first, then the order of the text. This module must not know any tuple: the order
-depends on the text alone.
+depends on the text alone, unless the caller says what an atom costs.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from math import inf
 
 from liqo_connectivity.engine.syntax import (
     Aggregate,
@@ -20,6 +21,9 @@ from liqo_connectivity.engine.syntax import (
     subterms,
     variables,
 )
+
+Cost = Callable[[Atom, Collection[str]], float]
+"""How many rows an atom is expected to give for one choice of values of the variables that are known."""
 
 
 def flatten(body: Sequence[Literal_]) -> tuple[list[Literal_], list[str]]:
@@ -59,8 +63,12 @@ def flatten(body: Sequence[Literal_]) -> tuple[list[Literal_], list[str]]:
     return plain + equations, hidden
 
 
-def order(body: Sequence[Literal_], bound: Iterable[str] = (), first: int | None = None) -> list[int]:
+def order(
+    body: Sequence[Literal_], bound: Iterable[str] = (), first: int | None = None, cost: Cost | None = None
+) -> list[int]:
     """Give the positions of a body's literals in the order in which they are joined.
+
+    With ``cost`` the cheapest atom comes next, in place of the one with the most bound columns.
 
     Arithmetic can fail. It is computed after the same literals at least as with nothing bound and no first atom, so
     that a join never fails where the plain evaluation of the rule did not.
@@ -68,13 +76,17 @@ def order(body: Sequence[Literal_], bound: Iterable[str] = (), first: int | None
     known = set(bound)
     fallible = [p for p, item in enumerate(body) if any(isinstance(t, Arithmetic) for t in subterms(item))]
     if not fallible or (not known and first is None):
-        return _greedy(body, known, first, {})
-    written = _greedy(body, set(), None, {})
-    return _greedy(body, known, first, {p: frozenset(written[: written.index(p)]) for p in fallible})
+        return _greedy(body, known, first, {}, cost)
+    written = _greedy(body, set(), None, {}, None)
+    return _greedy(body, known, first, {p: frozenset(written[: written.index(p)]) for p in fallible}, cost)
 
 
 def _greedy(
-    body: Sequence[Literal_], known: set[str], first: int | None, after: Mapping[int, frozenset[int]]
+    body: Sequence[Literal_],
+    known: set[str],
+    first: int | None,
+    after: Mapping[int, frozenset[int]],
+    cost: Cost | None,
 ) -> list[int]:
     known, rest, ordered = set(known), list(range(len(body))), list[int]()
     if first is not None:
@@ -85,7 +97,7 @@ def _greedy(
         ready = (p for p in rest if not isinstance(body[p], Atom) and _is_ready(body[p], known))
         chosen = next((p for p in ready if after.get(p, frozenset()).isdisjoint(rest)), None)
         if chosen is None:
-            chosen = max(rest, key=lambda p: (_boundness(body[p], known), -p))
+            chosen = max(rest, key=lambda p: (_rank(body[p], known, cost), -p))
         rest.remove(chosen)
         ordered.append(chosen)
         known.update(v.name for v in variables(body[chosen]))
@@ -102,8 +114,10 @@ def _is_ready(item: Literal_, known: set[str]) -> bool:
     return any(isinstance(t, Variable) and all(v.name in known for v in variables(o)) for t, o in sides)
 
 
-def _boundness(item: Literal_, known: set[str]) -> tuple[bool, int]:
+def _rank(item: Literal_, known: set[str], cost: Cost | None) -> tuple[bool, float]:
     if not isinstance(item, Atom):
-        return (False, -1)
+        return (False, -inf)
+    if cost is not None:
+        return (False, -cost(item, known))
     count = sum(isinstance(t, Constant) or (isinstance(t, Variable) and t.name in known) for t in item.terms)
     return (count == len(item.terms), count)

@@ -28,7 +28,7 @@ from liqo_connectivity.engine.syntax import (
     Wildcard,
 )
 
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2}
 
 
@@ -36,7 +36,7 @@ def format_value(value: Value) -> str:
     """Write a constant as a program text has it: numbers bare, symbols quoted and escaped."""
     if isinstance(value, int):
         return str(value)
-    return '"' + "".join(_ESCAPES.get(character, character) for character in value) + '"'
+    return f'"{value.translate(_ESCAPES)}"'
 
 
 def format_term(term: Term, outer: int = 0) -> str:

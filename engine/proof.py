@@ -88,7 +88,9 @@ class Aggregated:
 class Proof:
     """A tuple, the rule that derives it (``None`` for a fact that was given) and the proofs of the premises.
 
-    Proofs share what they have in common, and may be thousands of steps high: they are compared without recursion.
+    ``minimal`` is false if a budget stopped the search: the proof is valid, but a lower one may exist. It speaks of the
+    tuple it stands at, so that the root's says what is known of the whole. Proofs share what they have in common, and
+    may be thousands of steps high: they are compared without recursion.
     """
 
     relation: str
@@ -96,6 +98,7 @@ class Proof:
     rule: Rule | None
     premises: "tuple[Premise, ...]"
     height: int
+    minimal: bool = True
 
     def __str__(self) -> str:
         return f"{self.relation}({', '.join(map(format_value, self.row))})"
@@ -118,7 +121,7 @@ class Proof:
             below = [number[id(premise)] for premise in premises(node)]
             match node:
                 case Proof():
-                    steps.append((node.relation, node.row, node.rule, node.height, below))
+                    steps.append((node.relation, node.row, node.rule, node.height, node.minimal, below))
                 case Aggregated():
                     steps.append((node.comparison, node.value, node.passed_over, len(node.witnesses), below))
                 case _:

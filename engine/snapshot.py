@@ -6,7 +6,7 @@ derived anew, a chain ends with the tables that were left behind. What no snapsh
 must not know how deltas come about.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.program import Program
@@ -51,13 +51,13 @@ class Snapshot(Model):
             self._relations[name] = Relation(self._read(name, self._place, False))
         return self._relations[name]
 
-    def is_fact(self, name: str, row: Row) -> bool:
-        """Tell whether a row was given, rather than derived."""
+    def given(self, name: str) -> Collection[Row]:
+        """Give the rows of a relation that were given, rather than derived."""
+        if name not in self.program.schema.relations:
+            return self._none
         if name not in self._given:
-            if name not in self.program.schema.relations:
-                return False
             self._given[name] = Relation(self._read(name, self._place, True))
-        return row in self._given[name]
+        return self._given[name]
 
 
 Read = Callable[[str, Commit, bool], Iterable[Row]]

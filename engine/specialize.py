@@ -6,16 +6,16 @@ module must not know in which order they are called.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
-from liqo_connectivity.engine.codegen import Cell, Template, Writer, key
+from liqo_connectivity.engine.codegen import Cell, Template, Writer, key, tuple_of
 from liqo_connectivity.engine.dataflow import Dataflow, Occurrence
-from liqo_connectivity.engine.loops import Join, Names, row_name
+from liqo_connectivity.engine.loops import Block, Join, Names, row_name, write_head
 from liqo_connectivity.engine.steps import Scan, Step, backward_steps, delta_steps, full_steps
-from liqo_connectivity.engine.syntax import Atom, Constant, Literal_, Negation, Rule, Variable, variables
+from liqo_connectivity.engine.syntax import Atom, Literal_, Negation, Rule, variables
 
 NO_RANK: Final = 2**62
 """The rank of a row that has no derivation."""
@@ -76,23 +76,25 @@ class Specializer:
     def _changes(self, kind: str, relation: str, occurrences: Sequence[Occurrence]) -> Template:
         writer = Writer()
 
-        def follow(occurrence: Occurrence) -> None:
+        def follow(occurrence: Occurrence, columns: Sequence[str], block: Block) -> None:
             rule, position = occurrence.rule, occurrence.position
             guards = dict.fromkeys(_earlier(rule, position), "rows")
-            join = self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards)
-            self._timed(writer, rule, lambda: _from_change(join, delta_steps(rule, position, occurrence.inside)))
+            join = replace(self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards), block=block)
+            steps = delta_steps(rule, position, occurrence.inside)
+            self._timed(writer, rule, lambda: _from_change(join, steps, columns))
 
         def body() -> None:
             writer.open("for row in rows:")
+            columns, block = _columns(writer, occurrences), Block(writer.depth)
             for occurrence in occurrences:
-                follow(occurrence)
+                follow(occurrence, columns, block)
 
         return writer.finish(writer.function(("rows", "sign"), body), f"{kind} changes of a relation")
 
     def _forward(self, relation: str) -> Template:
         writer, component = Writer(), self._component(relation)
 
-        def follow(rule: Rule, position: int) -> None:
+        def follow(rule: Rule, position: int, columns: Sequence[str]) -> None:
             ranked = _positions(rule, component)
             head = writer.cell(Cell("constant", constant=rule.head.relation))
 
@@ -101,11 +103,13 @@ class Specializer:
                 writer.line(f"found.append(({head}, {writer.row(rule.head.terms, names)}, {rank}))")
 
             join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked))
-            _from_change(join, delta_steps(rule, position))
+            _from_change(join, delta_steps(rule, position), columns)
 
         def body() -> None:
-            for occurrence in self.flow.inner.get(relation, ()):
-                follow(occurrence.rule, occurrence.position)
+            occurrences = self.flow.inner.get(relation, ())
+            columns = _columns(writer, occurrences)
+            for occurrence in occurrences:
+                follow(occurrence.rule, occurrence.position, columns)
 
         return writer.finish(writer.function(("row", "found"), body), "uses of a row")
 
@@ -114,24 +118,14 @@ class Specializer:
 
         def follow(rule: Rule) -> None:
             ranked = _positions(rule, component)
-            names: dict[str, str] = {}
-            tests: list[str] = []
-            for column, term in enumerate(rule.head.terms):
-                if isinstance(term, Variable) and term.name not in names:
-                    names[term.name] = writer.name("v")
-                    writer.line(f"{names[term.name]} = row[{column}]")
-                elif isinstance(term, Variable | Constant):
-                    tests.append(f"row[{column}] == {writer.value(term, names)}")
-            computed = any(not isinstance(term, Variable | Constant) for term in rule.head.terms)
+            depth = writer.depth
+            names, computed = write_head(writer, rule.head)
 
             def emit(names: Names) -> None:
                 if computed:
                     writer.open(f"if row == {writer.row(rule.head.terms, names)}:")
                 writer.line(f"found.append({_rank(writer, rule, ranked, names)})")
 
-            depth = writer.depth
-            if tests:
-                writer.open(f"if {' and '.join(tests)}:")
             join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked))
             join.write(backward_steps(rule, component), names)
             writer.depth = depth
@@ -182,12 +176,20 @@ class Specializer:
         return frozenset(name for name, other in self.flow.numbers.items() if other == number)
 
 
-def _from_change(join: Join, steps: Sequence[Step]) -> None:
-    """Write a join that begins at ``row``."""
+def _columns(writer: Writer, occurrences: Sequence[Occurrence]) -> list[str]:
+    """Take ``row`` apart, of the relation that is read there; give the identifiers of its columns."""
+    columns = [writer.name("v") for _ in occurrences[0].atom.terms] if occurrences else []
+    if columns:
+        writer.line(f"{tuple_of(columns)} = row")
+    return columns
+
+
+def _from_change(join: Join, steps: Sequence[Step], columns: Sequence[str]) -> None:
+    """Write a join that begins at a row whose columns have these identifiers."""
     first, *rest = steps
     assert isinstance(first, Scan)
     depth = join.writer.depth
-    join.write(rest, join.read(first, rest, "row", {}))
+    join.write(rest, join.begin(first, columns))
     join.writer.depth = depth
 
 

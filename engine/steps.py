@@ -31,7 +31,7 @@ class Scan:
     """Go through the rows of a relation: the changed ones, those that an index on ``columns`` gives, or all.
 
     ``filters`` are columns whose value is compared after the lookup, ``binds`` those that give a variable its value,
-    ``repeats`` those that must equal a variable bound by the same row.
+    ``repeats`` those that must equal a variable bound by the same row. ``width`` is how many columns there are.
     """
 
     position: int
@@ -42,6 +42,7 @@ class Scan:
     filters: tuple[tuple[int, Term], ...]
     binds: tuple[tuple[int, str], ...]
     repeats: tuple[tuple[int, str], ...]
+    width: int
 
     def __str__(self) -> str:
         tests = [(c, format_term(t)) for c, t in (*zip(self.columns, self.keys, strict=True), *self.filters)]
@@ -151,6 +152,11 @@ def backward_steps(rule: Rule, inner: Iterable[str]) -> list[Step]:
     return _steps(plain, [(place, positions[place]) for place in order(plain, bound)], bound)
 
 
+def goal_steps(plain: Sequence[Literal_], ordered: Iterable[int], bound: Iterable[str]) -> list[Step]:
+    """Plan a flattened body in a given order, with some variables known at the start."""
+    return _steps(plain, [(place, place) for place in ordered], bound)
+
+
 def _steps(
     plain: Sequence[Literal_], ordered: Iterable[tuple[int, int]], bound: Iterable[str], first: int | None = None
 ) -> list[Step]:
@@ -193,14 +199,14 @@ def _scan(atom: Atom, position: int, known: set[str], source: Literal["changes",
                 binds[term.name] = column
     bound = tuple((column, name) for name, column in binds.items())
     if source == "changes":
-        return Scan(position, atom.relation, "changes", (), (), tuple(fixed), bound, tuple(repeats))
+        return Scan(position, atom.relation, "changes", (), (), tuple(fixed), bound, tuple(repeats), len(atom.terms))
     if len(fixed) == len(atom.terms):
         return Lookup(position, atom.relation, atom.terms, True)
     if not fixed or (not known and all(isinstance(term, Constant) for _, term in fixed)):
         # With nothing known yet, an index would be made to be read once.
-        return Scan(position, atom.relation, "all", (), (), tuple(fixed), bound, tuple(repeats))
+        return Scan(position, atom.relation, "all", (), (), tuple(fixed), bound, tuple(repeats), len(atom.terms))
     columns, keys = zip(*fixed, strict=True)
-    return Scan(position, atom.relation, "index", columns, keys, (), bound, tuple(repeats))
+    return Scan(position, atom.relation, "index", columns, keys, (), bound, tuple(repeats), len(atom.terms))
 
 
 def _is_known(term: Term, known: set[str]) -> bool:

@@ -103,17 +103,13 @@ def rows_of(bucket: Bucket | None) -> Iterable[Row]:
 def build_index(rows: Mapping[Row, int], columns: tuple[int, ...]) -> Index:
     """Index rows on columns."""
     key_of = key_reader(columns)
-    # Most indexes find one row for each key, and those are built in C.
-    index: Index = dict(zip(map(key_of, rows), rows, strict=True))
-    if len(index) == len(rows):
-        return index
-    index.clear()
-    for row in rows:
+    index: Index = {}
+    # Most indexes find one row for each key: all but the others is done in C.
+    placed = map(index.setdefault, map(key_of, rows), rows)
+    for row in [row for row, first in zip(rows, placed, strict=True) if first is not row]:
         key = key_of(row)
-        bucket = index.get(key)
-        if bucket is None:
-            index[key] = row
-        elif type(bucket) is dict:
+        bucket = index[key]
+        if type(bucket) is dict:
             bucket[row] = None
         else:
             index[key] = {cast("Row", bucket): None, row: None}

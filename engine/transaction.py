@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from liqo_connectivity.engine.change import Work
+from liqo_connectivity.engine.change import Numbers, Work
 from liqo_connectivity.engine.intake import Intake
 from liqo_connectivity.engine.maintenance import Maintenance
 from liqo_connectivity.engine.syntax import Row
@@ -98,13 +98,18 @@ def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool]
     node = maintenance.nodes[relation]
     table = node.table
     given = table.given
-    coming = {row: 1 for row, present in wanted.items() if present and row not in given}
-    leaving = {row: 1 for row, present in wanted.items() if not present and row in given}
+    coming: Numbers = {}
+    leaving: Numbers = {}
+    for row, present in wanted.items():
+        if present:
+            if row not in given:
+                coming[row] = 1
+        elif row in given:
+            leaving[row] = 1
     if not coming and not leaving:
         return
     if given is table.rows:
         # Nothing comes before a relation without rules in the order of evaluation: it can change at once.
-        work.log.append((table, leaving, coming))
         node.change(work, leaving, coming)
         return
     work.given.append((table, leaving, coming))
@@ -115,7 +120,6 @@ def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool]
     given.update(coming)
     for row in leaving:
         del given[row]
-    work.plan(node.number)
 
 
 def requested(maintenance: Maintenance, requests: Requests) -> dict[str, dict[Row, int]]:
@@ -135,7 +139,7 @@ def take_back(maintenance: Maintenance, work: Work) -> None:
     """Put every table back as it was before some work, finished or not."""
     for table in maintenance.tables.values():
         table.changes.clear()
-    for table, left, came in work.log:
+    for table, left, came in (*work.log, *work.done):
         for row in came:
             table.restore(row, None)
         for row, number in left.items():

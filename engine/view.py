@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Seq
 from typing import Final, cast
 
 from liqo_connectivity.engine.relation import Index, Relation
+from liqo_connectivity.engine.store import Bucket, Table, key_reader, rows_of
 from liqo_connectivity.engine.store import Index as StoredIndex
-from liqo_connectivity.engine.store import Table, key_reader, rows_of
 from liqo_connectivity.engine.syntax import Row
 
 _SHORT: Final = 8
@@ -56,12 +56,13 @@ class _Buckets(dict[object, list[Row]]):
         self._table = table
         self._columns = columns
         self._projection = projection
-        self._find: Callable[[object], Iterable[Row]] | None = None
+        self._find: Callable[[object], Bucket | Iterable[Row] | None] | None = None
 
     def get(self, key: object, default: object = None) -> list[Row]:
         if self._find is None:
-            self._find = _finder(self._table, self._columns)
-        return list(self._find(key))
+            self._find = finder(self._table, self._columns)
+        found = self._find(key)
+        return [] if found is None else [found] if type(found) is tuple else list(cast("Iterable[Row]", found))
 
     def __len__(self) -> int:
         rows = self._projection.rows if self._projection is not None else self._table.index(self._columns)
@@ -73,15 +74,15 @@ class _Buckets(dict[object, list[Row]]):
         return bool(self.get(key))
 
 
-def _finder(table: Table, columns: tuple[int, ...]) -> Callable[[object], Iterable[Row]]:
+def finder(table: Table, columns: tuple[int, ...]) -> Callable[[object], Bucket | Iterable[Row] | None]:
+    """Give what finds the rows of a key: a bare row, several, or ``None``; good for as long as the table."""
     exact = table.indexes.get(columns)
     if exact is None:
         shorter = _shorter(table, columns)
         if shorter is not None:
             return _filtered(*shorter, columns)
         exact = table.index(columns)
-    index = exact
-    return lambda key: rows_of(index.get(key))
+    return exact.get
 
 
 def _shorter(table: Table, columns: tuple[int, ...]) -> tuple[tuple[int, ...], StoredIndex] | None:

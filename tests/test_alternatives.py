@@ -8,8 +8,8 @@ from random_programs import random_program
 
 from liqo_connectivity.engine import EvaluationError, Facts, Model, Program, Proof, Row, evaluate, prove
 from liqo_connectivity.engine.alternatives import proofs
+from liqo_connectivity.engine.cone import Cone, cone_of, open_needs
 from liqo_connectivity.engine.instances import Tuple
-from liqo_connectivity.engine.prover import Cone, cone_of
 
 PATHS = """
 .decl edge(source: symbol, target: symbol)
@@ -60,7 +60,7 @@ def test_the_order_of_facts_does_not_matter() -> None:
 def count(model: Model, relation: str, row: Row) -> int | None:
     """Count the proofs by brute force: every choice of an instance for each tuple that is needed; None for too many."""
     goal = (relation, row)
-    cone = cone_of(model, goal)
+    cone, _ = cone_of(model.derivations(), goal, 10_000)
     derived = [t for t, uses in cone.items() if uses]
     total = 1
     for t in derived:
@@ -82,7 +82,7 @@ def sound(goal: Tuple, cone: Cone, chosen: dict[Tuple, int], path: tuple[Tuple, 
     if goal in path:
         return False
     used[goal] = chosen[goal]
-    return all(sound(need, cone, chosen, (*path, goal), used) for need in cone[goal][chosen[goal]].instance.needs)
+    return all(sound(need, cone, chosen, (*path, goal), used) for need in open_needs(cone[goal][chosen[goal]]))
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -14,6 +14,7 @@ from liqo_connectivity.engine import (
     counting,
     dataflow,
     groups,
+    maintenance,
     recursion,
     specialize,
     store,
@@ -55,8 +56,13 @@ MUTANTS: dict[str, Mutant] = {
     "an insertion counts down": (change.Node, "change", "positive(inserted, 1)", "positive(inserted, -1)"),
     "a negated deletion counts down": (change.Node, "change", "negative(deleted, 1)", "negative(deleted, -1)"),
     "a negated insertion counts up": (change.Node, "change", "negative(inserted, -1)", "negative(inserted, 1)"),
-    "heads are not put on the agenda": (change.Node, "change", "if changes and", "if not changes and"),
-    "the agenda is a stack": (change.Work, "plan", "heappush(self.agenda, number)", "self.agenda.insert(0, number)"),
+    "the last component is forgotten": (maintenance.Maintenance, "settle", "self._pending)", "self._pending[:-1])"),
+    "components settle in no order": (
+        maintenance.Maintenance,
+        "settle",
+        "compress(self._settlers, self._pending)",
+        "compress(self._settlers[::-1], self._pending[::-1])",
+    ),
     # Counting.
     "a count is replaced": (counting.Counting, "settle", "[row] = number + count", "[row] = count"),
     "a row with derivations left is deleted": (counting.Counting, "settle", "elif number + count:", "elif count > 0:"),
@@ -87,8 +93,8 @@ MUTANTS: dict[str, Mutant] = {
     "ranks are taken as wanted": (recursion._Repair, "_want", "if rank == has:", "if rank >= has:"),
     "rounds are not counted": (recursion.Recursion, "load", "rank += 1", "rank = 1"),
     # What is asked for.
-    "a fact that is there comes again": (transaction, "_request", "present and row not in given", "present"),
-    "a fact that is not there leaves": (transaction, "_request", "not present and row in given", "not present"),
+    "a fact that is there comes again": (transaction, "_request", "if row not in given:", "if True:"),
+    "a fact that is not there leaves": (transaction, "_request", "elif row in given:", "else:"),
     "what is asked for replaces what was counted": (
         transaction,
         "_request",

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
 import pytest
 from churn import batches, commit, loaded, netted, program_of
 
-from liqo_connectivity.engine import Program, evaluate, prove
+from liqo_connectivity.engine import Database, Program, Proof, Row, evaluate, prove
 from liqo_connectivity.engine.model import Model
 
 HERE = Path(__file__).parent
@@ -49,6 +50,81 @@ def test_asking_for_proofs_between_changes_disturbs_nothing(seed: int) -> None:
             for row in database.rows(name)[:3]:
                 assert prove(database, name, row) is not None
         assert not database.check()
+
+
+def test_threads_prove_from_one_snapshot_while_the_database_changes() -> None:
+    program, facts = program_of(37)
+    database = loaded(program, facts)
+    snapshot, model = database.snapshot(), evaluate(program, facts)
+    asked = [(name, row) for name in program.schema.relations for row in model.rows(name)]
+    assert len(asked) > 20
+
+    def answers(_: int) -> list[Proof | None]:
+        return [prove(snapshot, name, row) for name, row in asked]
+
+    with ThreadPoolExecutor(4) as threads:
+        found = [threads.submit(answers, number) for number in range(8)]
+        for batch in batches(Random(3), program, facts, 20):
+            commit(database, batch)
+    assert all(one.result() == [prove(model, name, row) for name, row in asked] for one in found)
+
+
+def test_what_would_be_leaves_proofs_as_they_are() -> None:
+    program = Program.parse({"p.dl": PATHS})
+    database = loaded(program, {"e": [("a", "b"), ("b", "c")]})
+    before = prove(database, "p", ("a", "c"))
+    assert database.what_if(inserts={"e": [("a", "c")]}, deletes={"e": [("a", "b")]})["p"].removed
+    assert before == prove(database, "p", ("a", "c"))
+    assert before is not None
+    assert before.height == 2
+
+
+PATHS = """.decl e(x: symbol, y: symbol)
+.decl p(x: symbol, y: symbol)
+p(X, Y) :- e(X, Y).
+p(X, Z) :- p(X, Y), e(Y, Z)."""
+
+
+def test_rules_compiled_over_empty_tables_serve_the_full_ones() -> None:
+    program = Program.parse({"p.dl": PATHS})
+    database = Database(program)
+    assert prove(database, "p", ("0", "1")) is None
+    rows: list[Row] = []
+    for number in range(200):
+        rows.append((str(number), str(number + 1)))
+        commit(database, [("e", rows[-1], True)])
+        found = prove(database, "p", ("0", str(number + 1)))
+        assert found is not None
+        assert found.height == number + 1
+    same_row = ("0", "200")
+    assert prove(database, "p", same_row) == prove(evaluate(program, {"e": rows}), "p", same_row)
+
+
+def test_rows_given_for_a_derived_relation_come_and_go_in_proofs() -> None:
+    program = Program.parse({"p.dl": PATHS})
+    database = loaded(program, {"e": [("a", "b"), ("b", "c")]})
+    heights = []
+    for present in (False, True, False):
+        commit(database, [("p", ("a", "b"), present)])
+        found = prove(database, "p", ("a", "c"))
+        assert found is not None
+        heights.append(found.height)
+    assert heights == [2, 1, 2]
+
+
+def test_proofs_between_two_commits_share_their_parts_and_no_more_than_some_thousands_are_kept() -> None:
+    program = Program.parse({"p.dl": PATHS})
+    edges: list[Row] = [(str(number), str(number + 1)) for number in range(3)]
+    database = loaded(program, {"e": [*edges, *((f"a{number}", f"b{number}") for number in range(6000))]})
+    lower, higher = prove(database, "p", ("0", "1")), prove(database, "p", ("0", "2"))
+    assert lower is not None
+    assert higher is not None
+    assert higher.premises[0] is lower
+    commit(database, [("e", ("0", "1"), False)])
+    assert prove(database, "p", ("0", "1")) is None
+    for row in database.rows("p"):
+        assert prove(database, "p", row) is not None
+    assert len(database.derivations().built()) <= 10_000
 
 
 def test_a_proof_is_the_same_under_every_hash_seed() -> None:

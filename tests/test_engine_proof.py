@@ -206,6 +206,14 @@ def test_a_chain_of_five_thousand_steps() -> None:
     assert sum(1 for _ in proof.walk()) == 10_001
 
 
+def test_a_proof_through_fifteen_hundred_relations() -> None:
+    layers = "".join(f".decl l{i}(x: symbol)\nl{i}(X) :- l{i - 1}(X).\n" for i in range(1, 1501))
+    facts: Facts = {"l0": [("a",)]}
+    proof = prove(model_of(".decl l0(x: symbol)\n" + layers, facts), "l1500", ("a",))
+    assert proof is not None
+    assert proof.height == 1500
+
+
 def test_a_tuple_with_twenty_thousand_derivations() -> None:
     text = """.decl e(x: symbol, y: symbol)
     .decl q(x: symbol)
