@@ -10,7 +10,7 @@ complete. This room must not import any other room, nor anything outside the sta
 from liqo_connectivity.checker.certificate import Checked, NotShownError, check
 from liqo_connectivity.checker.dialect import read_rules
 from liqo_connectivity.checker.dump import DumpError, Facts, read_facts
-from liqo_connectivity.checker.steps import RejectedError
+from liqo_connectivity.checker.proof import RejectedError
 from liqo_connectivity.checker.syntax import Rules, RulesError
 
 __all__ = [

@@ -13,10 +13,11 @@ from typing import Final, cast
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import QUESTION, Facts, row_of
 from liqo_connectivity.checker.functors import address_family, bits, cidr_family
-from liqo_connectivity.checker.steps import RejectedError, Steps, tuples
+from liqo_connectivity.checker.proof import RejectedError, tuples
+from liqo_connectivity.checker.steps import Steps
 from liqo_connectivity.checker.syntax import Const, Item, Row, Rule, Rules, Value
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 CLAIMS: Final = ("flow_verdict", "governs", "peering_verdict", "decided_by", "unknown_because", "in_group")
 VERDICTS: Final = ("allowed", "denied", "unknown")
 

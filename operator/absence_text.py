@@ -1,19 +1,17 @@
-"""Why a tuple is not there, for people and for machines: a line for each rule that fails, what it needs below it.
+"""Why a tuple is not there, for people: a line for each rule that fails, what it needs below it.
 
-The short form follows the rules that get furthest; the full form leaves out nothing. This module
-must not decide anything.
+The short form follows the rules that get furthest; the full form leaves out nothing. This module must not decide
+anything.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.engine.absence import Absence, Failure
-from liqo_connectivity.engine.printer import format_atom, format_body, format_rule
+from liqo_connectivity.engine.printer import format_atom, format_body
 from liqo_connectivity.engine.syntax import Atom, Comparison, Constant, Literal_, Negation
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.answer import proof_json
-from liqo_connectivity.operator.proof_text import proof_lines
+from liqo_connectivity.operator.proof_text import caveat, proof_lines
 
 _QUESTION = {"flow", "flow_end", "endpoint"}
 _REASONS = {
@@ -77,7 +75,8 @@ def _failure(failure: Failure, base: FactBase, full: bool, indent: str, shown: s
         yield f"{indent}but {format_atom(failure.failing.atom)}  {place}{after}"
     else:
         yield f"{indent}not true: {failure}  {place}{after}"
-    yield from (f"{indent}  {line}" for line in (proof_lines(why, base, full=full) if why else []))
+    lines = [*caveat(why), *proof_lines(why, base, full=full)] if why else []
+    yield from (f"{indent}  {line}" for line in lines)
 
 
 def _given(failure: Failure, full: bool) -> str:
@@ -100,28 +99,3 @@ def _remark(found: Absence) -> str:
     if found.reason == "derived":
         return "" if found.failures else ": no rule derives such a tuple"
     return f": {_REASONS[found.reason]}"
-
-
-def absence_json(found: Absence, base: FactBase) -> dict[str, Any]:
-    """Give an explanation as nested objects."""
-    terms = [term.value if isinstance(term, Constant) else None for term in found.goal.terms]
-    return {
-        "goal": str(found),
-        "relation": found.goal.relation,
-        "row": terms,
-        "reason": found.reason,
-        "failures": [_failure_json(failure, base) for failure in found.failures],
-        "otherRules": len(found.others),
-    }
-
-
-def _failure_json(failure: Failure, base: FactBase) -> dict[str, Any]:
-    rule, why = failure.rule, failure.because
-    because = absence_json(why, base) if isinstance(why, Absence) else proof_json(why, base) if why else None
-    return {
-        "rule": {"file": rule.span.file, "line": rule.span.line, "text": format_rule(rule)},
-        "holds": [format_body(item) for item in failure.holding],
-        "fails": str(failure),
-        "because": because,
-        "complete": failure.complete,
-    }

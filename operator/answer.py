@@ -9,17 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from liqo_connectivity.engine import Absent, Aggregated, Holds, Model, Proof, prove
+from liqo_connectivity.engine import Aggregated, Model, Proof, prove
 from liqo_connectivity.engine.absence import Absence, pattern, why_not
 from liqo_connectivity.engine.alternatives import proofs
-from liqo_connectivity.engine.printer import format_rule
-from liqo_connectivity.engine.proof import Premise
-from liqo_connectivity.facts import Fact, FactBase
+from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.endpoints import Endpoint, Service, UnknownEndpointError
-from liqo_connectivity.operator.proof_text import sources
+from liqo_connectivity.operator.proof_json import proof_json
 from liqo_connectivity.rules.relations import Flow
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _PASSED_OVER = 3
 _DEPTH = 8
 _WORST = ("denied", "unknown", "allowed")
@@ -166,43 +164,4 @@ def _peering_json(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
         "decidedBy": decided and {"kind": decided.kind, "index": decided.index, "action": decided.action},
         "proof": proof_json(peering.proof, base),
         **(others if peering.alternatives else {}),
-    }
-
-
-def proof_json(node: Premise, base: FactBase) -> dict[str, Any]:
-    """Give a proof as nested objects: derived tuples with their rule, facts with the fields that they were read from."""
-    if isinstance(node, Holds):
-        return {"holds": node.comparison}
-    if isinstance(node, Absent):
-        return {"absent": {"relation": node.relation, "row": list(node.pattern)}}
-    if isinstance(node, Aggregated):
-        return {"aggregated": _aggregated_json(node, base)}
-    shown: dict[str, Any] = {"relation": node.relation, "row": list(node.row), "height": node.height}
-    if node.rule is None:
-        return {**shown, "sources": [source_json(fact) for fact in sources(node, base)]}
-    place = {"file": node.rule.span.file, "line": node.rule.span.line, "text": format_rule(node.rule)}
-    return {**shown, "rule": place, "premises": [proof_json(premise, base) for premise in node.premises]}
-
-
-def _aggregated_json(node: Aggregated, base: FactBase) -> dict[str, Any]:
-    return {
-        "comparison": str(node),
-        "kind": node.aggregate.kind,
-        "value": node.value,
-        "witnesses": [[proof_json(premise, base) for premise in witness] for witness in node.witnesses],
-        "passedOver": list(node.passed_over),
-    }
-
-
-def source_json(fact: Fact) -> dict[str, Any]:
-    """Give the object and field of a fact."""
-    source = fact.source
-    return {
-        "kind": source.kind,
-        "namespace": source.namespace,
-        "name": source.name,
-        "uid": source.uid,
-        "resourceVersion": source.resource_version,
-        "field": fact.field,
-        "value": fact.value,
     }

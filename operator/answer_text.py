@@ -4,7 +4,7 @@ from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.absence_text import absence_lines, failure_lines
 from liqo_connectivity.operator.answer import Answer, Decision, PeeringAnswer
-from liqo_connectivity.operator.proof_text import proof_lines
+from liqo_connectivity.operator.proof_text import caveat, proof_lines
 from liqo_connectivity.operator.report import sentence
 
 
@@ -27,7 +27,7 @@ def to_lines(found: Answer, full: bool) -> list[str]:
 def _proof_lines(proof: Proof, base: FactBase, full: bool) -> list[str]:
     # The headline says what the proof's root says.
     (shown,) = [p for p in proof.premises if isinstance(p, Proof)][:1] if not full else [proof]
-    return proof_lines(shown, base, full=full)
+    return [*caveat(proof), *proof_lines(shown, base, full=full)]
 
 
 def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str]:

@@ -5,46 +5,47 @@ found beside it, and the objects' fields at the leaves. It leaves out steps that
 program and what was proved above; the full form leaves out nothing. This module must not decide anything.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from liqo_connectivity.engine import Absent, Aggregated, Holds, Proof
 from liqo_connectivity.engine.printer import format_value
 from liqo_connectivity.engine.proof import Premise, premises
 from liqo_connectivity.facts import Fact, FactBase
+from liqo_connectivity.operator.proof_steps import QUESTION, proofs_below, sources, top_down
 
-QUESTION = "flow"
-"""The relation that holds the question: it comes from no object."""
+_CAVEAT = "the search ended early: the proof is valid, but a lower one may exist"
 _PASSED_OVER = 3
 """How many tuples are named that would have come before the least, or greatest."""
 
 
-def sources(node: Proof, base: FactBase) -> tuple[Fact, ...]:
-    """Give the facts that assert a tuple."""
-    return () if node.relation == QUESTION else base.facts_for(node.relation, node.row)
-
-
 def proof_lines(node: Proof, base: FactBase, *, full: bool = False) -> list[str]:
     """Lay a proof out as an indented tree, two spaces a step."""
-    return list(_full(node, base, "", set()) if full else _short(node, base, "", set()))
+    return list(_full(node, base) if full else _short(node, base))
 
 
-def _full(node: Premise, base: FactBase, indent: str, shown: set[int]) -> Iterator[str]:
-    if not isinstance(node, Proof):
-        yield f"{indent}{_remark(node)}"
-        for premise in premises(node):
-            yield from _full(premise, base, indent + "  ", shown)
-        return
-    if node.rule is None:
-        yield f"{indent}{node}  <- {_evidence(sources(node, base)) or 'the question'}"
-        return
-    if id(node) in shown:
-        yield f"{indent}{node}  (as above)"
-        return
-    shown.add(id(node))
-    yield f"{indent}{node}  [{_place(node)}]"
-    for premise in node.premises:
-        yield from _full(premise, base, indent + "  ", shown)
+def caveat(node: Proof) -> list[str]:
+    """Say on one line that a lower proof may exist, if that is not known."""
+    return [] if node.minimal else [_CAVEAT]
+
+
+def _full(root: Proof, base: FactBase) -> Iterator[str]:
+    shown: set[int] = set()
+    pending: list[tuple[Premise, str]] = [(root, "")]
+    while pending:
+        node, indent = pending.pop()
+        below = premises(node)
+        if not isinstance(node, Proof):
+            yield f"{indent}{_remark(node)}"
+        elif node.rule is None:
+            yield f"{indent}{node}  <- {_evidence(sources(node, base)) or 'the question'}"
+        elif id(node) in shown:
+            yield f"{indent}{node}  (as above)"
+            below = ()
+        else:
+            shown.add(id(node))
+            yield f"{indent}{node}  [{_place(node)}]"
+        pending.extend((premise, indent + "  ") for premise in reversed(below))
 
 
 def _remark(node: Absent | Holds | Aggregated) -> str:
@@ -65,38 +66,44 @@ def _not_found(absent: Sequence[Absent]) -> list[str]:
     return [f"not found: {', '.join(map(str, absent[:_PASSED_OVER]))}{more}"] if absent else []
 
 
-def _short(node: Proof, base: FactBase, indent: str, shown: set[int]) -> Iterator[str]:
-    if node.rule is None:
-        yield f"{indent}{node}  <- {_evidence(sources(node, base)) or 'the question'}"
+def _short(root: Proof, base: FactBase) -> Iterator[str]:
+    if root.rule is None:
+        yield f"{root}  <- {_evidence(sources(root, base)) or 'the question'}"
         return
-    chain = [node]
-    while True:
-        shown.add(id(chain[-1]))
-        derived, facts, remarks = _parts(chain[-1], shown)
-        if len(derived) != 1 or facts or remarks:
-            break
-        chain.append(derived[0])
-    line = "  ".join([f"{indent}{' <- '.join(map(str, chain))}", f"[{_place(chain[-1])}]", *remarks])
-    evidence = [_evidence(group) for _, group in groupby(_sorted_facts(facts, base), key=lambda fact: fact.source)]
-    if not derived and len(evidence) == 1:
-        yield f"{line}  <- {evidence[0]}"
-        return
-    yield line
-    for child in derived:
+    left_out = _restating(root) - {id(root)}
+    pending: list[tuple[Proof | str, str]] = [(root, "")]
+    while pending:
+        node, indent = pending.pop()
+        if isinstance(node, str):
+            yield indent + node
+            continue
         # An earlier sibling may have proved it meanwhile.
-        if id(child) not in shown:
-            yield from _short(child, base, indent + "  ", shown)
-    for text in evidence:
-        yield f"{indent}  {text}"
+        if id(node) in left_out:
+            continue
+        chain = [node]
+        while True:
+            left_out.add(id(chain[-1]))
+            derived, facts, remarks = _parts(chain[-1], left_out)
+            if len(derived) != 1 or facts or remarks:
+                break
+            chain.append(derived[0])
+        line = "  ".join([f"{indent}{' <- '.join(map(str, chain))}", f"[{_place(chain[-1])}]", *remarks])
+        evidence = [_evidence(group) for _, group in groupby(_sorted_facts(facts, base), key=lambda fact: fact.source)]
+        if not derived and len(evidence) == 1:
+            yield f"{line}  <- {evidence[0]}"
+            continue
+        yield line
+        below: list[Proof | str] = [*derived, *evidence]
+        pending.extend((part, indent + "  ") for part in reversed(below))
 
 
-def _parts(node: Proof, shown: set[int]) -> tuple[list[Proof], list[Proof], list[str]]:
+def _parts(node: Proof, left_out: Container[int]) -> tuple[list[Proof], list[Proof], list[str]]:
     """Split the premises worth showing into derived tuples, facts, and remarks on what was not found or was counted."""
     below = [
         p for premise in node.premises for p in (premises(premise) if isinstance(premise, Aggregated) else [premise])
     ]
     proofs = list(dict.fromkeys(premise for premise in below if isinstance(premise, Proof)))
-    derived = [p for p in proofs if p.rule is not None and p.rule.body and id(p) not in shown and not _restates(p)]
+    derived = [p for p in proofs if p.rule is not None and p.rule.body and id(p) not in left_out]
     facts = [p for p in proofs if p.rule is None and p.relation != QUESTION]
     absent = [premise for premise in below if isinstance(premise, Absent)]
     remarks = [f"not found: {', '.join(map(str, absent))}"] if absent else []
@@ -107,10 +114,19 @@ def _parts(node: Proof, shown: set[int]) -> tuple[list[Proof], list[Proof], list
     return derived, facts, remarks
 
 
-def _restates(node: Proof) -> bool:
-    """Tell whether a step says nothing beyond the question: the flow is the only fact below it."""
-    facts = {n.relation for n in node.walk() if isinstance(n, Proof) and n.rule is None}
-    return facts == {QUESTION} and not any(isinstance(n, Absent | Aggregated) for n in node.walk())
+def _restating(root: Proof) -> set[int]:
+    """Find the steps that say nothing beyond the question: the flow is the only fact below them."""
+    asking, beyond = set[int](), set[int]()
+    for node in reversed(top_down(root, proofs_below)):
+        if node.rule is None:
+            says_more = node.relation != QUESTION
+        else:
+            says_more = any(isinstance(p, Absent | Aggregated) or id(p) in beyond for p in node.premises)
+        if says_more:
+            beyond.add(id(node))
+        elif node.rule is None or any(id(p) in asking for p in node.premises):
+            asking.add(id(node))
+    return asking
 
 
 def _sorted_facts(nodes: Iterable[Proof], base: FactBase) -> list[Fact]:
@@ -138,7 +154,7 @@ def _value(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else format_value(value)
 
 
-def to_dot(proofs: Iterable[Proof], base: FactBase) -> str:
+def to_dot(proofs: Sequence[Proof], base: FactBase) -> str:
     """Draw proofs as one Graphviz graph; a step that several share is one node."""
     numbers: dict[str, int] = {}
     nodes: list[str] = []
@@ -155,6 +171,7 @@ def to_dot(proofs: Iterable[Proof], base: FactBase) -> str:
                     nodes.append(f"  n{target} [{_attributes(premise, base)}];")
                 edges[f"  n{target} -> n{number};"] = None
     header = ["digraph why {", "  rankdir=BT;", '  node [shape=box, fontname="monospace"];']
+    header += [f'  label="{_CAVEAT}";'] if any(caveat(proof) for proof in proofs) else []
     return "\n".join([*header, *nodes, *edges, "}"]) + "\n"
 
 

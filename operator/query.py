@@ -10,11 +10,12 @@ from liqo_connectivity.engine.parser import parse_goal
 from liqo_connectivity.engine.proof import Premise
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator import exits, report
-from liqo_connectivity.operator.absence_text import absence_json, failure_lines
-from liqo_connectivity.operator.answer import proof_json
+from liqo_connectivity.operator.absence_json import absence_json
+from liqo_connectivity.operator.absence_text import failure_lines
 from liqo_connectivity.operator.document import echo_document
-from liqo_connectivity.operator.options import Input, input_options, output_option
-from liqo_connectivity.operator.proof_text import proof_lines
+from liqo_connectivity.operator.options import Input, input_options, operator_option, output_option
+from liqo_connectivity.operator.proof_json import proof_json
+from liqo_connectivity.operator.proof_text import caveat, proof_lines
 from liqo_connectivity.operator.session import Session, relations_of
 
 ANSWER = "the answer"
@@ -33,6 +34,7 @@ _DEPTH = 4
 @click.argument("goal", metavar="GOAL")
 @click.option("--why", "with_proof", is_flag=True, help="Prove each row.")
 @click.option("--why-not", "with_reason", is_flag=True, help="If there is no row, say what fails first, and why.")
+@operator_option
 @output_option("text", "json", "yaml")
 @input_options
 def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output: str) -> int:
@@ -59,15 +61,13 @@ def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output
         lines = table(columns, rows)
         if with_proof:
             # Below the header, each row is followed by the proofs of the goal's own literals.
-            texts = [
-                ["  " + line for p in proof.premises for line in _premise_lines(p, base)] for proof in proofs if proof
-            ]
+            texts = [_proof_lines(proof, base) for proof in proofs if proof]
             lines = [lines[0], *(line for row, text in zip(lines[1:], texts, strict=True) for line in (row, *text))]
         click.echo("\n".join([*lines, *(_reason_lines(reason, base) if reason else [])]))
     else:
         entries: list[dict[str, object]] = [{"row": dict(zip(columns, row, strict=True))} for row in rows]
         for entry, proof in zip(entries, proofs, strict=False):
-            entry["proof"] = [proof_json(premise, base) for premise in proof.premises] if proof else None
+            entry["proof"] = proof_json(proof, base) if proof else None
         document: dict[str, object] = {"columns": list(columns), "rows": entries}
         if with_reason:
             document["whyNot"] = absence_json(reason, base) if reason else None
@@ -75,6 +75,11 @@ def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output
     if session.reading.problems:
         return exits.UNKNOWN
     return exits.OK if rows else exits.DENIED
+
+
+def _proof_lines(proof: Proof, base: FactBase) -> list[str]:
+    lines = [*caveat(proof), *(line for premise in proof.premises for line in _premise_lines(premise, base))]
+    return [f"  {line}" for line in lines]
 
 
 def _premise_lines(premise: Premise, base: FactBase) -> list[str]:

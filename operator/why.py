@@ -4,7 +4,7 @@ import click
 
 from liqo_connectivity.operator import answer, answer_text, endpoints, exits, proof_text, report
 from liqo_connectivity.operator.document import echo_document
-from liqo_connectivity.operator.options import Input, input_options, output_option
+from liqo_connectivity.operator.options import Input, input_options, operator_option, output_option
 from liqo_connectivity.operator.session import Session, relations_of
 from liqo_connectivity.rules.relations import Flow
 
@@ -40,6 +40,7 @@ _MANY = 16
     help="How many proofs of each peering's verdict to give, the lowest first, if there are so many.",
 )
 @click.option("--full", is_flag=True, help="Print every step of the proof, those that only restate the question too.")
+@operator_option
 @output_option("text", "json", "yaml", "dot")
 @input_options
 def command(given: Input, source: str, destination: str, state: str, proofs: int, full: bool, output: str) -> int:

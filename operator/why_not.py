@@ -13,13 +13,14 @@ import click
 from liqo_connectivity.engine import Model
 from liqo_connectivity.engine.absence import Absence, pattern, why_not
 from liqo_connectivity.operator import answer, answer_text, endpoints, exits, report
-from liqo_connectivity.operator.absence_text import absence_json, failure_lines
+from liqo_connectivity.operator.absence_json import absence_json
+from liqo_connectivity.operator.absence_text import failure_lines
 from liqo_connectivity.operator.document import echo_document
-from liqo_connectivity.operator.options import Input, input_options, output_option
+from liqo_connectivity.operator.options import Input, input_options, operator_option, output_option
 from liqo_connectivity.operator.session import Session, relations_of
 from liqo_connectivity.operator.why import VERDICTS, questions
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 EXITS = {"allowed": exits.DENIED, "denied": exits.OK, "unknown": exits.UNKNOWN}
 _SIDES = ("source", "destination")
 _DEPTH = 8
@@ -68,6 +69,7 @@ class Denial:
     help="How many rules deep a failure is followed.",
 )
 @click.option("--full", is_flag=True, help="Show every rule that fails, those that get less far too.")
+@operator_option
 @output_option("text", "json", "yaml")
 @input_options
 def command(given: Input, source: str, destination: str, state: str, depth: int, full: bool, output: str) -> int:

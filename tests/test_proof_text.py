@@ -1,11 +1,12 @@
 """Proofs with aggregates as people read them: what comes first, what was passed over, what is counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from liqo_connectivity.engine import Program, Proof, Row, evaluate, prove
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.answer import proof_json
-from liqo_connectivity.operator.proof_text import proof_lines, to_dot
+from liqo_connectivity.operator.proof_text import caveat, proof_lines, to_dot
 
 TEXT = """.decl offer(rule: number)
 .decl hit(rule: number)
@@ -63,10 +64,11 @@ def test_a_graph_draws_a_witness_below_its_aggregate() -> None:
     assert f"  {witness} -> {aggregate};" in lines
 
 
-def test_as_data_an_aggregate_has_its_value_and_its_witnesses() -> None:
-    (_, found) = proof_json(proof("first", (2,), [2, 3]), FactBase())["premises"]
-    (witness,) = found["aggregated"].pop("witnesses")
-    assert [premise["row"] for premise in witness] == [[2]]
-    assert found == {
-        "aggregated": {"comparison": "2 = min M : { matches(M) }", "kind": "min", "value": 2, "passedOver": [0, 1]}
-    }
+def test_a_search_that_ended_early_is_told() -> None:
+    found = proof("first", (1,), [1])
+    assert caveat(found) == []
+    assert "label=" not in to_dot([found], FactBase()).replace('[label="', "")
+    early = replace(found, minimal=False)
+    (line,) = caveat(early)
+    assert line == "the search ended early: the proof is valid, but a lower one may exist"
+    assert f'  label="{line}";' in to_dot([found, early], FactBase()).splitlines()

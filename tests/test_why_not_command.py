@@ -99,9 +99,11 @@ def test_the_explanation_is_data(cluster: str, capsys: pytest.CaptureFixture[str
         (1, True, ["destination"]),
         (3, False, []),
     ]
-    failure = denial["allowRules"][1]["misses"][0]["whyNot"]["failures"][0]
+    explained = denial["allowRules"][1]["misses"][0]["whyNot"]
+    failure = explained["goals"][0]["failures"][0]
     assert failure["fails"] == 'in_group("milan", "vc-local", "10.244.1.9")'
-    assert failure["because"]["reason"] == "derived"
+    below = explained["goals"][failure["because"]["goal"]]
+    assert (below["text"], below["reason"]) == (failure["fails"], "derived")
     assert document["why"]["peerings"][0]["decidedBy"]["index"] == 2
 
 

@@ -109,7 +109,8 @@ def test_the_first_match_names_the_rules_that_it_passes_over() -> None:
     assert found["kind"] == "min"
     assert found["value"] == peering["decidedBy"]["index"]
     assert found["passedOver"] == list(range(found["value"]))
-    ((witness,),) = found["witnesses"]
+    ((number,),) = found["witnesses"]
+    witness = _steps(answer(DENIED))[number]
     assert (witness["relation"], witness["row"][1]) == ("matches", found["value"])
 
 
@@ -118,17 +119,25 @@ def test_yaml_holds_the_same_answer() -> None:
     assert yaml.safe_load("\n".join(lines)) == answer(DENIED)
 
 
-def _first_fact(node: Document) -> Document:
-    return next(
-        premise if "sources" in premise else _first_fact(premise) for premise in node["premises"] if "row" in premise
-    )
+def _fact(document: Document) -> Document:
+    return next(step for step in _steps(document) if "sources" in step)
+
+
+def _premise(document: Document, kind: str) -> Document:
+    """The first premise that is no number."""
+    found = (premise for step in _steps(document) for premise in step.get("premises", ()))
+    return next(premise for premise in found if isinstance(premise, dict) and kind in premise)
 
 
 def _aggregated(document: Document) -> Document:
     """The premise that says which rule is the first that matches."""
-    (decided,) = _proof(document)["premises"]
-    found: Document = next(premise["aggregated"] for premise in decided["premises"] if "aggregated" in premise)
+    found: Document = _premise(document, "aggregated")["aggregated"]
     return found
+
+
+def _steps(document: Document) -> list[Document]:
+    steps: list[Document] = _proof(document)["steps"]
+    return steps
 
 
 def _proof(document: Document) -> Document:
@@ -140,7 +149,7 @@ WRONG: dict[str, Callable[[Document], object]] = {
     "no verdict": lambda d: d.pop("verdict"),
     "another verdict": lambda d: d.update(verdict="maybe"),
     "an unknown field": lambda d: d.update(colour="red"),
-    "another version": lambda d: d.update(schemaVersion=2),
+    "another version": lambda d: d.update(schemaVersion=1),
     "denied by nobody": lambda d: d.update(peerings=[]),
     "allowed, but a peering denies": lambda d: d.update(verdict="allowed"),
     "unknown without a reason": lambda d: d.update(verdict="unknown"),
@@ -152,15 +161,23 @@ WRONG: dict[str, Callable[[Document], object]] = {
     "a built-in with index": lambda d: d["peerings"][0]["decidedBy"].update(kind="default"),
     "a policy without namespace": lambda d: d["peerings"][0].update(policy="milan"),
     "an unknown object without reason": lambda d: d.update(unknown=[{"object": "Pod a/b", "detail": ""}]),
-    "a proof that is a fact": lambda d: d["peerings"][0].update(proof=_first_fact(_proof(d))),
-    "a premise of no kind": lambda d: _proof(d)["premises"].append({}),
-    "a derived tuple without rule": lambda d: _proof(d).pop("rule"),
-    "a fact with a height": lambda d: _first_fact(_proof(d)).update(height=1),
+    "a proof that is a step": lambda d: d["peerings"][0].update(proof=_steps(d)[0]),
+    "a proof without steps": lambda d: _steps(d).clear(),
+    "a proof that is no list": lambda d: _proof(d).update(steps=_steps(d)[0]),
+    "a proof that does not say if it is minimal": lambda d: _proof(d).pop("minimal"),
+    "a proof that is a fact": lambda d: _proof(d).update(steps=[_fact(d)]),
+    "a step without its number": lambda d: _steps(d)[1].pop("step"),
+    "a premise of no kind": lambda d: _steps(d)[0]["premises"].append({}),
+    "a premise below zero": lambda d: _steps(d)[0]["premises"].append(-1),
+    "a premise of two kinds": lambda d: _premise(d, "absent").update(holds="1 = 1"),
+    "a premise that is a step": lambda d: _steps(d)[0]["premises"].append(_fact(d)),
+    "a derived tuple without rule": lambda d: _steps(d)[0].pop("rule"),
+    "a fact with a height": lambda d: _fact(d).update(height=1),
     "an aggregate without its value": lambda d: _aggregated(d).pop("value"),
     "an aggregate of no kind": lambda d: _aggregated(d).update(kind="mean"),
     "a witness that is no list": lambda d: _aggregated(d)["witnesses"].append({}),
     "a symbol passed over": lambda d: _aggregated(d)["passedOver"].append("0"),
-    "a source without its object": lambda d: _first_fact(_proof(d))["sources"].append({"field": "/a", "value": 1}),
+    "a source without its object": lambda d: _fact(d)["sources"].append({"field": "/a", "value": 1}),
 }
 
 

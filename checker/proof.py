@@ -1,0 +1,127 @@
+"""A proof as certificates hold it: a list of numbered steps, read one by one, whatever its height.
+
+A step speaks of one tuple, no other step does, and its premises are steps of greater numbers: a proof in a circle
+cannot be written. Step 0 is the root. A problem names the step at fault by a JSON pointer (RFC 6901), which ends in its
+number. This module must not know what makes a step right.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from liqo_connectivity.checker.dump import row_of
+from liqo_connectivity.checker.substitution import Tuple, write_tuple
+
+DERIVED: Final = frozenset({"step", "relation", "row", "height", "rule", "premises"})
+FACT: Final = frozenset({"step", "relation", "row", "height", "sources"})
+
+
+class RejectedError(Exception):
+    """What claims to be a certificate is none: the first node at fault, what it claims, and what is wrong."""
+
+    def __init__(self, pointer: str, claim: str, problem: str) -> None:
+        super().__init__(f"{pointer or '/'}{f' ({claim})' if claim else ''}: {problem}")
+        self.pointer = pointer
+        self.claim = claim
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One step of a proof: its number, its pointer, its fields, and the tuple that it speaks of."""
+
+    proof: "Proof"
+    number: int
+    place: str
+    fields: Mapping[str, object]
+    tuple: Tuple
+
+    @property
+    def height(self) -> int:
+        """Give the height that the step claims."""
+        height = self.fields["height"]
+        return height if type(height) is int else -1
+
+    def error(self, problem: str, place: str = "") -> RejectedError:
+        """Make an error about the step, or about a part of it."""
+        return RejectedError(place or self.place, write_tuple(self.tuple), problem)
+
+
+class Proof:
+    """The steps of one proof. Each is given once those that rest on it were, and must be used by one of them."""
+
+    def __init__(self, document: object, pointer: str, columns: Mapping[str, tuple[str, ...]]) -> None:
+        """Read the steps. Raises RejectedError for one that is none by itself."""
+        fields = fields_of(document, pointer)
+        steps = fields.get("steps")
+        if set(fields) != {"minimal", "steps"} or type(fields["minimal"]) is not bool or not isinstance(steps, list):
+            raise RejectedError(pointer, "", "a proof has the fields minimal and steps")
+        if not steps:
+            raise RejectedError(f"{pointer}/steps", "", "a proof has a step")
+        places = enumerate(cast("list[object]", steps))
+        self._steps = [self._read(step, f"{pointer}/steps/{number}", number, columns) for number, step in places]
+        self._used = {0}
+
+    @property
+    def root(self) -> Step:
+        """Give the step of the tuple that is proved."""
+        return self._steps[0]
+
+    def in_order(self) -> Iterator[Step]:
+        """Give the steps by their numbers; each must be used by then. Raises RejectedError."""
+        known: dict[Tuple, int] = {}
+        for step in self._steps:
+            if step.number not in self._used:
+                raise step.error("no step before it rests on it")
+            other = known.setdefault(step.tuple, step.number)
+            if other != step.number:
+                raise step.error(f"step {other} speaks of it already")
+            yield step
+
+    def premise(self, user: Step, reference: object, place: str) -> Step:
+        """Give the step that another names as a premise. Raises RejectedError."""
+        if type(reference) is not int:
+            raise user.error("the number of a step is needed here", place)
+        if not 0 <= reference < len(self._steps):
+            raise user.error(f"there is no step {reference}", place)
+        if reference <= user.number:
+            problem = f"a step rests on later ones only, and step {reference} is none: a proof has no circles"
+            raise user.error(problem, place)
+        self._used.add(reference)
+        return self._steps[reference]
+
+    def _read(self, step: object, place: str, number: int, columns: Mapping[str, tuple[str, ...]]) -> Step:
+        fields = fields_of(step, place)
+        relation = fields.get("relation")
+        if not isinstance(relation, str) or relation not in columns:
+            raise RejectedError(place, "", f"there is no relation {relation!r}")
+        row = row_of(fields.get("row"), columns[relation])
+        if row is None:
+            raise RejectedError(place, relation, "its row does not have the columns of the relation")
+        found = Step(self, number, place, fields, (relation, row))
+        if type(fields.get("step")) is not int or fields["step"] != number:
+            raise found.error(f"its number is {number}, for the steps are numbered in order, from 0")
+        if frozenset(fields) not in (DERIVED, FACT):
+            raise found.error("a step has a height, and either a rule and premises or sources")
+        return found
+
+
+def fields_of(node: object, place: str) -> Mapping[str, object]:
+    """Give the fields of an object. Raises RejectedError for anything else."""
+    if not isinstance(node, dict):
+        raise RejectedError(place, "", "an object is needed here")
+    return cast("dict[str, object]", node)
+
+
+def tuples(root: object) -> Iterator[tuple[str, object]]:
+    """Give the relations and rows of all tuples that a certificate mentions, whatever they are worth."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            fields = cast("dict[str, object]", node)
+            if isinstance(fields.get("relation"), str):
+                yield str(fields["relation"]), fields.get("row")
+            pending.extend(fields.values())
+        elif isinstance(node, list):
+            pending.extend(cast("list[object]", node))
