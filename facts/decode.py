@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails, from_json
 
 from liqo_connectivity.facts.extract import extract
 from liqo_connectivity.facts.fact import Fact, ObjectKey, pointer
-from liqo_connectivity.facts.fields import LABEL_PATTERN, MAX_CLUSTER_ID, SUBDOMAIN_PATTERN
+from liqo_connectivity.facts.fields import LABEL_PATTERN, MAX_CLUSTER_ID, PRINTABLE_PATTERN, SUBDOMAIN_PATTERN
 from liqo_connectivity.facts.kinds import Kind
 from liqo_connectivity.facts.liqo_objects import UNION_TAGS
 from liqo_connectivity.facts.objects import FIREWALL_CRD
@@ -38,12 +38,12 @@ _MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
         "is not a Liqo cluster id",
         f"use at most {MAX_CLUSTER_ID} lower-case letters, digits and dashes, as Liqo does",
     ),
-    "printable": ("has control characters", "remove them"),
     "timestamp": ("is not a timestamp", "write it as 2026-07-01T10:00:00Z"),
 }
 _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     SUBDOMAIN_PATTERN: ("is not a Kubernetes name", "use lower-case letters, digits, dashes and dots"),
     LABEL_PATTERN: ("is not a Kubernetes namespace name", "use lower-case letters, digits and dashes"),
+    PRINTABLE_PATTERN: ("has control characters", "remove them"),
 }
 
 

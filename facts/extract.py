@@ -4,6 +4,7 @@ This module must not know what the facts are used for, nor where the objects cam
 """
 
 from collections.abc import Callable, Mapping
+from sys import intern
 from typing import Any, Final
 
 from liqo_connectivity.facts import extract_liqo, liqo_objects, objects
@@ -43,20 +44,23 @@ _CRD_VERSION: Final = "v1beta1"
 def extract_pod(pod: objects.Pod) -> tuple[Fact, ...]:
     """The facts of a Pod: existence, node, phase, addresses, host network and the two labels of offloading."""
     metadata = pod.metadata
-    namespace = metadata.namespace
+    # Thousands of Pods share these, and live long.
+    namespace = intern(metadata.namespace)
     key = f"{namespace}/{metadata.name}"
     source = Source("Pod", namespace, metadata.name, metadata.uid, metadata.resource_version)
     facts = [Fact(relations.Pod(key, namespace), source, "/metadata/name", metadata.name)]
     spec = pod.spec
     if spec is not None:
         if spec.node_name:
-            facts.append(Fact(relations.PodNode(key, spec.node_name), source, "/spec/nodeName", spec.node_name))
+            node = intern(spec.node_name)
+            facts.append(Fact(relations.PodNode(key, node), source, "/spec/nodeName", node))
         if spec.host_network:
             facts.append(Fact(relations.PodHostNetwork(key), source, "/spec/hostNetwork", True))
     status = pod.status
     if status is not None:
         if status.phase:
-            facts.append(Fact(relations.PodPhase(key, status.phase), source, "/status/phase", status.phase))
+            phase = intern(status.phase)
+            facts.append(Fact(relations.PodPhase(key, phase), source, "/status/phase", phase))
         _addresses(facts, key, source, status)
     labels = metadata.labels
     if labels is not None:
@@ -76,7 +80,7 @@ def _addresses(facts: list[Fact], key: str, source: Source, status: objects.PodS
         return
     seen = {first}
     for index, item in enumerate(status.pod_ips):
-        if not item.ip:
+        if not item.ip or item.ip == status.pod_ip:
             continue
         address = canonical_address(item.ip)
         if address not in seen:
@@ -85,7 +89,7 @@ def _addresses(facts: list[Fact], key: str, source: Source, status: objects.PodS
 
 
 def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
-    """The facts of a Namespace: existence, cluster, whether it is a tenant's, and the map that made it."""
+    """The facts of a Namespace: existence, cluster, whether it is a tenant's, the map that made it, and deletion."""
     metadata = namespace.metadata
     name = metadata.name
     source = Source("Namespace", "", name, metadata.uid, metadata.resource_version)
@@ -101,6 +105,9 @@ def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
     if annotations is not None and annotations.managed_by is not None:
         row_managed = relations.NamespaceManagedBy(name, annotations.managed_by)
         facts.append(Fact(row_managed, source, _MANAGED_BY, annotations.managed_by))
+    deleted = metadata.deletion_timestamp
+    if deleted is not None:
+        facts.append(Fact(relations.NamespaceTerminating(name), source, "/metadata/deletionTimestamp", deleted))
     return tuple(facts)
 
 

@@ -14,13 +14,15 @@ LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 """A DNS-1123 subdomain, which every object name that is read here has to be."""
 
+PRINTABLE_PATTERN: Final = "^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
+"""A text without control characters and line separators, which could forge lines of output."""
+
 MAX_CLUSTER_ID: Final = 51
 """The longest cluster id: ``liqo-tenant-<id>`` has to be a namespace name, of at most 63 characters."""
 
 TENANT_PREFIX: Final = "liqo-tenant-"
 
 _LABEL = re.compile(LABEL_PATTERN.replace("$", r"\Z"))
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
@@ -58,23 +60,12 @@ def seconds_since_epoch(text: str) -> int:
     return int(datetime.fromisoformat(_FRACTION.sub("", text.upper())).timestamp())
 
 
-def has_control_characters(text: str) -> bool:
-    """Whether a text has control characters or line separators, which could forge lines of output."""
-    return _CONTROL.search(text) is not None
-
-
 def _address(text: str) -> str:
     if text:
         try:
             canonical_address(text)
         except ValueError:
             raise PydanticCustomError("address", "is not an IP address") from None
-    return text
-
-
-def _printable(text: str) -> str:
-    if _CONTROL.search(text):
-        raise PydanticCustomError("printable", "has control characters")
     return text
 
 
@@ -90,8 +81,8 @@ Name = Annotated[str, StringConstraints(pattern=SUBDOMAIN_PATTERN, max_length=25
 NamespaceName = Annotated[str, StringConstraints(pattern=LABEL_PATTERN, max_length=63)]
 AddressText = Annotated[str, AfterValidator(_address)]
 """An IP address as written, in any form; empty means none."""
-CidrText = Annotated[str, StringConstraints(max_length=64), AfterValidator(_printable)]
+CidrText = Annotated[str, StringConstraints(max_length=64, pattern=PRINTABLE_PATTERN)]
 """A CIDR as written; whether it is one is for the rules to say."""
-PlainText = Annotated[str, StringConstraints(max_length=253), AfterValidator(_printable)]
+PlainText = Annotated[str, StringConstraints(max_length=253, pattern=PRINTABLE_PATTERN)]
 """A keyword or name as written; which ones are valid is for the rules to say."""
 Timestamp = Annotated[str, AfterValidator(_timestamp)]

@@ -43,6 +43,7 @@ class NamespaceMetadata:
     name: NamespaceName
     uid: str = ""
     resource_version: Annotated[str, Field(alias="resourceVersion")] = ""
+    deletion_timestamp: Annotated[str | None, Field(alias="deletionTimestamp")] = None
     labels: NamespaceLabels | None = None
     annotations: NamespaceAnnotations | None = None
 

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Final
 
 from liqo_connectivity.facts.base import FactBase
+from liqo_connectivity.facts.controller import CONTROLLER, FIREWALL_CONFIGURATION
 from liqo_connectivity.facts.dump import FACTS_FILE
 from liqo_connectivity.facts.fact import Fact, Row, Source, make_row, pointer, segments
 from liqo_connectivity.facts.kinds import KIND_BY_NAME
@@ -36,6 +37,7 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "map": "namespace-map",
     "configuration": "configuration",
     "policy": "policy",
+    "firewall": "firewall-configuration",
     "phase": "phase",
     "strategy": "strategy",
     "role": "role",
@@ -45,7 +47,7 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "kind": "kind",
     "problem": "problem",
 }
-_NAMESPACED: Final = frozenset({"pod", "network", "namespace-map", "configuration", "policy"})
+_NAMESPACED: Final = frozenset({"pod", "network", "namespace-map", "configuration", "policy", "firewall-configuration"})
 _KIND_TYPES: Final[Mapping[str, str]] = {
     "Pod": "pod",
     "Namespace": _NAMESPACE,
@@ -57,6 +59,7 @@ _KIND_TYPES: Final[Mapping[str, str]] = {
     "NamespaceMap": "namespace-map",
     "PeeringConnectivity": "policy",
     "NamespaceOffloading": "namespace-offloading",
+    FIREWALL_CONFIGURATION: "firewall-configuration",
 }
 _FILE: Final = "file"
 _KEPT: Final[Mapping[str, frozenset[str]]] = {
@@ -67,7 +70,7 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "role": frozenset({"Provider", "Consumer", "ConsumerAndProvider", "Unknown"}),
     "type": frozenset({"pod", "external", "pod-cidr", "service-cidr", "external-cidr", "internal-cidr", "reserved"}),
     "action": frozenset({"allow", "deny"}),
-    "kind": frozenset({*KIND_BY_NAME, FACTS_FILE}),
+    "kind": frozenset({*KIND_BY_NAME, FACTS_FILE, CONTROLLER, FIREWALL_CONFIGURATION}),
     "namespace-offloading": frozenset({"offloading"}),
     _FILE: frozenset({FIREWALL_CRD}),
 }

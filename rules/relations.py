@@ -80,6 +80,12 @@ class NamespaceManagedBy(NamedTuple):
     map: str
 
 
+class NamespaceTerminating(NamedTuple):
+    """A Namespace is being deleted."""
+
+    namespace: str
+
+
 class Node(NamedTuple):
     """A Node exists."""
 
@@ -257,6 +263,21 @@ class FirewallCrdField(NamedTuple):
     field: str
 
 
+class Enforcing(NamedTuple):
+    """The controller writes the chains as objects of a definition, which has to be there."""
+
+    name: str
+
+
+class FirewallConfiguration(NamedTuple):
+    """A FirewallConfiguration for a cluster, in a namespace, that the controller wrote for a policy."""
+
+    firewall: str
+    namespace: str
+    cluster: str
+    policy: str
+
+
 class Policy(NamedTuple):
     """A PeeringConnectivity exists in a namespace."""
 
@@ -355,6 +376,7 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     NamespaceCluster: "namespace_cluster",
     NamespaceTenant: "namespace_tenant",
     NamespaceManagedBy: "namespace_managed_by",
+    NamespaceTerminating: "namespace_terminating",
     Node: "node",
     NodeVirtual: "node_virtual",
     NodeCluster: "node_cluster",
@@ -381,6 +403,8 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     ForeignClusterTenant: "foreign_cluster_tenant",
     FirewallCrd: "firewall_crd",
     FirewallCrdField: "firewall_crd_field",
+    Enforcing: "enforcing",
+    FirewallConfiguration: "firewall_configuration",
     Policy: "policy",
     PolicyTenantName: "policy_tenant_name",
     PolicyCreated: "policy_created",

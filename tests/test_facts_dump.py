@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liqo_connectivity.facts import Fact, FactBase, ObjectKey, Source, read
+from liqo_connectivity.facts import KIND_BY_NAME, Fact, FactBase, ObjectKey, Source, decode_mapping, read
+from liqo_connectivity.facts.controller import enforcing, firewall_configuration
 from liqo_connectivity.facts.dump import HEADER, jsonl_lines, load_folder, load_jsonl, write_folder, write_jsonl
 from liqo_connectivity.facts.redact import redact
 from liqo_connectivity.rules import relations
@@ -217,6 +218,27 @@ def test_redaction_leaves_no_name(base: FactBase, tmp_path: Path) -> None:
     assert "liqo-tenant" not in text
     assert len(redacted) == len(base)
     assert redacted.counts() == base.counts()
+
+
+def test_redaction_hides_what_the_controller_wrote_and_keeps_its_joins() -> None:
+    base = FactBase()
+    for facts in (
+        enforcing("liqo-connectivity-engine"),
+        firewall_configuration(
+            ObjectKey("FirewallConfiguration", "liqo-tenant-milan", "milan-connectivity"), "u", "1", "guard"
+        ),
+        decode_mapping(
+            KIND_BY_NAME["PeeringConnectivity"], {"metadata": {"name": "guard", "namespace": "liqo-tenant-milan"}}
+        ).facts,
+    ):
+        base.replace(facts[0].source.key, facts)
+    redacted = redact(base)
+    text = "\n".join(jsonl_lines(redacted))
+    assert "milan" not in text
+    assert "guard" not in text
+    ((_, namespace, _, policy),) = redacted.rows("firewall_configuration")
+    assert redacted.rows("policy") == {(policy, namespace)}
+    assert redacted.rows("enforcing") == base.rows("enforcing")
 
 
 def test_redaction_keeps_joins_keywords_and_addresses(base: FactBase) -> None:

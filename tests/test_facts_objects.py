@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liqo_connectivity.facts import KIND_BY_NAME, decode_json, decode_mapping, kind_of
+from liqo_connectivity.facts import KIND_BY_NAME, ObjectKey, decode_json, decode_mapping, kind_of
+from liqo_connectivity.facts.controller import enforcing, firewall_configuration
 from liqo_connectivity.facts.fact import pointer, segments
 from liqo_connectivity.facts.fields import canonical_address
 from liqo_connectivity.rules.relations import RELATION_NAMES
@@ -114,6 +115,8 @@ def crd(*versions: Json) -> Json:
 
 CRD = crd({"name": "v1beta1", "served": True, "storage": True, "schema": schema("sets", "ctstate")})
 
+WRITTEN = ObjectKey("FirewallConfiguration", "liqo-tenant-milan", "milan-connectivity")
+
 EXAMPLES: dict[str, Json] = {
     "Pod": POD,
     "Namespace": NAMESPACE,
@@ -152,7 +155,8 @@ def changed(value: Json, path: str, to: object) -> Json:
 
 def test_every_relation_that_objects_assert_is_covered() -> None:
     seen = {str(row[0]) for kind, value in EXAMPLES.items() for row in rows(kind, value)}
-    assert set(RELATION_NAMES.values()) - seen == {"flow", "unreadable"}
+    own = {fact.relation for fact in (*enforcing("one"), *firewall_configuration(WRITTEN, "u", "1", "guard"))}
+    assert set(RELATION_NAMES.values()) - seen - own == {"flow", "unreadable", "namespace_terminating"}
 
 
 def test_pod() -> None:
@@ -207,6 +211,18 @@ def test_namespace() -> None:
         ("namespace_tenant", "liqo-tenant-milan"),
         ("namespace_managed_by", "liqo-tenant-milan", "liqo-tenant-milan/milan"),
     }
+
+
+def test_a_namespace_that_is_being_deleted() -> None:
+    value = changed(NAMESPACE, "/metadata/deletionTimestamp", "2026-11-22T23:53:00Z")
+    assert rows("Namespace", value) - rows("Namespace", NAMESPACE) == {("namespace_terminating", "liqo-tenant-milan")}
+
+
+@pytest.mark.parametrize(("name", "cluster"), [("milan-connectivity", "milan"), ("by-hand", "")])
+def test_what_the_controller_wrote(name: str, cluster: str) -> None:
+    (fact,) = firewall_configuration(WRITTEN._replace(name=name), "u", "1", "guard")
+    assert fact.row == (f"liqo-tenant-milan/{name}", "liqo-tenant-milan", cluster, "liqo-tenant-milan/guard")
+    assert fact.source == ("FirewallConfiguration", "liqo-tenant-milan", name, "u", "1")
 
 
 def test_only_a_tenant_namespace_needs_a_cluster_id() -> None:

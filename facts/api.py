@@ -1,0 +1,147 @@
+"""The PeeringConnectivity as the API server accepts it; its CustomResourceDefinition is generated from these models.
+
+They are strict where the models of ``liqo_objects`` are lenient: those decode what is stored, by whatever schema, and
+leave it to the rules to say what is wrong with it. These say what may be stored at all. A description of a field is what
+``kubectl explain`` prints. This module must not know how a CustomResourceDefinition is written down.
+"""
+
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from liqo_connectivity.facts.fields import LABEL_PATTERN
+
+MAX_RULES: Final = 998
+"""What one chain has room for, beside its two rules for packets that the policy does not govern."""
+MAX_CONDITIONS: Final = 16
+
+_ONE_OF: Final = "exactly one of group and namespace must be set; leave the party out to match anything"
+
+Label = Annotated[str, Field(pattern=LABEL_PATTERN, min_length=1, max_length=63)]
+Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})]
+Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+
+
+class ApiModel(BaseModel):
+    """A part of the object: docstrings are descriptions, names are written in camel case, nothing else is allowed."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True, alias_generator=to_camel
+    )
+
+
+class Party(ApiModel):
+    """One side of a rule: exactly one of group and namespace."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-kubernetes-validations": [{"rule": "has(self.group) != has(self.namespace)", "message": _ONE_OF}]
+        }
+    )
+
+    group: Label | None = None
+    """A resource group of this peering: local-cluster, remote-cluster, offloaded, vc-local, vc-remote, private-subnets,
+    or one that the rule files of this installation define. A policy that names a group that there is not is not
+    enforced: its condition Accepted is False, with the reason InvalidPolicy."""
+
+    namespace: Label | None = None
+    """A namespace of this cluster: all its live pods, local and shadow pods alike."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if (self.group is None) == (self.namespace is None):
+            raise ValueError(_ONE_OF)
+        return self
+
+
+class Rule(ApiModel):
+    """What to do with new connections from the source to the destination."""
+
+    action: Literal["allow", "deny"]
+    """What happens to a connection that this rule is the first to match. There is no default: an object that was stored
+    by a schema that did not ask for an action is not enforced, its condition Accepted is False with the reason
+    InvalidPolicy, until the action is written."""
+
+    source: Party | None = None
+    """Where the connection comes from; any source if it is left out."""
+
+    destination: Party | None = None
+    """Where the connection goes to; any destination if it is left out."""
+
+
+class Spec(ApiModel):
+    """Which traffic of the peering may pass."""
+
+    rules: (
+        Annotated[tuple[Rule, ...], Field(max_length=MAX_RULES, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
+        | None
+    ) = None
+    """The rules in order: the first whose source and destination both match decides. If none does, the traffic passes.
+    Established connections pass before any rule is asked."""
+
+
+class Condition(ApiModel):
+    """One aspect of the state, as every Kubernetes API writes it."""
+
+    type: Annotated[
+        str,
+        Field(
+            max_length=316,
+            pattern=r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+            r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$",
+        ),
+    ]
+    """Which aspect: Accepted, the policy can be enforced; Programmed, its chain is stored as a FirewallConfiguration;
+    Enforced, Liqo's agents have loaded it on every node; Ready, all of them."""
+
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+
+    observed_generation: Generation | None = None
+    """The metadata.generation that this was true of. If it is less than the current one, the condition is out of date."""
+
+    last_transition_time: AwareDatetime
+    """When the status last changed."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=1024, pattern="^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$")]
+    """Why, as one word for programs."""
+
+    message: Annotated[str, Field(max_length=32768)]
+    """Why, as a sentence for people; it names the object at fault."""
+
+
+class Status(ApiModel):
+    """What has become of the policy. Written by the controller alone."""
+
+    observed_generation: Generation | None = None
+    """The metadata.generation that this status is about."""
+
+    rules: Count | None = None
+    """How many of the policy's rules the stored FirewallConfiguration carries; not set while there is none."""
+
+    members: Count | None = None
+    """How many addresses the sets of the stored FirewallConfiguration hold; not set while there is none."""
+
+    conditions: (
+        Annotated[
+            tuple[Condition, ...],
+            Field(
+                max_length=MAX_CONDITIONS,
+                json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+            ),
+        ]
+        | None
+    ) = None
+    """The state in aspects, one condition for each."""
+
+
+class PeeringConnectivity(ApiModel):
+    """Which traffic may pass between this cluster and one peered by Liqo: the one whose tenant namespace the object is
+    in. Of several in one namespace the oldest governs; the others have no effect, and say so."""
+
+    spec: Spec
+    """Which traffic of the peering may pass."""
+
+    status: Status | None = None
+    """What has become of the policy. Written by the controller alone."""
