@@ -7,7 +7,7 @@ meaning is a ``ChainError``. This room must not know where the tuples came from,
 splits and spells.
 """
 
-from liqo_connectivity.chains.assemble import assemble
+from liqo_connectivity.chains.assemble import assemble, assemble_one
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.firewall_configuration import (
     FirewallConfiguration,
@@ -19,21 +19,25 @@ from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Rule, Set, SetMatch, StateMatch, Table
 from liqo_connectivity.chains.nft_json import nft_transaction, nft_transaction_json
 from liqo_connectivity.chains.nft_text import nft_script
+from liqo_connectivity.chains.sets import Elements, Party
 
 __all__ = [
     "COLUMNS",
     "Chain",
     "ChainError",
     "CidrMatch",
+    "Elements",
     "FirewallConfiguration",
     "Layout",
     "Match",
+    "Party",
     "Rule",
     "Set",
     "SetMatch",
     "StateMatch",
     "Table",
     "assemble",
+    "assemble_one",
     "firewall_json",
     "firewall_object",
     "firewall_yaml",

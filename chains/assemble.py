@@ -30,7 +30,7 @@ from liqo_connectivity.chains.model import (
     Table,
 )
 from liqo_connectivity.chains.names import Draft, Origin, named
-from liqo_connectivity.chains.sets import Party, Shards, shards
+from liqo_connectivity.chains.sets import Elements, Party, Shards, by_party, shards
 from liqo_connectivity.chains.values import cidr, cluster_id, word
 
 Row = TypeVar("Row")
@@ -82,17 +82,25 @@ def assemble(layout: Layout) -> tuple[Table, ...]:
     limits of ``model`` allow. The error of one peering hides the other tables; to have them, assemble the layouts of
     ``Layout.by_peering`` one by one.
     """
-    return tuple(_table(peering, part) for peering, part in layout.by_peering().items())
+    return tuple(assemble_one(part, by_party(part.chain_element)) for part in layout.by_peering().values())
 
 
-def _table(peering: str, layout: Layout) -> Table:
+def assemble_one(layout: Layout, elements: Mapping[Party, Elements]) -> Table:
+    """The table of a layout that is of one peering, with elements that are kept apart; as ``assemble`` gives it.
+
+    For whoever follows a peering while its elements come and go: the elements of the layout are not looked at. Raises
+    ChainError, also for a layout without a base chain.
+    """
+    if not layout.base_chain:
+        raise ChainError("a layout without a base chain cannot be written")
+    peering = layout.base_chain[0][0]
     where = f"peering {cluster_id(peering)}"
     if len(layout.base_chain) != 1:
         chains = ", ".join(f"{policy!r} in {namespace!r}" for _, namespace, policy in layout.base_chain)
         raise ChainError(f"{where}: more than one base chain ({chains}); one peering has one")
     ((_, namespace, policy),) = layout.base_chain
     rules = sorted(layout.chain_rule, key=lambda row: row[1])
-    matches = _matches(where, peering, layout, {position for _, position, _, _, _ in rules})
+    matches = _matches(where, peering, layout, elements, {position for _, position, _, _, _ in rules})
     for row, following in pairwise(rules):
         if row[1] == following[1]:
             raise ChainError(f"{where}: more than one rule at position {row[1]}: {row!r} and {following!r}")
@@ -103,7 +111,9 @@ def _table(peering: str, layout: Layout) -> Table:
     return Table(peering, namespace, policy, (Chain(named(drafts)),), sets)
 
 
-def _matches(where: str, peering: str, layout: Layout, positions: set[int]) -> _Matches:
+def _matches(
+    where: str, peering: str, layout: Layout, elements: Mapping[Party, Elements], positions: set[int]
+) -> _Matches:
     for relation, rows in (
         ("chain_state", layout.chain_state),
         ("chain_any", layout.chain_any),
@@ -127,7 +137,7 @@ def _matches(where: str, peering: str, layout: Layout, positions: set[int]) -> _
         },
         cidrs=_grouped(((row[1], side(row[2], row[1])), row) for row in layout.chain_cidr),
         sets=_grouped(((row[1], side(row[2], row[1])), row) for row in layout.chain_set),
-        parties=shards(peering, ((row[4], row[5]) for row in layout.chain_set), layout.chain_element),
+        parties=shards(peering, ((row[4], row[5]) for row in layout.chain_set), elements),
     )
 
 

@@ -10,12 +10,13 @@ its own code on kernel 6.18; limits of nft are those of 1.0.6.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
-from itertools import pairwise
+from ipaddress import IPv4Network
+from itertools import islice
+from operator import ge
 from typing import Final, Literal, TypeAlias
 
 from liqo_connectivity.chains.errors import ChainError
-from liqo_connectivity.chains.values import cluster_id, namespace_name
+from liqo_connectivity.chains.values import Address, cluster_id, namespace_name
 
 Side: TypeAlias = Literal["source", "destination"]
 Operator: TypeAlias = Literal["eq", "neq"]
@@ -140,15 +141,14 @@ class Set:
     """
 
     name: str
-    elements: tuple[IPv4Address, ...]
+    elements: tuple[Address, ...]
 
     def __post_init__(self) -> None:
         if len(self.name) > MAX_SET_NAME or not _SET_NAME.fullmatch(self.name):
             raise ChainError(f"set name {self.name!r}: not dotted words of a-z, 0-9 and _, {MAX_SET_NAME} characters")
         if len(self.elements) > MAX_SET_ELEMENTS:
             raise ChainError(f"set {self.name}: {len(self.elements)} elements, more than {MAX_SET_ELEMENTS}")
-        numbers = [int(element) for element in self.elements]
-        if any(left >= right for left, right in pairwise(numbers)):
+        if any(map(ge, self.elements, islice(self.elements, 1, None))):
             raise ChainError(f"set {self.name}: elements are not sorted and unique")
 
 

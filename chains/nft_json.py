@@ -51,7 +51,7 @@ def _set(table: Table, held: Set) -> Iterator[Json]:
     place: dict[str, Json] = {"family": table.family, "table": table.name, "name": held.name}
     yield {"add": {"set": {**place, "type": "ipv4_addr"}}}
     if held.elements:
-        yield {"add": {"element": {**place, "elem": [str(element) for element in held.elements]}}}
+        yield {"add": {"element": {**place, "elem": [element.text for element in held.elements]}}}
 
 
 def _chain(table: Table, chain: Chain) -> Iterator[Json]:

@@ -40,7 +40,7 @@ def _set(held: Set) -> Iterator[str]:
     if held.elements:
         yield "\t\telements = {"
         # the comma after the last element is allowed by the grammar
-        yield from (f"\t\t\t{element}," for element in held.elements)
+        yield from (f"\t\t\t{element.text}," for element in held.elements)
         yield "\t\t}"
     yield "\t}"
 

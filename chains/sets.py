@@ -3,15 +3,16 @@
 It must not know which rules use a set, nor what makes an address a member.
 """
 
+from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from typing import Final, TypeAlias
 
+from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import ChainElementRow
 from liqo_connectivity.chains.model import MAX_SET_ELEMENTS, Set
-from liqo_connectivity.chains.values import address, party_name, word
+from liqo_connectivity.chains.values import Address, address, party_name, word
 
 Party: TypeAlias = tuple[str, str]
 """kind and name, as in the columns of chain_set and chain_element"""
@@ -43,31 +44,79 @@ class Shards:
         return tuple(held for held in self.sets if held.elements)
 
 
-def shards(peering: str, parties: Iterable[Party], elements: Iterable[ChainElementRow]) -> dict[Party, Shards]:
+class Elements:
+    """The addresses of one party, unique and in numeric order, kept so as they come and go.
+
+    A value that is not an IPv4 address is kept apart until it goes: ``ordered`` refuses it.
+    """
+
+    __slots__ = ("_ordered", "_refused")
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._ordered: list[Address] = []
+        self._refused: set[str] = set()
+        for value in set(values):
+            parsed = self._parse(value)
+            if parsed is not None:
+                self._ordered.append(parsed)
+        self._ordered.sort()
+
+    def add(self, value: str) -> None:
+        """Take an address, unless it is there."""
+        parsed = self._parse(value)
+        if parsed is not None and not self._has(parsed):
+            insort(self._ordered, parsed)
+
+    def discard(self, value: str) -> None:
+        """Leave an address out, if it is there."""
+        parsed = self._parse(value)
+        self._refused.discard(value)
+        if parsed is not None and self._has(parsed):
+            del self._ordered[bisect_left(self._ordered, parsed)]
+
+    def ordered(self, where: str) -> list[Address]:
+        """The addresses, not to be changed; raises ChainError, naming the value, for what is not an IPv4 address."""
+        for value in sorted(self._refused):
+            address(where, value)
+        return self._ordered
+
+    def _has(self, parsed: Address) -> bool:
+        place = bisect_left(self._ordered, parsed)
+        return place < len(self._ordered) and self._ordered[place] == parsed
+
+    def _parse(self, value: str) -> Address | None:
+        try:
+            return address("", value)
+        except ChainError:
+            self._refused.add(value)
+            return None
+
+
+def by_party(rows: Iterable[ChainElementRow]) -> dict[Party, Elements]:
+    """The elements of each party of one peering."""
+    held: defaultdict[Party, list[str]] = defaultdict(list)
+    for _, kind, name, value in rows:
+        held[kind, name].append(value)
+    return {party: Elements(values) for party, values in held.items()}
+
+
+def shards(peering: str, parties: Iterable[Party], elements: Mapping[Party, Elements]) -> dict[Party, Shards]:
     """The sets of every party of one peering, sorted by party; elements of other parties are not used.
 
     Addresses are unique, in numeric order, MAX_SET_ELEMENTS to a set but for the last. A new address may therefore
     move others from one shard to the next; the agent changes all sets of an object in one transaction, so no address
     is ever in none. Raises ChainError, naming the party and the value, for what is not an IPv4 address.
     """
-    held: defaultdict[Party, list[str]] = defaultdict(list)
-    for _, kind, name, value in elements:
-        held[kind, name].append(value)
     made: dict[Party, Shards] = {}
     for kind, name in sorted(set(parties)):
         where = f"peering {peering}, party {f'{kind}/{name}'!r}"
         base = set_base(where, kind, name)
-        made[kind, name] = Shards(_split(base, _addresses(where, held[kind, name])))
+        held = elements.get((kind, name))
+        made[kind, name] = Shards(_split(base, held.ordered(where) if held is not None else []))
     return made
 
 
-def _addresses(where: str, values: Iterable[str]) -> list[IPv4Address]:
-    # by number, because comparing and hashing IPv4Address objects is ten times slower
-    numbered = {int(parsed): parsed for parsed in (address(where, value) for value in values)}
-    return [numbered[number] for number in sorted(numbered)]
-
-
-def _split(base: str, addresses: list[IPv4Address]) -> tuple[Set, ...]:
+def _split(base: str, addresses: list[Address]) -> tuple[Set, ...]:
     starts = range(0, max(len(addresses), 1), MAX_SET_ELEMENTS)
     return tuple(
         Set(f"{base}.{shard}", tuple(addresses[start : start + MAX_SET_ELEMENTS])) for shard, start in enumerate(starts)

@@ -8,7 +8,7 @@ closed pattern. It must not know which rule or set a value is for; the caller sa
 import re
 from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from liqo_connectivity.chains.errors import ChainError
 
@@ -59,14 +59,28 @@ def word(where: str, column: str, value: str, words: Mapping[str, T]) -> T:
     return words[value]
 
 
-def address(where: str, value: str) -> IPv4Address:
+class Address(NamedTuple):
+    """An IPv4 address, made by ``address``: its number, by which addresses are ordered, and its text ``a.b.c.d``.
+
+    Sets hold ten thousands of them, and IPv4Address compares and prints each ten times slower.
+    """
+
+    number: int
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def address(where: str, value: str) -> Address:
     """The IPv4 address written ``a.b.c.d``; raises ChainError for anything else.
 
     IPv6 is refused because the chains are of family ip: in an ``ipv4_addr`` set the kernel answers EINVAL and Liqo's
     agent then applies nothing more of the object.
     """
     try:
-        return IPv4Address(value)
+        parsed = IPv4Address(value)
+        return Address(int(parsed), str(parsed))
     except AddressValueError as error:
         raise ChainError(f"{where}: {value!r} is not an IPv4 address ({error})") from error
 

@@ -1,7 +1,6 @@
 """The rulesets as nft and the kernel take them: order, comments, elements, repetition, other tables, the large."""
 
 import json
-from ipaddress import IPv4Address
 
 import nft
 import pytest
@@ -22,6 +21,7 @@ from liqo_connectivity.chains import (
     nft_transaction,
     nft_transaction_json,
 )
+from liqo_connectivity.chains.values import address
 
 POLICY = [
     ("drop", "vc-remote", "private-subnets"),
@@ -167,9 +167,9 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: Set(BREAKOUT, ()),
         lambda: Set("drop", ()),
         lambda: Set("group.a.0 { }; flush ruleset", ()),
-        lambda: Set("group.a.0", (IPv4Address("10.0.0.1"), IPv4Address("10.0.0.1"))),
-        lambda: Set("group.a.0", (IPv4Address("10.0.0.2"), IPv4Address("10.0.0.1"))),
-        lambda: Set("group.a.0", tuple(IPv4Address(number) for number in range(4096))),
+        lambda: Set("group.a.0", (address("", "10.0.0.1"), address("", "10.0.0.1"))),
+        lambda: Set("group.a.0", (address("", "10.0.0.2"), address("", "10.0.0.1"))),
+        lambda: Set("group.a.0", tuple(address("", f"10.0.{n >> 8}.{n & 255}") for n in range(4096))),
         lambda: Set("group." + "x" * 200, ()),
         lambda: Rule(BREAKOUT, (), "drop"),
         lambda: Rule("r" * 121, (), "drop"),
