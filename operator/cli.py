@@ -24,6 +24,7 @@ VERBS: Final = {
     "check": ("check", "Validate policies and rule files, and report findings."),
     "facts": ("dump", "Write down, and read back, the facts of a cluster."),
     "rules": ("show", "Show the policy program: its rules, and what depends on what."),
+    "run": ("run", "Run the controller, which keeps a cluster's chains what its policies say."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 """The verbs in the order of ``--help``: the module that holds each, and its summary."""

@@ -13,7 +13,7 @@ from liqo_connectivity.facts.dump import jsonl_lines, write_folder
 from liqo_connectivity.facts.redact import redact
 from liqo_connectivity.operator import exits, report
 from liqo_connectivity.operator.inputs import read_input
-from liqo_connectivity.operator.options import Objects, object_options, output_option
+from liqo_connectivity.operator.options import Objects, object_options, operator_option, output_option
 
 
 @click.group("facts")
@@ -28,10 +28,12 @@ def command() -> None:
 @command.command(
     "dump",
     epilog="\b\nExamples:\n  liqo-connectivity facts dump -f examples/consumer > facts.jsonl\n"
-    "  liqo-connectivity facts dump -f examples/consumer -o souffle --output-folder facts/ --redact",
+    "  liqo-connectivity facts dump -f examples/consumer -o souffle --output-folder facts/ --redact\n"
+    "  liqo-connectivity facts dump --operator > facts.jsonl",
 )
 @click.option("--redact", "hide", is_flag=True, help="Replace names by pseudonyms; verdicts stay the same.")
 @click.option("--output-folder", default="", metavar="DIR", help="Where -o souffle writes its files.")
+@operator_option
 @output_option("jsonl", "souffle")
 @object_options
 def dump(objects: Objects, hide: bool, output_folder: str, output: str) -> int:

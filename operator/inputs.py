@@ -1,12 +1,13 @@
 """What a command is given, read: files or the live cluster, and rule files.
 
-The one place of the command line that reads files. A path that does not exist is wrong usage; anything wrong inside a
+The one place of the command line that reads files or asks others to. A path that does not exist is wrong usage; anything wrong inside a
 file is a problem of the reading. This module must not judge what it reads.
 """
 
 import os
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -14,7 +15,8 @@ import click
 
 from liqo_connectivity.engine import Program, ProgramError
 from liqo_connectivity.facts import Reading, read
-from liqo_connectivity.operator.options import Objects
+from liqo_connectivity.operator import remote
+from liqo_connectivity.operator.options import Input, Objects
 from liqo_connectivity.rules.program import load
 
 _QUIET_SECONDS = 1.0
@@ -23,7 +25,12 @@ _BAR_WIDTH = 30
 
 
 def read_input(objects: Objects) -> Reading:
-    """Read the objects that a command was source. Raises click.UsageError for a path that does not exist."""
+    """Read the objects that a command was given.
+
+    Raises click.UsageError for a path that does not exist, or a cluster or controller that cannot be reached.
+    """
+    if objects.operator:
+        return remote.read_facts()
     if not objects.files:
         # Only this branch needs the Kubernetes client, which takes long to import.
         from liqo_connectivity.operator.live import read_cluster
@@ -38,23 +45,41 @@ def read_input(objects: Objects) -> Reading:
         return read(objects.files, progress=bar.advance)
 
 
+def input_rules(given: Input) -> Program:
+    """Read the policy program that a command is to answer by. Raises click.UsageError."""
+    return build_rules(remote.read_rules()) if given.objects.operator else load_rules(given.rules)
+
+
 def load_rules(paths: tuple[str, ...]) -> Program:
     """Read the policy program with the rule files that a command was given.
 
     Raises click.UsageError for a file that cannot be read or is not a program, with the diagnostics.
     """
-    added: dict[str, str] = {}
-    for path in paths:
-        try:
-            added[path] = Path(path).read_text("utf-8")
-        except OSError as error:
-            raise click.UsageError(f"--rules {path}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise click.UsageError(f"--rules {path}: is not UTF-8 text; give a file of Datalog rules") from None
+    return build_rules(rule_texts(paths))
+
+
+def build_rules(added: Mapping[str, str]) -> Program:
+    """Build the policy program with added rule files, text by name.
+
+    Raises click.UsageError for one that is not a program, with the diagnostics.
+    """
     try:
         return load(added)
     except ProgramError as error:
         raise click.UsageError(f"the rules cannot be used\n\n{error}") from None
+
+
+def rule_texts(paths: tuple[str, ...]) -> dict[str, str]:
+    """Read rule files: text by path. Raises click.UsageError for one that cannot be read."""
+    texts: dict[str, str] = {}
+    for path in paths:
+        try:
+            texts[path] = Path(path).read_text("utf-8")
+        except OSError as error:
+            raise click.UsageError(f"--rules {path}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise click.UsageError(f"--rules {path}: is not UTF-8 text; give a file of Datalog rules") from None
+    return texts
 
 
 class _ProgressBar:

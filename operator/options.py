@@ -19,19 +19,28 @@ ENGINES: Final = ("incremental", "reference", "pydatalog")
 class Objects:
     """Where the cluster's objects come from.
 
-    ``files`` are paths or ``-``; without any, the live cluster of ``kubeconfig`` and ``context`` is read.
+    ``files`` are paths or ``-``; without any, the live cluster of ``kubeconfig`` and ``context`` is read, or what the
+    controller that runs knows, if ``operator``. Raises click.UsageError for more than one of them.
     """
 
     files: tuple[str, ...]
     kubeconfig: str = ""
     context: str = ""
+    operator: bool = False
+
+    def __post_init__(self) -> None:
+        if self.operator and (self.files or self.kubeconfig or self.context):
+            raise click.UsageError(
+                "--operator answers about what the controller knows: leave out -f, --kubeconfig, --context"
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """The objects that an answer is about, and the program that judges them.
 
-    ``namespace`` is empty for all namespaces. ``seconds`` and ``megabytes`` limit the pyDatalog child.
+    ``namespace`` is empty for all namespaces. ``seconds`` and ``megabytes`` limit the pyDatalog child. Raises
+    click.UsageError for rules besides those of the controller.
     """
 
     objects: Objects
@@ -42,13 +51,18 @@ class Input:
     seconds: float
     megabytes: int
 
+    def __post_init__(self) -> None:
+        if self.objects.operator and self.rules:
+            raise click.UsageError("--operator answers by the controller's rules: leave out --rules")
+
 
 def object_options(function: Callable[..., _R]) -> Callable[..., _R]:
     """Give a command the options that name objects, as one parameter ``objects: Objects``."""
 
     @wraps(function)
     def command(**parameters: Any) -> _R:
-        objects = Objects(**{field.name: parameters.pop(field.name) for field in fields(Objects)})
+        # Not every command can ask the controller.
+        objects = Objects(**{f.name: parameters.pop(f.name) for f in fields(Objects) if f.name in parameters})
         return function(objects=objects, **parameters)
 
     return _with(command, _OBJECT_OPTIONS)
@@ -126,6 +140,15 @@ _ANSWER_OPTIONS = (
         help="The memory that pyDatalog may take.",
     ),
 )
+
+
+operator_option = click.option(
+    "--operator",
+    is_flag=True,
+    help="Answer by the facts and rules of the controller that runs, at http://127.0.0.1:8082 (kubectl port-forward) or "
+    "at LIQO_CONNECTIVITY_OPERATOR.",
+)
+"""``--operator``, for the commands that explain; it goes with ``object_options`` or ``input_options``."""
 
 
 def output_option(*formats: str) -> Callable[[Callable[..., _R]], Callable[..., _R]]:

@@ -15,7 +15,7 @@ from liqo_connectivity.engine.oracle import evaluate_relations, first_difference
 from liqo_connectivity.engine.proof import Absent, Aggregated, Proof
 from liqo_connectivity.engine.syntax import Atom
 from liqo_connectivity.facts import Reading
-from liqo_connectivity.operator.inputs import load_rules, read_input
+from liqo_connectivity.operator.inputs import input_rules, read_input
 from liqo_connectivity.operator.options import Input
 from liqo_connectivity.rules.relations import Flow
 
@@ -31,7 +31,7 @@ class Session:
     @classmethod
     def open(cls, given: Input) -> "Session":
         """Read rules and objects. Raises click.UsageError."""
-        program = load_rules(given.rules)
+        program = input_rules(given)
         return cls(given, read_input(given.objects), program)
 
     def facts(self, flows: Iterable[Flow] = ()) -> Mapping[str, Iterable[Row]]:

@@ -85,7 +85,8 @@ def _print_strata(program: Program) -> None:
 def _dot(program: Program) -> str:
     edges = dependency_graph(program.rules)
     strata = {name: c.stratum for c in program.components for name in c.relations}
-    lines = ["digraph rules {", "  rankdir=BT;", '  node [shape=box, fontname="monospace"];']
+    # Graphviz up to 2.43 loses edges of graphs like this one where ranks are made within each cluster.
+    lines = ["digraph rules {", "  rankdir=BT; newrank=true;", '  node [shape=box, fontname="monospace"];']
     for stratum in range(max(strata.values(), default=-1) + 1):
         names = " ".join(f'"{name}";' for name in sorted(strata) if strata[name] == stratum)
         lines.append(f'  subgraph cluster_{stratum} {{ label="stratum {stratum}"; {names} }}')

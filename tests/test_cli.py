@@ -211,7 +211,9 @@ def test_each_row_of_a_goal_is_proved(cluster: str, capsys: pytest.CaptureFixtur
     out = outputs(capsys, "query", 'member(P, "vc-local", Ip)', "-f", cluster, "--why", "-o", "json")[1]
     rows = json.loads(out)["rows"]
     assert rows[0]["row"] == {"P": "milan", "Ip": "10.200.2.7"}
-    assert rows[0]["proof"][0]["relation"] == "member"
+    goal, member, *_ = rows[0]["proof"]["steps"]
+    assert (goal["premises"], goal["rule"]["file"]) == ([1], "goal")
+    assert (member["relation"], member["row"]) == ("member", ["milan", "vc-local", "10.200.2.7"])
 
 
 def test_a_goal_without_rows_exits_with_1(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:

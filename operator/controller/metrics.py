@@ -1,0 +1,168 @@
+"""What the controller counts and times, under the names that dashboards of other Kubernetes controllers know.
+
+Names whose meaning is that of client-go or controller-runtime are theirs; all others start with ``liqo_connectivity_``.
+No label holds the name of a pod or of a policy: the number of time series must not grow with a cluster. This module
+must not know what is measured by whom.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from liqo_connectivity import __version__
+
+_Key = TypeVar("_Key", tuple[str], tuple[str, str, str])
+
+PREFIX: Final = "liqo_connectivity_"
+QUEUE: Final = "peeringconnectivity"
+"""The name of the one work queue: the inbox of the controller's loop."""
+CONTROLLER: Final = "peeringconnectivity"
+
+SHORT: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds in seconds for work of our own, which takes from a part of a millisecond on."""
+CALLS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+"""Upper bounds in seconds for calls of the API server: those of client-go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What is counted when somebody asks: facts and derived tuples by relation, conditions of policies, and changes.
+
+    ``conditions`` counts policies by (type, status, reason) of their conditions. ``waiting`` objects have changed since
+    the controller took what had; ``adds`` is how many changes ever came in.
+    """
+
+    waiting: int = 0
+    adds: int = 0
+    facts: Mapping[str, int] = field(default_factory=dict[str, int])
+    derived: Mapping[str, int] = field(default_factory=dict[str, int])
+    conditions: Mapping[tuple[str, str, str], int] = field(default_factory=dict[tuple[str, str, str], int])
+
+
+class Metrics:
+    """Every metric of the controller as an attribute, in a registry of its own, so that two may live in one process.
+
+    All of them may be used from any thread.
+    """
+
+    def __init__(self, lease: str = "liqo-connectivity-engine") -> None:
+        self.registry: Final = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        Info(f"{PREFIX}build", "The version that runs.", registry=self.registry).info({"version": __version__})
+        self._census = _CensusCollector()
+        self.registry.register(self._census)
+
+        self.queue_duration: Final = self._histogram(
+            "workqueue_queue_duration_seconds", "How long the oldest change of a batch waited.", SHORT, "name"
+        ).labels(QUEUE)
+        self.work_duration: Final = self._histogram(
+            "workqueue_work_duration_seconds", "How long a batch of changes took, its writes included.", SHORT, "name"
+        ).labels(QUEUE)
+        self.queue_retries: Final = self._counter(
+            "workqueue_retries_total", "Writes that were put off to be tried again.", "name"
+        ).labels(QUEUE)
+
+        self.leader: Final = self._gauge(
+            "leader_election_master_status", "1 if this process holds the lease, else 0.", "name"
+        ).labels(lease)
+
+        self.requests: Final = self._counter(
+            "rest_client_requests_total",
+            "Requests to the API server; code is <error> when no answer came.",
+            "code",
+            "method",
+            "host",
+        )
+        self.request_duration: Final = self._histogram(
+            "rest_client_request_duration_seconds",
+            "How long the API server took to answer; of a watch, until the answer began.",
+            CALLS,
+            "verb",
+            "host",
+        )
+
+        self.reconciles: Final = self._counter(
+            f"{PREFIX}reconcile_total", "Reconciled objects; result: success, error, requeue.", "controller", "result"
+        )
+        self.reconcile_duration: Final = self._histogram(
+            f"{PREFIX}reconcile_duration_seconds", "How long one object took to reconcile.", SHORT, "controller"
+        ).labels(CONTROLLER)
+        self.evaluation_duration: Final = self._histogram(
+            f"{PREFIX}evaluation_duration_seconds", "How long a batch took to become derived tuples.", SHORT
+        )
+        self.applies: Final = self._counter(
+            f"{PREFIX}apply_total",
+            "Writes of FirewallConfigurations; result: created, updated, unchanged, conflict, refused, unreachable.",
+            "result",
+        )
+        self.watch_restarts: Final = self._counter(
+            f"{PREFIX}watch_restarts_total", "Watches that began anew, and why.", "kind", "reason"
+        )
+        self.watch_last_event: Final = self._gauge(
+            f"{PREFIX}watch_last_event_timestamp_seconds",
+            "When a watch last brought anything, bookmarks included, in seconds since 1970.",
+            "kind",
+        )
+        self.decode_errors: Final = self._counter(
+            f"{PREFIX}decode_errors_total", "Objects that could not be read.", "kind"
+        )
+
+    def take_census(self, census: Callable[[], Census]) -> None:
+        """Say who counts what is counted when metrics are collected.
+
+        ``census`` is called on a thread of the HTTP server: it must give what is ready, not compute.
+        """
+        self._census.take = census
+
+    def request(self, method: str, host: str, code: str, seconds: float) -> None:
+        """Count a request to the API server, and time it."""
+        self.requests.labels(code, method, host).inc()
+        self.request_duration.labels(method, host).observe(seconds)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(name, about, labels, registry=self.registry)
+
+    def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, about, labels, registry=self.registry, buckets=buckets)
+
+
+class _CensusCollector(Collector):
+    """Turns the census into gauges when metrics are collected; nothing is kept per relation in between."""
+
+    def __init__(self) -> None:
+        self.take: Callable[[], Census] = Census
+
+    def collect(self) -> Iterable[Metric]:
+        census = self.take()
+        queue = ("name",)
+        yield _gauge(
+            "workqueue_depth", "Changed objects that the controller has not taken.", queue, {(QUEUE,): census.waiting}
+        )
+        adds = CounterMetricFamily("workqueue_adds_total", "Changes of objects that came in.", labels=queue)
+        adds.add_metric([QUEUE], census.adds)
+        yield adds
+        relation = ("relation",)
+        facts = {(name,): count for name, count in census.facts.items()}
+        derived = {(name,): count for name, count in census.derived.items()}
+        yield _gauge(f"{PREFIX}facts", "Facts of each relation.", relation, facts)
+        yield _gauge(f"{PREFIX}derived", "Derived tuples of each relation.", relation, derived)
+        about = "PeeringConnectivities by their conditions."
+        yield _gauge(f"{PREFIX}policy_conditions", about, ("type", "status", "reason"), census.conditions)
+
+
+def _gauge(name: str, about: str, labels: tuple[str, ...], rows: Mapping[_Key, int]) -> Metric:
+    family = GaugeMetricFamily(name, about, labels=labels)
+    for key, count in sorted(rows.items()):
+        family.add_metric(key, count)
+    return family

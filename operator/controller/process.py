@@ -1,0 +1,189 @@
+"""The controller as a process: threads, what is served, signals, and an end in order.
+
+The main thread starts all others and waits for the first reason to end. On SIGTERM the controller takes no more batches,
+finishes the write it is at, and only then gives the lease back, so that the next leader never writes beside it. This
+module must not know what is decided or written.
+"""
+
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from enum import Enum
+from queue import Empty, SimpleQueue
+from threading import Thread
+from types import FrameType
+from typing import Final
+
+import click
+
+from liqo_connectivity import __version__
+from liqo_connectivity.engine import Program
+from liqo_connectivity.operator.controller import logs
+from liqo_connectivity.operator.controller.answers import answers_server
+from liqo_connectivity.operator.controller.api import NotConfigured, NotLeading
+from liqo_connectivity.operator.controller.logs import fields
+from liqo_connectivity.operator.controller.once import once
+from liqo_connectivity.operator.controller.parts import End, Parts
+from liqo_connectivity.operator.controller.probes import Health, Part, probes_server
+from liqo_connectivity.operator.controller.serving import Server
+from liqo_connectivity.operator.controller.settings import Settings, parse_address
+from liqo_connectivity.operator.controller.watch import Watch
+from liqo_connectivity.rules.program import builtin_texts
+
+_LOG: Final = logging.getLogger(__name__)
+_POLL: Final = 0.1
+"""Seconds between looks at whether the cluster has been read."""
+_YOUNG: Final = 10_000
+"""Objects made before Python looks for cycles among them. What is decoded forms none, and is kept: looking after every
+700, as it does by default, takes as long as decoding."""
+
+
+class Mode(Enum):
+    """What the process is for: to stay, to write what is to be written and end, or to print it and end."""
+
+    STAY = "stay"
+    ONCE = "once"
+    DRY_RUN = "dry run"
+
+
+def run(
+    settings: Settings, mode: Mode, kubeconfig: str, context: str, program: Program, added: Mapping[str, str]
+) -> int:
+    """Be the controller until the end; the exit code.
+
+    ``added`` are the texts of the rule files in ``program`` besides the built-in ones. Raises click.UsageError when no
+    cluster is configured, or an address cannot be listened at.
+    """
+    logs.set_up(settings.log_format, settings.log_level)
+    gc.set_threshold(_YOUNG)
+    try:
+        parts = Parts(settings, kubeconfig, context, program, writing=mode is not Mode.DRY_RUN)
+    except NotConfigured as error:
+        raise click.UsageError(str(error)) from None
+    with _signals(parts.ended):
+        about = fields(version=__version__, mode=mode.value, identity=parts.identity)
+        if mode is not Mode.STAY:
+            _LOG.info("Started", extra=about)
+            return once(parts, dry=mode is Mode.DRY_RUN)
+        process = Process(parts)
+        process.serve(added)
+        _LOG.info("Started", extra=about)
+        return process.stay()
+
+
+@contextmanager
+def _signals(ended: "SimpleQueue[End]") -> Generator[None]:
+    """Make the first SIGTERM or SIGINT a reason to end, and the second one the end."""
+    asked = False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            os._exit(128 + number)
+        asked = True
+        # Of all queues, only this one may be used by a handler that interrupts its own thread.
+        ended.put(End.SIGNAL)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Process:
+    """A controller that stays: the thread of its loop, its servers, and its end."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._loop = Thread(target=self._go_round, name="controller", daemon=True)
+        self._health = Health(parts.settings.liveness_timeout, lambda: parts.reconciler.tick)
+        self._servers: list[Server] = []
+
+    # ---- Serving ----
+
+    def serve(self, added: Mapping[str, str]) -> None:
+        """Serve the probes and the state. Raises click.UsageError."""
+        parts, health, settings = self._parts, self._health, self._parts.settings
+        for watch in parts.watches:
+            health.add(_watch_part(watch))
+        health.add(Part("controller", self._loop.is_alive, lambda: "" if parts.reconciler.loaded else "evaluating"))
+        lease = parts.lease
+        if lease is not None:
+            health.add(Part("lease", lambda: lease.alive or not parts.campaigning, lambda: ""))
+        self._listen(
+            "--probes-address",
+            settings.probes_address,
+            lambda host, port: probes_server(host, port, health, parts.metrics.registry),
+        )
+        self._listen(
+            "--answers-address",
+            settings.answers_address,
+            lambda host, port: answers_server(host, port, parts.snapshot, builtin_texts(), added),
+        )
+
+    def _listen(self, flag: str, address: str, make: Callable[[str, int], Server]) -> None:
+        at = parse_address(address, flag)
+        if at is None:
+            return
+        try:
+            server = make(*at)
+        except OSError as error:
+            raise click.UsageError(f"{flag} {address}: {error.strerror or error}") from None
+        server.start()
+        self._servers.append(server)
+        what = flag.removeprefix("--").removesuffix("-address")
+        _LOG.info("Started to serve", extra=fields(what=what, host=at[0], port=server.port))
+
+    # ---- Staying ----
+
+    def stay(self) -> int:
+        """Run until there is a reason to end, and end in order; the exit code."""
+        parts = self._parts
+        parts.watch()
+        self._loop.start()
+        end = self._wait()
+        _LOG.info("Began to drain", extra=fields(reason=end.value))
+        self._health.drain()
+        parts.inbox.close()
+        if end is End.SIGNAL:
+            self._loop.join(parts.settings.drain_timeout)
+        writing = self._loop.is_alive()
+        if writing and end is End.SIGNAL:
+            # Nobody else must lead before the lease runs out.
+            _LOG.error("Write did not finish", extra=fields(seconds=parts.settings.drain_timeout))
+            end = End.FAULT
+        parts.stop(release=not writing)
+        for server in self._servers:
+            server.stop()
+        _LOG.info("Stopped", extra=fields(reason=end.value))
+        return end.code
+
+    def _wait(self) -> End:
+        parts = self._parts
+        while True:
+            try:
+                return parts.ended.get(timeout=None if parts.campaigning else _POLL)
+            except Empty:
+                parts.campaign()
+
+    def _go_round(self) -> None:
+        try:
+            self._parts.reconciler.run()
+        except NotLeading:
+            self._parts.ended.put(End.LOST)
+        except Exception:  # noqa: BLE001  it is logged, and ends the process
+            _LOG.exception("Controller failed")
+            self._parts.ended.put(End.FAULT)
+
+
+def _watch_part(watch: Watch) -> Part:
+    return Part(
+        f"watch {watch.resource.name}",
+        lambda: watch.alive,
+        lambda: "" if watch.synced.is_set() else "not listed yet",
+    )

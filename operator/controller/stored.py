@@ -1,0 +1,217 @@
+"""Typed views of the stored objects that the controller writes or judges: policies, FirewallConfigurations, agents.
+
+A view holds what a decision about a write needs, and nothing that becomes a fact. Objects are read leniently: a field
+of the wrong type reads as absent, because whether a policy makes sense is for the rules. This module must not know what
+is wanted of an object.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from json import dumps
+from typing import Final, NamedTuple, cast
+
+from liqo_connectivity.facts.fact import Fact, ObjectKey
+
+POLICY: Final = "PeeringConnectivity"
+FIREWALL: Final = "FirewallConfiguration"
+AGENT: Final = "Agent"
+"""The kind in the key of a fabric Pod of Liqo, seen as an agent: the same Pod asserts facts under the kind Pod."""
+
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
+MANAGER: Final = "liqo-connectivity-engine"
+OWNER_UID_LABEL: Final = "security.liqo.io/owner-uid"
+"""The uid of the policy that a FirewallConfiguration is written for."""
+OWNER_ANNOTATION: Final = "security.liqo.io/owner"
+"""The name of that policy, in the same namespace."""
+
+READ_LABELS: Final = (
+    MANAGED_BY_LABEL,
+    "networking.liqo.io/firewall-category",
+    "networking.liqo.io/firewall-subcategory",
+    "networking.liqo.io/firewall-unique",
+)
+"""The labels of a FirewallConfiguration that decide whose it is and which agents apply it (Liqo pkg/firewall/label.go)."""
+
+_ENDED: Final = ("Succeeded", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition of a status, as Kubernetes' ``metav1.Condition``; ``status`` is True, False or Unknown."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    observed_generation: int
+    last_transition_time: str
+
+
+class Counts(NamedTuple):
+    """What a status says of the stored chain: how many rules of the policy, and how many addresses in its sets."""
+
+    rules: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPolicy:
+    """A PeeringConnectivity: its identity, its finalizers, and the status that it shows."""
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    generation: int
+    finalizers: tuple[str, ...]
+    deleting: bool
+    conditions: tuple[Condition, ...]
+    observed_generation: int
+    counts: "Counts | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFirewall:
+    """A FirewallConfiguration.
+
+    ``digest`` is ``digest(spec)``. ``empty`` says that it has neither chains nor sets. ``labels`` are those of
+    ``READ_LABELS`` that it has, sorted. ``hosts`` are what Liqo's agents report, sorted: host and status of each
+    condition of type Applied.
+    """
+
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    generation: int
+    deleting: bool
+    owner_uid: str
+    owner: str
+    digest: str
+    empty: bool
+    hosts: tuple[tuple[str, str], ...]
+    labels: tuple[tuple[str, str], ...]
+
+    @property
+    def managed(self) -> bool:
+        """Whether it is this controller's to write: it carries the managed-by label."""
+        return (MANAGED_BY_LABEL, MANAGER) in self.labels
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """A fabric Pod of Liqo, whose name is the host of its reports. ``live``: it runs and is not being deleted."""
+
+    key: ObjectKey
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one object of the cluster is to the controller: the facts that it asserts, and its view if it has one."""
+
+    facts: tuple[Fact, ...]
+    stored: StoredPolicy | StoredFirewall | Agent | None = None
+
+
+def digest(spec: object) -> str:
+    """A SHA-256 of a spec; the order of fields does not matter, that of lists does."""
+    table = _mapping(_mapping(spec).get("table"))
+    if isinstance(table.get("sets"), list):
+        # Nearly all of a spec is elements, and each of them is one address: they are hashed as such.
+        sets = [_without_elements(held) for held in _list(table["sets"])]
+        spec = {**_mapping(spec), "table": {**table, "sets": sets}}
+    return sha256(dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _without_elements(held: object) -> object:
+    """A set with the hash of its elements in their place, unless they are anything else than plain addresses."""
+    elements = cast("list[dict[str, str]]", _list(_mapping(held).get("elements")))
+    try:
+        joined = "\n".join([element["key"] for element in elements])
+        plain = sum(map(len, elements)) == len(elements) == joined.count("\n") + 1
+    except (TypeError, KeyError, IndexError):
+        return held
+    return {**_mapping(held), "elements": sha256(joined.encode()).hexdigest()} if plain else held
+
+
+def stored_policy(value: object) -> StoredPolicy:
+    """View a PeeringConnectivity in parsed form."""
+    metadata = _mapping(_mapping(value).get("metadata"))
+    status = _mapping(_mapping(value).get("status"))
+    finalizers = tuple(item for item in _list(metadata.get("finalizers")) if isinstance(item, str))
+    conditions = tuple(_condition(_mapping(item)) for item in _list(status.get("conditions")))
+    return StoredPolicy(
+        key=_key(POLICY, metadata),
+        uid=_text(metadata, "uid"),
+        resource_version=_text(metadata, "resourceVersion"),
+        generation=_number(metadata, "generation"),
+        finalizers=finalizers,
+        deleting="deletionTimestamp" in metadata,
+        conditions=conditions,
+        observed_generation=_number(status, "observedGeneration"),
+        counts=Counts(_number(status, "rules"), _number(status, "members")) if "rules" in status else None,
+    )
+
+
+def stored_firewall(value: object) -> StoredFirewall:
+    """View a FirewallConfiguration in parsed form."""
+    metadata = _mapping(_mapping(value).get("metadata"))
+    labels = _mapping(metadata.get("labels"))
+    spec = _mapping(_mapping(value).get("spec"))
+    table = _mapping(spec.get("table"))
+    reports = [_mapping(item) for item in _list(_mapping(_mapping(value).get("status")).get("conditions"))]
+    # Liqo's agents write their first report with an empty type.
+    applied = {(_text(report, "host"), _text(report, "status")) for report in reports if report.get("type") != "Error"}
+    return StoredFirewall(
+        key=_key(FIREWALL, metadata),
+        uid=_text(metadata, "uid"),
+        resource_version=_text(metadata, "resourceVersion"),
+        generation=_number(metadata, "generation"),
+        deleting="deletionTimestamp" in metadata,
+        owner_uid=_text(labels, OWNER_UID_LABEL),
+        owner=_text(_mapping(metadata.get("annotations")), OWNER_ANNOTATION),
+        digest=digest(spec),
+        empty=not table.get("chains") and not table.get("sets"),
+        hosts=tuple(sorted(applied)),
+        labels=tuple((label, _text(labels, label)) for label in sorted(READ_LABELS) if label in labels),
+    )
+
+
+def agent(value: object) -> Agent:
+    """View a Pod of Liqo's fabric DaemonSet in parsed form."""
+    metadata = _mapping(_mapping(value).get("metadata"))
+    phase = _text(_mapping(_mapping(value).get("status")), "phase")
+    return Agent(_key(AGENT, metadata), "deletionTimestamp" not in metadata and phase not in _ENDED)
+
+
+def _key(kind: str, metadata: Mapping[str, object]) -> ObjectKey:
+    return ObjectKey(kind, _text(metadata, "namespace"), _text(metadata, "name"))
+
+
+def _condition(value: Mapping[str, object]) -> Condition:
+    return Condition(
+        type=_text(value, "type"),
+        status=_text(value, "status"),
+        reason=_text(value, "reason"),
+        message=_text(value, "message"),
+        observed_generation=_number(value, "observedGeneration"),
+        last_transition_time=_text(value, "lastTransitionTime"),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _text(value: Mapping[str, object], field: str) -> str:
+    found = value.get(field)
+    return found if isinstance(found, str) else ""
+
+
+def _number(value: Mapping[str, object], field: str) -> int:
+    found = value.get(field)
+    return found if isinstance(found, int) and not isinstance(found, bool) else 0

@@ -1,0 +1,107 @@
+"""The controller that runs, asked over HTTP: the facts behind its last batch, and the rules that it decides by.
+
+So that an answer is about what the controller knows, and not about a cluster read a moment later by other rules. It must
+not know what is answered.
+"""
+
+import json
+import os
+from http.client import HTTPException
+from typing import Final, cast
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+import click
+
+from liqo_connectivity import __version__
+from liqo_connectivity.facts import Reading
+from liqo_connectivity.facts.collect import Collector, Origin
+from liqo_connectivity.facts.dump import load_jsonl
+from liqo_connectivity.facts.locate import FixedLine
+from liqo_connectivity.rules.program import builtin_texts
+
+DEFAULT_URL: Final = "http://127.0.0.1:8082"
+VARIABLE: Final = "LIQO_CONNECTIVITY_OPERATOR"
+"""The environment variable that names another address."""
+_TIMEOUT: Final = 60.0
+"""Seconds to connect, and to wait for more."""
+_MAX_BYTES: Final = 1 << 30
+_FORWARD: Final = "kubectl -n liqo-system port-forward deploy/liqo-connectivity-engine 8082"
+
+
+def read_facts() -> Reading:
+    """Fetch the facts that the controller decides by. Raises click.UsageError."""
+    url = _url()
+    shown = f"{url}/facts"
+    loaded = load_jsonl(_fetch(shown), shown)
+    collector = Collector()
+    for key, facts in loaded.facts.items():
+        collector.add_facts(key, tuple(facts), Origin(shown, FixedLine(0)))
+    for problem in loaded.problems:
+        collector.add_problem(problem)
+    return collector.reading()
+
+
+def read_rules() -> dict[str, str]:
+    """Fetch the rule files that were added to the built-in ones, text by name. Raises click.UsageError.
+
+    Refused if its built-in rules are not those of this command: what they derive is read by name.
+    """
+    shown = f"{_url()}/rules"
+    try:
+        answer: object = json.loads(_fetch(shown))
+    except (ValueError, RecursionError):
+        answer = None
+    told = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
+    builtin, added = _texts(told.get("builtin")), _texts(told.get("added"))
+    if builtin is None or added is None:
+        raise click.UsageError(f"{shown} did not answer with rules: is it the controller? {_hint()}")
+    if builtin != builtin_texts():
+        raise click.UsageError(
+            f"the controller at {_url()} is version {told.get('version')} with other rules than this command, version "
+            f"{__version__}: use the same version, or keep its facts with `facts dump --operator`"
+        )
+    return added
+
+
+def _url() -> str:
+    url = os.environ.get(VARIABLE, "").rstrip("/") or DEFAULT_URL
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.netloc or parts.path or parts.query:
+        raise click.UsageError(f"{VARIABLE}={url}: write http://HOST:PORT")
+    return url
+
+
+def _hint() -> str:
+    return f"run `{_FORWARD}` first, or name another address in {VARIABLE}"
+
+
+def _fetch(url: str) -> str:
+    # A proxy is for other machines.
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_TIMEOUT) as response:
+            data: bytes = response.read(_MAX_BYTES + 1)
+    except HTTPError as error:
+        with error:
+            said = error.read(500).decode("utf-8", "replace").strip()
+        raise click.UsageError(f"the controller answered {error.code} to {url}: {said or error.reason}") from None
+    except URLError as error:
+        raise click.UsageError(f"no controller answers at {url}: {error.reason}; {_hint()}") from None
+    except (OSError, HTTPException) as error:
+        raise click.UsageError(f"the answer of {url} broke off: {error or type(error).__name__}; try again") from None
+    if len(data) > _MAX_BYTES:
+        raise click.UsageError(f"the answer of {url} is larger than {_MAX_BYTES} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise click.UsageError(f"the answer of {url} is not UTF-8 text: is it the controller? {_hint()}") from None
+
+
+def _texts(value: object) -> dict[str, str] | None:
+    if not isinstance(value, dict):
+        return None
+    texts = cast("dict[object, object]", value)
+    found = {name: text for name, text in texts.items() if isinstance(name, str) and isinstance(text, str)}
+    return found if len(found) == len(texts) else None
