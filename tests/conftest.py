@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from control_plane import ControlPlane
 from liqo_crds import crds, with_sets_and_ctstate
+from operator_scene import Scene, staged
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,3 +33,18 @@ def fresh_control_plane() -> Iterator[ControlPlane]:
     """One for this test alone, which may break it; without CRDs."""
     with ControlPlane() as plane:
         yield plane
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Scene]:
+    """What a controller needs to run, for the tests of one module; without a controller."""
+    with staged() as scene:
+        yield scene
+
+
+@pytest.fixture(scope="module")
+def scene(stage: Scene) -> Iterator[Scene]:
+    """The same with a controller that runs all the while, and ends in order."""
+    with stage.cluster.operator() as controller:
+        yield stage
+        controller.stop()

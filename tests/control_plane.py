@@ -49,10 +49,11 @@ shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 class ControlPlane:
-    """The programs, and the users who may talk to them. ``controllers`` says whether the controller manager runs."""
+    """The programs and their users: with a controller manager if ``controllers``, and feature gates ``features``."""
 
-    def __init__(self, *, controllers: bool = True) -> None:
+    def __init__(self, *, controllers: bool = True, features: str = "") -> None:
         self._controllers = controllers
+        self._features = [f"--feature-gates={features}"] if features else []
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._clients: list[Client] = []
 
@@ -215,6 +216,7 @@ class ControlPlane:
             "--service-cluster-ip-range=10.0.0.0/24",
             "--endpoint-reconciler-type=none",  # no endpoint may be a loopback address
             "--disable-admission-plugins=ServiceAccount",  # no pod runs, so none waits for a token
+            *self._features,
         )
         wait_until(lambda: self._alive("kube-apiserver") and self.admin.get("/readyz"), 120)
         wait_until(lambda: self.admin.get("/api/v1/namespaces/default"))

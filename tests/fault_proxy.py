@@ -78,7 +78,7 @@ class FaultProxy:
         """Called before a request is forwarded, by the thread that serves it."""
         self._server = server.rstrip("/")
         context = ssl.create_default_context(cafile=ca_file)
-        self._pool = urllib3.PoolManager(maxsize=64, ssl_context=context, retries=False)
+        self._pool = urllib3.PoolManager(maxsize=256, ssl_context=context, retries=False)
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._faults: list[tuple[Fault, threading.Event]] = []
@@ -132,13 +132,22 @@ class FaultProxy:
             with suppress(OSError):
                 stream.shutdown(2)
 
-    def written(self, kind_plural: str) -> list[Request]:
-        """Give the writes that the server accepted of one kind, in order."""
+    @property
+    def count(self) -> int:
+        """How many requests there were: the index of the next one."""
+        with self._lock:
+            return self._count
+
+    def written(self, kind_plural: str, since: int = 0) -> list[Request]:
+        """Give the writes of one kind that the server accepted, in order, from an index on."""
         with self._lock:
             return [
                 request
                 for _, request, status in self.requests
-                if request.writes and 200 <= status < 300 and f"/{kind_plural}" in request.path
+                if request.writes
+                and request.index >= since
+                and 200 <= status < 300
+                and f"/{kind_plural}" in request.path
             ]
 
     def numbered(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> Request:
@@ -182,6 +191,11 @@ class FaultProxy:
 class _Handler(BaseHTTPRequestHandler):
     owner: FaultProxy
     protocol_version = "HTTP/1.1"
+
+    def handle(self) -> None:
+        # A connection that the client or a test cuts ends; nobody need read about it.
+        with suppress(OSError):
+            super().handle()
 
     def do_GET(self) -> None:
         with self.owner.holding(self.connection), suppress(OSError, urllib3.exceptions.HTTPError):
@@ -281,8 +295,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         for line in self._disturbed(_lines(answer), fault, over):
-            if fault.delay:
-                time.sleep(fault.delay)
+            if fault.delay and over is not None:
+                over.wait(fault.delay)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
         self.wfile.write(b"0\r\n\r\n")
 

@@ -9,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 GO_LOCK = "tests/controlplane/go.lock"
+BENCH_LOCK = "benchmarks/bench.lock"
 
 
 def locked(name: str) -> dict[str, list[tuple[Requirement, list[str]]]]:
@@ -23,7 +24,7 @@ def locked(name: str) -> dict[str, list[tuple[Requirement, list[str]]]]:
     return found
 
 
-@pytest.mark.parametrize("name", [*LOCKS, GO_LOCK])
+@pytest.mark.parametrize("name", [*LOCKS, GO_LOCK, BENCH_LOCK])
 def test_a_lock_pins_every_package_by_hash(name: str) -> None:
     entries = [entry for entries in locked(name).values() for entry in entries]
     assert entries
@@ -34,7 +35,7 @@ def test_a_lock_pins_every_package_by_hash(name: str) -> None:
         assert all(re.fullmatch("hash=sha256:[0-9a-f]{64}", option) for option in options), requirement
 
 
-@pytest.mark.parametrize("name", [*LOCKS, GO_LOCK])
+@pytest.mark.parametrize("name", [*LOCKS, GO_LOCK, BENCH_LOCK])
 def test_a_lock_names_no_place(name: str) -> None:
     """Which index serves the packages is the business of the machine that installs them; the hashes hold anywhere."""
     text = (ROOT / name).read_text()

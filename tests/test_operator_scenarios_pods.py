@@ -1,0 +1,223 @@
+"""Pods come, change and go while the controller runs: the sets of every peering that looks at them follow.
+
+The tests bear the numbers of the scenarios that they play on a real API server.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from case_objects import PolicyRule
+from liqo_peerings import SHADOW, Peering
+from operator_cluster import party
+from operator_scene import Scene
+
+pytestmark = pytest.mark.slow
+
+LOCAL, REMOTE, OFFLOADED = "group.vc_local", "group.vc_remote", "group.offloaded"
+GROUPS: Sequence[PolicyRule] = (
+    ("allow", "vc-remote", "vc-local"),
+    ("allow", "offloaded", "remote-cluster"),
+    ("deny", "any", "any"),
+)
+
+
+def peered(scene: Scene, *rules: PolicyRule) -> Peering:
+    """A peering whose policy is programmed; with a rule for every group unless others are given."""
+    peering = scene.place.peering()
+    scene.cluster.programmed(peering.policy(*(rules or GROUPS)))
+    return peering
+
+
+def offloaded(scene: Scene, peering: Peering) -> str:
+    """A namespace that is offloaded to a peering."""
+    namespace = scene.place.namespace()
+    peering.offload(namespace)
+    return namespace
+
+
+def test_scenario_17_the_shadow_pods_of_every_virtual_node_of_a_cluster_count(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace, pool = offloaded(scene, peering), f"{peering.name}-pool"
+    first, second = peering.address(), peering.address()
+    scene.place.pod(namespace, "first", first, node=peering.name, labels=SHADOW)
+    scene.place.pod(namespace, "second", second, node=pool, labels=SHADOW)
+    scene.cluster.holds(peering.firewall, REMOTE, first)
+    peering.virtual_node(pool)
+    scene.cluster.holds(peering.firewall, REMOTE, first, second)
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_18_a_pod_on_a_virtual_node_counts_from_when_it_has_its_label(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace, address, local = offloaded(scene, peering), peering.address(), scene.place.address()
+    scene.place.pod(namespace, "unlabelled", address, node=peering.name)
+    scene.place.pod(namespace, "local", local)
+    scene.cluster.holds(peering.firewall, LOCAL, local)
+    assert scene.cluster.elements(peering.firewall, REMOTE) == []
+    scene.place.pod(namespace, "unlabelled", address, node=peering.name, labels=SHADOW)
+    scene.cluster.holds(peering.firewall, REMOTE, address)
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_19_a_forged_label_makes_no_member(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace, plain, hosted = offloaded(scene, peering), scene.place.namespace("plain"), peering.host()
+    forged, real = scene.place.address(), scene.place.address()
+    scene.place.pod(namespace, "forged-shadow", forged, labels=SHADOW)
+    scene.place.pod(plain, "forged-origin", scene.place.address(), labels=peering.origin)
+    scene.place.pod(hosted, "real", real, labels=peering.origin)
+    scene.cluster.holds(peering.firewall, LOCAL, forged)
+    scene.cluster.holds(peering.firewall, OFFLOADED, real)
+    assert scene.cluster.elements(peering.firewall, REMOTE) == []
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_20_an_address_belongs_to_the_pod_that_runs(scene: Scene) -> None:
+    old, new, address = scene.place.namespace("old"), scene.place.namespace("new"), scene.place.address()
+    peering = peered(scene, ("deny", f"ns:{old}", "remote-cluster"), ("allow", f"ns:{new}", "any"))
+    scene.place.pod(old, "job", address)
+    scene.cluster.holds(peering.firewall, party(old), address)
+    scene.place.pod(old, "job", address, phase="Succeeded")
+    scene.place.pod(new, "web", address)
+    scene.cluster.holds(peering.firewall, party(new), address)
+    scene.cluster.holds(peering.firewall, party(old))
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_21_the_address_of_a_node_is_in_no_set(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace, address = offloaded(scene, peering), scene.place.address()
+    scene.place.pod(namespace, "on-the-host", "172.18.0.11", host_network=True)
+    scene.place.pod(namespace, "web", address)
+    scene.cluster.holds(peering.firewall, LOCAL, address)
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_22_a_pod_is_an_element_from_its_address_to_its_end(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace, address, other = offloaded(scene, peering), scene.place.address(), scene.place.address()
+    path = scene.place.pod(namespace, "web", phase="Pending")
+    scene.place.pod(namespace, "other", other)
+    scene.cluster.holds(peering.firewall, LOCAL, other)
+    scene.place.pod(namespace, "web", address)
+    scene.cluster.holds(peering.firewall, LOCAL, address, other)
+    scene.cluster.client.delete(path)  # with its grace: it is terminating, and still runs
+    assert "deletionTimestamp" in scene.cluster.client.get(path)["metadata"]
+    third = scene.place.address()
+    scene.place.pod(namespace, "third", third)
+    scene.cluster.holds(peering.firewall, LOCAL, address, other, third)
+    scene.place.remove(path)
+    scene.cluster.holds(peering.firewall, LOCAL, other, third)
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_23_the_ipv4_address_of_a_dual_stack_pod_counts(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace, address, plain = offloaded(scene, peering), scene.place.address(), scene.place.address()
+    scene.place.pod(namespace, "dual", addresses=["fd00::7", address])
+    scene.place.pod(namespace, "six", "fd00::8")
+    scene.place.pod(namespace, "plain", plain)
+    scene.cluster.holds(peering.firewall, LOCAL, address, plain)
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_24_and_25_pods_with_one_address_are_one_element_and_none_are_an_empty_set(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace, address = offloaded(scene, peering), scene.place.address()
+    assert scene.cluster.elements(peering.firewall, LOCAL) == []
+    paths = [scene.place.pod(namespace, name, address) for name in ("first", "second")]
+    scene.cluster.holds(peering.firewall, LOCAL, address)
+    before = scene.cluster.settled()
+    scene.place.remove(paths[0])
+    assert scene.cluster.settled() == before
+    scene.place.remove(paths[1])
+    scene.cluster.holds(peering.firewall, LOCAL)
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_27_a_new_plain_pod_changes_the_chain_of_every_peering_that_looks_at_it(scene: Scene) -> None:
+    namespace, address = scene.place.namespace(), scene.place.address()
+    named = [peered(scene, ("deny", f"ns:{namespace}", "remote-cluster")) for _ in range(2)]
+    group, blind = peered(scene), peered(scene)
+    group.offload(namespace)
+    scene.cluster.settled()
+    before = scene.cluster.get(blind.firewall)
+    scene.place.pod(namespace, "new", address)
+    for peering in named:
+        scene.cluster.holds(peering.firewall, party(namespace), address)
+    scene.cluster.holds(group.firewall, LOCAL, address)
+    scene.cluster.settled()
+    assert scene.cluster.get(blind.firewall) == before
+
+
+def test_scenario_28_a_namespace_counts_while_it_is_offloaded_to_this_peering(scene: Scene) -> None:
+    peering, other = peered(scene), peered(scene)
+    namespace, address = scene.place.namespace(), scene.place.address()
+    scene.place.pod(namespace, "web", address)
+    path = peering.offload(namespace, "Local")
+    scene.cluster.holds(peering.firewall, LOCAL, address)
+    assert scene.cluster.elements(other.firewall, LOCAL) == []
+    held = {"metadata": {"finalizers": ["test.liqo.io/held"]}}
+    scene.cluster.client.patch(path, held)
+    scene.cluster.client.delete(path)
+    before = scene.cluster.settled()
+    # It terminates for long, and the map is still there: its pods are what they were.
+    scene.cluster.holds(peering.firewall, LOCAL, address)
+    assert before[
+        f"/apis/networking.liqo.io/v1beta1/firewallconfigurations:{peering.namespace}/{peering.name}-connectivity"
+    ]
+    peering.withdraw(namespace)
+    scene.cluster.holds(peering.firewall, LOCAL)
+    scene.cluster.client.patch(path, {"metadata": {"finalizers": None}})
+    peering.offload(namespace)
+    scene.cluster.holds(peering.firewall, LOCAL, address)
+    scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_40_a_pod_that_is_offloaded_onward_changes_both_chains(scene: Scene) -> None:
+    origin, onward = peered(scene), peered(scene)
+    hosted, address = origin.host(), onward.address()
+    path = scene.place.pod(hosted, "onward", address, node=onward.name, labels={**origin.origin, **SHADOW})
+    scene.cluster.holds(origin.firewall, OFFLOADED, address)
+    scene.cluster.holds(onward.firewall, REMOTE, address)
+    scene.place.remove(path)
+    scene.cluster.holds(origin.firewall, OFFLOADED)
+    scene.cluster.holds(onward.firewall, REMOTE)
+    for peering in (origin, onward):
+        scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_44_a_burst_of_a_thousand_pod_events_is_a_few_writes(scene: Scene) -> None:
+    peering = peered(scene)
+    namespace = offloaded(scene, peering)
+    pods = [f"many-{number}" for number in range(250)]
+    paths = {name: scene.place.pod(namespace, name, phase="Pending") for name in pods}
+    scene.cluster.settled()
+    before = scene.cluster.client.get(peering.firewall)["metadata"]["generation"]
+    addresses: dict[str, str] = {}
+
+    def change(names: Sequence[str], third: int) -> None:
+        for turn in range(4):
+            for number, name in enumerate(names):
+                address = f"10.244.{third + turn}.{number + 1}"
+                status = {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}]}
+                scene.cluster.client.patch_status(paths[name], status)
+                addresses[name] = address
+
+    start = time.monotonic()
+    threads = [
+        threading.Thread(target=change, args=(pods[part * 50 : part * 50 + 50], 100 + part * 10)) for part in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    took = time.monotonic() - start
+    scene.cluster.holds(peering.firewall, LOCAL, *addresses.values())
+    scene.cluster.settled()
+    writes = scene.cluster.client.get(peering.firewall)["metadata"]["generation"] - before
+    # One at once, one for each interval while it lasts, and the last state.
+    assert 1 <= writes <= 2 + took / 0.5, f"{writes} writes in {took:.1f} s"
+    scene.cluster.as_rendered(peering.namespace)
