@@ -68,8 +68,9 @@ types: $(VENV)/.dev ## mypy --strict and pyright
 	$(PYRIGHT)
 
 .PHONY: bench
-bench: $(VENV)/.dev ## Measure the engine
+bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and DuckDB
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.engine
 
 .PHONY: soak
 soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
@@ -92,6 +93,10 @@ tools: ## Install what the tests run (Debian: nftables, iproute2, Graphviz, buil
 .PHONY: controlplane
 controlplane: $(VENV)/.dev ## Build the Kubernetes control plane of the tests: minutes the first time, nothing after
 	$(BIN)/python tests/control_plane_binaries.py
+
+.PHONY: playground
+playground: controlplane ## Run the controller in a real control plane with an example in it; KEEP=1 leaves it running
+	$(BIN)/python tests/playground.py $(if $(KEEP),--keep)
 
 .PHONY: build
 build: $(VENV)/.dev ## Build the wheel and the source archive into dist/
@@ -145,6 +150,7 @@ lock: $(VENV)/.dev ## Write the lock files anew; LOCK_FLAGS=--upgrade takes newe
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock
 	$(LOCK) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --group go --output-file tests/controlplane/go.lock
+	$(LOCK) --group bench --output-file benchmarks/bench.lock
 
 .PHONY: clean
 clean: ## Remove what the other targets made
@@ -163,4 +169,8 @@ $(VENV)/.runtime: $(BIN)/python requirements.lock pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(FROM_LOCK) --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.dev benchmarks/bench.lock
+	$(FROM_LOCK) --requirement benchmarks/bench.lock
 	@touch $@

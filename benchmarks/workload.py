@@ -4,7 +4,7 @@ Every pod has the same share of oddities whatever the size, so that figures at t
 cluster. Strings are shared between facts, as those that come out of one decoder are. This module must not know an engine.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,6 +19,8 @@ Event = list[tuple[str, Row, bool]]
 PEERS = tuple(f"peer-{number}" for number in range(10))
 GROUPS = tuple(f"group-{number}" for number in range(60))
 WORKERS = tuple(f"worker-{number}" for number in range(20))
+TRIES = 1000
+"""How many pods are looked at for one that a change fits."""
 KINDS = ("add", "delete", "relabel", "phase", "address")
 
 
@@ -26,12 +28,14 @@ KINDS = ("add", "delete", "relabel", "phase", "address")
 class Workload:
     """A program, the facts of a cluster, pod events, and wide events: each with the one that takes it back.
 
-    ``asked`` are relations whose rows are asked for a proof.
+    ``pods`` holds what asserts each pod that there is, and follows the events. ``asked`` are relations whose rows are
+    asked for a proof.
     """
 
     name: str
     program: Program
     facts: Facts
+    pods: Mapping[str, Event]
     events: Callable[[int], Iterator[tuple[str, Event]]]
     wide: dict[str, tuple[Event, Event]]
     asked: tuple[str, ...]
@@ -53,9 +57,13 @@ def address(number: int) -> str:
 
 
 def churn(
-    rng: Random, pods: dict[str, Event], new_pod: Callable[[str], Event], change: Callable[[str, Event], Event]
+    rng: Random, pods: dict[str, Event], new_pod: Callable[[str], Event], change: Callable[[str, Event, bool], Event]
 ) -> Iterator[tuple[str, Event]]:
-    """Give pod events without end: 30% add, 30% delete, the rest changes of a label, the phase or the address."""
+    """Give pod events without end: 30% add, 30% delete, the rest changes of a label, the phase or the address.
+
+    ``change`` gives a change of some kind, or its opposite, or nothing for a pod that it does not fit. Both are equally
+    likely, so that the share of pods in each state stays what it was, however few there are and however much happens.
+    """
     names = list(pods)
     number = len(names)
     while True:
@@ -67,14 +75,18 @@ def churn(
             names.append(name)
             yield kind, pods[name]
             continue
-        place = rng.randrange(len(names))
-        name = names[place]
         if kind == "delete":
+            place = rng.randrange(len(names))
+            name = names[place]
             names[place] = names[-1]
             names.pop()
             yield kind, inverse(pods.pop(name))
             continue
-        event = change(kind, pods[name])
+        opposite = rng.random() < 0.5
+        tried = (rng.choice(names) for _ in range(TRIES))
+        name, event = next(((n, found) for n in tried if (found := change(kind, pods[n], opposite))), ("", []))
+        if not event:
+            continue
         gone = {(relation, row) for relation, row, present in event if not present}
         pods[name] = [request for request in pods[name] if request[:2] not in gone]
         pods[name] += [request for request in event if request[2]]
@@ -130,7 +142,7 @@ def synthetic(pods: int, seed: int = 1) -> Workload:
             found.append(("node", (name, rng.choice(WORKERS)), True))
         return found
 
-    def change(kind: str, held: Event) -> Event:
+    def change(kind: str, held: Event, opposite: bool) -> Event:
         rows = {relation: row for relation, row, _ in held if relation != "label"}
         name = rows["pod_ns"][0]
         if kind == "relabel":
@@ -138,7 +150,7 @@ def synthetic(pods: int, seed: int = 1) -> Workload:
             new = rng.choice([group for group in GROUPS if group != old[2]])
             return [("label", old, False), ("label", (name, "app", new), True)]
         if kind == "phase":
-            return [("running", (name,), "running" not in rows)]
+            return [("running", (name,), opposite)] if ("running" in rows) != opposite else []
         return [("pod_ip", rows["pod_ip"], False), ("pod_ip", (name, address(rng.randrange(1 << 24))), True)]
 
     held: dict[str, Event] = {}
@@ -156,6 +168,7 @@ def synthetic(pods: int, seed: int = 1) -> Workload:
         "synthetic",
         program,
         facts,
+        held,
         lambda s: churn(Random(s), held, new_pod, change),
         {name: (event, inverse(event)) for name, event in wide.items()},
         ("verdict", "member", "allowed_ip"),
@@ -201,15 +214,18 @@ def policy(pods: int, seed: int = 1) -> Workload:
             found.append(("pod_ip", (pod, address(number)), True))
         return found
 
-    def change(kind: str, held: Event) -> Event:
+    def change(kind: str, held: Event, opposite: bool) -> Event:
         rows = {relation: row for relation, row, _ in held}
         pod = rows["pod"][0]
         if kind == "relabel":
-            if "pod_origin" in rows:
-                return [("pod_origin", rows["pod_origin"], False)]
-            return [("pod_origin", (pod, rng.choice(PEERS)), True)]
+            if ("pod_origin" in rows) != opposite:
+                return []
+            old = rows.get("pod_origin", (pod, rng.choice(PEERS)))
+            return [("pod_origin", old, not opposite)]
         if kind == "phase":
-            new = "Running" if rows["pod_phase"][1] != "Running" else "Succeeded"
+            new = "Running" if opposite else "Succeeded"
+            if rows["pod_phase"][1] == new:
+                return []
             return [("pod_phase", rows["pod_phase"], False), ("pod_phase", (pod, new), True)]
         number = rng.randrange(1 << 23)
         peer = next((peer for peer, node in nodes.items() if rows["pod_node"][1] == node), None)
@@ -245,6 +261,7 @@ def policy(pods: int, seed: int = 1) -> Workload:
         "policy",
         load_policy(),
         facts,
+        held,
         lambda s: churn(Random(s), held, new_pod, change),
         {name: (event, inverse(event)) for name, event in wide.items()},
         ("member", "chain_element"),
@@ -300,3 +317,6 @@ def peering(rng: Random, peer: str, number: int, mapped: list[str], foreign: str
                 rows += [("policy_party", (policy, rule, side))]
                 rows += [("policy_party_group", (policy, rule, side, rng.choice(groups)))]
     return [(relation, row, True) for relation, row in rows]
+
+
+WORKLOADS: Mapping[str, Callable[[int], Workload]] = {"synthetic": synthetic, "policy": policy}
