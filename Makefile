@@ -55,7 +55,7 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 
 .PHONY: test
 test: lint types tools controlplane ## Lint, types, tests: everything CI runs
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff: rules and format

@@ -24,7 +24,7 @@ from liqo_connectivity.engine.oracle import evaluate_relations
 
 LIMITS = Limits(seconds=1200, megabytes=16_384)
 """What pyDatalog may take."""
-_OPTIONAL = {"duckdb": ("duckdb", "numpy")}
+_OPTIONAL = {"DuckDB": ("duckdb", "numpy")}
 
 
 def missing(engine: str) -> list[str]:

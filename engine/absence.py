@@ -7,7 +7,7 @@ rules that could derive it, a tuple that should be missing by its proof. Nothing
 rows keeps the search short. This module must not know what a tuple means.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -67,13 +67,14 @@ class Failure:
         return format_body(self.failing)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Absence:
     """A goal that no tuple matches.
 
     ``reason`` is ``asserted`` if no rule derives the relation, so that a fact is missing; ``derived`` if each rule in
     ``failures`` fails, the one that gets furthest first, and those in ``others`` derive other tuples only; ``depth`` if
     rules could derive it and were not looked into; ``above`` if the goal is one of those that this one explains.
+    Explanations share what they have in common: they are walked and compared so that what is shared is met once.
     """
 
     goal: Atom
@@ -84,18 +85,48 @@ class Absence:
     def __str__(self) -> str:
         return format_atom(self.goal)
 
+    def __repr__(self) -> str:
+        return f"<Absence of {self}, {self.reason}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Absence) and self._steps() == other._steps())
+
+    def __hash__(self) -> int:
+        return hash((self.goal, self.reason, self.others))
+
+    def _steps(self) -> list[object]:
+        """List the absences as ``walk`` gives them, those that explain a failure by their numbers in that list."""
+        found = list(self.walk())
+        number = {id(absence): position for position, absence in enumerate(found)}
+        steps: list[object] = []
+        for absence in found:
+            failures = [
+                (f.rule, f.holding, f.failing, number[id(f.because)] if isinstance(f.because, Absence) else f.because)
+                for f in absence.failures
+            ]
+            complete = [failure.complete for failure in absence.failures]
+            steps.append((absence.goal, absence.reason, failures, complete, absence.others))
+        return steps
+
+    def walk(self) -> "Iterator[Absence]":
+        """Give this absence and all that explain it, shared ones once."""
+        seen: set[int] = set()
+        stack = [self]
+        while stack:
+            absence = stack.pop()
+            if id(absence) in seen:
+                continue
+            seen.add(id(absence))
+            yield absence
+            stack.extend(f.because for f in reversed(absence.failures) if isinstance(f.because, Absence))
+
     def relations(self) -> set[str]:
         """Give the relations that the explanation rests on."""
-        names: set[str] = set()
-        pending: list[Absence] = [self]
-        while pending:
-            absence = pending.pop()
-            names.add(absence.goal.relation)
-            for failure in absence.failures:
-                if isinstance(failure.because, Absence):
-                    pending.append(failure.because)
-                elif failure.because is not None:
-                    names |= {node.relation for node in failure.because.walk() if isinstance(node, Proof | Absent)}
+        found = list(self.walk())
+        proofs = {id(f.because): f.because for a in found for f in a.failures if isinstance(f.because, Proof)}
+        names = {absence.goal.relation for absence in found}
+        for proof in proofs.values():
+            names |= {node.relation for node in proof.walk() if isinstance(node, Proof | Absent)}
         return names
 
 

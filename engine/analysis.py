@@ -12,7 +12,7 @@ from math import prod
 from typing import Final
 
 from liqo_connectivity.engine.diagnostics import Diagnostic, Span
-from liqo_connectivity.engine.functors import INTRINSIC, Functor
+from liqo_connectivity.engine.functors import Functor
 from liqo_connectivity.engine.schema import NUMBER_RANGE, ROOT_TYPES, Schema
 from liqo_connectivity.engine.syntax import (
     Aggregate,
@@ -146,8 +146,6 @@ def _check_atom(atom: Atom, schema: Schema, hints: dict[str, str]) -> list[Diagn
 
 def _nearest(relation: str, schema: Schema, hints: dict[str, str]) -> str:
     # Each comparison of names is slow, and a text may name thousands that do not exist: the first few get a proposal.
-    if relation in INTRINSIC:
-        return f"{relation} is a functor of Soufflé that the dialect does not have"
     if relation not in hints:
         near = get_close_matches(relation[:80], schema.relations, 1) if len(hints) < 20 else []
         hints[relation] = f"did you mean {near[0]!r}?" if near else f"declare it: .decl {relation}(...)"

@@ -35,13 +35,13 @@ from liqo_connectivity.engine.view import StoredRelation
 
 SMALL: Final = 1000
 """Up to how many requested facts nobody asks whether deriving anew would be cheaper."""
-FOLLOWED: Final = 0.8
+FOLLOWED: Final = 1.1
 """What a fact costs to follow, where deriving from one anew and comparing costs 1: if that is more, all is derived anew.
 
 Measured by ``python -m benchmarks.rebuild`` with both of its programs and 20,000 pods, a share of which is deleted in one
 transaction and put back in another: following a deletion is dearer from a share of 0.52 (policy) or 0.62 (synthetic) on,
-an insertion never (CPython 3.11). What is left of a deletion is ``FOLLOWED * share`` at 0.56; after an insertion there
-is always more.
+an insertion at no share below 1 (CPython 3.11). ``FOLLOWED * share`` is what is left of a deletion at 0.48, and what
+there is after an insertion at 0.91: earlier than measured, because where programs recurse following is dearer.
 """
 
 
@@ -67,6 +67,7 @@ class Database(Model):
         self._intake = Intake(program.schema)
         self._lock = RLock()
         self._prepared = False
+        self._asked: tuple[str, ...] = ()
         self._views: dict[str, StoredRelation] = {}
         self._maintenance = Maintenance(self._specializer, {})
         self._place = Commit(0, Delta({}), Delta({}))
@@ -132,11 +133,23 @@ class Database(Model):
         with self._lock:
             self._replace(self._derive(given), Delta({}))
 
-    def prepare(self) -> None:
-        """Do now what the first change of each input relation would do: make its functions and their indexes."""
+    def prepare(self, asked: Iterable[str] = ()) -> None:
+        """Do now what the first change of each input relation would do: make its functions and their indexes.
+
+        And what the first questions about the relations ``asked`` would do: join their rules backwards, and those of
+        all that their proofs can need. It takes memory for the indexes of both. Raises UnknownRelationError.
+        """
+        asked = tuple(asked)
         with self._lock:
+            for name in asked:
+                self._table(name)
             self._maintenance.prepare()
-            self._prepared = True
+            self._prepared, self._asked = True, asked
+            self._prepare_questions()
+
+    def _prepare_questions(self) -> None:
+        if self._asked:
+            self.derivations().prepare(self._asked)
 
     def txn(self) -> Transaction:
         """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``.
@@ -235,6 +248,7 @@ class Database(Model):
         place, self._place.left = Commit(self.version + 1, delta, Delta({})), old.tables
         self._place, self._maintenance = place, maintenance
         old.release()
+        self._prepare_questions()
 
     # ---- Looking inside ----
 

@@ -52,6 +52,10 @@ class Derivation:
         """The premises of its instances."""
         return Premises(self._body, self._functors, self._access)
 
+    def prepare(self) -> None:
+        """Compile it, and build the indexes that it reads; otherwise the first question about its head does."""
+        _ = self.premises
+
     def instances(self, row: Row) -> list[Instance]:
         """List the instances that derive a row."""
         # Rules often differ by a constant in the head: those that are never asked for are never compiled.
@@ -94,6 +98,19 @@ class Derivations:
         if len(self._built) > _KEPT:
             self._built = {}
         return self._built
+
+    def prepare(self, relations: Iterable[str]) -> None:
+        """Compile the rules that proofs of tuples of some relations can go through, and build their indexes."""
+        seen: set[str] = set()
+        pending = list(relations)
+        while pending:
+            name = pending.pop()
+            if name in seen or name not in self._derived:
+                continue
+            seen.add(name)
+            for derivation in self.of(name):
+                derivation.prepare()
+                pending += _shown(derivation.rule.body)
 
     def holds(self, goal: Tuple) -> bool:
         """Tell whether a tuple holds."""
@@ -167,6 +184,16 @@ def _least_heights(program: Program, given: Container[str]) -> dict[str, int]:
 
 def _least_height(rule: Rule, least: Mapping[str, int]) -> int:
     return 1 + max((least.get(name, 0) for name in _needed(rule.body)), default=0) if rule.body else 0
+
+
+def _shown(body: Iterable[Literal_]) -> Iterator[str]:
+    """Give the relations of which a proof can show a tuple."""
+    for item in body:
+        aggregate = aggregate_of(item)
+        if isinstance(item, Atom):
+            yield item.relation
+        elif aggregate is not None:
+            yield from _shown(aggregate.body)
 
 
 def _needed(body: Iterable[Literal_]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import cast
 
-from lark import Lark, ParseTree, Tree
+from lark import Lark, ParseTree, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.tree import Meta
 
@@ -55,6 +55,15 @@ _LAST_WORD = re.compile(r"\w+\s*\Z")
 _LOOK_BACK = 200
 """How many characters before an error are looked at to name it."""
 
+_WORDS = """
+    as autoinc band bnot bor brie bshl bshr bshru btree btree_delete bxor cat contains count debug_delta eqrel false fold
+    inline input land lnot lor lxor magic match max mean min nil no_inline no_magic ord output overridable printsize range
+    recursive_iteration_cnt stateful strlen substr sum to_float to_number to_string to_unsigned true
+    __FILE__ __INCL__ __LINE__ __ITERATION__
+"""
+RESERVED = frozenset(_WORDS.split())
+"""Words that Soufflé's scanner reads as its own, in some version from 2.0 to 2.5, and so never as a name."""
+
 MAX_DEPTH = 100
 """How deep terms and bodies may be nested; each operator of a chain such as ``1 + 2 + 3`` nests the next."""
 
@@ -62,7 +71,8 @@ MAX_DEPTH = 100
 def parse_program(text: str, file: str) -> tuple[syntax.Statement, ...]:
     """Read a program text; ``file`` is the name that places carry.
 
-    Raises ProgramError (DL001, DL002) at the first thing that is not in the dialect.
+    Raises ProgramError (DL001, DL002) at the first thing that is not in the dialect, and for names that Soufflé would
+    not take (DL015).
     """
     return cast("tuple[syntax.Statement, ...]", _parse(text, file, "program"))
 
@@ -89,7 +99,22 @@ def _parse(text: str, file: str, start: str) -> object:
         message = f"this is nested more than {MAX_DEPTH} deep"
         found = Diagnostic("DL001", "error", message, place, help="derive a part of it by a rule of its own")
         raise ProgramError([found], {file: text})
+    reserved = _reserved(tree, file)
+    if reserved:
+        raise ProgramError(reserved, {file: text})
     return Builder(file, text).transform(tree)
+
+
+def _reserved(tree: ParseTree, file: str) -> list[Diagnostic]:
+    """Report names that are words of Soufflé, each where it stands first."""
+    found: dict[str, Diagnostic] = {}
+    for token in tree.scan_values(lambda leaf: isinstance(leaf, Token) and leaf.type == "NAME" and leaf in RESERVED):
+        place = Span(file, token.line, token.column, token.end_line, token.end_column)
+        note = "Soufflé reads it as a word of its own wherever it stands, never as a name"
+        hint = "choose another name; docs/dialect.md lists what can be written instead of Soufflé's own"
+        message = f"{str(token)!r} is a reserved word and names nothing"
+        found.setdefault(str(token), Diagnostic("DL015", "error", message, place, note, hint))
+    return list(found.values())
 
 
 def _too_deep(root: ParseTree) -> Meta | None:

@@ -89,6 +89,9 @@ def collect(statements: Iterable[Statement]) -> tuple[Schema, list[Diagnostic]]:
     for statement in statements:
         if isinstance(statement, RelationDeclaration):
             _declare(relations, statement, "relation", found)
+            if statement.name in types:
+                message = f"relation {statement.name!r} has the name of a type"
+                found.append(Diagnostic("DL008", "error", message, statement.span, help="give it another name"))
             _check_columns(statement.columns, types, statement.span, found)
         elif isinstance(statement, FunctorDeclaration):
             _declare(functors, statement, "functor", found)
@@ -107,7 +110,7 @@ def collect(statements: Iterable[Statement]) -> tuple[Schema, list[Diagnostic]]:
 def _types(declarations: list[TypeDeclaration], found: list[Diagnostic]) -> dict[str, str]:
     types: dict[str, str] = {}
     for declaration in declarations:
-        if declaration.name in ROOT_TYPES:
+        if declaration.name in ROOT_TYPES or declaration.name in NO_SUCH_TYPE:
             message = f"type {declaration.name!r} is built in"
             found.append(Diagnostic("DL008", "error", message, declaration.span, help="give it another name"))
         elif declaration.name in types:

@@ -12,6 +12,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write the expected texts of case folders anew")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a module that need a control plane on one worker, so that it is started once."""
+    for item in items:
+        planes = {"stage", "scene", "control_plane"} & set(getattr(item, "fixturenames", ()))
+        if planes and isinstance(item, pytest.Function) and item.module is not None:
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+
+
 @pytest.fixture
 def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update"))
@@ -42,9 +50,12 @@ def stage() -> Iterator[Scene]:
         yield scene
 
 
-@pytest.fixture(scope="module")
-def scene(stage: Scene) -> Iterator[Scene]:
-    """The same with a controller that runs all the while, and ends in order."""
-    with stage.cluster.operator() as controller:
-        yield stage
+@pytest.fixture(scope="session")
+def scene() -> Iterator[Scene]:
+    """The same for all tests of a worker, with a controller that runs all the while, and ends in order.
+
+    A test has peerings of its own, and mends what it broke.
+    """
+    with staged() as scene, scene.cluster.operator() as controller:
+        yield scene
         controller.stop()

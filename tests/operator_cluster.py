@@ -141,28 +141,29 @@ class OperatorCluster:
             error.add_note(f"wanted {wanted}, there is {json.dumps(self.get(firewall), indent=1)[:4000]}")
             raise
 
-    def versions(self) -> dict[str, str]:
-        """The resourceVersion of every object that the controller writes, by path."""
+    def versions(self, namespace: str = "") -> dict[str, str]:
+        """The resourceVersion of every object that the controller writes, in one namespace or in all, by its place."""
         held = {}
         for path in (FIREWALLS, POLICIES):
             # For a moment after its definition changed, the server says of a kind that it is not ready.
             for found in wait_until(partial(self._listed, path))[0]:
                 metadata = found["metadata"]
-                held[f"{path}:{metadata['namespace']}/{metadata['name']}"] = metadata["resourceVersion"]
+                if namespace in ("", metadata["namespace"]):
+                    held[f"{path}:{metadata['namespace']}/{metadata['name']}"] = metadata["resourceVersion"]
         return held
 
     def _listed(self, path: str) -> list[list[Object]]:
         found = self.get(path)
         return [found["items"] if found is not None else []]
 
-    def settled(self, seconds: float = 30) -> dict[str, str]:
-        """Wait until no version has changed for a while; the versions."""
+    def settled(self, namespace: str = "", seconds: float = 30) -> dict[str, str]:
+        """Wait until no version has changed for a while, in one namespace or in all; the versions."""
         end = time.monotonic() + seconds
-        held, since = self.versions(), time.monotonic()
+        held, since = self.versions(namespace), time.monotonic()
         while time.monotonic() - since < QUIET:
             assert time.monotonic() < end, "objects are written over and over"
             time.sleep(0.1)
-            if (found := self.versions()) != held:
+            if (found := self.versions(namespace)) != held:
                 held, since = found, time.monotonic()
         return held
 

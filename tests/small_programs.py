@@ -132,6 +132,11 @@ def small_rules(seed: int) -> list[str]:
     return [*rules, f"r({writer.constant('s')})."] if writer.rng.random() < 0.3 else rules
 
 
+def small_rules_without_negation(seed: int) -> list[str]:
+    """Write the rules of a monotone program, one a line: those of three programs that negate nothing."""
+    return [rule for first in range(3) for rule in small_rules(3 * seed + first) if "!" not in rule.replace("!=", "")]
+
+
 def small_rules_with_aggregates(seed: int) -> list[str]:
     """Write the rules of a program, most of which have an aggregate, one a line."""
     writer = _Writer(random.Random(seed))
@@ -153,3 +158,14 @@ def small_facts(seed: int) -> dict[str, list[Row]]:
             rows.append(tuple(values))
         facts[name] = list(dict.fromkeys(rows[: rng.randint(0, 6)]))
     return facts
+
+
+def plenty_of_facts(seed: int) -> dict[str, list[Row]]:
+    """Give more facts for the inputs, so that most programs derive something."""
+    rng = random.Random(seed)
+    return {name: list(dict.fromkeys(random_row(name, rng) for _ in range(8))) for name in INPUTS}
+
+
+def random_row(name: str, rng: random.Random) -> Row:
+    """Give a row that fits a relation."""
+    return tuple(rng.choice(SYMBOLS) if kind == "s" else rng.choice(NUMBERS) for kind in COLUMNS[name])

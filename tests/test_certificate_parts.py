@@ -193,19 +193,19 @@ def test_variables_without_values_are_refused() -> None:
         consequences(".decl p(x: symbol)\n.decl q(x: symbol)\np(X) :- q(_).", {"q": [("a",)]})
 
 
-FIRSTS = """.decl match(rule: number, flow: symbol)
-.input match
+FIRSTS = """.decl matches(rule: number, flow: symbol)
+.input matches
 .decl first(flow: symbol, rule: number)
-first(F, R) :- match(_, F), R = min X : { match(X, F) }.
+first(F, R) :- matches(_, F), R = min X : { matches(X, F) }.
 .decl busy(flow: symbol)
-busy(F) :- match(_, F), count : { match(_, F), !first(F, 7) } > 1.
+busy(F) :- matches(_, F), count : { matches(_, F), !first(F, 7) } > 1.
 .decl last(rule: number)
-last(max) :- max = max count : { match(count, _) }.
+last(maximum) :- maximum = max counted : { matches(counted, _) }.
 """
 
 
 def test_aggregates_are_read_and_computed_alike() -> None:
-    matches: dict[str, list[d.Row]] = {"match": [(2, "f"), (1, "f"), (3, "g"), (0, "h")]}
+    matches: dict[str, list[d.Row]] = {"matches": [(2, "f"), (1, "f"), (3, "g"), (0, "h")]}
     same({"r.dl": FIRSTS})
     model = evaluate(Program.parse({"r.dl": FIRSTS}), matches)
     follows = consequences(FIRSTS, matches)

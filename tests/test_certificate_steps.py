@@ -203,28 +203,28 @@ def test_a_premise_that_does_not_join_is_rejected() -> None:
 
 # ---- Aggregates ----
 
-RULE = "first(F, R) :- match(_, F), R = min X : { match(X, F) }."
-FIRSTS = f""".decl match(rule: number, flow: symbol)
-.input match
+RULE = "first(F, R) :- matches(_, F), R = min X : { matches(X, F) }."
+FIRSTS = f""".decl matches(rule: number, flow: symbol)
+.input matches
 .decl first(flow: symbol, rule: number)
 {RULE}
 """
 
 
 def matched(rule: int) -> dict[str, object]:
-    return {"relation": "match", "row": [rule, "f"], "height": 0, "sources": [SOURCE]}
+    return {"relation": "matches", "row": [rule, "f"], "height": 0, "sources": [SOURCE]}
 
 
 @pytest.mark.parametrize(
     ("value", "holds", "witness", "problem"),
     [
-        (1, '1 = min X : { match(X, "f") }', 1, ""),
-        (2, '2 = min X : { match(X, "f") }', 2, "this is not true"),
-        (2, '1 = min X : { match(X, "f") }', 1, "the rule needs"),
-        (1, '1 = min X : { match(X, "g") }', 1, "the rule needs"),
-        (1, '1 = max X : { match(X, "f") }', 1, "the rule needs"),
-        (1, '1 = min X : { match(X, "f") }', 2, "does not have the value 1"),
-        (1, '1 = min X : { match(X, "f") }', 5, "does not have the value 1"),
+        (1, '1 = min X : { matches(X, "f") }', 1, ""),
+        (2, '2 = min X : { matches(X, "f") }', 2, "this is not true"),
+        (2, '1 = min X : { matches(X, "f") }', 1, "the rule needs"),
+        (1, '1 = min X : { matches(X, "g") }', 1, "the rule needs"),
+        (1, '1 = max X : { matches(X, "f") }', 1, "the rule needs"),
+        (1, '1 = min X : { matches(X, "f") }', 2, "does not have the value 1"),
+        (1, '1 = min X : { matches(X, "f") }', 5, "does not have the value 1"),
     ],
 )
 def test_the_value_of_an_aggregate_is_computed_anew(value: int, holds: str, witness: int, problem: str) -> None:
@@ -234,7 +234,7 @@ def test_the_value_of_an_aggregate_is_computed_anew(value: int, holds: str, witn
     rule = {"file": "r.dl", "line": 4, "text": RULE}
     root = {"relation": "first", "row": ["f", value], "height": 1, "rule": rule, "premises": premises}
     proof = listed(root, matched(2), *([] if witness == 2 else [matched(witness)]))
-    steps = steps_for(FIRSTS, {"match": [(2, "f"), (1, "f"), (3, "g"), (0, "h")]})
+    steps = steps_for(FIRSTS, {"matches": [(2, "f"), (1, "f"), (3, "g"), (0, "h")]})
     if not problem:
         assert steps.check(proof, "") == ("first", ("f", 1))
         return

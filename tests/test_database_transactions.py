@@ -229,7 +229,7 @@ def test_a_large_transaction_is_derived_anew() -> None:
     before = database._maintenance
     commit(database, [("q", (f"n{number}",), True) for number in range(900)])
     assert database._maintenance is before
-    rows = [(f"m{number}", f"m{number % 7}") for number in range(3000)]
+    rows = [(f"m{number}", f"m{number % 7}") for number in range(12_000)]
     commit(database, [("e", row, True) for row in rows])
     assert database._maintenance is not before
     assert not database.check()

@@ -1,5 +1,6 @@
 """Reading and printing programs: what is printed reads back as the same program, however it was laid out."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from liqo_connectivity.engine import ProgramError
 from liqo_connectivity.engine.normalize import normalize
-from liqo_connectivity.engine.parser import parse_goal, parse_program
+from liqo_connectivity.engine.parser import RESERVED, parse_goal, parse_program
 from liqo_connectivity.engine.printer import format_body, format_program, format_rule, format_term, format_value
 from liqo_connectivity.engine.syntax import (
     Aggregate,
@@ -35,7 +36,9 @@ from liqo_connectivity.engine.syntax import (
 
 RULE_FILES = sorted((Path(__file__).parent.parent / "rules").glob("*.dl"))
 
-names = st.from_regex(r"[A-Za-z?][A-Za-z0-9_?]{0,5}|_[A-Za-z0-9_?]{1,5}", fullmatch=True)
+names = st.from_regex(r"[A-Za-z?][A-Za-z0-9_?]{0,5}|_[A-Za-z0-9_?]{1,5}", fullmatch=True).filter(
+    lambda name: name not in RESERVED
+)
 symbols = st.text(max_size=12)
 numbers = st.integers(-(2**31), 2**31 - 1)
 constants = st.builds(Constant, symbols | numbers)
@@ -131,12 +134,31 @@ def test_layout_and_comments_do_not_matter() -> None:
     assert parse_program(wide, "p.dl") == tight
 
 
-def test_count_min_and_max_are_names_elsewhere() -> None:
-    program = parse_program(
-        ".decl count(min: number)\n.decl max(count: number)\ncount(min), max(max) :- count(min), max(max), max > count, count = min.",
-        "p.dl",
-    )
-    assert parse_program(format_program(program), "p.dl") == program
+@pytest.mark.parametrize("word", sorted(RESERVED))
+def test_no_name_is_a_word_of_souffle(word: str) -> None:
+    for text in (
+        f".type {word} <: symbol",
+        f".functor {word}(text: symbol): number",
+        f".decl a({word}: symbol)",
+        f".decl a(x: {word})",
+        f".output {word}",
+        f".decl {word}()\n.decl b()\nb() :- {word}().",
+        f"a({word}) :- b({word}).",
+        f"a(N) :- N = count : {{ b({word}) }}.",
+    ):
+        with pytest.raises(ProgramError, match=f"^error.DL015.: '{word}' is a reserved word"):
+            parse_program(text, "p.dl")
+    with pytest.raises(ProgramError, match="DL015"):
+        parse_goal(f"a(X, {word})")
+    other = f".decl {word}s({word.capitalize()}_: symbol)\n{word}s({word}_) :- {word}s({word}_).\n"
+    assert parse_program(format_program(parse_program(other, "p.dl")), "p.dl") == parse_program(other, "p.dl")
+
+
+def test_the_words_of_souffle_are_documented() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "dialect.md").read_text("utf-8")
+    _, paragraph = text.split("cannot name", 1)
+    listed = set(re.findall(r"`(\w+)`", paragraph.split(". ", 1)[0]))
+    assert listed == RESERVED
 
 
 def test_layout_and_comments_inside_an_aggregate_do_not_matter() -> None:

@@ -106,9 +106,9 @@ def test_what_is_stored_does_what_the_policy_says(scene: Scene, peering: Peering
 def test_applying_it_again_changes_nothing(scene: Scene, applied: str, tmp_path: Path) -> None:
     file = tmp_path / "policy.yaml"
     file.write_text(POLICY, "utf-8")
-    before = scene.cluster.settled()
+    before = scene.cluster.settled(TENANT)
     assert kubectl(scene, "apply", "-f", str(file)).endswith("unchanged\n")
-    assert scene.cluster.settled() == before
+    assert scene.cluster.settled(TENANT) == before
 
 
 def test_explain_tells_what_the_fields_mean(scene: Scene, applied: str) -> None:

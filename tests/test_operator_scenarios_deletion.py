@@ -65,7 +65,7 @@ def test_scenario_32_a_deletion_that_is_refused_is_told_and_goes_on_later(scene:
         scene.cluster.client.delete(policy)
         condition = scene.cluster.said(policy, "Ready", "False", "DeletionFailed")
         assert "webhook" in condition["message"]
-        scene.cluster.settled(10)
+        scene.cluster.settled(peering.namespace, 10)
         assert FINALIZER in scene.cluster.client.get(policy)["metadata"]["finalizers"]
         assert scene.cluster.client.get(peering.firewall)["spec"]["table"]["chains"]
     finally:
@@ -102,7 +102,7 @@ def test_scenario_33_a_policy_that_comes_back_waits_for_the_old_object_to_be_gon
         peering.policy(*RULES)
         condition = scene.cluster.said(policy, "Programmed", "False")
         assert f"{peering.name}-connectivity" in condition["message"]
-        scene.cluster.settled(10)
+        scene.cluster.settled(peering.namespace, 10)
         assert scene.cluster.client.get(peering.firewall) == terminating, "it is not written any more"
     finally:
         scene.fabric.resume()
@@ -156,7 +156,7 @@ def test_a_policy_that_loses_its_tenant_label_keeps_its_chain(scene: Scene) -> N
     namespace, label = f"/api/v1/namespaces/{peering.namespace}", "liqo.io/tenant-namespace"
     scene.cluster.client.patch(namespace, {"metadata": {"labels": {label: None}}})
     scene.cluster.said(policy, "Accepted", "False", "ClusterIDExtractionFailed")
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     assert scene.cluster.client.get(peering.firewall)["spec"] == before
     scene.cluster.client.patch(namespace, {"metadata": {"labels": {label: "true"}}})
     scene.cluster.said(policy, "Ready", "True")
@@ -205,7 +205,7 @@ def test_scenario_41_an_empty_report_is_none(scene: Scene) -> None:
         stored = scene.cluster.client.get(peering.firewall)["status"]["conditions"]
         empty = {"host": "fabric-f", "type": "", "status": ""}
         scene.cluster.client.patch_status(peering.firewall, {"conditions": [*stored, empty]})
-        scene.cluster.settled()
+        scene.cluster.settled(peering.namespace)
         assert scene.cluster.conditions(policy)["Enforced"][0] == "Unknown"
 
 

@@ -47,7 +47,7 @@ def test_scenario_11_and_13_a_second_network_is_waited_for_with_the_last_chain_i
     peering.network("pod", "10.245.0.0/16", None)
     waiting = scene.cluster.said(policy, "Programmed", "False", "NetworkNotReady")
     assert "the chain that was enforced last stays" in waiting["message"]
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     assert scene.cluster.client.get(peering.firewall)["spec"] == before["spec"]
     peering.network("pod", "10.245.0.0/16", second)
     scene.cluster.programmed(policy)
@@ -62,7 +62,7 @@ def test_scenario_12_networks_are_known_by_their_labels(scene: Scene) -> None:
     scene.cluster.programmed(policy)
     peering.network("pod", "10.244.0.0/16", peering.cidr, name=old_name)
     scene.place.remove(peering.pod_network)
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     assert scene.cluster.conditions(policy)["Ready"][0] == "True"
     scene.cluster.as_rendered(peering.namespace)
 
@@ -87,7 +87,7 @@ def test_scenario_15_a_network_that_goes_does_not_change_the_chain(scene: Scene)
     scene.cluster.said(policy, "Programmed", "False", "NetworkTerminating")
     scene.place.remove(peering.pod_network)
     scene.cluster.said(policy, "Programmed", "False", "NetworkMissing")
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     assert scene.cluster.client.get(peering.firewall)["spec"] == before
     peering.network("pod", "10.244.0.0/16", f"23.{peering.octet}.0.0/16")
     scene.cluster.programmed(policy)
@@ -138,10 +138,10 @@ def test_scenario_30_the_policy_that_does_not_govern_goes_without_a_trace(scene:
     first, second = (peering.policy(*BOTH_WAYS, name=name) for name in ("a-first", "b-second"))
     scene.cluster.said(first, "Ready", "True")
     scene.cluster.said(second, "Accepted", "False", "Conflict")
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     before = scene.cluster.client.get(peering.firewall)
     scene.cluster.client.delete(second)
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     assert scene.cluster.get(second) is None
     assert scene.cluster.client.get(peering.firewall) == before
 
@@ -154,7 +154,7 @@ def test_scenario_39_a_group_that_the_role_leaves_empty_is_warned_of(scene: Scen
     before = scene.cluster.whole_conditions(policy)["Accepted"]
     path = f"/apis/core.liqo.io/v1beta1/foreignclusters/{peering.name}"
     scene.cluster.client.patch_status(path, {"role": "ConsumerAndProvider"})
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     after = scene.cluster.whole_conditions(policy)["Accepted"]
     assert "RoleMismatch" in before["message"]
     assert "RoleMismatch" not in after["message"]
@@ -169,7 +169,7 @@ def test_an_invalid_policy_keeps_its_chain_and_names_its_mistake(scene: Scene) -
     peering.policy(("deny", "nobody", "any"))
     condition = scene.cluster.said(policy, "Accepted", "False", "InvalidPolicy")
     assert "/spec/rules/0/source" in condition["message"]
-    scene.cluster.settled()
+    scene.cluster.settled(peering.namespace)
     assert scene.cluster.client.get(peering.firewall)["spec"] == before
     peering.policy(("deny", "vc-remote", "any"))
     scene.cluster.said(policy, "Ready", "True")

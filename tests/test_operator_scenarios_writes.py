@@ -12,7 +12,7 @@ import pytest
 from api_client import ApiError, Object, wait_until
 from liqo_peerings import Peering
 from manifest_tools import NAME
-from operator_cluster import FIREWALLS, party
+from operator_cluster import FIREWALLS, POLICIES, party
 from operator_scene import Scene
 
 pytestmark = pytest.mark.slow
@@ -168,9 +168,9 @@ def _refused_and_mended(
         assert word in condition["message"]
         assert "the chain that was enforced last stays" in condition["message"]
         assert scene.cluster.conditions(policy_of(peering))["Ready"] == ("False", "FabricSyncFailed")
-        held = scene.cluster.settled(10)
+        held = scene.cluster.settled(peering.namespace, 10)
         assert scene.cluster.client.get(peering.firewall)["spec"] == before
-        assert scene.cluster.versions() == held, "it tries again without writing the same status again"
+        assert scene.cluster.versions(peering.namespace) == held, "it tries again without writing the same status again"
     finally:
         mend()
     scene.cluster.said(policy_of(peering), "Ready", "True")
@@ -213,8 +213,15 @@ def _may_patch(client: Any, path: str) -> bool:
 
 
 def test_what_is_ours_is_exactly_what_policies_ask_for(scene: Scene) -> None:
-    """Whatever the tests of this module did before."""
+    """Whatever the tests before did."""
     scene.cluster.settled()
-    assert scene.cluster.written() == scene.cluster.rendered()
+    written, rendered = scene.cluster.written(), scene.cluster.rendered()
+    assert {key: spec for key, spec in written.items() if key in rendered} == rendered
+    waiting = {
+        one["metadata"]["namespace"]
+        for one in scene.cluster.client.list(POLICIES)
+        if {each["type"]: each["status"] for each in one["status"]["conditions"]}["Programmed"] != "True"
+    }
+    assert {namespace for namespace, _ in written.keys() - rendered.keys()} <= waiting
     stored = scene.cluster.client.list(FIREWALLS)
     assert all(one["metadata"]["labels"][MANAGED_BY] == NAME for one in stored), json.dumps(stored)

@@ -125,6 +125,22 @@ def test_a_cycle_is_explained_once() -> None:
     assert reasons['edge("a", "d")'] == "asserted"
 
 
+def test_what_explains_several_failures_is_walked_once() -> None:
+    """Two rules of each relation fail for the same reason, so that there are more ways down than can be walked."""
+    levels = 60
+    text = "".join(f".decl l{n}()\nl{n}() :- l{n + 1}(), a().\nl{n}() :- l{n + 1}(), b().\n" for n in range(levels))
+    text += f".decl l{levels}()\n.decl a()\n.decl b()\n"
+    model = model_of(text, {"a": [()], "b": [()]})
+    found, again = (explained(model, "l0", depth=levels + 1, rows=10_000) for _ in range(2))
+    relations = [f"l{n}" for n in range(levels + 1)]
+    assert [absence.goal.relation for absence in found.walk()] == relations
+    assert found.relations() == set(relations)
+    assert found == again
+    assert hash(found) == hash(again)
+    assert repr(found) == "<Absence of l0(), derived>"
+    assert found != explained(model, "l0", depth=levels, rows=10_000)
+
+
 def test_depth_ends_an_explanation() -> None:
     text = "".join(f".decl r{n}(x: symbol)\n" for n in range(6)) + ".input r5\n"
     text += "".join(f"r{n}(X) :- r{n + 1}(X).\n" for n in range(5))
@@ -165,34 +181,34 @@ def test_arithmetic_without_a_value_fails_instead_of_raising() -> None:
     assert shown(failure) == (["f(1, 0)"], "1 / 0 = 1")
 
 
-FIRSTS = """.decl match(rule: number, flow: symbol)
-.input match
+FIRSTS = """.decl matches(rule: number, flow: symbol)
+.input matches
 .decl first(flow: symbol, rule: number)
-first(F, R) :- match(R, F), R = min X : { match(X, F) }.
+first(F, R) :- matches(R, F), R = min X : { matches(X, F) }.
 .decl busy(flow: symbol)
-busy(F) :- match(_, F), count : { match(_, F) } > 2.
+busy(F) :- matches(_, F), count : { matches(_, F) } > 2.
 .decl least(flow: symbol, rule: number)
-least(F, R) :- R = min X : { match(X, F) }, F = "g".
+least(F, R) :- R = min X : { matches(X, F) }, F = "g".
 """
 
 
 def test_what_comes_first_is_the_reason_for_what_does_not() -> None:
-    model = model_of(FIRSTS, {"match": [(2, "f"), (1, "f")]})
+    model = model_of(FIRSTS, {"matches": [(2, "f"), (1, "f")]})
     (failure,) = explained(model, "first", "f", 2).failures
-    assert shown(failure) == (['match(2, "f")'], '2 = min X : { match(X, "f") }')
-    assert str(failure.because) == 'match(1, "f")'
+    assert shown(failure) == (['matches(2, "f")'], '2 = min X : { matches(X, "f") }')
+    assert str(failure.because) == 'matches(1, "f")'
     assert isinstance(failure.because, Proof)
 
 
 def test_an_aggregate_of_nothing_is_explained() -> None:
     (failure,) = explained(model_of(FIRSTS, {}), "least", "g", None).failures
-    assert str(failure) == 'R = min X : { match(X, "g") }'
-    assert str(failure.because) == 'match(_, "g")'
+    assert str(failure) == 'R = min X : { matches(X, "g") }'
+    assert str(failure.because) == 'matches(_, "g")'
 
 
 def test_a_count_is_shown() -> None:
-    (failure,) = explained(model_of(FIRSTS, {"match": [(2, "f"), (1, "f")]}), "busy", "f").failures
-    assert shown(failure) == (['2 = count : { match(_, "f") }'], "2 > 2")
+    (failure,) = explained(model_of(FIRSTS, {"matches": [(2, "f"), (1, "f")]}), "busy", "f").failures
+    assert shown(failure) == (['2 = count : { matches(_, "f") }'], "2 > 2")
 
 
 def test_a_goal_may_repeat_a_variable() -> None:

@@ -75,9 +75,9 @@ class Resource:
     """A collection of objects that is watched.
 
     ``name`` is its name in the inbox, in logs and metrics; ``path`` and ``query`` are those of its list, ``accept``
-    and ``accept_list`` the forms that a watch and a list are asked for in. ``crd`` is the CustomResourceDefinition that makes it exist, empty if it always does.
-    ``read`` sees one object in parsed form and raises EventError; ``read_line`` is a shortcut for a line of a watch
-    that returns None when it cannot be taken.
+    and ``accept_list`` the forms that a watch and a list are asked for in. ``crd`` is the CustomResourceDefinition that
+    makes it exist, empty if it always does. ``read`` sees one object in parsed form and raises EventError;
+    ``read_line`` is a shortcut for a line of a watch that returns None when it cannot be taken.
     """
 
     name: str

@@ -43,7 +43,7 @@ _View = TypeVar("_View", StoredFirewall, StoredPolicy)
 class Changes:
     """What a batch changed.
 
-    ``peerings`` are those whose chain changed, with the number of addresses; ``policies`` those that are stored or
+    ``peerings`` are those whose chain changed, with the number of pods about; ``policies`` those that are stored or
     judged otherwise, ``edited`` the ones among them of which more than the status changed; ``firewalls`` those that are
     stored otherwise, or to be written or removed otherwise.
     """
