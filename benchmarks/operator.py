@@ -36,6 +36,7 @@ from liqo_crds import crds, with_sets_and_ctstate
 Figures = dict[str, Any]
 TICKS = os.sysconf("SC_CLK_TCK")
 CRD = ROOT / "deploy/base/crd.yaml"
+FIREWALLS = "/apis/networking.liqo.io/v1beta1/firewallconfigurations"
 HEARTBEATS = 1_000
 LONE = 30
 BURST = 1_000
@@ -86,8 +87,7 @@ class Stored:
             return found
 
     def _follow(self) -> None:
-        path = "/apis/networking.liqo.io/v1beta1/firewallconfigurations"
-        for event in self._client.watch(path, 3600):
+        for event in self._client.watch(FIREWALLS, 3600):
             found = event["object"]
             name = found["metadata"]["name"]
             table = found["spec"]["table"]
@@ -224,6 +224,8 @@ def cluster(pods: int, count: int) -> Iterator[tuple[ControlPlane, Cluster]]:
         plane.install([*with_sets_and_ctstate(crds()), definition])
         made = Cluster(plane.client(plane.kubeconfig()), pods, count)
         made.fill()
+        # A server that has just learnt of a CRD refuses to watch it for a moment.
+        wait_until(lambda: [made.client.list(FIREWALLS)])
         yield plane, made
 
 
@@ -235,8 +237,8 @@ def complete(stored: Stored, made: Cluster, check: Callable[[], bool]) -> None:
 
 def heartbeats(operator: Operator, stored: Stored, made: Cluster) -> Figures:
     before, writes = operator.cpu(), stored.writes
-    for number in paced(HEARTBEATS, 100):
-        made.heartbeat(number % made.pods, number)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: made.heartbeat(number % made.pods, number), range(HEARTBEATS)))
     time.sleep(2)
     return {
         "heartbeat_cpu_ms": 1e3 * (operator.cpu() - before) / HEARTBEATS,

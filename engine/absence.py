@@ -111,7 +111,7 @@ class Absence:
     def walk(self) -> "Iterator[Absence]":
         """Give this absence and all that explain it, shared ones once."""
         seen: set[int] = set()
-        stack = [self]
+        stack: list[Absence] = [self]
         while stack:
             absence = stack.pop()
             if id(absence) in seen:
@@ -148,6 +148,10 @@ def why_not(model: Model, goal: Atom, depth: int = DEPTH, rows: int = ROWS) -> A
         raise DatalogError(f"{goal.relation} has {wanted} columns, and the goal {given}")
     if any(isinstance(term, _COMPUTED) for term in goal.terms):
         raise DatalogError(f"the terms of a goal are constants, variables and _: {format_atom(goal)}")
+    for column, term in zip(declaration.columns if declaration is not None else (), goal.terms, strict=False):
+        root = model.program.schema.root(column.type)
+        if isinstance(term, Constant) and isinstance(term.value, int) != (root == "number"):
+            raise DatalogError(f"column {column.name} of {goal.relation} holds a {root}: {format_atom(goal)}")
     if any(True for _ in matching(model, goal, {})):
         return None
     return _Explainer(model, rows).explain(goal, depth, ())

@@ -61,7 +61,7 @@ _WORDS = """
     recursive_iteration_cnt stateful strlen substr sum to_float to_number to_string to_unsigned true
     __FILE__ __INCL__ __LINE__ __ITERATION__
 """
-RESERVED = frozenset(_WORDS.split())
+RESERVED: frozenset[str] = frozenset(_WORDS.split())
 """Words that Soufflé's scanner reads as its own, in some version from 2.0 to 2.5, and so never as a name."""
 
 MAX_DEPTH = 100
@@ -99,19 +99,21 @@ def _parse(text: str, file: str, start: str) -> object:
         message = f"this is nested more than {MAX_DEPTH} deep"
         found = Diagnostic("DL001", "error", message, place, help="derive a part of it by a rule of its own")
         raise ProgramError([found], {file: text})
-    reserved = _reserved(tree, file)
+    reserved = _reserved(tree, text, file)
     if reserved:
         raise ProgramError(reserved, {file: text})
     return Builder(file, text).transform(tree)
 
 
-def _reserved(tree: ParseTree, file: str) -> list[Diagnostic]:
+def _reserved(tree: ParseTree, text: str, file: str) -> list[Diagnostic]:
     """Report names that are words of Soufflé, each where it stands first."""
+    note = "Soufflé reads it as a word of its own wherever it stands, never as a name"
+    hint = "choose another name; docs/dialect.md lists what can be written instead of Soufflé's own"
     found: dict[str, Diagnostic] = {}
-    for token in tree.scan_values(lambda leaf: isinstance(leaf, Token) and leaf.type == "NAME" and leaf in RESERVED):
-        place = Span(file, token.line, token.column, token.end_line, token.end_column)
-        note = "Soufflé reads it as a word of its own wherever it stands, never as a name"
-        hint = "choose another name; docs/dialect.md lists what can be written instead of Soufflé's own"
+    for token in tree.scan_values(
+        lambda leaf: isinstance(leaf, Token) and leaf.type == "NAME" and str(leaf) in RESERVED
+    ):
+        place = _span_at(text, cast("int", token.start_pos), file)
         message = f"{str(token)!r} is a reserved word and names nothing"
         found.setdefault(str(token), Diagnostic("DL015", "error", message, place, note, hint))
     return list(found.values())

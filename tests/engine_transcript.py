@@ -6,7 +6,7 @@ anything is printed, each changed database is compared with a fresh one and with
 
 from random import Random
 
-from churn import Batch, Facts, batches, commit, loaded, netted, program_of
+from churn import Batch, batches, commit, loaded, netted, program_of
 from soak import difference
 
 from liqo_connectivity.engine import Database, Program, ProgramError, Row, why_not
@@ -23,27 +23,33 @@ def main() -> None:
     for seed in SEEDS:
         program, facts = program_of(seed)
         database, rng = loaded(program, facts), Random(seed)
+        requests: Batch = []
         for batch in batches(rng, program, facts, 5):
             print(seed, commit(database, batch))
             facts = netted(facts, batch)
+            requests += batch
         assert not difference(database, program, facts)
-        tell(database, facts, batch)
+        tell(database, requests[-5:])
     try:
         Program.parse({"c.dl": CYCLE})
     except ProgramError as error:
         print(error)
 
 
-def tell(database: Database, facts: Facts, batch: Batch) -> None:
-    """Print why each row is there, and why those that were asked for last are not."""
+def tell(database: Database, requests: Batch) -> None:
+    """Print why each row is there, and why those of some requests are not, nor in other relations."""
     for name in database.program.schema.relations:
         for row in database.rows(name):
             for proof in proofs(database, name, row, 3):
                 tell_proof(proof)
-    for name, row, _ in batch:
+    for name, row, _ in requests:
         for other in (name, *database.program.rules_by_head):
-            if len(database.program.schema.relations[other].columns) == len(row):
+            if roots(database.program, other) == roots(database.program, name):
                 tell_absence(database, other, row)
+
+
+def roots(program: Program, name: str) -> list[str]:
+    return [program.schema.root(column.type) for column in program.schema.relations[name].columns]
 
 
 def tell_proof(proof: Proof) -> None:

@@ -85,7 +85,7 @@ def test_neither_the_order_nor_the_batching_of_requests_matters(seed: int) -> No
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_neither_the_order_of_rules_nor_that_of_literals_matters(seed: int) -> None:
+def test_the_order_of_rules_does_not_matter(seed: int) -> None:
     rng = Random(seed)
     program, facts = program_of(seed * 2)
     lines = [line for text in program.texts.values() for line in text.split("\n")]

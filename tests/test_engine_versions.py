@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -49,7 +48,7 @@ def transcript(interpreter: str, path: str, seed: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A search path with the project and the engine's dependencies, and nothing else that is installed here."""
     lent = tmp_path_factory.mktemp("lent")
     for name in DEPENDENCIES:
@@ -57,7 +56,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert spec is not None
         assert spec.origin is not None
         (lent / name).symlink_to(Path(spec.origin).parent)
-    yield os.pathsep.join([str(HERE), str(HERE.parent / "src"), str(lent)])
+    return os.pathsep.join([str(HERE), str(HERE.parent / "src"), str(lent)])
 
 
 @pytest.mark.parametrize("seed", range(1, 10))

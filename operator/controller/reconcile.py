@@ -191,8 +191,9 @@ class Reconciler:
 
     def _attempt(self, schedule: Schedule[ObjectKey], key: ObjectKey, take: Callable[[ObjectKey, float], Turn]) -> None:
         begin = time.perf_counter()
+        started = self._clock()
         try:
-            turn = take(key, self._clock())
+            turn = take(key, started)
         except NotLeading:
             raise
         except (ApiError, Blocked) as error:
@@ -209,21 +210,22 @@ class Reconciler:
             schedule.retry(key, self._clock())
             self._metrics.reconciles.labels(CONTROLLER, "error").inc()
         else:
-            self._finish(schedule, key, turn)
+            self._finish(schedule, key, turn, started)
         finally:
             self._metrics.reconcile_duration.observe(time.perf_counter() - begin)
             for changes in self._turns.told():
                 # What an answer told of the object itself is what this turn made of it.
                 self._mark(replace(changes, firewalls=changes.firewalls - {key}), self._clock())
 
-    def _finish(self, schedule: Schedule[ObjectKey], key: ObjectKey, turn: Turn) -> None:
+    def _finish(self, schedule: Schedule[ObjectKey], key: ObjectKey, turn: Turn, started: float) -> None:
         now = self._clock()
         self._failures.pop(key, None)
         if key.kind == POLICY:
             self._turns.problems.pop(key, None)
         schedule.done(key)
         if turn.wrote:
-            schedule.wrote(key, now)
+            # From start to start: the server takes its time for a large object, and a change need not wait for both.
+            schedule.wrote(key, started)
         for policy in turn.policies:
             self._policies.mark(policy, now)
         if turn.wait is not None:
