@@ -76,7 +76,7 @@ def measure(name: str, pods: int) -> Figures:
     gc.freeze()
     digests = [now()]
     figures["derived"] = sum(digests[0][relation][0] for relation in work.program.rules_by_head)
-    figures["prepare"] = [timed(database.prepare)]
+    figures["prepare"] = [timed(partial(database.prepare, work.asked))]
     figures |= _questions(database, work)
     figures["memory"] = [(_resident() - before) / 1024 / pods]
     stream = (event for _, event in work.events(7) if event)

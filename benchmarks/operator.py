@@ -307,7 +307,7 @@ def table(figures: Figures) -> Iterable[str]:
 
 
 def main() -> int:
-    parser = ArgumentParser(prog="python -m benchmarks.operator", description=__doc__.splitlines()[0])
+    parser = ArgumentParser(prog="python -m benchmarks.operator", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pods", type=int, default=10_000)
     parser.add_argument("--peerings", type=int, nargs="*", default=[1, 20])
     parser.add_argument("--rate", type=float, default=100.0, help="changes per second of the long stream")
