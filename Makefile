@@ -54,8 +54,9 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 	$(BIN)/$(DEMO_WHY)
 
 .PHONY: test
+# A module is for one worker: what its tests share, such as a control plane, is then made once.
 test: lint types tools controlplane ## Lint, types, tests: everything CI runs
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff: rules and format
@@ -75,6 +76,13 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 .PHONY: soak
 soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
 	$(BIN)/python tests/soak.py --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
+
+# How many seeds `make faults` takes for each fault.
+FAULT_SEEDS ?= 10
+
+.PHONY: faults
+faults: $(VENV)/.dev controlplane ## Break the way between controller and API server, FAULT_SEEDS times in every way
+	FAULT_SEEDS=$(FAULT_SEEDS) $(BIN)/python -m pytest tests/test_operator_faults.py
 
 # What the tests run besides Python: nft loads what we write, ip builds the networks that packets cross, dot draws;
 # buildah builds the image, on a base that debootstrap makes.

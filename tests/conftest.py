@@ -13,11 +13,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module that need a control plane on one worker, so that it is started once."""
-    for item in items:
-        planes = {"stage", "scene", "control_plane"} & set(getattr(item, "fixturenames", ()))
-        if planes and isinstance(item, pytest.Function) and item.module is not None:
-            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    """Begin with the tests that need a control plane: they take longest, and what is short fills the gaps at the end."""
+    planes = {"stage", "scene", "control_plane"}
+    items.sort(key=lambda item: planes.isdisjoint(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture

@@ -140,7 +140,13 @@ class ControlPlane:
 
     def kubectl(self, *arguments: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator or as another user; the caller looks at its exit code."""
-        environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.kubeconfig()), "HOME": str(self.folder)}
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(kubeconfig or self.kubeconfig()),
+            "HOME": str(self.folder),
+            # What the server serves changes from test to test, and kubectl would believe what it saw for hours.
+            "KUBECACHEDIR": str(self.folder / f"kubectl-{uuid4().hex}"),
+        }
         command = [str(self._binaries["kubectl"]), *arguments]
         return subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
 

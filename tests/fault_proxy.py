@@ -50,8 +50,8 @@ class Fault:
     ``cut``: the connection ends without an answer, ``before`` the server saw the request or ``after`` it did it.
     ``hang``: no answer until the fault is over. ``freeze``: a watch is accepted, and then nothing comes. ``status``:
     this answer instead, with ``retry_after`` seconds if positive. ``gone``: a watch gets an ERROR event 410 with HTTP
-    200. ``drop``, ``double`` and ``swap`` are shares of watch events; ``delay`` is seconds before each chunk of an
-    answer. ``at_most`` bounds how often it strikes.
+    200. ``drop``, ``double`` and ``swap`` are shares of watch events, those of a streamed list excepted; ``delay`` is
+    seconds before each chunk of an answer. ``at_most`` bounds how often it strikes.
     """
 
     matches: Callable[[Request], bool] = lambda request: True
@@ -294,11 +294,17 @@ class _Handler(BaseHTTPRequestHandler):
             over.wait()
             self.close_connection = True
             return
-        for line in self._disturbed(_lines(answer), fault, over):
-            if fault.delay and over is not None:
+        lines = _lines(answer)
+        if request.query.get("sendInitialEvents"):
+            self._send(_initial(lines))
+        self._send(self._disturbed(lines, fault, over), fault, over)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _send(self, lines: Iterator[bytes], fault: Fault | None = None, over: threading.Event | None = None) -> None:
+        for line in lines:
+            if fault is not None and fault.delay and over is not None:
                 over.wait(fault.delay)
             self.wfile.write(b"%x\r\n%s\r\n" % (len(line), line))
-        self.wfile.write(b"0\r\n\r\n")
 
     def _disturbed(self, lines: Iterator[bytes], fault: Fault, over: threading.Event | None) -> Iterator[bytes]:
         """Drop, double and swap events while the fault lasts; what is held back for a swap follows the next one."""
@@ -318,6 +324,14 @@ class _Handler(BaseHTTPRequestHandler):
                 held = None
         if held is not None:
             yield held
+
+
+def _initial(lines: Iterator[bytes]) -> Iterator[bytes]:
+    """The events of a streamed list, up to the bookmark that ends it: no server leaves one out and ends it all the same."""
+    for line in lines:
+        yield line
+        if b"k8s.io/initial-events-end" in line:
+            return
 
 
 def _lines(answer: Any) -> Iterator[bytes]:

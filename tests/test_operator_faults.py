@@ -5,6 +5,7 @@ write meanwhile allowed what both policies deny.
 """
 
 import json
+import os
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +21,8 @@ from operator_scene import Scene, staged
 
 pytestmark = pytest.mark.slow
 
-SEEDS = (1, 2)
+SEEDS = tuple(range(1, 1 + int(os.environ.get("FAULT_SEEDS", "1"))))
+"""One in `make test`; `make faults` takes more."""
 # What a fault lasts: longer than the longest wait of the controller.
 SECONDS = 3.0
 OPTIONS = ("--no-leader-election", "--watch-silence=2", "--resync-interval=2", "--request-timeout=1.5")
