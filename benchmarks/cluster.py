@@ -106,39 +106,39 @@ def _pod(
 def _peerings() -> Iterator[Object]:
     for name in (*NAMESPACES, "shop-naples"):
         labels = {"liqo.io/remote-cluster-id": "naples"} if name == "shop-naples" else {}
-        yield _object("v1", "Namespace", name, labels=labels)
+        yield bare("v1", "Namespace", name, labels=labels)
     for number in range(40):
-        yield _object("v1", "Node", f"worker-{number}")
-    yield _network("liqo", "pod-cidr-1", {"ipam.liqo.io/network-type": "pod-cidr"}, "10.244.0.0/16", "10.244.0.0/16")
-    yield _network("liqo", "pod-cidr-2", {"ipam.liqo.io/network-type": "pod-cidr"}, "10.245.0.0/16", "10.245.0.0/16")
+        yield bare("v1", "Node", f"worker-{number}")
+    yield network("liqo", "pod-cidr-1", {"ipam.liqo.io/network-type": "pod-cidr"}, "10.244.0.0/16", "10.244.0.0/16")
+    yield network("liqo", "pod-cidr-2", {"ipam.liqo.io/network-type": "pod-cidr"}, "10.245.0.0/16", "10.245.0.0/16")
     for number, peering in enumerate(("milan", "naples")):
         tenant = f"liqo-tenant-{peering}"
         own = {"liqo.io/remote-cluster-id": peering}
-        yield _object("v1", "Namespace", tenant, labels={**own, "liqo.io/tenant-namespace": "true"})
+        yield bare("v1", "Namespace", tenant, labels={**own, "liqo.io/tenant-namespace": "true"})
         for kind, last in (("pod", 71), ("external", 81)):
             labels = {**own, "configuration.liqo.io/cidr-type": kind}
-            yield _network(tenant, f"{peering}-{kind}", labels, f"10.{last}.0.0/16", f"10.{last + number}.0.0/16")
-        policy = _object("security.liqo.io/v1", "PeeringConnectivity", peering, tenant)
+            yield network(tenant, f"{peering}-{kind}", labels, f"10.{last}.0.0/16", f"10.{last + number}.0.0/16")
+        policy = bare("security.liqo.io/v1", "PeeringConnectivity", peering, tenant)
         yield {**policy, "spec": {"rules": RULES}}
     virtual = {"liqo.io/type": "virtual-node", "liqo.io/remote-cluster-id": "milan"}
-    yield _object("v1", "Node", "milan", labels=virtual)
-    node = _object("offloading.liqo.io/v1beta1", "VirtualNode", "milan", "liqo-tenant-milan")
+    yield bare("v1", "Node", "milan", labels=virtual)
+    node = bare("offloading.liqo.io/v1beta1", "VirtualNode", "milan", "liqo-tenant-milan")
     yield {**node, "spec": {"clusterID": "milan"}}
     for name in NAMESPACES[:3]:
-        yield {**_object("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", name), "spec": {}}
+        yield {**bare("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", name), "spec": {}}
     labels = {"liqo.io/remote-cluster-id": "milan", "liqo.io/replication": "true"}
     mapping = {name: {"remoteNamespace": f"{name}-rome", "phase": "Accepted"} for name in NAMESPACES[:3]}
-    made = _object("offloading.liqo.io/v1beta1", "NamespaceMap", "milan", "liqo-tenant-milan", labels)
+    made = bare("offloading.liqo.io/v1beta1", "NamespaceMap", "milan", "liqo-tenant-milan", labels)
     yield {**made, "status": {"currentMapping": mapping}}
 
 
-def _object(
-    api_version: str, kind: str, name: str, namespace: str = "", labels: dict[str, str] | None = None
-) -> Object:
+def bare(api_version: str, kind: str, name: str, namespace: str = "", labels: dict[str, str] | None = None) -> Object:
+    """An object with a name and labels, and nothing else."""
     metadata: Object = {"name": name, "labels": labels or {}} | ({"namespace": namespace} if namespace else {})
     return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
 
 
-def _network(namespace: str, name: str, labels: dict[str, str], asked: str, assigned: str) -> Object:
-    made = _object("ipam.liqo.io/v1alpha1", "Network", name, namespace, labels)
+def network(namespace: str, name: str, labels: dict[str, str], asked: str, assigned: str) -> Object:
+    """A Network with the CIDR that was asked for and the one that was assigned."""
+    made = bare("ipam.liqo.io/v1alpha1", "Network", name, namespace, labels)
     return {**made, "spec": {"cidr": asked}, "status": {"cidr": assigned}}

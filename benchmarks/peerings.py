@@ -5,11 +5,8 @@ which three of five pods are shadow pods and the others run here. This module mu
 """
 
 from collections.abc import Iterator
-from typing import Any
 
-from benchmarks.cluster import padded
-
-Object = dict[str, Any]
+from benchmarks.cluster import Object, bare, network, padded
 
 RULES: list[Object] = [
     {"source": {"group": "vc-remote"}, "destination": {"group": "vc-local"}, "action": "allow"},
@@ -29,9 +26,9 @@ def tenant(peering: int) -> str:
 
 def objects(peerings: int) -> Iterator[Object]:
     """All but pods; an object with a status has it in place, to be written after the object."""
-    yield _object("v1", "Namespace", "liqo")
+    yield bare("v1", "Namespace", "liqo")
     labels = {"ipam.liqo.io/network-type": "pod-cidr"}
-    yield _network("liqo", "pod-cidr", labels, "10.0.0.0/9", "10.0.0.0/9")
+    yield network("liqo", "pod-cidr", labels, "10.0.0.0/9", "10.0.0.0/9")
     for number in range(peerings):
         yield from _peering(number)
 
@@ -63,28 +60,14 @@ def pod(number: int, peerings: int, address: int = 0) -> Object:
 def _peering(number: int) -> Iterator[Object]:
     name, namespace, work = cluster_id(number), tenant(number), f"work-{number}"
     own = {"liqo.io/remote-cluster-id": name}
-    yield _object("v1", "Namespace", namespace, labels={**own, "liqo.io/tenant-namespace": "true"})
-    yield _object("v1", "Namespace", work)
-    yield _object("v1", "Node", name, labels={**own, "liqo.io/type": "virtual-node"})
+    yield bare("v1", "Namespace", namespace, labels={**own, "liqo.io/tenant-namespace": "true"})
+    yield bare("v1", "Namespace", work)
+    yield bare("v1", "Node", name, labels={**own, "liqo.io/type": "virtual-node"})
     for kind, cidr in (("pod", f"10.{128 + 4 * number}.0.0/14"), ("external", f"172.{number}.0.0/16")):
-        yield _network(namespace, f"{name}-{kind}", {**own, "configuration.liqo.io/cidr-type": kind}, cidr, cidr)
-    offloading = _object("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", work)
+        yield network(namespace, f"{name}-{kind}", {**own, "configuration.liqo.io/cidr-type": kind}, cidr, cidr)
+    offloading = bare("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", work)
     yield {**offloading, "spec": {"clusterSelector": {"nodeSelectorTerms": []}}}
-    made = _object(
-        "offloading.liqo.io/v1beta1", "NamespaceMap", name, namespace, {**own, "liqo.io/replication": "true"}
-    )
+    made = bare("offloading.liqo.io/v1beta1", "NamespaceMap", name, namespace, {**own, "liqo.io/replication": "true"})
     mapping = {work: {"remoteNamespace": f"{work}-home", "phase": "Accepted"}}
     yield {**made, "spec": {"desiredMapping": {work: f"{work}-home"}}, "status": {"currentMapping": mapping}}
-    yield {**_object("security.liqo.io/v1", "PeeringConnectivity", name, namespace), "spec": {"rules": RULES}}
-
-
-def _object(
-    api_version: str, kind: str, name: str, namespace: str = "", labels: dict[str, str] | None = None
-) -> Object:
-    metadata: Object = {"name": name, "labels": labels or {}} | ({"namespace": namespace} if namespace else {})
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata}
-
-
-def _network(namespace: str, name: str, labels: dict[str, str], asked: str, assigned: str) -> Object:
-    made = _object("ipam.liqo.io/v1alpha1", "Network", name, namespace, labels)
-    return {**made, "spec": {"cidr": asked}, "status": {"cidr": assigned}}
+    yield {**bare("security.liqo.io/v1", "PeeringConnectivity", name, namespace), "spec": {"rules": RULES}}
