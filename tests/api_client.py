@@ -135,9 +135,13 @@ class Client:
         return f"{_root(thing['apiVersion'])}{place}/{plural}/{metadata.get('name', '')}"
 
     def serves(self, api_version: str, kind: str) -> bool:
-        """Whether the server lists the kind, and therefore takes objects of it."""
+        """Whether the server takes objects of the kind: it is listed, and so is what is stored of it.
+
+        For a moment after a CRD is applied its storage is being set up, and everything but discovery is refused.
+        """
         try:
-            self._resource(api_version, kind)
+            plural, _ = self._resource(api_version, kind)
+            self.get(f"{_root(api_version)}/{plural}", limit="1")
         except (ApiError, LookupError):
             return False
         return True
