@@ -13,9 +13,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that need a control plane: they take longest, and what is short fills the gaps at the end."""
-    planes = {"stage", "scene", "control_plane"}
-    items.sort(key=lambda item: planes.isdisjoint(getattr(item, "fixturenames", ())))
+    """Mark the tests that need a control plane: it takes both cores, so no other test runs beside one of them."""
+    fixtures = {"stage", "scene", "control_plane", "fresh_control_plane", "plane"}
+    names = {"ControlPlane", "OperatorCluster", "staged", "NEEDS_CONTROL_PLANE"}
+    for item in items:
+        module = vars(item.module) if isinstance(item, pytest.Function) and item.module else {}
+        if fixtures & set(getattr(item, "fixturenames", ())) or names & module.keys():
+            item.add_marker(pytest.mark.control_plane)
 
 
 @pytest.fixture

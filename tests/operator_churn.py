@@ -52,7 +52,8 @@ class Churn:
     def converged(self, seconds: float = 10) -> None:
         """Wait until what is stored is what everything there is gives, and the status says so."""
         key = self.peering.namespace, f"{self.peering.name}-connectivity"
-        wanted = self.cluster.rendered()[key]
+        # A server that has just come back refuses some kinds for a moment.
+        wanted = wait_until(self.cluster.rendered)[key]
         end = time.monotonic() + seconds
         try:
             wait_until(lambda: self.cluster.written().get(key) == wanted, seconds)

@@ -8,7 +8,7 @@ import pytest
 from api_client import ApiError, wait_until
 from checkout import ROOT
 from control_plane import ControlPlane
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from policy_documents import DOCUMENTS, Document, Object, rule, rules
 from pydantic import ValidationError
@@ -95,6 +95,7 @@ some_rules = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # beside a control plane
 @given(st.lists(some_rules, max_size=3))
 def test_what_the_schema_takes_is_decoded_to_the_same_rules(given_rules: list[Object]) -> None:
     policy = Document("drawn", rules(*given_rules)).policy("liqo-tenant-milan")

@@ -9,6 +9,7 @@ from operator_process import ROOT, environment
 
 pytestmark = pytest.mark.slow
 
+NEEDS_CONTROL_PLANE = True
 AGE = re.compile(r"\d+m?s$")
 
 

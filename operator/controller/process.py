@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import Enum
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -103,15 +104,24 @@ class Process:
         self._loop = Thread(target=self._go_round, name="controller", daemon=True)
         self._health = Health(parts.settings.liveness_timeout, lambda: parts.reconciler.tick)
         self._servers: list[Server] = []
+        self._begun = False
 
     # ---- Serving ----
+
+    def _once_begun(self, part: Part) -> Part:
+        """The same part, which has not ended as long as nothing has begun: probes are served before."""
+        return replace(part, alive=lambda: not self._begun or part.alive())
 
     def serve(self, added: Mapping[str, str]) -> None:
         """Serve the probes and the state. Raises click.UsageError."""
         parts, health, settings = self._parts, self._health, self._parts.settings
         for watch in parts.watches:
-            health.add(_watch_part(watch))
-        health.add(Part("controller", self._loop.is_alive, lambda: "" if parts.reconciler.loaded else "evaluating"))
+            health.add(self._once_begun(_watch_part(watch)))
+        health.add(
+            self._once_begun(
+                Part("controller", self._loop.is_alive, lambda: "" if parts.reconciler.loaded else "evaluating")
+            )
+        )
         lease = parts.lease
         if lease is not None:
             health.add(Part("lease", lambda: lease.alive or not parts.campaigning, lambda: ""))
@@ -146,6 +156,7 @@ class Process:
         parts = self._parts
         parts.watch()
         self._loop.start()
+        self._begun = True
         end = self._wait()
         _LOG.info("Began to drain", extra=fields(reason=end.value))
         self._health.drain()
