@@ -27,9 +27,9 @@ def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def control_plane() -> Iterator[ControlPlane]:
-    """One for all tests of a worker, with the CRDs of Liqo's newest release, sets and ctstate added.
+    """One for all tests of a module, with the CRDs of Liqo's newest release, sets and ctstate added.
 
     A test works in a namespace of its own, and leaves what is not in one as it was.
     """

@@ -192,7 +192,8 @@ def test_a_controller_that_begins_in_the_middle_goes_on(plane: ControlPlane, pla
     with rig(plane, liqo_namespace=liqo) as running:
         programmed(running, place)
     place.client.delete(place.policy())
-    for _ in range(12):
+    # Policies of other tests are written about too.
+    for _ in range(40):
         if gone(place):
             break
         made: list[FaultyCalls] = []
