@@ -36,10 +36,17 @@ class Request:
 class Exchange:
     """How a script answers one request."""
 
-    def __init__(self, request: Request, handler: BaseHTTPRequestHandler, closing: threading.Event) -> None:
+    def __init__(
+        self,
+        request: Request,
+        handler: BaseHTTPRequestHandler,
+        closing: threading.Event,
+        begun: Callable[[Request], None],
+    ) -> None:
         self.request = request
         self._handler = handler
         self.closing = closing
+        self._begun = begun
 
     def json(self, status: int, body: object, **headers: str) -> None:
         """Answer a JSON value."""
@@ -47,6 +54,7 @@ class Exchange:
 
     def text(self, status: int, data: bytes, **headers: str) -> None:
         """Answer bytes."""
+        self._begun(self.request)
         self._handler.send_response(status)
         self._handler.send_header("Content-Type", "application/json")
         self._handler.send_header("Content-Length", str(len(data)))
@@ -61,6 +69,7 @@ class Exchange:
 
     def begin(self) -> None:
         """Begin a stream."""
+        self._begun(self.request)
         self._handler.send_response(200)
         self._handler.send_header("Content-Type", "application/json")
         self._handler.send_header("Transfer-Encoding", "chunked")
@@ -83,6 +92,7 @@ class Exchange:
 
     def drop(self) -> None:
         """Close the connection without a word."""
+        self._begun(self.request)
         self._handler.close_connection = True
         with suppress(OSError):
             self._handler.connection.shutdown(socket.SHUT_RDWR)
@@ -97,11 +107,12 @@ Script = Callable[[Exchange], None]
 
 @dataclass
 class ScriptedApi:
-    """The server: its address, and the requests so far."""
+    """The server: its address, the requests so far, and those of them that its script has begun to answer."""
 
     url: str
     script: Script
     requests: list[Request] = field(default_factory=list[Request])
+    answered: list[Request] = field(default_factory=list[Request])
 
     def client(self, folder: Path, ca: str = "") -> ApiClient:
         """The client that a kubeconfig for the server makes."""
@@ -167,7 +178,7 @@ def scripted_api(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[
             )
             api.requests.append(request)
             try:
-                api.script(Exchange(request, self, closing))
+                api.script(Exchange(request, self, closing, api.answered.append))
             except OSError:
                 self.close_connection = True
 
@@ -296,7 +307,6 @@ class Pods:
 
     def _watch(self, exchange: Exchange) -> None:
         query = exchange.request.query
-        exchange.begin()
         with self.changed:
             sent = len(self.log)
             if "sendInitialEvents" in query:
@@ -309,6 +319,7 @@ class Pods:
                     first = [("ERROR", gone)]
                 else:
                     first = [(kind, item) for version, kind, item in self.log if version > since]
+            exchange.begin()
         for kind, item in first:
             exchange.event(kind, item)
         end = time.monotonic() + int(query.get("timeoutSeconds", 60))

@@ -100,9 +100,11 @@ def watching(
 
 
 def synced(running: Watching) -> None:
-    """Wait until it is synced and watches, or tried to."""
+    """Wait until it is synced and the server has begun to answer its watch."""
     assert running.watch.synced.wait(10)
-    eventually(lambda: [each for each in running.server.sent("GET", watch="true") if "resourceVersion" in each.query])
+    eventually(
+        lambda: any("watch" in each.query and "resourceVersion" in each.query for each in running.server.answered)
+    )
 
 
 # ---- What is there, and what changes ----
