@@ -20,6 +20,7 @@ from liqo_connectivity.engine.dataflow import Dataflow
 from liqo_connectivity.engine.derivations import Derivations
 from liqo_connectivity.engine.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.intake import Intake
+from liqo_connectivity.engine.lookups import prepare_absences
 from liqo_connectivity.engine.maintenance import Maintenance
 from liqo_connectivity.engine.model import Facts, Model
 from liqo_connectivity.engine.printer import format_body, format_rule
@@ -134,10 +135,9 @@ class Database(Model):
             self._replace(self._derive(given), Delta({}))
 
     def prepare(self, asked: Iterable[str] = ()) -> None:
-        """Do now what the first change of each input relation would do: make its functions and their indexes.
+        """Do now what the first change of each input relation would do: make functions, and indexes that take memory.
 
-        And what the first questions about the relations ``asked`` would do: join their rules backwards, and those of
-        all that their proofs can need. It takes memory for the indexes of both. Raises UnknownRelationError.
+        And what the first questions, why and why-not, about the relations ``asked`` would do. Raises UnknownRelationError.
         """
         asked = tuple(asked)
         with self._lock:
@@ -149,7 +149,7 @@ class Database(Model):
 
     def _prepare_questions(self) -> None:
         if self._asked:
-            self.derivations().prepare(self._asked)
+            self.derivations().prepare([*self._asked, *prepare_absences(self, self._asked)])
 
     def txn(self) -> Transaction:
         """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``.

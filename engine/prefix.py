@@ -73,7 +73,7 @@ def longest_prefix(model: Model, body: Sequence[Literal_], values: Environment, 
     # flatten appends one equation for each hidden variable, in the same order.
     equations = [item.right for item in plain[len(body) :] if isinstance(item, Comparison)]
     written = dict(zip(hidden, equations, strict=True))
-    ordered = _order(model, plain, values)
+    ordered = join_order(model, plain, values)
     search = _Search(model, ordered, budget, dict(values))
     complete = search.run(0, dict(values)) or not search.cut
     return Prefix(tuple(ordered), search.furthest, search.values, written, complete)
@@ -139,8 +139,8 @@ def fixed(atom: Atom, values: Mapping[str, Value], functors: Mapping[str, Functo
     return Atom(atom.relation, terms, atom.span)
 
 
-def _order(model: Model, body: Sequence[Literal_], known: Iterable[str]) -> list[Literal_]:
-    """Order a body: equations that bind, then what one row answers, then tests, then what has to be enumerated."""
+def join_order(model: Model, body: Sequence[Literal_], known: Iterable[str]) -> list[Literal_]:
+    """Order a flat body: equations that bind, then what one row answers, then tests, then what has to be enumerated."""
     names, rest, ordered = set(known), list(range(len(body))), list[Literal_]()
     while rest:
         ranked = [(rank, p) for p in rest if (rank := _rank(model, body[p], names)) is not None]

@@ -7,10 +7,20 @@ from random import Random
 import pytest
 from churn import batches, commit, loaded, netted, program_of
 
-from liqo_connectivity.engine import Database, Program, Proof, Row, UnknownRelationError, evaluate, prove
+from liqo_connectivity.engine import (
+    Database,
+    Program,
+    Proof,
+    Row,
+    UnknownRelationError,
+    evaluate,
+    prove,
+    store,
+    why_not,
+)
+from liqo_connectivity.engine.absence import Absence, pattern
 from liqo_connectivity.engine.codegen import Template
 from liqo_connectivity.engine.model import Model
-from liqo_connectivity.engine.store import Table
 
 
 def same_proofs(program: Program, one: Model, other: Model) -> int:
@@ -130,11 +140,12 @@ def test_what_is_prepared_needs_nothing_more_to_be_asked(seed: int, monkeypatch:
     asked = sorted(program.rules_by_head)[::2]
     database = loaded(program, facts)
     database.prepare(asked)
-    expected = proofs_of(asked, evaluate(program, facts))
+    model = evaluate(program, facts)
+    expected = proofs_of(asked, model), absences_of(asked, model)
     with monkeypatch.context() as patch:
-        patch.setattr(Table, "index", _refuse)
+        patch.setattr(store, "build_index", _refuse)
         patch.setattr(Template, "make", _refuse)
-        assert proofs_of(asked, database) == expected
+        assert (proofs_of(asked, database), absences_of(asked, database)) == expected
     for batch in batches(Random(seed), program, facts, 6):
         commit(database, batch)
         facts = netted(facts, batch)
@@ -150,7 +161,7 @@ def test_what_is_loaded_later_is_prepared_too(monkeypatch: pytest.MonkeyPatch) -
     database.load({"e": edges})
     expected = proofs_of(["p"], evaluate(program, {"e": edges}))
     with monkeypatch.context() as patch:
-        patch.setattr(Table, "index", _refuse)
+        patch.setattr(store, "build_index", _refuse)
         patch.setattr(Template, "make", _refuse)
         assert proofs_of(["p"], database) == expected
 
@@ -166,3 +177,10 @@ def _refuse(*_: object) -> object:
 
 def proofs_of(names: Iterable[str], model: Model) -> list[Proof | None]:
     return [prove(model, name, row) for name in names for row in model.rows(name)]
+
+
+def absences_of(names: Iterable[str], model: Model) -> list[Absence | None]:
+    """Ask why rows are missing that take each value from another row of the relation."""
+    held = [(name, list(zip(*model.rows(name), strict=True))) for name in names]
+    missing = [(name, row) for name, columns in held for row in zip(*(sorted(c) for c in columns), strict=True)]
+    return [why_not(model, pattern(name, row), 8) for name, row in missing]
