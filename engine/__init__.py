@@ -19,7 +19,7 @@
 """
 
 from liqo_connectivity.engine.absence import Absence, why_not
-from liqo_connectivity.engine.alternatives import proofs
+from liqo_connectivity.engine.alternatives import Proofs, proofs
 from liqo_connectivity.engine.arithmetic import EvaluationError
 from liqo_connectivity.engine.database import Database
 from liqo_connectivity.engine.diagnostics import (
@@ -56,6 +56,7 @@ __all__ = [
     "Program",
     "ProgramError",
     "Proof",
+    "Proofs",
     "Row",
     "Span",
     "UnknownRelationError",

@@ -31,16 +31,26 @@ class _Part:
     height: int
 
 
-def proofs(model: Model, relation: str, row: Row, limit: int, budget: int | None = BUDGET) -> list[Proof]:
-    """Give up to ``limit`` different proofs of a tuple, none if it does not hold; the first is that of ``prove``.
+@dataclass(frozen=True, slots=True)
+class Proofs:
+    """Different proofs of a tuple, by height, then by the number of their steps, then by rules and premises.
 
-    They come by height, then by the number of their steps, then by rules and premises. Raises UnknownRelationError.
+    ``complete`` says that it has no others; else ``limit`` left some out, or the budget did not let it be known.
+    """
+
+    found: tuple[Proof, ...]
+    complete: bool
+
+
+def proofs(model: Model, relation: str, row: Row, limit: int, budget: int | None = BUDGET) -> Proofs:
+    """Give up to ``limit`` proofs of a tuple, none if it does not hold; the first is that of ``prove``.
+
     If more than ``budget`` instances of rules lead to the tuple, the others are made of those that come first, and
-    have ``minimal`` false: there may be more, and lower ones.
+    have ``minimal`` false: there may be lower ones. Raises UnknownRelationError.
     """
     found = choices_for(model, relation, row, budget)
     if found is None or limit < 1:
-        return []
+        return Proofs((), found is None)
     goal, chosen, least = found
     cone, complete = cone_of(model.derivations(), goal, NEVER if budget is None else budget)
     first = _taken(goal, chosen)
@@ -48,7 +58,8 @@ def proofs(model: Model, relation: str, row: Row, limit: int, budget: int | None
         cone.setdefault(current, [] if choice.derivation is None else [choice])
     others = (part.chosen for part in _parts(goal, cone) if _instances(part.chosen) != _instances(first))
     settled: Container[Tuple] = cone if complete else ()
-    return [build(goal, first, least), *(build(goal, other, settled) for other in islice(others, limit - 1))]
+    further = tuple(build(goal, other, settled) for other in islice(others, limit - 1))
+    return Proofs((build(goal, first, least), *further), complete and next(others, None) is None)
 
 
 def _taken(goal: Tuple, chosen: Mapping[Tuple, Choice]) -> dict[Tuple, Choice]:

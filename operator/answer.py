@@ -36,8 +36,9 @@ class Decision:
 class PeeringAnswer:
     """The verdict of one governing peering; ``decision`` is ``None`` while it is unknown.
 
-    ``passed_over`` says of each rule before the one that decided why it does not match, the nearest few only. ``alternatives`` are
-    further proofs of the same verdict, if they were asked for.
+    ``passed_over`` says of each rule before the one that decided why it does not match, the nearest few only.
+    ``alternatives`` are further proofs of the same verdict, if they were asked for; ``complete`` says that there are no
+    others.
     """
 
     peering: str
@@ -48,6 +49,7 @@ class PeeringAnswer:
     proof: Proof
     passed_over: tuple[Absence, ...]
     alternatives: tuple[Proof, ...] = ()
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,8 @@ def _passed_over(model: Model, proof: Proof) -> tuple[Absence, ...]:
 
 def with_alternatives(found: Answer, model: Model, count: int) -> Answer:
     """Add further proofs of each peering's verdict, up to ``count`` with the one that it has."""
-    peerings = tuple(
-        replace(p, alternatives=tuple(proofs(model, p.proof.relation, p.proof.row, count)[1:])) for p in found.peerings
-    )
+    several = [(p, proofs(model, p.proof.relation, p.proof.row, count)) for p in found.peerings]
+    peerings = tuple(replace(p, alternatives=some.found[1:], complete=some.complete) for p, some in several)
     return replace(found, peerings=peerings)
 
 
@@ -155,7 +156,10 @@ def _end(endpoint: Endpoint, address: str) -> dict[str, Any]:
 
 def _peering_json(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
     decided = peering.decision
-    others = {"alternatives": [proof_json(proof, base) for proof in peering.alternatives]}
+    others = {
+        "alternatives": [proof_json(proof, base) for proof in peering.alternatives],
+        "alternativesComplete": peering.complete,
+    }
     return {
         "peering": peering.peering,
         "namespace": peering.namespace,

@@ -18,6 +18,8 @@ def to_lines(found: Answer, full: bool) -> list[str]:
         lines += ["  " + line for line in _proof_lines(peering.proof, found.base, full)]
         for number, proof in enumerate(peering.alternatives, 2):
             lines += [f"  proof {number}:", *("  " + line for line in _proof_lines(proof, found.base, full))]
+        if peering.alternatives:
+            lines.append(f"  {'there is no other proof' if peering.complete else 'there are, or may be, more proofs'}")
         lines += ["  " + line for line in _passed_over(peering, found.base, full)]
     if found.unknown:
         lines += ["", *(f"unknown: {_unknown(entry)}" for entry in found.unknown)]

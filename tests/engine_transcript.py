@@ -40,7 +40,7 @@ def tell(database: Database, requests: Batch) -> None:
     """Print why each row is there, and why those of some requests are not, nor in other relations."""
     for name in database.program.schema.relations:
         for row in database.rows(name):
-            for proof in proofs(database, name, row, 3):
+            for proof in proofs(database, name, row, 3).found:
                 tell_proof(proof)
     for name, row, _ in requests:
         for other in (name, *database.program.rules_by_head):

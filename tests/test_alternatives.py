@@ -7,7 +7,7 @@ from proof_checker import check
 from random_programs import random_program
 
 from liqo_connectivity.engine import EvaluationError, Facts, Model, Program, Proof, Row, evaluate, prove
-from liqo_connectivity.engine.alternatives import proofs
+from liqo_connectivity.engine.alternatives import Proofs, proofs
 from liqo_connectivity.engine.cone import Cone, cone_of, open_needs
 from liqo_connectivity.engine.instances import Tuple
 
@@ -31,30 +31,33 @@ def leaves(proof: Proof) -> list[str]:
 def test_each_way_through_a_graph_is_a_proof() -> None:
     model = model_of(PATHS, {"edge": [("a", "b"), ("b", "d"), ("a", "c"), ("c", "d"), ("a", "d"), ("d", "a")]})
     found = proofs(model, "path", ("a", "d"), 10)
-    assert [(proof.height, leaves(proof)) for proof in found] == [
+    assert [(proof.height, leaves(proof)) for proof in found.found] == [
         (1, ['edge("a", "d")']),
         (2, ['edge("a", "b")', 'edge("b", "d")']),
         (2, ['edge("a", "c")', 'edge("c", "d")']),
     ]
-    assert proofs(model, "path", ("a", "d"), 2) == found[:2]
+    assert found.complete
+    assert proofs(model, "path", ("a", "d"), 3).complete
+    assert proofs(model, "path", ("a", "d"), 2) == Proofs(found.found[:2], complete=False)
 
 
 def test_a_cycle_proves_nothing_by_itself() -> None:
     model = model_of(PATHS, {"edge": [("a", "b"), ("b", "a")]})
-    assert [leaves(p) for p in proofs(model, "path", ("a", "b"), 9)] == [['edge("a", "b")']]
+    assert [leaves(p) for p in proofs(model, "path", ("a", "b"), 9).found] == [['edge("a", "b")']]
 
 
 def test_what_does_not_hold_has_no_proofs() -> None:
     model = model_of(PATHS, {"edge": [("a", "b")]})
-    assert proofs(model, "path", ("b", "a"), 3) == []
-    assert [p.height for p in proofs(model, "edge", ("a", "b"), 3)] == [0]
+    assert proofs(model, "path", ("b", "a"), 3) == Proofs((), complete=True)
+    assert proofs(model, "path", ("a", "b"), 0) == Proofs((), complete=False)
+    assert [p.height for p in proofs(model, "edge", ("a", "b"), 3).found] == [0]
 
 
 def test_the_order_of_facts_does_not_matter() -> None:
     edges: list[Row] = [("a", "b"), ("b", "d"), ("a", "c"), ("c", "d"), ("b", "c"), ("c", "b")]
     one, other = (proofs(model_of(PATHS, {"edge": e}), "path", ("a", "d"), 9) for e in (edges, edges[::-1]))
     assert one == other
-    assert len(one) == 4
+    assert len(one.found) == 4
 
 
 def count(model: Model, relation: str, row: Row) -> int | None:
@@ -95,7 +98,8 @@ def test_random_programs(seed: int) -> None:
         return
     for name in program.rules_by_head:
         for row in model.rows(name)[:2]:
-            found = proofs(model, name, row, 12)
+            some = proofs(model, name, row, 12)
+            found = some.found
             assert found[0] == prove(model, name, row)
             assert [p.height for p in found] == sorted(p.height for p in found)
             assert all(one != other for n, one in enumerate(found) for other in found[:n])
@@ -104,6 +108,7 @@ def test_random_programs(seed: int) -> None:
             total = count(model, name, row)
             if total is not None:
                 assert len(found) == min(total, 12)
+                assert some.complete == (total <= 12)
             check(found[0], model, facts)
 
 

@@ -114,16 +114,18 @@ def test_all_proofs_under_any_budget_are_valid_and_different(seed: int) -> None:
     for relation in program.rules_by_head:
         for row in model.rows(relation)[:2]:
             everything = proofs(model, relation, row, 6, None)
-            assert all(proof.minimal for proof in everything)
+            assert all(proof.minimal for proof in everything.found)
             for budget in BUDGETS:
-                found = proofs(model, relation, row, 6, budget)
+                some = proofs(model, relation, row, 6, budget)
+                found = some.found
                 assert found[0] == proved(model, relation, row, budget)
-                assert found == proofs(database, relation, row, 6, budget)
+                assert some == proofs(database, relation, row, 6, budget)
+                assert everything.complete or not some.complete
                 for number, proof in enumerate(found):
                     check(proof, model, facts)
                     assert all(proof != earlier for earlier in found[:number])
-                if len(found) > 1 and found[-1].minimal:
-                    assert found == everything
+                if some.complete or (len(found) > 1 and found[-1].minimal):
+                    assert some == everything
 
 
 def test_proofs_of_ten_thousand_steps() -> None:
@@ -139,6 +141,10 @@ def test_proofs_of_ten_thousand_steps() -> None:
     greedy = proved(database, "q", ("10000",), 5)
     assert (greedy.height, greedy.minimal) == (10_000, False)
     assert greedy != proof
-    (only,) = proofs(database, "q", ("10000",), 3)
+    some = proofs(database, "q", ("10000",), 3)
+    (only,) = some.found
+    assert some.complete
     assert only == proof
+    cut = proofs(database, "q", ("10000",), 3, 5)
+    assert (cut.found[0], cut.complete) == (greedy, False)
     assert hash(only) == hash(proof)
