@@ -277,12 +277,12 @@ class Database(Model):
             raise ValueError(
                 f"the program has no rule {number}: they are counted from 0 to {len(self.program.rules) - 1}"
             )
-        lines: list[str] = []
+        lines, small = list[str](), self._specializer.flow.small
         for rule in found:
             plans = [("at load", full_steps(rule))]
             for position, item in enumerate(rule.body):
                 if isinstance(item, Atom | Negation):
-                    plans.append((f"when {format_body(item)} changes", delta_steps(rule, position)))
+                    plans.append((f"when {format_body(item)} changes", delta_steps(rule, position, small=small)))
             lines.append(format_rule(rule))
             for title, steps in plans:
                 lines += [f"{title}:", *(f"  {step}" for step in steps)]

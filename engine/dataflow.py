@@ -9,6 +9,7 @@ not know any tuple.
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from liqo_connectivity.engine import strata
 from liqo_connectivity.engine.aggregation import MADE, Group, expand
@@ -25,6 +26,9 @@ from liqo_connectivity.engine.syntax import (
     Wildcard,
     aggregate_of,
 )
+
+_FEW: Final = 10
+"""How many facts of the text a relation may have so that going through all of them costs no more than a lookup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ class Dataflow:
     """The relations of a program, of its projections and of its groups, in order of evaluation, and who reads each.
 
     ``numbers`` gives the place of each relation in that order: relations without rules come first, and those of one
-    recursive component share a number. ``recursive`` are all that depend on themselves, ``groups`` those of aggregates.
+    recursive component share a number. ``recursive`` are all that depend on themselves, ``groups`` those of aggregates,
+    ``small`` those that a few facts of the text make, and nothing else unless a caller does.
     ``positive`` and ``negative`` list where each relation is read by rules of other
     components, ``inner`` where it is read by its own.
     """
@@ -66,6 +71,7 @@ class Dataflow:
     numbers: Mapping[str, int]
     recursive: frozenset[str]
     groups: Mapping[str, Group]
+    small: frozenset[str]
     positive: Mapping[str, tuple[Occurrence, ...]]
     negative: Mapping[str, tuple[Occurrence, ...]]
     inner: Mapping[str, tuple[Occurrence, ...]]
@@ -98,7 +104,7 @@ class Dataflow:
                             found = reads.get(relation_of(literal), ())
                             reads[relation_of(literal)] = (*found, Occurrence(rule, position, inside))
         recursive = frozenset(name for component in components if component.recursive for name in component.relations)
-        return cls(program, components, numbers, recursive, groups, positive, negative, inner)
+        return cls(program, components, numbers, recursive, groups, _small(program), positive, negative, inner)
 
     def is_projection(self, relation: str) -> bool:
         """Tell whether a relation is one that this module made."""
@@ -120,6 +126,11 @@ class Dataflow:
                 reads = (*self.readers(name), *self.inner.get(name, ()))
                 pending += [occurrence.rule.head.relation for occurrence in reads]
         return frozenset(found)
+
+
+def _small(program: Program) -> frozenset[str]:
+    facts = {name for name, own in program.rules_by_head.items() if len(own) <= _FEW and not any(r.body for r in own)}
+    return frozenset(facts).difference(program.schema.inputs)
 
 
 def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], projections: dict[str, Rule]) -> Rule:

@@ -5,7 +5,7 @@ with the most bound columns comes first, then the order of the text. This module
 depends on the text alone, unless the caller says what an atom costs.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from math import inf
 
 from liqo_connectivity.engine.syntax import (
@@ -64,11 +64,16 @@ def flatten(body: Sequence[Literal_]) -> tuple[list[Literal_], list[str]]:
 
 
 def order(
-    body: Sequence[Literal_], bound: Iterable[str] = (), first: int | None = None, cost: Cost | None = None
+    body: Sequence[Literal_],
+    bound: Iterable[str] = (),
+    first: int | None = None,
+    cost: Cost | None = None,
+    small: Container[str] = (),
 ) -> list[int]:
     """Give the positions of a body's literals in the order in which they are joined.
 
-    With ``cost`` the cheapest atom comes next, in place of the one with the most bound columns.
+    With ``cost`` the cheapest atom comes next, in place of the one with the most bound columns. Relations that are
+    ``small`` come before others that can be looked up by what they bind.
 
     Arithmetic can fail. It is computed after the same literals at least as with nothing bound and no first atom, so
     that a join never fails where the plain evaluation of the rule did not.
@@ -76,9 +81,9 @@ def order(
     known = set(bound)
     fallible = [p for p, item in enumerate(body) if any(isinstance(t, Arithmetic) for t in subterms(item))]
     if not fallible or (not known and first is None):
-        return _greedy(body, known, first, {}, cost)
-    written = _greedy(body, set(), None, {}, None)
-    return _greedy(body, known, first, {p: frozenset(written[: written.index(p)]) for p in fallible}, cost)
+        return _greedy(body, known, first, {}, cost, small)
+    written = _greedy(body, set(), None, {}, None, ())
+    return _greedy(body, known, first, {p: frozenset(written[: written.index(p)]) for p in fallible}, cost, small)
 
 
 def _greedy(
@@ -87,6 +92,7 @@ def _greedy(
     first: int | None,
     after: Mapping[int, frozenset[int]],
     cost: Cost | None,
+    small: Container[str],
 ) -> list[int]:
     known, rest, ordered = set(known), list(range(len(body))), list[int]()
     if first is not None:
@@ -97,7 +103,11 @@ def _greedy(
         ready = (p for p in rest if not isinstance(body[p], Atom) and _is_ready(body[p], known))
         chosen = next((p for p in ready if after.get(p, frozenset()).isdisjoint(rest)), None)
         if chosen is None:
-            chosen = max(rest, key=lambda p: (_rank(body[p], known, cost), -p))
+            helping = [
+                isinstance(o := body[p], Atom) and o.relation in small and _helps(body, p, rest, known) for p in rest
+            ]
+            ranks = [(_rank(body[p], known, cost, helps), -p) for p, helps in zip(rest, helping, strict=True)]
+            chosen = -max(ranks)[1]
         rest.remove(chosen)
         ordered.append(chosen)
         known.update(v.name for v in variables(body[chosen]))
@@ -114,10 +124,17 @@ def _is_ready(item: Literal_, known: set[str]) -> bool:
     return any(isinstance(t, Variable) and all(v.name in known for v in variables(o)) for t, o in sides)
 
 
-def _rank(item: Literal_, known: set[str], cost: Cost | None) -> tuple[bool, float]:
+def _rank(item: Literal_, known: set[str], cost: Cost | None, helps: bool) -> tuple[bool, bool, float]:
     if not isinstance(item, Atom):
-        return (False, -inf)
+        return (False, False, -inf)
     if cost is not None:
-        return (False, -cost(item, known))
+        return (False, False, -cost(item, known))
     count = sum(isinstance(t, Constant) or (isinstance(t, Variable) and t.name in known) for t in item.terms)
-    return (count == len(item.terms), count)
+    return (count == len(item.terms), helps, count)
+
+
+def _helps(body: Sequence[Literal_], position: int, rest: Iterable[int], known: set[str]) -> bool:
+    """Tell whether an atom binds a variable of another one that is still to be looked up."""
+    binds = {v.name for v in variables(body[position])} - known
+    others = (body[p] for p in rest if p != position)
+    return any(not binds.isdisjoint(v.name for v in variables(o)) for o in others if isinstance(o, Atom))

@@ -80,7 +80,7 @@ class Specializer:
             rule, position = occurrence.rule, occurrence.position
             guards = dict.fromkeys(_earlier(rule, position), "rows")
             join = replace(self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards), block=block)
-            steps = delta_steps(rule, position, occurrence.inside)
+            steps = delta_steps(rule, position, occurrence.inside, self.flow.small)
             self._timed(writer, rule, lambda: _from_change(join, steps, columns))
 
         def body() -> None:
@@ -103,7 +103,7 @@ class Specializer:
                 writer.line(f"found.append(({head}, {writer.row(rule.head.terms, names)}, {rank}))")
 
             join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked))
-            _from_change(join, delta_steps(rule, position), columns)
+            _from_change(join, delta_steps(rule, position, small=self.flow.small), columns)
 
         def body() -> None:
             occurrences = self.flow.inner.get(relation, ())

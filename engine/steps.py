@@ -4,7 +4,7 @@
 prints them, so that what is printed is what runs. This module must not know any tuple, nor how code is written.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,10 +112,10 @@ def full_steps(rule: Rule) -> list[Step]:
     return _steps(plain, [(place, place) for place in order(plain)], ())
 
 
-def delta_steps(rule: Rule, position: int, inside: int | None = None) -> list[Step]:
+def delta_steps(rule: Rule, position: int, inside: int | None = None, small: Container[str] = ()) -> list[Step]:
     """Plan a rule from the changed rows of the literal at a position, or of one inside the aggregate there.
 
-    A change of a negated relation binds variables as one of a positive one does.
+    A change of a negated relation binds variables as one of a positive one does. ``small`` are relations of few rows.
     """
     body: list[Literal_] = list(rule.body)
     item = body[position]
@@ -123,11 +123,11 @@ def delta_steps(rule: Rule, position: int, inside: int | None = None) -> list[St
         aggregate = aggregate_of(item)
         assert aggregate is not None
         plain, _ = flatten([*body, _from_inside(aggregate, inside)])
-        return _steps(plain, [(place, place) for place in order(plain, (), len(body))], (), len(body))
+        return _steps(plain, [(place, place) for place in order(plain, (), len(body), None, small)], (), len(body))
     if isinstance(item, Negation):
         body[position] = item.atom
     plain, _ = flatten(body)
-    return _steps(plain, [(place, place) for place in order(plain, (), position)], (), position)
+    return _steps(plain, [(place, place) for place in order(plain, (), position, None, small)], (), position)
 
 
 def _from_inside(aggregate: Aggregate, inside: int) -> Atom:

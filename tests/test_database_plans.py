@@ -147,3 +147,31 @@ def test_a_long_rule_is_joined_in_several_functions() -> None:
     commit(database, [("e", (30, 31), True), ("e", (63, 64), True)])
     assert len(database.rows("far")) == 5
     assert not database.check()
+
+
+def test_few_facts_of_the_text_are_gone_through_before_a_larger_relation_is_looked_up_by_less() -> None:
+    text = """.decl on(p: symbol)
+    .input on
+    .decl member(p: symbol, g: symbol, a: symbol)
+    .input member
+    .decl owned(g: symbol)
+    owned("x"). owned("y").
+    .decl side(s: symbol)
+    side("source").
+    .decl scope(p: symbol, a: symbol, s: symbol)
+    scope(P, A, S) :- on(P), owned(G), member(P, G, A), side(S)."""
+    database = loaded(Program.parse({"s.dl": text}), {"on": [("p",)], "member": [("p", "x", "1"), ("p", "z", "2")]})
+    (rule,) = [rule.number for rule in database.program.rules if rule.head.relation == "scope"]
+    plan = database.explain_plan(rule).partition("when on(P) changes:")[2].partition("when")[0]
+    steps = [line.strip() for line in plan.strip().splitlines()]
+    assert [step.partition(" with")[0] for step in steps] == [
+        "for each change of on",
+        "for each row of owned",
+        "look up member",
+        # It helps nobody to be looked up, so it keeps its place.
+        "for each row of side",
+    ]
+    for requests in ([("on", ("p",), False)], [("on", ("p",), True)], [("member", ("p", "y", "3"), True)]):
+        commit(database, requests)
+    assert database.rows("scope") == [("p", "1", "source"), ("p", "3", "source")]
+    assert not database.check()
