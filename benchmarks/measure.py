@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 ROOT = Path(__file__).parent.parent
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
+"""Every child asks for huge pages where the system has them, as the image does, unless the environment says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ def python(*arguments: str) -> list[str]:
 
 def run(command: list[str], exits: Sequence[int] = (0,)) -> Run:
     """Run a command to its end. Raises ChildError if its exit code is none of those expected."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))}
+    path = os.pathsep.join((str(ROOT / "src"), os.environ.get("PYTHONPATH", "")))
+    environment = {"GLIBC_TUNABLES": HUGE_PAGES, **os.environ, "PYTHONPATH": path}
     with TemporaryFile() as output, TemporaryFile() as errors:
         to_files = [
             (os.POSIX_SPAWN_DUP2, output.fileno(), 1),

@@ -25,6 +25,7 @@ class Line:
 LINES: Final = (
     Line("bulk", "bulk load and evaluate, s", (2.5,), (1.6,)),
     Line("event", "one pod event, p50 / p99, µs", (80, 400), (50, 220)),
+    Line("event_asked", "the same, prepared for questions, µs"),
     Line("growth", "event p50, to that with few pods", (1.5,), (1.3,)),
     Line("burst", "1,000 events in one transaction, µs each", (45,), (30,)),
     Line("wide", "dearest wide event, µs per changed row", (4,), (2.5,)),

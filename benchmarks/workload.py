@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from liqo_connectivity.engine import Program, Row
+from liqo_connectivity.operator.controller.state import GOALS
 from liqo_connectivity.rules.program import load as load_policy
 
 Facts = dict[str, list[Row]]
@@ -259,7 +260,7 @@ def policy(pods: int, seed: int = 1) -> Workload:
     }
     return Workload(
         "policy",
-        load_policy(),
+        load_policy().slice(GOALS),
         facts,
         held,
         lambda s: churn(Random(s), held, new_pod, change),
