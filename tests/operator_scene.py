@@ -2,11 +2,14 @@
 two of its agents, and the controller as it is installed. It must not know what a scenario is about.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from control_plane import ControlPlane
+from fault_proxy import FaultProxy
 from liqo_crds import with_sets_and_ctstate
 from liqo_fabric import Fabric
 from liqo_peerings import Place
@@ -25,6 +28,19 @@ class Scene:
     place: Place
     fabric: Fabric
     webhook: WebhookServer
+
+    def proxied(self, seed: int = 0) -> FaultProxy:
+        """Make a proxy before the API server."""
+        return FaultProxy(self.plane.server, str(self.plane.folder / "ca.crt"), seed)
+
+
+def through(kubeconfig: Path, url: str) -> Path:
+    """Write a kubeconfig of the same user that leads to another address."""
+    config = json.loads(kubeconfig.read_text("utf-8"))
+    config["clusters"][0]["cluster"] = {"server": url}
+    path = kubeconfig.with_name(f"through-{url.rpartition(':')[2]}.kubeconfig")
+    path.write_text(json.dumps(config), "utf-8")
+    return path
 
 
 @contextmanager

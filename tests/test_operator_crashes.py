@@ -18,8 +18,7 @@ from operator_churn import ALWAYS, SOMETIMES, Churn
 from operator_cluster import FINALIZER
 from operator_fork import start
 from operator_process import QUICK
-from operator_scene import Scene, staged
-from test_operator_faults import proxied, through
+from operator_scene import Scene, staged, through
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +54,7 @@ def ended(kubeconfig: Path, log: Path) -> None:
 
 def killed_at(scene: Scene, index: int, log: Path) -> list[Request] | None:
     """Kill a controller at one of its requests; the writes until then, ``None`` if it ended before."""
-    with proxied(scene) as proxy:
+    with scene.proxied() as proxy:
 
         def kill(request: Request) -> None:
             if request.index == index:

@@ -10,14 +10,13 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from api_client import ApiError, Client
 from fault_proxy import Fault, FaultProxy, Request
 from operator_churn import Churn
 from operator_process import Running
-from operator_scene import Scene, staged
+from operator_scene import Scene, staged, through
 
 pytestmark = pytest.mark.slow
 
@@ -35,22 +34,9 @@ class Stage:
     controller: Running
 
 
-def through(kubeconfig: Path, url: str) -> Path:
-    """A kubeconfig of the same user that leads to another address."""
-    config = json.loads(kubeconfig.read_text("utf-8"))
-    config["clusters"][0]["cluster"] = {"server": url}
-    path = kubeconfig.with_name(f"through-{url.rpartition(':')[2]}.kubeconfig")
-    path.write_text(json.dumps(config), "utf-8")
-    return path
-
-
-def proxied(scene: Scene, seed: int = 0) -> FaultProxy:
-    return FaultProxy(scene.plane.server, str(scene.plane.folder / "ca.crt"), seed)
-
-
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    with staged() as scene, proxied(scene) as proxy:
+    with staged() as scene, scene.proxied() as proxy:
         direct = scene.cluster.kubeconfig
         scene.cluster.kubeconfig = through(direct, proxy.url)
         with scene.cluster.operator(*OPTIONS) as controller:

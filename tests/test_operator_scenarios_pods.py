@@ -6,12 +6,15 @@ The tests bear the numbers of the scenarios that they play on a real API server.
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from case_objects import PolicyRule
 from liqo_peerings import SHADOW, WORKER, Peering
 from operator_cluster import party
 from operator_scene import Scene
+
+from liqo_connectivity.chains.model import MAX_SET_ELEMENTS
 
 pytestmark = pytest.mark.slow
 
@@ -222,3 +225,36 @@ def test_scenario_44_a_burst_of_a_thousand_pod_events_is_a_few_writes(scene: Sce
     # One at once, one for each interval while it lasts, and the last state.
     assert 1 <= writes <= 2 + took / 0.5, f"{writes} writes in {took:.1f} s"
     scene.cluster.as_rendered(peering.namespace)
+
+
+def test_scenario_26_a_group_that_outgrows_a_set_goes_on_in_a_second_one(scene: Scene) -> None:
+    peering = scene.place.peering()
+    policy = peering.policy(("deny", "vc-local", "remote-cluster"))
+    namespace = offloaded(scene, peering)
+    addresses = [f"10.244.{200 + number // 250}.{number % 250 + 1}" for number in range(MAX_SET_ELEMENTS + 1)]
+    most, last = addresses[:-1], addresses[-1]
+
+    def create(number: int) -> None:
+        scene.place.pod(namespace, f"many-{number}", most[number])
+
+    def sizes() -> list[int]:
+        sets = scene.cluster.client.get(peering.firewall)["spec"]["table"]["sets"]
+        return [len(held["elements"]) for held in sets if held["name"].startswith(LOCAL)]
+
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(create, range(len(most))))
+        scene.cluster.holds(peering.firewall, LOCAL, *most)
+        assert sizes() == [len(most)]
+        path = scene.place.pod(namespace, "last", last)
+        scene.cluster.holds(peering.firewall, LOCAL, *addresses)
+        assert len(sizes()) == 2
+        assert sum(sizes()) == len(addresses)
+        scene.cluster.as_rendered(peering.namespace)
+        scene.cluster.said(policy, "Ready", "True")
+        scene.place.remove(path)
+        scene.cluster.holds(peering.firewall, LOCAL, *most)
+        assert sizes() == [len(most)]
+    finally:
+        # The tests after this one look at every pod there is.
+        scene.cluster.client.delete(f"/api/v1/namespaces/{namespace}/pods", gracePeriodSeconds="0")

@@ -81,8 +81,8 @@ class Settings:
     write_interval: float = _seconds(0.5, "The least time between two writes of one object; the first goes at once.")
     write_interval_limit: float = _seconds(2.0, "What that time may grow to while changes keep coming.")
     retry_backoff: float = _seconds(0.5, "The first wait after a write was refused; doubled each time, with jitter.")
-    # What an administrator must mend, such as a permission, is noticed within a minute.
-    retry_backoff_limit: float = _seconds(60.0, "The longest wait after a write was refused.")
+    # What was mended, a permission or the server itself, is noticed within ten seconds.
+    retry_backoff_limit: float = _seconds(8.0, "The longest wait after a write was refused.")
     # Liqo's agents apply a change within a second, a loaded node in several.
     agent_timeout: float = _seconds(
         30.0, "How long a deletion waits for Liqo's agents to empty their tables, and for the object to be gone."
