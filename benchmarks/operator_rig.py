@@ -12,15 +12,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+from urllib3.exceptions import HTTPError
 
 from benchmarks import peerings
-from benchmarks.measure import ROOT
+from benchmarks.measure import HUGE_PAGES, ROOT
 
 # The control plane belongs to the tests, which are no package.
 sys.path.insert(0, str(ROOT / "tests"))
@@ -65,6 +66,11 @@ class Stored:
             return found
 
     def _follow(self) -> None:
+        # The server ends, at the latest, when everything has been measured.
+        with suppress(HTTPError):
+            self._read()
+
+    def _read(self) -> None:
         for event in self._client.watch(FIREWALLS, 3600, labelSelector=OURS):
             found = event["object"]
             name = found["metadata"]["name"]
@@ -85,7 +91,7 @@ class Operator:
     def __init__(self, kubeconfig: Path) -> None:
         command = [sys.executable, "-m", "liqo_connectivity", "run", "--kubeconfig", str(kubeconfig)]
         options = ["--no-leader-election", "--probes-address", "127.0.0.1:0", "--answers-address", ""]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+        environment = {"GLIBC_TUNABLES": HUGE_PAGES, **os.environ, "PYTHONPATH": str(ROOT / "src")}
         self._log = Path(kubeconfig).with_suffix(".log").open("wb")
         self.process = subprocess.Popen([*command, *options], env=environment, stderr=self._log, stdout=self._log)
 
@@ -164,7 +170,8 @@ class Cluster:
 
 @contextmanager
 def cluster(pods: int, count: int) -> Iterator[tuple[ControlPlane, Cluster]]:
-    with ControlPlane() as plane:
+    # A cluster runs its controller manager on other cores.
+    with ControlPlane(controllers=False) as plane:
         definition = yaml.load(CRD.read_text("utf-8"), Loader=yaml.CSafeLoader)
         plane.install([*with_sets_and_ctstate(crds()), definition])
         made = Cluster(plane.client(plane.kubeconfig()), pods, count)

@@ -109,13 +109,13 @@ class Reconciler:
             self._mark_everything(now)
         begin = time.perf_counter()
         turns = 0
+        # One of each: what changed during a write that took long is in the next one.
         for schedule, take in ((self._firewalls, self._turns.firewall), (self._policies, self._turns.policy)):
-            for key in schedule.due(now):
-                if self._inbox.closed:
-                    return
+            key = schedule.take(now)
+            if key is not None and not self._inbox.closed:
                 self._attempt(schedule, key, take)
                 turns += 1
-                self.tick = self._clock()
+                self.tick = now = self._clock()
         if turns:
             self._metrics.work_duration.observe(time.perf_counter() - begin)
 

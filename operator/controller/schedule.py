@@ -85,9 +85,9 @@ class Schedule(Generic[Key]):
         """An object is none of ours any more."""
         self._turns.pop(key, None)
 
-    def due(self, now: float) -> list[Key]:
-        """Take the objects whose turn it is, the longest overdue first."""
-        found: list[tuple[float, Key]] = []
+    def take(self, now: float) -> Key | None:
+        """Take the object whose turn it is, of several the one whose first change waits longest; None if it is nobody's."""
+        chosen: tuple[float, Key] | None = None
         for key, turn in self._turns.items():
             if turn.due is None or turn.due > now:
                 continue
@@ -95,13 +95,15 @@ class Schedule(Generic[Key]):
             if later is not None:
                 turn.due = later
                 continue
-            found.append((turn.due, key))
-        found.sort(key=lambda pair: pair[0])
-        for _, key in found:
-            turn = self._turns[key]
-            turn.due = None
-            turn.changes = 0
-        return [key for _, key in found]
+            waits = turn.first if turn.changes else turn.due
+            if chosen is None or waits < chosen[0]:
+                chosen = waits, key
+        if chosen is None:
+            return None
+        turn = self._turns[chosen[1]]
+        turn.due = None
+        turn.changes = 0
+        return chosen[1]
 
     def next(self) -> float | None:
         """When the next turn is; None if there is none."""

@@ -74,7 +74,7 @@ class Settings:
 
     # ---- Deciding ----
     # A rollout changes many pods at once; 15 ms gather them and are not noticed.
-    debounce: float = _seconds(0.015, "How long changes are gathered after the first.")
+    debounce: float = _seconds(0.005, "How long changes are gathered after the first.")
 
     # ---- Writing ----
     # Each write makes Liqo's agents load a table on every node.
