@@ -7,6 +7,7 @@ closed pattern. It must not know which rule or set a value is for; the caller sa
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import Final, NamedTuple, TypeVar
 
@@ -92,9 +93,16 @@ def cidr(where: str, value: str) -> IPv4Network:
     ``10.0.0.5/24`` would never match. Clearing them is a decision of the rules, which derive canonical CIDRs.
     """
     try:
-        network = IPv4Network(value)
+        network, canonical = _network(value)
     except (AddressValueError, NetmaskValueError, ValueError) as error:
         raise ChainError(f"{where}: {value!r} is not an IPv4 CIDR ({error})") from error
-    if str(network) != value:
-        raise ChainError(f"{where}: {value!r} is not canonical; derive {str(network)!r}")
+    if canonical != value:
+        raise ChainError(f"{where}: {value!r} is not canonical; derive {canonical!r}")
     return network
+
+
+# The same few CIDRs are in every version of a peering's chain.
+@lru_cache(maxsize=4096)
+def _network(value: str) -> tuple[IPv4Network, str]:
+    network = IPv4Network(value)
+    return network, str(network)
