@@ -18,6 +18,7 @@ from liqo_connectivity.engine.syntax import (
     Negation,
     Variable,
     Wildcard,
+    aggregate_of,
     variables,
 )
 
@@ -27,7 +28,7 @@ _Columns = tuple[int, ...]
 def prepare_absences(model: Model, relations: Iterable[str]) -> frozenset[str]:
     """Build the indexes that explaining missing tuples of some relations looks into, however deep it goes.
 
-    Gives the relations of which such an explanation may prove a tuple. Raises UnknownRelationError.
+    The relations are declared. Gives those of which such an explanation may prove a tuple.
     """
     proved: set[str] = set()
     seen: set[tuple[str, _Columns]] = set()
@@ -48,9 +49,8 @@ def prepare_absences(model: Model, relations: Iterable[str]) -> frozenset[str]:
                     proved.add(atom.relation)
                 else:
                     pending.append((atom.relation, keyed))
-            for aggregate in (item.right for item in rule.body if isinstance(item, Comparison)):
-                if isinstance(aggregate, Aggregate):
-                    proved |= {item.relation for item in aggregate.body if isinstance(item, Atom)}
+            for aggregate in filter(None, map(aggregate_of, rule.body)):
+                proved |= {item.relation for item in aggregate.body if isinstance(item, Atom)}
     return frozenset(proved)
 
 
