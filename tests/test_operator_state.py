@@ -205,7 +205,7 @@ def test_an_object_whose_facts_cannot_be_evaluated_is_unreadable_alone(first: bo
     assert state.rows("condition_false")[0][:3] == ("liqo-tenant-milan/guard", "Programmed", "ObjectUnreadable")
     tell(state, policy("late", version="2"))
     assert not state.rows("condition_unreadable")
-    assert len(state.rows("chain_element")) == 4
+    assert len(state.rows("chain_element")) == 2
 
 
 def test_a_policy_that_cannot_be_read_may_still_go() -> None:
