@@ -107,6 +107,14 @@ def synced(running: Watching) -> None:
     )
 
 
+def break_connection(running: Watching, pods: Pods) -> None:
+    """Break the connection of a watch that has shown ``a``, once it reads from it: ``b`` is shown, too."""
+    pods.put("b")
+    running.shows({"a": "10.244.0.1", "b": "10.244.0.1"})
+    assert running.watch._stream is not None
+    running.watch._stream.stop()
+
+
 # ---- What is there, and what changes ----
 
 
@@ -517,11 +525,10 @@ def test_a_connection_that_is_lost_costs_a_reconnect_and_no_list(tmp_path: Path)
     pods.put("a")
     with watching(pods, tmp_path) as running:
         synced(running)
-        eventually(lambda: len(running.server.requests) == 2)
         pods.faults += [Exchange.drop] * 3
-        running.watch._stream.stop()  # type: ignore[union-attr]  # as if the connection had broken
-        pods.put("b")
-        running.shows({"a": "10.244.0.1", "b": "10.244.0.1"})
+        break_connection(running, pods)
+        pods.put("c")
+        running.shows({"a": "10.244.0.1", "b": "10.244.0.1", "c": "10.244.0.1"})
         assert len(running.server.sent("GET", sendInitialEvents="true")) == 1
         eventually(lambda: running.restarts("unreachable") == 4)
 
@@ -565,9 +572,9 @@ def test_a_server_that_restarts_is_found_again(tmp_path: Path) -> None:
         synced(running)
         for code in (503, 500, 504, 502):
             pods.faults.append(lambda exchange, code=code: exchange.status(code))  # type: ignore[misc]  # a late binding
-        running.watch._stream.stop()  # type: ignore[union-attr]  # as if the connection had broken
-        pods.put("b")
-        running.shows({"a": "10.244.0.1", "b": "10.244.0.1"})
+        break_connection(running, pods)
+        pods.put("c")
+        running.shows({"a": "10.244.0.1", "b": "10.244.0.1", "c": "10.244.0.1"})
         # Nothing that a server says while it starts makes the whole cluster be listed again.
         assert len(running.server.sent("GET", sendInitialEvents="true")) == 1
 

@@ -117,14 +117,15 @@ def test_a_version_that_is_too_old_is_listed_anew(control_plane: ControlPlane) -
     with watching(control_plane, "pods") as watches:
         watches.synced()
         (watch,) = watches.all
-        watch._version = 1
-        stream = watch._stream
-        assert stream is not None
-        wait_until(lambda: watch._stream is not None)
-        watch._version = 1
-        stream.stop()
+        # What it shows now came by the watch and not by the list before it.
         new_pod(control_plane, namespace, "b")
         wait_until(lambda: set(watches.look("pods", namespace)) == {"a", "b"}, 10)
+        assert watch._stream is not None
+        watch._version = 1
+        watch._stream.stop()
+        new_pod(control_plane, namespace, "c")
+        wait_until(lambda: set(watches.look("pods", namespace)) == {"a", "b", "c"}, 10)
+        assert watches.restarts("pods", "gone") == 1
 
 
 def test_a_kind_that_is_installed_and_removed_while_watching(fresh_control_plane: ControlPlane) -> None:
