@@ -11,13 +11,14 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from benchmarks.operator_rig import FIREWALLS, Cluster, Operator, Stored, cluster, complete
+from benchmarks.operator_rig import FIREWALLS, Cluster, Operator, Stored, address_of, cluster, complete
 
 Figures = dict[str, Any]
-HEARTBEATS = 1_000
+HEARTBEATS = 5_000
+PROBED_EVERY = 10.0
+"""Seconds between two heartbeats of a pod: Kubernetes probes a container as often if nothing else is said."""
 LONE = 30
 BURST = 1_000
 
@@ -73,8 +74,8 @@ def measure(pods: int, count: int, rate: float, seconds: float) -> Figures:
 
 def heartbeats(operator: Operator, stored: Stored, made: Cluster) -> Figures:
     before, writes = operator.cpu(), stored.writes
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: made.heartbeat(number % made.pods, number), range(HEARTBEATS)))
+    for number in paced(HEARTBEATS, made.pods / PROBED_EVERY):
+        made.put(made.pod(number % made.pods, beat=number + 1))
     time.sleep(2)
     return {
         "heartbeat_cpu_ms": 1e3 * (operator.cpu() - before) / HEARTBEATS,
@@ -110,8 +111,9 @@ def server(made: Cluster) -> Figures:
 def lone(stored: Stored, made: Cluster) -> Figures:
     for number in range(LONE):
         time.sleep(1.5)
-        stored.expect(made.address(number, 1))
-        made.move(number, 1)
+        pod = made.pod(number, 1)
+        stored.expect(address_of(pod))
+        made.put(pod)
     found = stored.latencies()
     return {"lone_p50_ms": 1e3 * percentile(found, 0.5), "lone_p99_ms": 1e3 * percentile(found, 0.99)}
 
@@ -122,9 +124,9 @@ def stream(name: str, operator: Operator, stored: Stored, made: Cluster, rate: f
     made.generation += 1
     before, writes, turns = operator.cpu(), stored.writes, made.generation * 2
     for number in paced(count, rate):
-        address = turns + number // made.pods % 2
-        stored.expect(made.address(number % made.pods, address))
-        made.move(number % made.pods, address)
+        pod = made.pod(number % made.pods, turns + number // made.pods % 2)
+        stored.expect(address_of(pod))
+        made.put(pod)
     found = stored.latencies()
     return {
         f"{name}_rate": rate,
@@ -136,15 +138,15 @@ def stream(name: str, operator: Operator, stored: Stored, made: Cluster, rate: f
 
 
 def burst(operator: Operator, stored: Stored, made: Cluster) -> Figures:
-    """A thousand pods are created as quickly as the server takes them."""
+    """A thousand pods are created as quickly as etcd takes them."""
     operator.quiet()
     before, writes = operator.cpu(), stored.writes
-    numbers = range(made.pods, made.pods + BURST)
-    for number in numbers:
-        stored.expect(made.address(number, 0))
+    pods = [made.pod(number) for number in range(made.pods, made.pods + BURST)]
+    for pod in pods:
+        stored.expect(address_of(pod))
     started = time.perf_counter()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(made.add, numbers))
+    for pod in pods:
+        made.put(pod)
     ended = time.perf_counter()
     stored.latencies()
     exact = time.perf_counter() - ended

@@ -1,4 +1,4 @@
-"""A cluster with any number of peerings, as an API server takes it: objects, and what to write into their status.
+"""A cluster with any number of peerings: objects as an API server takes them, and pods as it stores them.
 
 Peering ``n`` has a tenant namespace, a policy of four rules, Networks, a virtual node and one offloaded namespace, in
 which three of five pods are shadow pods and the others run here. This module must not know what is measured.
@@ -46,15 +46,17 @@ def pod(number: int, peerings: int, address: int = 0) -> Object:
     made: Object = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": f"pod-{number}", "namespace": f"work-{peering}", "labels": labels},
+        "metadata": {
+            "name": f"pod-{number}",
+            "namespace": f"work-{peering}",
+            "uid": f"{number:08}-0000-4000-8000-000000000000",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": labels,
+        },
         "spec": {"nodeName": cluster_id(peering) if shadow else f"worker-{number % 40}"},
         "status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]},
     }
-    full = padded(made)
-    # The server writes managed fields of its own, and wants the volumes that are mounted.
-    del full["metadata"]["managedFields"]
-    full["spec"]["volumes"] = [{"name": f"volume-{n}", "emptyDir": {}} for n in range(3)]
-    return full
+    return padded(made)
 
 
 def _peering(number: int) -> Iterator[Object]:

@@ -7,13 +7,16 @@ meaning is a ``ChainError``. This room must not know where the tuples came from,
 splits and spells.
 """
 
-from liqo_connectivity.chains.assemble import assemble, assemble_one
+from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.firewall_configuration import (
     FirewallConfiguration,
+    Outline,
+    fill,
     firewall_json,
     firewall_object,
     firewall_yaml,
+    outline,
 )
 from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Rule, Set, SetMatch, StateMatch, Table
@@ -30,6 +33,7 @@ __all__ = [
     "FirewallConfiguration",
     "Layout",
     "Match",
+    "Outline",
     "Party",
     "Rule",
     "Set",
@@ -38,10 +42,13 @@ __all__ = [
     "Table",
     "assemble",
     "assemble_one",
+    "fill",
     "firewall_json",
     "firewall_object",
     "firewall_yaml",
     "nft_script",
     "nft_transaction",
     "nft_transaction_json",
+    "outline",
+    "with_elements",
 ]

@@ -6,7 +6,7 @@ wider or a narrower match.
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Network
 from itertools import pairwise
 from typing import Final, TypeVar
@@ -23,6 +23,7 @@ from liqo_connectivity.chains.model import (
     CidrMatch,
     Match,
     Operator,
+    Set,
     SetMatch,
     Side,
     State,
@@ -109,6 +110,22 @@ def assemble_one(layout: Layout, elements: Mapping[Party, Elements]) -> Table:
         drafts.extend(_drafts(f"{where}, rule {row[3]} at position {row[1]}", row, matches, len(drafts)))
     sets = tuple(held for party in matches.parties.values() for held in party.sets)
     return Table(peering, namespace, policy, (Chain(named(drafts)),), sets)
+
+
+def with_elements(table: Table, parties: Iterable[Party], elements: Mapping[Party, Elements]) -> Table | None:
+    """The table of the same layout with other elements; None if its chain is another one then.
+
+    ``parties`` are those of the layout's chain_set. A chain refers to sets by name, and to none that is empty by
+    ``neq``: as long as the same sets are there and the same are empty, it stays as it is. Raises ChainError.
+    """
+    sets = tuple(held for party in shards(table.peering, parties, elements).values() for held in party.sets)
+    if list(map(_shape, sets)) != list(map(_shape, table.sets)):
+        return None
+    return replace(table, sets=sets)
+
+
+def _shape(held: Set) -> tuple[str, bool]:
+    return held.name, bool(held.elements)
 
 
 def _matches(

@@ -10,6 +10,7 @@ open pull request 3155 and ``match.ctstate`` of 3144.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal, NotRequired, TypedDict, assert_never
 
 import yaml
@@ -137,8 +138,21 @@ class FirewallConfiguration(TypedDict):
     spec: Spec
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The object of a table without the elements of its sets, and the bytes of that as compact JSON."""
+
+    made: FirewallConfiguration
+    size: int
+
+
 def firewall_object(table: Table) -> FirewallConfiguration:
     """The object of one table. Raises ChainError if it is larger than MAX_OBJECT_BYTES."""
+    return fill(outline(table), table.sets)
+
+
+def outline(table: Table) -> Outline:
+    """What stays of the object of a table while the elements of its sets change."""
     made: FirewallConfiguration = {
         "apiVersion": "networking.liqo.io/v1beta1",
         "kind": "FirewallConfiguration",
@@ -151,27 +165,37 @@ def firewall_object(table: Table) -> FirewallConfiguration:
             "table": {
                 "name": table.name,
                 "family": "IPV4",
-                "sets": [_set(held) for held in table.sets],
+                "sets": [{"name": held.name, "keyType": "ipv4_addr", "elements": []} for held in table.sets],
                 "chains": [_chain(chain) for chain in table.chains],
             }
         },
     }
-    size = _size(made)
-    if size > MAX_OBJECT_BYTES:
-        raise ChainError(
-            f"peering {table.peering}: its FirewallConfiguration has {size} bytes, more than the {MAX_OBJECT_BYTES} that "
-            "are safe to store; name smaller groups or namespaces in the policy"
-        )
+    return Outline(made, _bytes(made))
+
+
+def fill(outlined: Outline, sets: Iterable[Set]) -> FirewallConfiguration:
+    """The object of an outline with the elements of its sets, which are given in their order.
+
+    It shares its chains with the outline. Raises ChainError if it is larger than MAX_OBJECT_BYTES, and ValueError for
+    other sets.
+    """
+    table = outlined.made["spec"]["table"]
+    filled = [_filled(empty, held) for empty, held in zip(table["sets"], sets, strict=True)]
+    made: FirewallConfiguration = {**outlined.made, "spec": {"table": {**table, "sets": filled}}}
+    # Hardly any object is near the limit, and to count the bytes of one takes longer than to make it.
+    if outlined.size + _ELEMENT_BYTES * sum(len(held["elements"]) for held in filled) > MAX_OBJECT_BYTES:
+        size = _bytes(made)
+        if size > MAX_OBJECT_BYTES:
+            metadata = made["metadata"]
+            raise ChainError(
+                f"FirewallConfiguration {metadata['namespace']}/{metadata['name']} has {size} bytes, more than the "
+                f"{MAX_OBJECT_BYTES} that are safe to store; name smaller groups or namespaces in the policy"
+            )
     return made
 
 
-def _size(made: FirewallConfiguration) -> int:
-    """Bytes of an object as compact JSON; where that is far from the limit, a bound that costs a tenth of it."""
-    table = made["spec"]["table"]
-    elements = sum(len(held["elements"]) for held in table["sets"])
-    without: TableSpec = {**table, "sets": [{**held, "elements": []} for held in table["sets"]]}
-    bound = len(json.dumps({**made, "spec": {"table": without}}, separators=(",", ":"))) + elements * _ELEMENT_BYTES
-    return bound if bound <= MAX_OBJECT_BYTES else len(json.dumps(made, separators=(",", ":")))
+def _bytes(made: FirewallConfiguration) -> int:
+    return len(json.dumps(made, separators=(",", ":")))
 
 
 def firewall_yaml(tables: Iterable[Table]) -> str:
@@ -188,8 +212,10 @@ def firewall_json(tables: Iterable[Table]) -> str:
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n"
 
 
-def _set(held: Set) -> SetSpec:
-    return {"name": held.name, "keyType": "ipv4_addr", "elements": [{"key": element.text} for element in held.elements]}
+def _filled(empty: SetSpec, held: Set) -> SetSpec:
+    if empty["name"] != held.name:
+        raise ValueError(f"set {held.name} is given for {empty['name']}")
+    return {**empty, "elements": [{"key": element.text} for element in held.elements]}
 
 
 def _chain(chain: Chain) -> ChainSpec:

@@ -75,8 +75,8 @@ class ControlPlane:
         self.folder = Path(mkdtemp(prefix="control-plane-"))
         command = [sys.executable, "-I", "-c", _REAPER, str(self.folder)]
         self._reaper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, text=True)
-        self._etcd_port, port = _free_port(), _free_port()
-        self.server = f"https://127.0.0.1:{port}"
+        self.etcd = f"http://127.0.0.1:{_free_port()}"
+        self.server = f"https://127.0.0.1:{_free_port()}"
         self.authority = trustme.CA()
         self.authority.cert_pem.write_to_path(self.folder / "ca.crt")
         self._certify("server", self.authority.issue_cert("127.0.0.1", "localhost"))
@@ -191,13 +191,12 @@ class ControlPlane:
     # -- programs
 
     def _start_etcd(self) -> None:
-        client = f"http://127.0.0.1:{self._etcd_port}"
         peer = "http://127.0.0.1:0"  # there is no other member
         self._run(
             "etcd",
             f"--data-dir={self.folder / 'etcd'}",
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
+            f"--listen-client-urls={self.etcd}",
+            f"--advertise-client-urls={self.etcd}",
             f"--listen-peer-urls={peer}",
             f"--initial-advertise-peer-urls={peer}",
             f"--initial-cluster=default={peer}",
@@ -209,7 +208,7 @@ class ControlPlane:
         files = {name: self.folder / name for name in ("ca.crt", "server.crt", "server.key", "service-accounts.key")}
         self._run(
             "kube-apiserver",
-            f"--etcd-servers=http://127.0.0.1:{self._etcd_port}",
+            f"--etcd-servers={self.etcd}",
             "--bind-address=127.0.0.1",
             f"--secure-port={self.server.rpartition(':')[2]}",
             f"--tls-cert-file={files['server.crt']}",

@@ -361,7 +361,7 @@ def test_an_object_larger_than_can_be_stored_is_refused() -> None:
     held = [("milan", "group", "vc-remote", address) for address in large]
     tables = assemble(one_rule(chain_any=TO_ANY, chain_set=from_set(("group", "vc-remote")), chain_element=held))
     with pytest.raises(
-        ChainError, match=r"peering milan: its FirewallConfiguration has .* bytes, more than the 1500000"
+        ChainError, match=r"FirewallConfiguration \S+/milan-connectivity has .* bytes, more than the 1500000"
     ):
         firewall_yaml(tables)
 

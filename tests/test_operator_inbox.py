@@ -30,6 +30,25 @@ def test_only_the_latest_of_an_object_is_taken() -> None:
     assert (len(inbox), inbox.adds) == (0, 4)
 
 
+def test_what_is_no_news_wakes_nobody_and_is_taken_with_what_comes_next() -> None:
+    inbox = Inbox(0.0, lambda key, _: key == DB)
+    late = threading.Timer(0.05, inbox.put, ("pods", WEB, observed()))
+    begin = time.monotonic()
+    late.start()
+    assert dict(inbox.take(0.4)) == {("pods", WEB): observed()}
+    assert time.monotonic() - begin >= 0.4
+    inbox.put("pods", WEB, observed(False))
+    # Not yet known what that changes: the same again may be back to what it was before.
+    begin = time.monotonic()
+    assert dict(inbox.take(60)) == {("pods", WEB): observed(False)}
+    inbox.take(0)
+    inbox.put("pods", WEB, observed())
+    inbox.put("pods", DB, observed())
+    assert dict(inbox.take(60)) == {("pods", WEB): observed(), ("pods", DB): observed()}
+    assert time.monotonic() - begin < 30
+    late.join()
+
+
 def test_objects_of_two_resources_with_the_same_key_are_told_apart() -> None:
     inbox = Inbox(0.0)
     inbox.put("pods", WEB, observed(True))

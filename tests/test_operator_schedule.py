@@ -63,6 +63,16 @@ def test_a_burst_without_end_is_written_now_and_then() -> None:
     assert max(after - before for before, after in pairwise(found)) <= LIMIT + 0.05
 
 
+def test_what_came_during_a_long_write_is_no_burst_because_it_is_seen_at_once() -> None:
+    turns = schedule()
+    turns.wrote("a", 0.0)
+    turns.mark("a", 0.5, 40, waited=0.4)
+    assert taken(turns, 0.5) == ["a"]
+    turns.wrote("a", 0.5)
+    turns.mark("a", 1.0, 400, waited=0.4)
+    assert taken(turns, 1.0) == []
+
+
 def test_a_failure_waits_longer_each_time_whatever_changes() -> None:
     turns = schedule()
     turns.mark("a", 0.0)

@@ -44,7 +44,7 @@ def tuples(state: State) -> dict[str, object]:
     """Everything that follows, and what is wanted."""
     return {
         **{name: state.rows(name) for name in GOALS},
-        "wanted": [state.layouts.table(peering) for peering in state.layouts.peerings()],
+        "wanted": [state.layouts.wanted(peering) for peering in state.layouts.peerings()],
         "facts": sorted(map(repr, state.facts()[1])),
     }
 
@@ -88,7 +88,7 @@ def test_after_random_changes_it_is_as_made_anew(seed: int) -> None:
         batch = dict(moves[: (size := rng.choice((1, 2, 5)))])
         moves = moves[size:]
         told = state.layouts.peerings()
-        wanted = {peering: state.layouts.table(peering) for peering in told}
+        wanted = {peering: state.layouts.wanted(peering) for peering in told}
         changes = state.apply(batch)
         for at, seen in batch.items():
             if seen is None:
@@ -96,7 +96,7 @@ def test_after_random_changes_it_is_as_made_anew(seed: int) -> None:
             else:
                 current[at] = seen
         for peering in {*told, *state.layouts.peerings()} - changes.peerings.keys():
-            assert state.layouts.table(peering) == wanted[peering], "a chain that changed was not told of"
+            assert state.layouts.wanted(peering) == wanted[peering], "a chain that changed was not told of"
     assert tuples(state) == tuples(fresh({**current}))
 
 

@@ -12,14 +12,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
-from kubernetes.client.exceptions import OpenApiException
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 from urllib3.response import BaseHTTPResponse
+from urllib3.util import Timeout
 
 from liqo_connectivity import __version__
 from liqo_connectivity.operator.controller.errors import (
@@ -132,9 +132,10 @@ class Stream:
         self._response.close()
 
     def __iter__(self) -> Iterator[bytes]:
+        chunks = self._chunks()
         while True:
             try:
-                chunk = self._response.read1(_CHUNK)
+                chunk = next(chunks, b"")
             except ReadTimeoutError:
                 raise Silent("the stream was silent for too long") from None
             except (HTTPError, OSError, ValueError) as error:
@@ -142,6 +143,12 @@ class Stream:
             if not chunk:
                 return
             yield chunk
+
+    def _chunks(self) -> Iterator[bytes]:
+        if self._response.chunked:
+            # An API server sends each event as a chunk of its own, and this takes a quarter of what read1 does.
+            return self._response.read_chunked(_CHUNK)
+        return iter(lambda: self._response.read1(_CHUNK), b"")
 
     def stop(self) -> None:
         """Wake the thread that reads; it sees a stream that ended or broke off."""
@@ -179,7 +186,8 @@ class Api:
         self._deadline = deadline
         self._fence = fence
         self._observe = observe
-        self._host = urlsplit(cast("str", client.configuration.host)).netloc
+        self._url = cast("str", client.configuration.host)
+        self._host = urlsplit(self._url).netloc
 
     def get(self, path: str, query: Query = (), *, accept: str = JSON, deadline: float | None = None) -> Json:
         """Get a JSON object."""
@@ -199,8 +207,7 @@ class Api:
             ("fieldValidation", "Strict"),
             ("force", "true" if force else "false"),
         )
-        data = body if isinstance(body, bytes) else json.dumps(body, separators=(",", ":")).encode()
-        return self._write("PATCH", path, query, data, APPLY, PARTIAL if partial else JSON, None)
+        return self._write("PATCH", path, query, body, APPLY, PARTIAL if partial else JSON, None)
 
     def create(self, path: str, body: Mapping[str, object], *, deadline: float | None = None) -> Json:
         """Create an object in the collection at a path; Conflict if it exists."""
@@ -220,7 +227,7 @@ class Api:
 
     def stream(self, path: str, query: Query = (), *, accept: str = JSON, silence: float) -> Stream:
         """Open a watch, which may be silent for so many seconds before it counts as broken."""
-        response = self._send("GET", path, query, None, "", accept, (CONNECT_SECONDS, silence))
+        response = self._send("GET", path, query, None, "", accept, Timeout(connect=CONNECT_SECONDS, read=silence))
         if response.status != 200:
             raise self._refusal(response, time.monotonic() + self._deadline)
         return Stream(response)
@@ -252,7 +259,7 @@ class Api:
     ) -> Json:
         seconds = self._deadline if deadline is None else deadline
         end = time.monotonic() + seconds
-        response = self._send(method, path, query, body, content_type, accept, seconds)
+        response = self._send(method, path, query, body, content_type, accept, Timeout(total=seconds))
         if not 200 <= response.status < 300:
             raise self._refusal(response, end)
         return parse_object(_read(response, end))
@@ -265,21 +272,27 @@ class Api:
         body: Mapping[str, object] | bytes | None,
         content_type: str,
         accept: str,
-        timeout: float | tuple[float, float],
+        timeout: Timeout,
     ) -> BaseHTTPResponse:
-        headers = {"Accept": accept} | ({"Content-Type": content_type} if content_type else {})
+        headers = {**self._client.default_headers, "Accept": accept}
+        if content_type:
+            headers["Content-Type"] = content_type
+        data = json.dumps(body, separators=(",", ":")).encode() if isinstance(body, Mapping) else body
+        target = f"{path}?{urlencode(query, quote_via=quote)}" if query else path
         code = "<error>"
         begin = time.monotonic()
         try:
-            # The body is not passed here: the client would walk through all of it.
-            verb, url, sent, _, posted = self._client.param_serialize(
-                method, path, query_params=list(query), header_params=headers, auth_settings=["BearerToken"]
+            # The credentials of now: a token is read anew, or asked for anew, when it is about to expire.
+            bearer = self._client.configuration.auth_settings().get("BearerToken")
+            if bearer:
+                headers[bearer["key"]] = bearer["value"]
+            # The client's own way to its pool walks through every parameter several times.
+            response: BaseHTTPResponse = self._client.rest_client.pool_manager.urlopen(
+                method, self._url + target, body=data, headers=headers, timeout=timeout, preload_content=False
             )
-            answer = self._client.call_api(verb, url, sent, body, posted, _request_timeout=timeout)
-            response = cast("BaseHTTPResponse", answer.response)
             code = str(response.status)
-        except (HTTPError, OSError, OpenApiException, ConfigException) as error:
-            # The last two: TLS, and credentials that cannot be refreshed.
+        except (HTTPError, OSError, ConfigException) as error:
+            # The last: credentials that cannot be refreshed.
             raise Unreachable(f"{method} {path}: {_describe(error)}") from None
         finally:
             self._observe(method, self._host, code, time.monotonic() - begin)

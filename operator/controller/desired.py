@@ -7,16 +7,15 @@ what is stored.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
-from operator import itemgetter
 from typing import Final, cast
 
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Row
 from liqo_connectivity.engine.transaction import Delta
 from liqo_connectivity.facts.fact import ObjectKey
-from liqo_connectivity.operator.controller.stored import FIREWALL, Counts, digest
+from liqo_connectivity.operator.controller.stored import FIREWALL, Counts, digest_with, without
 
 ELEMENT: Final = "chain_element"
 FEW: Final = tuple(name for name in chains.COLUMNS if name != ELEMENT)
@@ -35,10 +34,22 @@ class Wanted:
     counts: Counts
 
 
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stays of a wanted object while only elements change: its table and parties, its outline and spec as text."""
+
+    table: chains.Table
+    parties: tuple[chains.Party, ...]
+    outline: chains.Outline
+    text: str
+    rules: int
+
+
 class Layouts:
     """The tuples of every chain, by peering, kept up with the changes that a database reports."""
 
     def __init__(self) -> None:
+        self._frames: dict[str, _Frame] = {}
         self._few: defaultdict[str, dict[str, set[Row]]] = defaultdict(lambda: {name: set() for name in FEW})
         self._elements: defaultdict[str, dict[chains.Party, chains.Elements]] = defaultdict(dict)
 
@@ -51,6 +62,8 @@ class Layouts:
         went: defaultdict[str, set[str]] = defaultdict(set)
         came: defaultdict[str, set[str]] = defaultdict(set)
         for name in FEW:
+            if name not in delta.changes:
+                continue
             removed, added = delta[name]
             for row in removed:
                 self._few[str(row[0])][name].discard(row)
@@ -70,6 +83,7 @@ class Layouts:
             elements.add(address)
             came[peering].add(address)
         for peering in changed:
+            self._frames.pop(peering, None)
             if not any(self._few[peering].values()):
                 del self._few[peering]
         return {
@@ -81,17 +95,31 @@ class Layouts:
         """The peerings that have a chain, sorted."""
         return sorted(peering for peering, rows in self._few.items() if rows["base_chain"])
 
-    def table(self, peering: str) -> chains.Table:
-        """The table of a peering that has a chain. Raises ChainError."""
-        rows: Mapping[str, set[Row]] = self._few.get(peering, {name: set[Row]() for name in FEW})
-        layout = chains.Layout.from_relations({**rows, ELEMENT: ()})
-        return chains.assemble_one(layout, self._elements.get(peering, {}))
-
     def wanted(self, peering: str) -> Wanted:
         """The object of a peering that has a chain. Raises ChainError: what is stored then has to stay."""
-        table = self.table(peering)
-        body = chains.firewall_object(table)
+        frame = self._frames.get(peering)
+        elements = self._elements.get(peering, {})
+        table = chains.with_elements(frame.table, frame.parties, elements) if frame is not None else None
+        if frame is None or table is None:
+            frame = self._frame(peering, elements)
+            table = frame.table
+        # With the elements of now, so that none of before are kept.
+        self._frames[peering] = replace(frame, table=table)
+        body = chains.fill(frame.outline, table.sets)
         key = ObjectKey(FIREWALL, body["metadata"]["namespace"], body["metadata"]["name"])
-        rules = sum(origin == "rule" for _, _, origin, _, _ in self._few[peering]["chain_rule"])
-        members = len(set(map(itemgetter(0), chain.from_iterable(held.elements for held in table.sets))))
-        return Wanted(key, body, digest(body["spec"]), Counts(rules, members))
+        held = [[element.text for element in each.elements] for each in table.sets]
+        members = len(set(chain.from_iterable(held)))
+        return Wanted(key, body, digest_with(frame.text, dict(enumerate(held))), Counts(frame.rules, members))
+
+    def _frame(self, peering: str, elements: Mapping[chains.Party, chains.Elements]) -> _Frame:
+        rows: Mapping[str, set[Row]] = self._few.get(peering, {name: set[Row]() for name in FEW})
+        layout = chains.Layout.from_relations({**rows, ELEMENT: ()})
+        table = chains.assemble_one(layout, elements)
+        outline = chains.outline(table)
+        return _Frame(
+            table=table,
+            parties=tuple({(row[4], row[5]) for row in layout.chain_set}),
+            outline=outline,
+            text=without(outline.made["spec"], range(len(table.sets))),
+            rules=sum(origin == "rule" for _, _, origin, _, _ in layout.chain_rule),
+        )

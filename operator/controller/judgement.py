@@ -7,8 +7,9 @@ from typing import cast
 from liqo_connectivity.engine import Row
 from liqo_connectivity.facts.fact import ObjectKey
 from liqo_connectivity.operator import report
-from liqo_connectivity.operator.controller.state import State, firewall_key, object_key, policy_symbol
+from liqo_connectivity.operator.controller.state import State
 from liqo_connectivity.operator.controller.stored import FIREWALL
+from liqo_connectivity.operator.controller.symbols import firewall_key, object_key, policy_symbol
 
 Why = tuple[str, str, str, str]
 """Reason, and kind, name and detail of the object at fault."""

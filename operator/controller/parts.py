@@ -70,12 +70,12 @@ class Parts:
         )
         leading: Callable[[], bool] = self.lease.is_leader if self.lease is not None else lambda: writing
         self.api: Final = Api(client, deadline=settings.request_timeout, fence=leading, observe=self.metrics.request)
-        self.inbox: Final = Inbox(settings.debounce)
+        self.state: Final = State(program)
+        self.inbox: Final = Inbox(settings.debounce, self.state.is_news)
         self.watches: Final = [
             Watch(resource, unfenced, self.inbox, settings, self.metrics)
             for resource in resources(settings.liqo_namespace)
         ]
-        self.state: Final = State(program)
         self.reconciler: Final = Reconciler(
             self.api,
             self.inbox,

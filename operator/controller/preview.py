@@ -15,7 +15,7 @@ from liqo_connectivity.chains import ChainError
 from liqo_connectivity.facts.fact import ObjectKey
 from liqo_connectivity.operator.controller.api import NotFound
 from liqo_connectivity.operator.controller.calls import FIREWALL_API, Calls, firewall_path
-from liqo_connectivity.operator.controller.state import State, firewall_key, object_key, policy_key
+from liqo_connectivity.operator.controller.state import State
 from liqo_connectivity.operator.controller.stored import (
     FIREWALL,
     OWNER_ANNOTATION,
@@ -23,6 +23,7 @@ from liqo_connectivity.operator.controller.stored import (
     READ_LABELS,
     stored_firewall,
 )
+from liqo_connectivity.operator.controller.symbols import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.writer import LABELS, foreign
 
 _LABELS: Final = (*READ_LABELS, OWNER_UID_LABEL)

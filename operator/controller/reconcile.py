@@ -120,6 +120,7 @@ class Reconciler:
             self._metrics.work_duration.observe(time.perf_counter() - begin)
 
     def _take(self, patience: float) -> None:
+        waited = 0.0
         synced = self._loaded or self._synced()
         batch = self._inbox.take(self._until_next(patience))
         self.tick = self._clock()
@@ -132,7 +133,8 @@ class Reconciler:
             self._count()
             return
         else:
-            self._metrics.queue_duration.observe(max(0.0, time.monotonic() - self._inbox.since))
+            waited = max(0.0, time.monotonic() - self._inbox.since)
+            self._metrics.queue_duration.observe(waited)
         begin = time.perf_counter()
         changes = self._state.apply(batch)
         self._metrics.evaluation_duration.observe(time.perf_counter() - begin)
@@ -143,7 +145,7 @@ class Reconciler:
             gc.collect()
             gc.freeze()
             _LOG.info("Read the cluster", extra=fields(objects=len(batch), seconds=time.perf_counter() - begin))
-        self._mark(changes, self._clock())
+        self._mark(changes, self._clock(), waited)
         self._count()
 
     def _until_next(self, patience: float) -> float:
@@ -168,9 +170,9 @@ class Reconciler:
         for key in policies:
             self._policies.mark(key, now)
 
-    def _mark(self, changes: Changes, now: float) -> None:
+    def _mark(self, changes: Changes, now: float, waited: float = 0.0) -> None:
         for key, count in self._turns.firewalls_of(changes.peerings).items():
-            self._firewalls.mark(key, now, count)
+            self._firewalls.mark(key, now, count, waited)
         for key in changes.firewalls:
             self._firewalls.mark(key, now)
             policy = self._turns.policy_of(key)

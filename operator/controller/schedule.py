@@ -42,11 +42,11 @@ class Schedule(Generic[Key]):
         self._backoff = backoff
         self._turns: dict[Key, _Turn] = {}
 
-    def mark(self, key: Key, now: float, changes: int = 1) -> None:
-        """Something about an object changed."""
+    def mark(self, key: Key, now: float, changes: int = 1, waited: float = 0.0) -> None:
+        """Something about an object changed, for the first time since its last turn ``waited`` seconds ago at most."""
         turn = self._turn(key)
         if not turn.changes:
-            turn.first = now
+            turn.first = now - waited
         turn.changes += changes
         turn.latest = now
         due = max(now, turn.wrote + self._interval, turn.held)

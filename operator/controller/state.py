@@ -14,9 +14,9 @@ from liqo_connectivity import chains
 from liqo_connectivity.engine import EvaluationError, FactError, Program, Row
 from liqo_connectivity.engine.database import Database
 from liqo_connectivity.engine.transaction import Delta
-from liqo_connectivity.facts import Fact, FactBase, ObjectKey, Problem
-from liqo_connectivity.facts.controller import FIREWALL_SUFFIX, enforcing, firewall_configuration
-from liqo_connectivity.facts.problems import one_line, unreadable
+from liqo_connectivity.facts import FactBase, ObjectKey
+from liqo_connectivity.facts.controller import enforcing
+from liqo_connectivity.operator.controller.asserted import Facts, asserted_by, not_evaluated, rows_of
 from liqo_connectivity.operator.controller.desired import Layouts
 from liqo_connectivity.operator.controller.stored import (
     FIREWALL,
@@ -27,15 +27,16 @@ from liqo_connectivity.operator.controller.stored import (
     StoredFirewall,
     StoredPolicy,
 )
-from liqo_connectivity.rules.relations import Policy, PolicyTerminating, Unreadable
+from liqo_connectivity.operator.controller.symbols import firewall_key, object_key, policy_key
 
 POLICY_GOALS: Final = ("condition_false", "invalid_rule", "governing", "role_mismatch", "draining")
 """Relations about policies; in each of them a column is a policy."""
-GOALS: Final = (*chains.COLUMNS, *POLICY_GOALS, "condition_unreadable", "writable", "removal", "group")
+JUDGEMENTS: Final = (*POLICY_GOALS, "condition_unreadable", "writable", "removal")
+"""Relations that say what is to be done about policies and objects."""
+GOALS: Final = (*chains.COLUMNS, *JUDGEMENTS, "group")
 """Everything that the controller asks for; rules that none of it needs are not evaluated."""
 _POLICY_COLUMN: Final[Mapping[str, int]] = {name: int(name == "governing") for name in POLICY_GOALS}
 
-_Facts = tuple[Fact, ...]
 _View = TypeVar("_View", StoredFirewall, StoredPolicy)
 
 
@@ -45,7 +46,7 @@ class Changes:
 
     ``peerings`` are those whose chain changed, with the number of pods about; ``policies`` those that are stored or
     judged otherwise, ``edited`` the ones among them of which more than the status changed; ``firewalls`` those that are
-    stored otherwise, or to be written or removed otherwise.
+    stored otherwise, or to be written or removed otherwise. ``judged`` says that rules say something else of any of them.
     """
 
     peerings: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -53,27 +54,7 @@ class Changes:
     edited: frozenset[ObjectKey] = frozenset()
     firewalls: frozenset[ObjectKey] = frozenset()
     agents: bool = False
-
-
-def object_key(kind: str, symbol: object) -> ObjectKey:
-    """The key of an object from its symbol, ``namespace/name``."""
-    namespace, _, name = str(symbol).partition("/")
-    return ObjectKey(kind, namespace, name)
-
-
-def policy_key(policy: object) -> ObjectKey:
-    """The key of a policy from its symbol."""
-    return object_key(POLICY, policy)
-
-
-def policy_symbol(key: ObjectKey) -> str:
-    """The symbol of a policy, the inverse of ``policy_key``."""
-    return f"{key.namespace}/{key.name}"
-
-
-def firewall_key(namespace: object, peering: object) -> ObjectKey:
-    """The key of the FirewallConfiguration of a peering."""
-    return ObjectKey(FIREWALL, str(namespace), f"{peering}{FIREWALL_SUFFIX}")
+    judged: bool = False
 
 
 class State:
@@ -104,7 +85,7 @@ class State:
             edited: set[ObjectKey] = set()
             firewalls: set[ObjectKey] = set()
             agents = False
-            asserted: dict[ObjectKey, _Facts] = {}
+            asserted: dict[ObjectKey, Facts] = {}
             for (_, key), observed in batch.items():
                 stored = observed.stored if observed is not None else None
                 if isinstance(stored, Agent) or key in self.agents:
@@ -124,12 +105,14 @@ class State:
                         policies.add(key)
                         if _identity(before) != _identity(self.policies.get(key)):
                             edited.add(key)
-                asserted[key] = _facts(observed) if observed is not None else ()
+                asserted[key] = asserted_by(observed) if observed is not None else ()
             delta = self._commit(asserted)
-        edited |= _policies_of(delta)
-        firewalls |= _firewalls_of(delta)
+        judged = any(name in delta.changes for name in JUDGEMENTS)
+        if judged:
+            edited |= _policies_of(delta)
+            firewalls |= _firewalls_of(delta)
         peerings = self.layouts.follow(delta)
-        return Changes(peerings, frozenset(policies | edited), frozenset(edited), frozenset(firewalls), agents)
+        return Changes(peerings, frozenset(policies | edited), frozenset(edited), frozenset(firewalls), agents, judged)
 
     def _see_agent(self, key: ObjectKey, view: Agent | None) -> bool:
         before = self.agents.get(key)
@@ -151,7 +134,7 @@ class State:
 
     # ---- Facts and what follows ----
 
-    def _commit(self, asserted: Mapping[ObjectKey, _Facts]) -> Delta:
+    def _commit(self, asserted: Mapping[ObjectKey, Facts]) -> Delta:
         if not self._loaded:
             return self._load(asserted)
         before = {key: self._base.facts_of(key) for key in asserted}
@@ -162,7 +145,7 @@ class State:
                 self._base.replace(key, facts)
             return self._commit_parts(asserted, error)
 
-    def _load(self, asserted: Mapping[ObjectKey, _Facts]) -> Delta:
+    def _load(self, asserted: Mapping[ObjectKey, Facts]) -> Delta:
         for key, facts in asserted.items():
             self._base.replace(key, facts)
         self._loaded = True
@@ -182,7 +165,7 @@ class State:
     def _everything(self) -> Delta:
         return Delta.of((name, (), self._database.rows(name)) for name in GOALS)
 
-    def _transact(self, asserted: Mapping[ObjectKey, _Facts]) -> Delta:
+    def _transact(self, asserted: Mapping[ObjectKey, Facts]) -> Delta:
         netted: dict[tuple[str, Row], bool] = {}
         for key, facts in asserted.items():
             changed = self._base.replace(key, facts)
@@ -201,12 +184,12 @@ class State:
         self.number += 1
         return transaction.delta
 
-    def _commit_parts(self, asserted: Mapping[ObjectKey, _Facts], error: Exception) -> Delta:
+    def _commit_parts(self, asserted: Mapping[ObjectKey, Facts], error: Exception) -> Delta:
         """Commit what can be committed, half by half; an object that cannot be by itself becomes unreadable."""
         keys = sorted(asserted)
         if len(keys) == 1:
             ((key, facts),) = asserted.items()
-            return self._transact({key: (_unreadable(key, facts, error),)})
+            return self._transact({key: (not_evaluated(key, facts, error),)})
         half = len(keys) // 2
         total: dict[tuple[str, Row], int] = {}
         for part in (keys[:half], keys[half:]):
@@ -229,41 +212,26 @@ class State:
         """How many facts, and how many tuples, each relation has."""
         return self._base.counts(), {name: len(self._database.relation(name)) for name in GOALS}
 
-    def facts(self) -> tuple[int, _Facts]:
+    def is_news(self, key: ObjectKey, observed: Observed | None) -> bool:
+        """Whether an object is otherwise than it was taken over last, but for its version; may be called by any thread."""
+        if observed is None:
+            return True
+        match observed.stored:
+            case None:
+                pass
+            case StoredFirewall() as view:
+                return self.firewalls.get(key) != view
+            case StoredPolicy() as view:
+                if self.policies.get(key) != view:
+                    return True
+            case Agent() as view:
+                return self.agents.get(key) != view
+        return rows_of(self._base.facts_of(key)) != rows_of(asserted_by(observed))
+
+    def facts(self) -> tuple[int, Facts]:
         """The number of the state and every fact of it, in no order; may be called by any thread."""
         with self._lock:
             return self.number, tuple(self._base.facts())
-
-
-def _facts(observed: Observed) -> _Facts:
-    stored = observed.stored
-    if isinstance(stored, StoredFirewall):
-        return firewall_configuration(stored.key, stored.uid, stored.resource_version, stored.owner)
-    if isinstance(stored, StoredPolicy) and stored.deleting and _is_unreadable(observed.facts):
-        # What it says does not matter any more, and nothing may wait for it to become readable.
-        key, source = stored.key, observed.facts[0].source
-        symbol = policy_symbol(key)
-        return (
-            Fact(Policy(symbol, key.namespace), source, "/metadata/name", key.name),
-            Fact(PolicyTerminating(symbol), source, "/metadata/deletionTimestamp", True),
-        )
-    return observed.facts
-
-
-def _is_unreadable(facts: _Facts) -> bool:
-    return bool(facts) and isinstance(facts[0].row, Unreadable)
-
-
-def _unreadable(key: ObjectKey, facts: _Facts, error: Exception) -> Fact:
-    uid, version = (facts[0].source.uid, facts[0].source.resource_version) if facts else ("", "")
-    problem = Problem(
-        kind=key.kind,
-        namespace=key.namespace,
-        name=key.name,
-        message=f"cannot be evaluated: {one_line(str(error))}",
-        help="correct the object",
-    )
-    return unreadable(problem, uid, version)[1]
 
 
 def _see(known: dict[ObjectKey, _View], key: ObjectKey, view: _View | None) -> bool:

@@ -5,7 +5,7 @@ of the wrong type reads as absent, because whether a policy makes sense is for t
 is wanted of an object.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from json import dumps
@@ -115,23 +115,49 @@ class Observed:
 
 def digest(spec: object) -> str:
     """A SHA-256 of a spec; the order of fields does not matter, that of lists does."""
+    # Nearly all of a spec is elements, and each of them is one address: they are hashed as such.
     table = _mapping(_mapping(spec).get("table"))
-    if isinstance(table.get("sets"), list):
-        # Nearly all of a spec is elements, and each of them is one address: they are hashed as such.
-        sets = [_without_elements(held) for held in _list(table["sets"])]
+    elements: dict[int, list[str]] = {}
+    for number, held in enumerate(_list(table.get("sets"))):
+        plain = _plain(held)
+        if plain is not None:
+            elements[number] = plain
+    return digest_with(without(spec, elements.keys()), elements)
+
+
+def without(spec: object, numbers: Collection[int]) -> str:
+    """A spec without the elements of the sets of these numbers, as canonical JSON."""
+    if numbers:
+        table = _mapping(_mapping(spec).get("table"))
+        sets = [
+            {**_mapping(held), "elements": None} if number in numbers else held
+            for number, held in enumerate(_list(table.get("sets")))
+        ]
         spec = {**_mapping(spec), "table": {**table, "sets": sets}}
-    return sha256(dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return dumps(spec, sort_keys=True, separators=(",", ":"))
 
 
-def _without_elements(held: object) -> object:
-    """A set with the hash of its elements in their place, unless they are anything else than plain addresses."""
-    elements = cast("list[dict[str, str]]", _list(_mapping(held).get("elements")))
+def digest_with(rest: str, elements: Mapping[int, Sequence[str]]) -> str:
+    """The digest of the spec that has these addresses in its sets, by number, and else is what ``without`` gave."""
+    found = sha256(rest.encode())
+    for number, addresses in elements.items():
+        found.update(f"\n{number} {len(addresses)}\n".encode())
+        found.update("\n".join(addresses).encode())
+    return found.hexdigest()
+
+
+def _plain(held: object) -> list[str] | None:
+    """The elements of a set if they are addresses and nothing else."""
+    given = _mapping(held).get("elements")
+    if not isinstance(given, list):
+        return None
+    elements = cast("list[dict[str, str]]", given)
     try:
-        joined = "\n".join([element["key"] for element in elements])
-        plain = sum(map(len, elements)) == len(elements) == joined.count("\n") + 1
-    except (TypeError, KeyError, IndexError):
-        return held
-    return {**_mapping(held), "elements": sha256(joined.encode()).hexdigest()} if plain else held
+        found = [element["key"] for element in elements]
+        plain = sum(map(len, elements)) == len(elements) and "\n" not in "".join(found)
+    except (TypeError, KeyError):
+        return None
+    return found if plain else None
 
 
 def stored_policy(value: object) -> StoredPolicy:

@@ -11,8 +11,8 @@ from liqo_connectivity.engine import Row
 from liqo_connectivity.facts.fact import ObjectKey
 from liqo_connectivity.operator.controller.calls import Calls, policy_path
 from liqo_connectivity.operator.controller.errors import NotFound
-from liqo_connectivity.operator.controller.state import object_key
 from liqo_connectivity.operator.controller.stored import FIREWALL, POLICY, StoredFirewall, StoredPolicy, stored_policy
+from liqo_connectivity.operator.controller.symbols import object_key
 
 DRAIN: Final = "drain"
 DELETE: Final = "delete"

@@ -17,7 +17,7 @@ from liqo_connectivity.operator.controller.deletion import Remover
 from liqo_connectivity.operator.controller.judgement import Judge, Judgement
 from liqo_connectivity.operator.controller.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.controller.state import Changes, State, firewall_key, policy_key
+from liqo_connectivity.operator.controller.state import Changes, State
 from liqo_connectivity.operator.controller.stored import (
     FIREWALL,
     POLICY,
@@ -26,9 +26,10 @@ from liqo_connectivity.operator.controller.stored import (
     StoredFirewall,
     StoredPolicy,
 )
+from liqo_connectivity.operator.controller.symbols import firewall_key, policy_key
 from liqo_connectivity.operator.controller.writer import Writer, is_as_wanted, read_firewall
 
-COUNTING: Final = 10.0
+COUNTING: Final = 30.0
 """Seconds between two writes of a status of which only the number of members changed."""
 BEHIND: Final = 1.0
 """Seconds until an object is looked at again that the watches seem not to have caught up with."""
@@ -85,7 +86,7 @@ class Turns:
 
     def follow(self, changes: Changes) -> None:
         """Forget what a change of the state made untrue."""
-        if changes.policies or changes.firewalls:
+        if changes.judged:
             self._judge = None
             self._writable = {
                 firewall_key(namespace, peering): (peering, policy_key(policy))

@@ -57,7 +57,8 @@ class Watch:
         self._metrics = metrics
         self._mirror = Mirror(lambda key, observed: inbox.put(resource.name, key, observed))
         self._backoff = Backoff(settings.watch_backoff, settings.watch_backoff_limit)
-        self._last_event = metrics.watch_last_event.labels(resource.name)
+        self._last_event = 0.0
+        metrics.watch_last_event.labels(resource.name).set_function(lambda: self._last_event)
         # The version to go on from; None if the resource has to be listed.
         self._version: int | None = None
         self._list_at = 0.0
@@ -245,7 +246,7 @@ class Watch:
 
     def _timed(self, stream: Stream) -> Iterator[bytes]:
         for chunk in stream:
-            self._last_event.set_to_current_time()
+            self._last_event = time.time()
             yield chunk
 
     def _tell(self, event: resources.Event) -> None:
