@@ -27,8 +27,8 @@ def objects(pods: int) -> Iterator[Object]:
     yield from map(pod, range(pods))
 
 
-def padded(found: Object, size: int = POD_BYTES) -> Object:
-    """A pod with as much that no fact is made of as a real one has."""
+def padded(found: Object, size: int = POD_BYTES, indent: int | None = 4) -> Object:
+    """A pod with as much that no fact is made of as a real one has, counted in JSON with some indentation."""
     containers = [
         {
             "name": f"container-{number}",
@@ -52,7 +52,7 @@ def padded(found: Object, size: int = POD_BYTES) -> Object:
         "metadata": {**found["metadata"], "managedFields": managed, "annotations": {"example.com/filler": ""}},
         "spec": {**found["spec"], "containers": containers},
     }
-    full["metadata"]["annotations"]["example.com/filler"] = "x" * max(0, size - len(json.dumps(full, indent=4)))
+    full["metadata"]["annotations"]["example.com/filler"] = "x" * max(0, size - len(json.dumps(full, indent=indent)))
     return full
 
 

@@ -13,6 +13,7 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from benchmarks import pods as reading
 from benchmarks.operator_rig import FIREWALLS, Cluster, Operator, Stored, address_of, cluster, complete
 
 Figures = dict[str, Any]
@@ -23,6 +24,8 @@ LONE = 30
 BURST = 1_000
 
 LIMITS = {
+    "pod_read_us": 20,
+    "pod_kept_bytes": 1024,
     "heartbeat_cpu_ms": 0.3,
     "heartbeat_writes": 0,
     "lone_p99_ms": 100,
@@ -59,6 +62,7 @@ def measure(pods: int, count: int, rate: float, seconds: float) -> Figures:
             started = time.perf_counter()
             complete(stored, made, lambda: operator.cpu() >= 0)
             figures: Figures = {"pods": pods, "peerings": count, "start_s": time.perf_counter() - started}
+            figures |= reading.measure()
             operator.quiet()
             figures |= server(made)
             figures |= heartbeats(operator, stored, made)

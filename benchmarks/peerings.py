@@ -56,7 +56,8 @@ def pod(number: int, peerings: int, address: int = 0) -> Object:
         "spec": {"nodeName": cluster_id(peering) if shadow else f"worker-{number % 40}"},
         "status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]},
     }
-    return padded(made)
+    # As it is stored and sent.
+    return padded(made, indent=None)
 
 
 def _peering(number: int) -> Iterator[Object]:
