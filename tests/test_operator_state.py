@@ -168,6 +168,31 @@ def test_a_heartbeat_changes_nothing() -> None:
     assert [fact.source.resource_version for fact in state.facts()[1] if fact.relation == "pod_ip"] == ["2"]
 
 
+def test_what_is_as_before_but_for_its_version_is_no_news() -> None:
+    state = small(pod("10.200.0.1"))
+
+    def is_news(found: Object) -> bool:
+        (_, key), seen = observed(found)
+        return state.is_news(key, seen)
+
+    assert not is_news(pod("10.200.0.1", version="2"))
+    assert is_news(pod("10.200.0.2", version="2"))
+    assert is_news(pod("10.200.0.1", "another"))
+    assert is_news(pod("10.200.0.1", labels={"liqo.io/shadowPod": "true"}))
+    assert state.is_news(facts_of(pod(""))[0], None)
+    assert not is_news(policy())
+    assert is_news(policy(version="2")), "its status may have changed"
+    assert state.is_news(WRITTEN, Observed((), firewall("7")))
+    state.record_firewall(firewall("7"))
+    assert not state.is_news(WRITTEN, Observed((), firewall("7"))), "the answer told of it"
+    assert state.is_news(WRITTEN, Observed((), firewall("8")))
+    agent = ObjectKey(AGENT, "liqo", "fabric-1")
+    assert state.is_news(agent, Observed((), Agent(agent, live=True)))
+    state.apply({("agents", agent): Observed((), Agent(agent, live=True))})
+    assert not state.is_news(agent, Observed((), Agent(agent, live=True)))
+    assert state.is_news(agent, Observed((), Agent(agent, live=False)))
+
+
 def vars_of(changes: object) -> list[object]:
     return [getattr(changes, name) for name in ("peerings", "policies", "firewalls", "agents")]
 
