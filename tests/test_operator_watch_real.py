@@ -120,6 +120,8 @@ def test_a_version_that_is_too_old_is_listed_anew(control_plane: ControlPlane) -
         # What it shows now came by the watch and not by the list before it.
         new_pod(control_plane, namespace, "b")
         wait_until(lambda: set(watches.look("pods", namespace)) == {"a", "b"}, 10)
+        shown = int(watches.look("pods", namespace)["b"].facts[0].source.resource_version)
+        wait_until(lambda: (watch._version or 0) >= shown)
         assert watch._stream is not None
         watch._version = 1
         watch._stream.stop()
