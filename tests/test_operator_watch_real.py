@@ -113,21 +113,27 @@ def test_everything_is_synced_and_followed(control_plane: ControlPlane) -> None:
 
 def test_a_version_that_is_too_old_is_listed_anew(control_plane: ControlPlane) -> None:
     namespace = control_plane.namespace("watch")
-    new_pod(control_plane, namespace, "a")
-    with watching(control_plane, "pods") as watches:
+
+    def create(name: str) -> None:
+        network = {"apiVersion": "ipam.liqo.io/v1alpha1", "kind": "Network", "spec": {"cidr": "10.0.0.0/24"}}
+        control_plane.admin.create({**network, "metadata": {"namespace": namespace, "name": name}})
+
+    create("a")
+    with watching(control_plane, "networks") as watches:
         watches.synced()
         (watch,) = watches.all
         # What it shows now came by the watch and not by the list before it.
-        new_pod(control_plane, namespace, "b")
-        wait_until(lambda: set(watches.look("pods", namespace)) == {"a", "b"}, 10)
-        shown = int(watches.look("pods", namespace)["b"].facts[0].source.resource_version)
+        create("b")
+        wait_until(lambda: set(watches.look("networks", namespace)) == {"a", "b"}, 10)
+        shown = int(watches.look("networks", namespace)["b"].facts[0].source.resource_version)
         wait_until(lambda: (watch._version or 0) >= shown)
         assert watch._stream is not None
+        # Before the CustomResourceDefinition was: the server begins to remember a kind when it learns of it.
         watch._version = 1
         watch._stream.stop()
-        new_pod(control_plane, namespace, "c")
-        wait_until(lambda: set(watches.look("pods", namespace)) == {"a", "b", "c"}, 10)
-        assert watches.restarts("pods", "gone") == 1
+        create("c")
+        wait_until(lambda: set(watches.look("networks", namespace)) == {"a", "b", "c"}, 10)
+        assert watches.restarts("networks", "gone") == 1
 
 
 def test_a_kind_that_is_installed_and_removed_while_watching(fresh_control_plane: ControlPlane) -> None:
