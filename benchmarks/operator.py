@@ -79,7 +79,7 @@ def measure(pods: int, count: int, rate: float, seconds: float) -> Figures:
 def heartbeats(operator: Operator, stored: Stored, made: Cluster) -> Figures:
     before, writes = operator.cpu(), stored.writes
     for number in paced(HEARTBEATS, made.pods / PROBED_EVERY):
-        made.put(made.pod(number % made.pods, beat=number + 1))
+        made.put(made.pod(number % made.pods), beat=number + 1)
     time.sleep(2)
     return {
         "heartbeat_cpu_ms": 1e3 * (operator.cpu() - before) / HEARTBEATS,

@@ -22,6 +22,7 @@ from urllib3.exceptions import HTTPError
 from benchmarks import peerings
 from benchmarks.etcd import Etcd
 from benchmarks.measure import HUGE_PAGES, ROOT
+from benchmarks.protobuf import Changes, replaced, varint
 
 # The control plane belongs to the tests, which are no package.
 sys.path.insert(0, str(ROOT / "tests"))
@@ -35,12 +36,23 @@ OURS = "app.kubernetes.io/managed-by=liqo-connectivity-engine"
 CRD = ROOT / "deploy/base/crd.yaml"
 TICKS = os.sysconf("SC_CLK_TCK")
 Pod = dict[str, Any]
+STARTED = 1_767_225_600
+"""Seconds since 1970 at the first heartbeat."""
 SETTLED = 30.0
 """Seconds that anything may take to show, before the benchmark gives up."""
 
 
 def address_of(pod: Pod) -> str:
     return str(pod["status"]["podIP"])
+
+
+def _shape(pod: Pod) -> tuple[str, bool]:
+    """Pods of one shape differ in name, uid, address and heartbeat."""
+    return pod["metadata"]["namespace"], "liqo.io/shadowPod" in pod["metadata"]["labels"]
+
+
+def _key(pod: Pod) -> str:
+    return f"/registry/pods/{pod['metadata']['namespace']}/{pod['metadata']['name']}"
 
 
 class Stored:
@@ -131,24 +143,38 @@ class Cluster:
         self.client, self.pods, self.peerings = client, pods, count
         self.generation = 0
         self._etcd = etcd
+        self._stored: dict[tuple[str, bool], bytes] = {}
 
     def fill(self) -> None:
         for made in peerings.objects(self.peerings):
             # A server that has just learnt of a CRD answers 429 for a moment.
             wait_until(partial(self._create, made))
+        for number in range(5 * self.peerings):
+            # Of each peering a pod that runs here and a shadow pod, to make all others of.
+            pod = self.pod(number)
+            if _shape(pod) not in self._stored:
+                pod["status"]["conditions"] = [
+                    {"type": "Ready", "status": "True", "lastProbeTime": "2026-01-01T00:00:00Z"}
+                ]
+                self._create(peerings.whole(pod))
+                self._stored[_shape(pod)] = self._etcd.get(_key(pod))
         for number in range(self.pods):
             self.put(self.pod(number))
 
-    def pod(self, number: int, address: int = 0, beat: int = 0) -> Pod:
-        """A pod with one of its addresses, at a heartbeat, of which no fact is made."""
-        made = peerings.pod(number, self.peerings, address)
-        probed = f"2026-01-01T00:{beat // 60 % 60:02}:{beat % 60:02}Z"
-        made["status"]["conditions"] = [{"type": "Ready", "status": "True", "lastProbeTime": probed}]
-        return made
+    def pod(self, number: int, address: int = 0) -> Pod:
+        """A pod with one of its addresses."""
+        return peerings.pod(number, self.peerings, address)
 
-    def put(self, pod: Pod) -> None:
-        """Create a pod, or change it."""
-        self._etcd.put("pods", pod)
+    def put(self, pod: Pod, beat: int = 0) -> None:
+        """Create a pod, or change it; a heartbeat is a change of which no fact is made."""
+        name, address = pod["metadata"]["name"], address_of(pod).encode()
+        identity = {1: name.encode(), 5: f"{name.removeprefix('pod-'):0>8}-0000-4000-8000-000000000000".encode()}
+        probed = b"\x08" + varint(STARTED + beat)
+        # A server stores "k8s", a zero, and a message whose field 2 holds the object.
+        # Field numbers: kubernetes/api core/v1 and apimachinery meta/v1, generated.proto.
+        status: Changes = {2: {3: probed}, 6: address, 12: {1: address}}
+        stored = self._stored[_shape(pod)]
+        self._etcd.put(_key(pod), stored[:4] + replaced(stored[4:], {2: {1: identity, 3: status}}))
 
     def _create(self, made: dict[str, Any]) -> bool:
         try:

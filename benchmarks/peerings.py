@@ -1,4 +1,4 @@
-"""A cluster with any number of peerings: objects as an API server takes them, and pods as it stores them.
+"""A cluster with any number of peerings, as an API server takes it: objects, and what to write into their status.
 
 Peering ``n`` has a tenant namespace, a policy of four rules, Networks, a virtual node and one offloaded namespace, in
 which three of five pods are shadow pods and the others run here. This module must not know what is measured.
@@ -34,7 +34,7 @@ def objects(peerings: int) -> Iterator[Object]:
 
 
 def pod(number: int, peerings: int, address: int = 0) -> Object:
-    """A pod of 6 KB, with a status; ``address`` tells apart the addresses that it has one after another."""
+    """A pod with a status; ``address`` tells apart the addresses that it has one after another."""
     peering, index = number % peerings, number // peerings
     shadow = index % 5 < 3
     # Eight addresses for each pod: those of one peering's pods stay within its CIDR of 2^19.
@@ -43,21 +43,26 @@ def pod(number: int, peerings: int, address: int = 0) -> Object:
     value = (10 << 24) + base + offset + 1
     ip = ".".join(str(value >> shift & 255) for shift in (24, 16, 8, 0))
     labels = {"app": "service"} | ({"liqo.io/shadowPod": "true"} if shadow else {})
-    made: Object = {
+    return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": f"pod-{number}",
             "namespace": f"work-{peering}",
-            "uid": f"{number:08}-0000-4000-8000-000000000000",
-            "creationTimestamp": "2026-01-01T00:00:00Z",
             "labels": labels,
         },
         "spec": {"nodeName": cluster_id(peering) if shadow else f"worker-{number % 40}"},
         "status": {"phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}]},
     }
-    # As it is stored and sent.
-    return padded(made, indent=None)
+
+
+def whole(pod: Object) -> Object:
+    """The same pod with all that makes it one of 6 KB."""
+    full = padded(pod, indent=2)
+    # The server writes managed fields of its own, and wants the volumes that are mounted.
+    del full["metadata"]["managedFields"]
+    full["spec"]["volumes"] = [{"name": f"volume-{n}", "emptyDir": {}} for n in range(3)]
+    return full
 
 
 def _peering(number: int) -> Iterator[Object]:

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 
 from benchmarks import peerings
+from benchmarks.cluster import padded
 from liqo_connectivity.operator.controller.resources import Event, resources
 
 PODS = 5_000
@@ -36,6 +37,6 @@ def measure() -> dict[str, float]:
 
 
 def _line(number: int) -> bytes:
-    pod = peerings.pod(number, 1)
-    pod["metadata"]["resourceVersion"] = str(1_000_000 + number)
+    pod = padded(peerings.pod(number, 1), indent=None)
+    pod["metadata"] |= {"uid": f"{number:08}-0000-4000-8000-000000000000", "resourceVersion": str(1_000_000 + number)}
     return json.dumps({"type": "MODIFIED", "object": pod}, separators=(",", ":")).encode()
