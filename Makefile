@@ -54,14 +54,11 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 	$(BIN)/$(DEMO_WHY)
 
 .PHONY: test
-# Tests with a control plane come one after the other: two API servers on two cores are slow enough to fail. Those that
-# only compute run beside them, and leave them the cores that they want; those that wait for something come last.
+# Tests with a control plane come one after the other, and nothing else runs beside them: on two cores, a second API server
+# or two workers that compute make them wait for longer than they do.
 test: lint types tools controlplane ## Lint, types, tests: everything CI runs
-	@others=$$(mktemp); trap 'kill $$! 2>/dev/null; rm -f "$$others"' EXIT; trap 'exit 130' INT TERM; set -x; \
-	nice $(BIN)/python -m pytest -n auto -m 'not control_plane and not waits' >"$$others" 2>&1 & \
-	$(BIN)/python -m pytest -m control_plane; code=$$?; \
-	wait $$!; others_code=$$?; set +x; cat "$$others"; test $$code = 0 && test $$others_code = 0
-	$(BIN)/python -m pytest -n auto -m 'waits and not control_plane'
+	$(BIN)/python -m pytest -n auto -m 'not control_plane'
+	$(BIN)/python -m pytest -m control_plane
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff: rules and format

@@ -13,15 +13,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that need a control plane, which takes both cores, and those of the controller, which wait."""
+    """Mark the tests that need a control plane: it takes both cores, so no other test runs beside one of them."""
     fixtures = {"stage", "scene", "control_plane", "fresh_control_plane", "plane"}
     names = {"ControlPlane", "OperatorCluster", "staged", "NEEDS_CONTROL_PLANE"}
     for item in items:
         module = vars(item.module) if isinstance(item, pytest.Function) and item.module else {}
         if fixtures & set(getattr(item, "fixturenames", ())) or names & module.keys():
             item.add_marker(pytest.mark.control_plane)
-        if item.path.name.startswith("test_operator_"):
-            item.add_marker(pytest.mark.waits)
 
 
 @pytest.fixture
