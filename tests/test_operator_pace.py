@@ -1,6 +1,7 @@
 """How fast writes follow each other: so many a second whatever there is to write, a few at once after a rest."""
 
 from itertools import pairwise
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from liqo_connectivity.operator.controller.pace import SAVED, Pace
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.controller.state import Changes
 from liqo_connectivity.operator.controller.stored import FIREWALL, POLICY
+from liqo_connectivity.operator.controller.turns import Turns
 
 RATE = 20
 
@@ -64,6 +66,10 @@ class Peerings:
         return set(self.keys.values()), {self.policy_of(key) for key in self.keys.values()}
 
 
+def agenda_of(peerings: Peerings, settings: Settings) -> Agenda:
+    return Agenda(cast("Turns", peerings), settings)
+
+
 def written(agenda: Agenda, peerings: Peerings, seconds: float) -> dict[ObjectKey, list[float]]:
     """When each object is written while all of them change all the time."""
     found: dict[ObjectKey, list[float]] = {key: [] for key in peerings.keys.values()}
@@ -78,7 +84,7 @@ def written(agenda: Agenda, peerings: Peerings, seconds: float) -> dict[ObjectKe
 
 def test_objects_that_change_all_the_time_share_the_rate() -> None:
     peerings = Peerings(20)
-    agenda = Agenda(peerings, Settings(write_rate=30))  # type: ignore[arg-type]  # as much of it as is asked for
+    agenda = agenda_of(peerings, Settings(write_rate=30))
     found = written(agenda, peerings, 20.0)
     assert sum(map(len, found.values())) == pytest.approx(20 * 30, rel=0.05)
     for times in found.values():
@@ -87,14 +93,14 @@ def test_objects_that_change_all_the_time_share_the_rate() -> None:
 
 def test_few_objects_are_written_as_if_there_were_no_rate() -> None:
     peerings = Peerings(2)
-    agenda = Agenda(peerings, Settings(write_rate=30, write_interval=0.5))  # type: ignore[arg-type]  # as above
+    agenda = agenda_of(peerings, Settings(write_rate=30, write_interval=0.5))
     for times in written(agenda, peerings, 10.0).values():
         assert len(times) == pytest.approx(20, abs=1)
 
 
 def test_the_agenda_wakes_nobody_before_a_write_is_allowed() -> None:
     peerings = Peerings(20)
-    agenda = Agenda(peerings, Settings(write_rate=4))  # type: ignore[arg-type]  # as above
+    agenda = agenda_of(peerings, Settings(write_rate=4))
     agenda.mark(Changes(dict.fromkeys(peerings.keys, 1)), 0.0)
     while (key := agenda.take_firewall(0.0)) is not None:
         agenda.wrote(key, 0.0)
@@ -106,7 +112,7 @@ def test_the_agenda_wakes_nobody_before_a_write_is_allowed() -> None:
 
 def test_an_agenda_is_settled_when_nothing_is_to_come_but_what_was_told() -> None:
     peerings = Peerings(1)
-    agenda = Agenda(peerings, Settings())  # type: ignore[arg-type]  # as above
+    agenda = agenda_of(peerings, Settings())
     assert agenda.is_settled()
     agenda.mark(Changes({"p0": 1}), 0.0)
     assert not agenda.is_settled()

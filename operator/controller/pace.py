@@ -11,7 +11,7 @@ SAVED: Final = 0.5
 
 
 class Pace:
-    """At most ``rate`` times a second, and up to ``rate * SAVED`` times at once after a rest; times are of one clock."""
+    """At most ``rate`` times a second on average, and up to ``rate * SAVED`` times at once after a rest; times are of one clock."""
 
     def __init__(self, rate: float) -> None:
         self._each = 1.0 / rate

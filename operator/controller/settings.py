@@ -81,7 +81,7 @@ class Settings:
     write_interval: float = _seconds(0.5, "The least time between two writes of one object; the first goes at once.")
     write_interval_limit: float = _seconds(3.0, "What that time may grow to while changes keep coming.")
     # Of 500 addresses each, an API server on two cores stores 40 a second at most, and everybody's latency suffers then.
-    write_rate: int = _count(30, "How many FirewallConfigurations are written in a second at most.")
+    write_rate: int = _count(30, "How many FirewallConfigurations are written in a second at most, on average.")
     retry_backoff: float = _seconds(0.5, "The first wait after a write was refused; doubled each time, with jitter.")
     # What was mended, a permission or the server itself, is noticed within ten seconds.
     retry_backoff_limit: float = _seconds(8.0, "The longest wait after a write was refused.")
