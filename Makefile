@@ -79,6 +79,11 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
 	$(BIN)/python tests/soak.py --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
+.PHONY: seeds
+seeds: $(VENV)/.dev ## Random programs with all seeds, of which `make test` takes one in six
+	ALL_SEEDS=1 $(BIN)/python -m pytest -n auto -m slow tests/test_database_churn.py tests/test_engine_aggregates.py \
+		tests/test_engine_oracle.py tests/test_engine_random.py tests/test_properties_oracle.py
+
 # How many seeds `make faults` takes for each fault.
 FAULT_SEEDS ?= 10
 

@@ -4,13 +4,15 @@ from random import Random
 
 import pytest
 from churn import Batch, batches, commit, loaded, netted, numbers, program_of
+from seeds import groups
 
 from liqo_connectivity.engine import Program, evaluate
 from liqo_connectivity.engine.database import Database
 
 BATCHES = 12
 FAST = range(0, 200, 25)
-SLOW = range(200, 2000, 50)
+STEP = 50
+SLOW = groups(200, 2000, STEP)
 
 
 def churn(seed: int) -> int:
@@ -45,7 +47,7 @@ def test_after_every_batch_a_database_is_as_if_loaded(first: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("first", SLOW)
 def test_after_every_batch_many_databases_are_as_if_loaded(first: int) -> None:
-    for seed in range(first, first + SLOW.step):
+    for seed in range(first, first + STEP):
         churn(seed)
 
 

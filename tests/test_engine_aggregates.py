@@ -4,6 +4,7 @@ import pytest
 from naive import naive
 from proof_checker import check, least_heights
 from random_programs import random_program
+from seeds import groups
 from small_programs import COLUMNS, declarations, domain, small_facts, small_rules_with_aggregates
 
 from liqo_connectivity.engine import Aggregated, EvaluationError, Model, OracleError, Program, Row, evaluate, prove
@@ -233,7 +234,7 @@ def test_a_random_program_means_what_brute_force_finds(first: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(300, 3000, 100))
+@pytest.mark.parametrize("first", groups(300, 3000, 100))
 def test_many_random_programs_mean_what_brute_force_finds(first: int) -> None:
     for seed in range(first, first + 100):
         same_as_brute_force(seed)
@@ -272,7 +273,7 @@ def test_random_programs_mean_the_same_to_pydatalog(first: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(60, 1060, 50))
+@pytest.mark.parametrize("first", groups(60, 1060, 50))
 def test_many_random_programs_mean_the_same_to_pydatalog(first: int) -> None:
     for seed in range(first, first + 50):
         same_as_pydatalog(*random_program(seed, aggregates=True))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from random_programs import random_program
+from seeds import groups
 
 from liqo_connectivity.engine import Facts, OracleError, Program, Row, UnknownRelationError, evaluate, oracle, prove
 from liqo_connectivity.engine.child_process import Limits, exchange
@@ -66,7 +67,7 @@ def test_agrees_with_the_reference_evaluator_on_random_programs(seed: int) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(1000, 1400, 50))
+@pytest.mark.parametrize("first", groups(1000, 1400, 50))
 def test_agrees_with_the_reference_evaluator_on_many_random_programs(first: int) -> None:
     for seed in range(first, first + 50):
         text, facts = random_program(seed)

@@ -5,12 +5,13 @@ import random
 import pytest
 from naive import naive
 from proof_checker import check, least_heights
+from seeds import groups
 from small_programs import COLUMNS, declarations, domain, small_facts, small_rules
 
 from liqo_connectivity.engine import Program, evaluate, prove
 
 FAST = range(0, 600, 25)
-SLOW = range(600, 6000, 25)
+SLOW = groups(600, 6000, 25)
 
 
 def program_of(seed: int) -> Program:
