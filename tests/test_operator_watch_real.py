@@ -161,8 +161,6 @@ def test_a_kind_that_is_installed_and_removed_while_watching(fresh_control_plane
         wait_until(lambda: set(watches.look("networks", "default")) == {"pod-cidr"}, 10)
 
 
-# A connection that is reset between TCP and TLS leaves Python 3.11's SSLSocket to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.slow
 def test_after_a_crash_of_the_server_the_state_is_right_within_ten_seconds(fresh_control_plane: ControlPlane) -> None:
     plane = fresh_control_plane
