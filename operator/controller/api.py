@@ -10,20 +10,19 @@ next. This module must not know what objects mean, nor who counts requests.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, Self, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
 
 from liqo_connectivity import __version__
 from liqo_connectivity.operator.controller.errors import (
-    MAX_MESSAGE,
     ApiError,
     Conflict,
     Forbidden,
@@ -38,6 +37,7 @@ from liqo_connectivity.operator.controller.errors import (
     Unreachable,
     refusal,
 )
+from liqo_connectivity.operator.controller.response import Json, Stream, describe, parse_object, read_whole
 from liqo_connectivity.operator.controller.settings import FIELD_MANAGER
 
 __all__ = [
@@ -62,8 +62,6 @@ __all__ = [
     "refusal",
 ]
 
-Json = dict[str, object]
-"""A JSON object."""
 Query = Sequence[tuple[str, str]]
 Observe = Callable[[str, str, str, float], None]
 """Told of every request: method, host, status code (``<error>`` without an answer), seconds until the answer began."""
@@ -78,7 +76,6 @@ APPLY: Final = "application/apply-patch+yaml"
 CONNECTIONS: Final = 32
 """Connections that are kept open: one for each thread, with room."""
 CONNECT_SECONDS: Final = 5.0
-_CHUNK: Final = 1 << 16
 
 
 class NotConfigured(Exception):  # noqa: N818  it says what is the matter
@@ -113,50 +110,6 @@ def _load_default(configuration: Configuration) -> None:
         load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # theirs
     except ConfigException:
         load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # theirs
-
-
-class Stream:
-    """A response that goes on: an iterator of chunks of bytes, to be closed by the thread that reads it.
-
-    Iteration ends when the server ends the response, and raises Unreachable when it breaks off and Silent when nothing
-    comes for too long. ``stop`` may be called from any thread and wakes the reader at once.
-    """
-
-    def __init__(self, response: BaseHTTPResponse) -> None:
-        self._response = response
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._response.close()
-
-    def __iter__(self) -> Iterator[bytes]:
-        chunks = self._chunks()
-        while True:
-            try:
-                chunk = next(chunks, b"")
-            except ReadTimeoutError:
-                raise Silent("the stream was silent for too long") from None
-            except (HTTPError, OSError, ValueError) as error:
-                raise Unreachable(f"the stream broke off: {_describe(error)}") from None
-            if not chunk:
-                return
-            yield chunk
-
-    def _chunks(self) -> Iterator[bytes]:
-        if self._response.chunked:
-            # An API server sends each event as a chunk of its own, and this takes a quarter of what read1 does.
-            return self._response.read_chunked(_CHUNK)
-        return iter(lambda: self._response.read1(_CHUNK), b"")
-
-    def stop(self) -> None:
-        """Wake the thread that reads; it sees a stream that ended or broke off."""
-        try:
-            self._response.shutdown()
-        except (OSError, ValueError, RuntimeError, TypeError):
-            # It has ended by itself, or ends while this is asked: then urllib3 has nothing left to call.
-            return
 
 
 def _always() -> bool:
@@ -262,7 +215,7 @@ class Api:
         response = self._send(method, path, query, body, content_type, accept, Timeout(total=seconds))
         if not 200 <= response.status < 300:
             raise self._refusal(response, end)
-        return parse_object(_read(response, end))
+        return parse_object(read_whole(response, end))
 
     def _send(
         self,
@@ -293,7 +246,7 @@ class Api:
             code = str(response.status)
         except (HTTPError, OSError, ConfigException) as error:
             # The last: credentials that cannot be refreshed.
-            raise Unreachable(f"{method} {path}: {_describe(error)}") from None
+            raise Unreachable(f"{method} {path}: {describe(error)}") from None
         finally:
             self._observe(method, self._host, code, time.monotonic() - begin)
         return response
@@ -301,38 +254,7 @@ class Api:
     def _refusal(self, response: BaseHTTPResponse, end: float) -> Refused:
         status = response.status
         try:
-            answer = parse_object(_read(response, end))
+            answer = parse_object(read_whole(response, end))
         except Unreachable:
             answer = {}
         return refusal(status, answer, response.headers.get("Retry-After") or "", response.reason or "")
-
-
-def _read(response: BaseHTTPResponse, end: float) -> bytes:
-    chunks: list[bytes] = []
-    try:
-        while chunk := response.read1(_CHUNK):
-            chunks.append(chunk)
-            if time.monotonic() > end:
-                raise Unreachable("the answer was not complete in time")
-    except (HTTPError, OSError, ValueError) as error:
-        raise Unreachable(f"the answer broke off: {_describe(error)}") from None
-    finally:
-        # A response that was read to its end has given its connection back; any other is of no more use.
-        response.close()
-    return b"".join(chunks)
-
-
-def parse_object(data: bytes) -> Json:
-    """The JSON object that an answer is. Raises Unreachable for anything else."""
-    try:
-        answer: object = json.loads(data)
-    except ValueError:
-        raise Unreachable("the API server's answer is not JSON") from None
-    if not isinstance(answer, dict):
-        raise Unreachable("the API server's answer is not an object")
-    return cast("Json", answer)
-
-
-def _describe(error: Exception) -> str:
-    text = str(error).replace("\n", " ")[:MAX_MESSAGE]
-    return text or type(error).__name__
