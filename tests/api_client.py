@@ -6,7 +6,7 @@ that is no success is an ApiError with the status that the server gave.
 
 import json
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import quote, urlencode
@@ -18,6 +18,7 @@ Object: TypeAlias = dict[str, Any]
 Objects: TypeAlias = list[Object]
 T = TypeVar("T")
 
+JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
 _TIMEOUT_SECONDS = 60
@@ -60,9 +61,9 @@ class Client:
         """Close the connections."""
         self._pool.clear()
 
-    def get(self, path: str, **query: str) -> Object:
+    def get(self, path: str, **query: str | Sequence[str]) -> Object:
         """What is at the path: an object, or a list as the server gives it."""
-        return self.request("GET", path, None, **query)
+        return self.request("GET", path, None, JSON, **query)
 
     def list(self, path: str, **query: str) -> Objects:
         """The objects of the collection at the path, without their apiVersion and kind, as a list carries them."""
@@ -115,7 +116,7 @@ class Client:
         finally:
             answer.close()  # not given back: the server is still sending
 
-    def request(self, method: str, path: str, body: object, kind: str = "application/json", **query: str) -> Object:
+    def request(self, method: str, path: str, body: object, kind: str = JSON, **query: str | Sequence[str]) -> Object:
         """One request; the decoded answer. ApiError unless the server says 2xx; urllib3's HTTPError without a server."""
         target = _target(path, query)
         headers = {**self._headers, "Content-Type": kind}
@@ -173,5 +174,5 @@ def _root(api_version: str) -> str:
     return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
 
 
-def _target(path: str, query: Mapping[str, str]) -> str:
-    return quote(path, safe="/:") + (f"?{urlencode(query)}" if query else "")
+def _target(path: str, query: Mapping[str, str | Sequence[str]]) -> str:
+    return quote(path, safe="/:") + (f"?{urlencode(query, doseq=True)}" if query else "")

@@ -33,8 +33,7 @@ def control_plane() -> Iterator[ControlPlane]:
 
     A test works in a namespace of its own, and leaves what is not in one as it was.
     """
-    with ControlPlane() as plane:
-        plane.install(with_sets_and_ctstate(crds()))
+    with ControlPlane(crds=with_sets_and_ctstate(crds())) as plane:
         yield plane
 
 

@@ -3,8 +3,7 @@
 Admission, schemas with CEL, RBAC, tokens, watches, finalizers and garbage collection are those of Kubernetes. There is
 no node and no scheduler: a pod is what a test writes. It must not know Liqo, nor what a test is about.
 
-    with ControlPlane() as plane:
-        plane.install(crds)
+    with ControlPlane(crds=crds) as plane:
         plane.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}})
         subprocess.run([...], env={"KUBECONFIG": plane.service_account_kubeconfig("shop", "operator")})
 """
@@ -16,8 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,30 +26,25 @@ from uuid import uuid4
 import trustme
 from api_client import ApiError, Client, Object, wait_until
 from control_plane_binaries import program
+from etcd_states import EtcdStates
+from reaper import Reaper
 
 ISSUER = "https://kubernetes.default.svc"
 
-# Ends the programs and removes their files when the tests end, however they end: its standard input is then closed.
-# It is given the process groups that run, on one line, whenever they change.
-_REAPER = """
-import os, shutil, signal, sys
+# What these make is stored already where a server was ready before, and they look only every second.
+_BOOTSTRAP = ("poststarthook/rbac/bootstrap-roles", "poststarthook/scheduling/bootstrap-system-priority-classes")
 
-groups = []
-for line in sys.stdin:
-    groups = line.split()
-for group in groups:
-    try:
-        os.killpg(int(group), signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-shutil.rmtree(sys.argv[1], ignore_errors=True)
-"""
+_STATES = EtcdStates()
 
 
 class ControlPlane:
-    """The programs and their users: with a controller manager if ``controllers``, and feature gates ``features``."""
+    """The programs and their users: with a controller manager if ``controllers``, and feature gates ``features``.
 
-    def __init__(self, *, controllers: bool = True, features: str = "") -> None:
+    The ``crds`` are there from the start.
+    """
+
+    def __init__(self, *, controllers: bool = True, features: str = "", crds: Iterable[Object] = ()) -> None:
+        self._crds = list(crds)
         self._controllers = controllers
         self._features = [f"--feature-gates={features}"] if features else []
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -69,12 +62,11 @@ class ControlPlane:
         self.stop()
 
     def start(self) -> None:
-        """Start all, with nothing stored, and wait until the server is ready."""
+        """Start all, with nothing stored but the CRDs, and wait until the server is ready."""
         binaries = {name: program(name) for name in ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")}
         self._binaries = binaries
         self.folder = Path(mkdtemp(prefix="control-plane-"))
-        command = [sys.executable, "-I", "-c", _REAPER, str(self.folder)]
-        self._reaper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, text=True)
+        self._reaper = Reaper(self.folder)
         self.etcd = f"http://127.0.0.1:{_free_port()}"
         self.server = f"https://127.0.0.1:{_free_port()}"
         self.authority = trustme.CA()
@@ -82,8 +74,16 @@ class ControlPlane:
         self._certify("server", self.authority.issue_cert("127.0.0.1", "localhost"))
         self._certify("service-accounts", self.authority.issue_cert("service-accounts.test"))
         self.admin = self.client(self.kubeconfig())
+        restored = _STATES.restore(self._crds, self._data)
         self._start_etcd()
-        self._start_apiserver()
+        self._start_apiserver(_BOOTSTRAP if restored else ())
+        if restored:
+            self._wait_until_served(self._crds)
+        else:
+            self.install(self._crds)
+            self.pause_etcd()
+            _STATES.keep(self._crds, self._data)
+            self.resume_etcd()
         if self._controllers:
             self._start_controllers()
 
@@ -93,7 +93,7 @@ class ControlPlane:
             client.close()
         self._clients.clear()
         if hasattr(self, "_reaper"):
-            self._reaper.communicate()
+            self._reaper.reap()
             del self._reaper
         for process in self._running.values():
             process.wait()
@@ -102,7 +102,7 @@ class ControlPlane:
             shutil.rmtree(self.folder, ignore_errors=True)  # what a dying program wrote after the reaper
 
     def reset(self) -> None:
-        """Forget every object, the CRDs too; the server gets a new address and new users."""
+        """Forget every object but the first CRDs; the server gets a new address and new users."""
         self.stop()
         self.start()
 
@@ -157,6 +157,9 @@ class ControlPlane:
         crds = list(crds)
         for crd in crds:
             self.admin.apply(crd)
+        self._wait_until_served(crds)
+
+    def _wait_until_served(self, crds: Iterable[Object]) -> None:
         for crd in crds:
             spec = crd["spec"]
             for version in (version["name"] for version in spec["versions"] if version["served"]):
@@ -178,11 +181,13 @@ class ControlPlane:
 
     def restart_apiserver(self) -> None:
         """Start the killed server again, at the same address, and wait until it is ready."""
-        self._start_apiserver()
+        self._start_apiserver(_BOOTSTRAP)
 
     def pause_etcd(self) -> None:
         """SIGSTOP: the server's reads of its cache go on, its writes hang."""
-        self._running["etcd"].send_signal(signal.SIGSTOP)
+        etcd = self._running["etcd"]
+        etcd.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, etcd.pid, os.WSTOPPED)  # until every thread of it stands still
 
     def resume_etcd(self) -> None:
         """Let the paused etcd go on."""
@@ -190,11 +195,15 @@ class ControlPlane:
 
     # -- programs
 
+    @property
+    def _data(self) -> Path:
+        return self.folder / "etcd"
+
     def _start_etcd(self) -> None:
         peer = "http://127.0.0.1:0"  # there is no other member
         self._run(
             "etcd",
-            f"--data-dir={self.folder / 'etcd'}",
+            f"--data-dir={self._data}",
             f"--listen-client-urls={self.etcd}",
             f"--advertise-client-urls={self.etcd}",
             f"--listen-peer-urls={peer}",
@@ -204,7 +213,7 @@ class ControlPlane:
             "--log-level=error",
         )
 
-    def _start_apiserver(self) -> None:
+    def _start_apiserver(self, unneeded: Sequence[str]) -> None:
         files = {name: self.folder / name for name in ("ca.crt", "server.crt", "server.key", "service-accounts.key")}
         self._run(
             "kube-apiserver",
@@ -223,7 +232,7 @@ class ControlPlane:
             "--disable-admission-plugins=ServiceAccount",  # no pod runs, so none waits for a token
             *self._features,
         )
-        wait_until(lambda: self._alive("kube-apiserver") and self.admin.get("/readyz"), 120)
+        wait_until(lambda: self._alive("kube-apiserver") and self.admin.get("/readyz", exclude=unneeded), 120)
         wait_until(lambda: self.admin.get("/api/v1/namespaces/default"))
 
     def _start_controllers(self) -> None:
@@ -257,8 +266,7 @@ class ControlPlane:
         self._tell_reaper()
 
     def _tell_reaper(self) -> None:
-        assert self._reaper.stdin
-        print(*(process.pid for process in self._running.values()), file=self._reaper.stdin, flush=True)
+        self._reaper.watch(process.pid for process in self._running.values())
 
     def _alive(self, name: str) -> bool:
         """Whether it runs; RuntimeError with the end of its log if it ended by itself."""

@@ -6,6 +6,7 @@ our rules need is derived: named sets of IPv4 addresses, and a match on the conn
 
 from collections.abc import Iterable
 from copy import deepcopy
+from functools import cache
 
 import yaml
 from api_client import Object
@@ -49,6 +50,11 @@ _CTSTATE: Object = {
 
 def crds(version: str = NEWEST) -> list[Object]:
     """The CRDs that the release installs, by name."""
+    return deepcopy(_read(version))
+
+
+@cache
+def _read(version: str) -> list[Object]:
     files = sorted(liqo_crds(version).glob("*.yaml"))
     loaded = [yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) for file in files]
     return sorted(loaded, key=lambda crd: str(crd["metadata"]["name"]))

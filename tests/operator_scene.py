@@ -46,8 +46,7 @@ def through(kubeconfig: Path, url: str) -> Path:
 @contextmanager
 def staged(features: str = "") -> Iterator[Scene]:
     """Build a scene, without a controller; ``features`` are feature gates of the API server."""
-    with ControlPlane(features=features) as plane:
-        plane.install(with_sets_and_ctstate(read_crds()))
+    with ControlPlane(features=features, crds=with_sets_and_ctstate(read_crds())) as plane:
         cluster = OperatorCluster(plane, install(plane))
         place = Place(plane)
         with WebhookServer(plane) as webhook, Fabric(plane, *HOSTS) as fabric:

@@ -44,8 +44,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="show nothing, and stay until Ctrl-C")
     keep = parser.parse_args().keep
     print("starting etcd, the API server and the controller manager", flush=True)
-    with ControlPlane() as plane:
-        plane.install(with_sets_and_ctstate(crds()))
+    with ControlPlane(crds=with_sets_and_ctstate(crds())) as plane:
         cluster = OperatorCluster(plane, install(plane))
         print(f"creating the objects of {EXAMPLE.relative_to(ROOT)}", flush=True)
         plant(plane.admin, EXAMPLE)

@@ -27,8 +27,7 @@ ALLOW_ALL = {"rules": [{"action": "allow"}]}
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ControlPlane]:
     """A control plane where install.yaml was applied."""
-    with ControlPlane() as plane:
-        plane.install(with_sets_and_ctstate(crds()))
+    with ControlPlane(crds=with_sets_and_ctstate(crds())) as plane:
         done = plane.kubectl("apply", "-f", str(DEPLOY / "install.yaml"))
         assert done.returncode == 0, done.stderr
         wait_until(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))

@@ -46,8 +46,7 @@ def cluster_around(container: Container) -> Iterator[tuple[ControlPlane, dict[st
 
     The container gets what a kubelet mounts for the controller's service account.
     """
-    with ControlPlane() as plane:
-        plane.install(with_sets_and_ctstate(crds()))
+    with ControlPlane(crds=with_sets_and_ctstate(crds())) as plane:
         done = plane.kubectl("apply", "-f", str(DEPLOY / "install.yaml"))
         assert done.returncode == 0, done.stderr
         config = yaml.load(plane.service_account_kubeconfig(NAMESPACE, NAME).read_text(), Loader=yaml.CSafeLoader)

@@ -83,7 +83,7 @@ def live(cluster: OperatorCluster, place: Place) -> None:
     """Enforce policies and let them go, in every way that asks for something else of the API server."""
     peerings = [place.peering() for _ in range(3)]
     policies = [peering.policy(("deny", "remote-cluster", "any")) for peering in peerings]
-    with cluster.operator():
+    with cluster.operator() as controller:
         for policy in policies:
             cluster.said(policy, "Ready", "True")
         # A finalizer that somebody else wrote too is not taken off by giving it up.
@@ -94,6 +94,7 @@ def live(cluster: OperatorCluster, place: Place) -> None:
         for policy in policies[:2]:
             cluster.client.delete(policy)
         wait_until(lambda: [cluster.get(policy) for policy in policies[:2]] == [None, None])
+        controller.stop()
     # What a controller finds that has been away: a policy gone by force, and its chain left behind.
     place.remove(policies[2])
     with cluster.operator():

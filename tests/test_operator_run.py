@@ -32,8 +32,8 @@ Object = dict[str, Any]
 def whole_plane() -> Iterator[ControlPlane]:
     """A control plane with the CRDs of Liqo and of the policy, and the cluster of the consumer's example."""
     definition = yaml.load((ROOT / "deploy/base/crd.yaml").read_text("utf-8"), Loader=yaml.CSafeLoader)
-    with ControlPlane() as plane:
-        plane.install([*with_sets_and_ctstate(crds()), definition])
+    with ControlPlane(crds=with_sets_and_ctstate(crds())) as plane:
+        plane.install([definition])
         plant(plane.admin, ROOT / "examples" / "consumer")
         yield plane
 
@@ -140,7 +140,7 @@ def test_once_exits_with_3_when_a_policy_is_pending(plane: ControlPlane, kubecon
 def test_once_gives_up_when_somebody_else_leads(plane: ControlPlane, kubeconfig: Path, tmp_path: Path) -> None:
     with running(kubeconfig, tmp_path / "log") as leader:
         identity = leader.logged("Became leader")["identity"]
-        done = once(kubeconfig, "--once", "--once-timeout=10")
+        done = once(kubeconfig, "--once", "--once-timeout=4")
     assert done.returncode == 3
     assert json.loads(done.stderr.splitlines()[-1])["leader"] == identity
 
