@@ -30,10 +30,9 @@ class Etcd:
         """Store it. Raises RuntimeError when etcd refuses."""
         self._call("put", {"key": _text(key.encode()), "value": _text(value)})
 
-    def delete_all(self, prefix: str) -> None:
-        """Delete whatever is stored under a prefix that ends in a slash. Raises RuntimeError when etcd refuses."""
-        end = prefix.removesuffix("/") + "0"  # the character that follows the slash
-        self._call("deleterange", {"key": _text(prefix.encode()), "range_end": _text(end.encode())})
+    def delete(self, key: str) -> None:
+        """Delete what is stored there, if anything is. Raises RuntimeError when etcd refuses."""
+        self._call("deleterange", {"key": _text(key.encode())})
 
     def _call(self, what: str, body: dict[str, str]) -> dict[str, Any]:
         answer = self._pool.request("POST", f"{self._url}/{what}", body=json.dumps(body))
