@@ -28,6 +28,10 @@ SOAK_SEED    ?= 1000000
 IMG            ?= liqo-connectivity-engine:$(VERSION)
 CONTAINER_TOOL ?= docker
 KUBECTL        ?= kubectl
+HELM           ?= helm
+# Where a release is published: the image as REGISTRY/liqo-connectivity-engine, the chart under REGISTRY/charts.
+REGISTRY       ?= ghcr.io/liqo-connectivity
+PLATFORMS      ?= linux/amd64,linux/arm64
 # Arguments of `make run`, as of `liqo-connectivity run`.
 ARGS           ?=
 
@@ -79,6 +83,10 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
 	$(BIN)/python tests/soak.py --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
+.PHONY: cluster
+cluster: $(VENV)/.dev tools controlplane ## Run the tests that need a control plane, and no others
+	$(BIN)/python -m pytest -m control_plane
+
 .PHONY: seeds
 seeds: $(VENV)/.dev ## Random programs with all seeds, of which `make test` takes one in six
 	ALL_SEEDS=1 $(BIN)/python -m pytest -n auto -m slow tests/test_database_churn.py tests/test_engine_aggregates.py \
@@ -117,6 +125,38 @@ playground: controlplane ## Run the controller in a real control plane with an e
 build: $(VENV)/.dev ## Build the wheel and the source archive into dist/
 	$(BIN)/python -m build --no-isolation
 
+.PHONY: changelog
+changelog: $(VENV)/.dev ## Show changelog.d/ as the next version of CHANGELOG.md
+	$(BIN)/towncrier build --draft --version $(VERSION)
+
+# The branch that a change is to be merged into.
+BASE ?= origin/main
+
+.PHONY: changelog-check
+changelog-check: $(VENV)/.dev ## Check that this branch adds a changelog fragment that BASE does not have
+	$(BIN)/towncrier check --compare-with $(BASE)
+
+.PHONY: changelog-release
+changelog-release: $(VENV)/.dev ## Move changelog.d/ into CHANGELOG.md, as the version in src/liqo_connectivity/__init__.py
+	$(BIN)/towncrier build --yes --version $(VERSION)
+
+.PHONY: release-notes
+release-notes: ## Print what CHANGELOG.md says about this version
+	@awk -v heading='## [$(VERSION)]' 'index($$0, heading) == 1 { found = 1; next } /^## / { found = 0 } \
+	found { print; some = 1 } END { exit !some }' CHANGELOG.md || \
+	{ echo 'make: CHANGELOG.md has no version $(VERSION): run make changelog-release' >&2; exit 1; }
+
+.PHONY: release-check
+release-check: ## Check that TAG names this version, and that CHANGELOG.md and the chart do
+	@test '$(TAG)' = 'v$(VERSION)' || { echo 'make: the tag is $(TAG), and this is version $(VERSION)' >&2; exit 1; }
+	@grep -qx 'version: $(VERSION)' deploy/chart/Chart.yaml && grep -qx 'appVersion: $(VERSION)' deploy/chart/Chart.yaml || \
+	{ echo 'make: deploy/chart/Chart.yaml is not of version $(VERSION)' >&2; exit 1; }
+	@$(MAKE) --silent release-notes >/dev/null
+
+.PHONY: publish
+publish: $(VENV)/.dev ## Publish dist/ on the package index, as the workflow that runs this (trusted publishing)
+	$(BIN)/uv publish --trusted-publishing always dist/*.whl dist/*.tar.gz
+
 .PHONY: manifests
 manifests: $(VENV)/.dev controlplane ## Write the CustomResourceDefinition and deploy/install.yaml anew
 	$(BIN)/python -m liqo_connectivity.facts.generate_crd deploy/base/crd.yaml deploy/chart/crd.yaml
@@ -142,6 +182,26 @@ docker-build: ## Build the image IMG
 .PHONY: docker-push
 docker-push: ## Push the image IMG
 	$(CONTAINER_TOOL) push $(IMG)
+
+# Image names are lower-case, and the owner of a fork need not be.
+RELEASE_IMG   = $(shell echo '$(REGISTRY)' | tr A-Z a-z)/liqo-connectivity-engine
+RELEASE_CHART = build/chart/liqo-connectivity-engine
+
+.PHONY: image-release
+image-release: ## Build the image for PLATFORMS, with SBOM and provenance, and push it to REGISTRY
+	$(CONTAINER_TOOL) buildx build --platform $(PLATFORMS) --sbom=true --provenance=mode=max --push \
+		--tag $(RELEASE_IMG):$(VERSION) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) .
+
+.PHONY: chart
+chart: ## Package the chart into dist/, with the image of REGISTRY as its default
+	rm -rf $(RELEASE_CHART) && mkdir -p $(RELEASE_CHART) && cp -R deploy/chart/. $(RELEASE_CHART)
+	sed -i.orig 's|^  repository: .*|  repository: $(RELEASE_IMG)|' $(RELEASE_CHART)/values.yaml
+	rm $(RELEASE_CHART)/values.yaml.orig
+	$(HELM) package $(RELEASE_CHART) --destination dist
+
+.PHONY: chart-push
+chart-push: chart ## Push the chart to REGISTRY as an OCI artifact
+	$(HELM) push dist/liqo-connectivity-engine-$(VERSION).tgz oci://$(dir $(RELEASE_IMG))charts
 
 .PHONY: deploy
 deploy: ## Install everything, with the image IMG, into the cluster of the kubeconfig
