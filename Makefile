@@ -60,7 +60,7 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 .PHONY: test
 # Tests with a control plane come one after the other, and nothing else runs beside them: on two cores, a second API server
 # or two workers that compute make them wait for longer than they do.
-test: lint types tools controlplane ## Lint, types, tests: everything CI runs
+test: lint types docs tools controlplane ## Lint, types, tests: everything CI runs
 	$(BIN)/python -m pytest -n auto -m 'not control_plane'
 	$(BIN)/python -m pytest -m control_plane
 
@@ -73,6 +73,10 @@ lint: $(VENV)/.dev ## ruff: rules and format
 types: $(VENV)/.dev ## mypy --strict and pyright
 	$(BIN)/mypy
 	$(PYRIGHT)
+
+.PHONY: docs
+docs: $(VENV)/.dev ## Build the documentation site into build/site; a broken link or anchor is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build
 
 .PHONY: bench
 bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and DuckDB
