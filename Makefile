@@ -85,7 +85,7 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 
 .PHONY: soak
 soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
-	$(BIN)/python tests/soak.py --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
+	$(BIN)/python -m tools.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
 .PHONY: cluster
 cluster: $(VENV)/.dev tools controlplane ## Run the tests that need a control plane, and no others
@@ -93,15 +93,15 @@ cluster: $(VENV)/.dev tools controlplane ## Run the tests that need a control pl
 
 .PHONY: seeds
 seeds: $(VENV)/.dev ## Random programs with all seeds, of which `make test` takes one in six
-	ALL_SEEDS=1 $(BIN)/python -m pytest -n auto -m slow tests/test_database_churn.py tests/test_engine_aggregates.py \
-		tests/test_engine_oracle.py tests/test_engine_random.py tests/test_properties_oracle.py
+	ALL_SEEDS=1 $(BIN)/python -m pytest -n auto -m slow tests/engine/test_database_churn.py tests/engine/test_aggregates.py \
+		tests/engine/test_pydatalog.py tests/engine/test_random_programs.py tests/rules/test_second_opinion.py
 
 # How many seeds `make faults` takes for each fault.
 FAULT_SEEDS ?= 10
 
 .PHONY: faults
 faults: $(VENV)/.dev controlplane ## Break the way to the API server FAULT_SEEDS times in every way; kill the controller everywhere
-	FAULT_SEEDS=$(FAULT_SEEDS) $(BIN)/python -m pytest tests/test_operator_faults.py tests/test_operator_crashes.py
+	FAULT_SEEDS=$(FAULT_SEEDS) $(BIN)/python -m pytest tests/cluster/test_faults.py tests/cluster/test_crashes.py
 
 # What the tests run besides Python: nft loads what we write, ip builds the networks that packets cross, dot draws;
 # buildah builds the image, on a base that debootstrap makes.
@@ -119,11 +119,11 @@ tools: ## Install what the tests run (Debian: nftables, iproute2, Graphviz, buil
 
 .PHONY: controlplane
 controlplane: $(VENV)/.dev ## Build the Kubernetes control plane of the tests: minutes the first time, nothing after
-	$(BIN)/python tests/control_plane_binaries.py
+	$(BIN)/python -m tools.control_plane_binaries
 
 .PHONY: playground
 playground: controlplane ## Run the controller in a real control plane with an example in it; KEEP=1 leaves it running
-	$(BIN)/python tests/playground.py $(if $(KEEP),--keep)
+	$(BIN)/python -m tools.playground $(if $(KEEP),--keep)
 
 .PHONY: build
 build: $(VENV)/.dev ## Build the wheel and the source archive into dist/
@@ -164,7 +164,7 @@ publish: $(VENV)/.dev ## Publish dist/ on the package index, as the workflow tha
 .PHONY: manifests
 manifests: $(VENV)/.dev controlplane ## Write the CustomResourceDefinition and deploy/install.yaml anew
 	$(BIN)/python -m liqo_connectivity.facts.generate_crd deploy/base/crd.yaml deploy/chart/crd.yaml
-	$(BIN)/python -m pytest -q tests/test_deploy.py -k install_yaml --update
+	$(BIN)/python -m pytest -q tests/package/test_deploy.py -k install_yaml --update
 
 .PHONY: install
 install: ## Install the CustomResourceDefinition into the cluster of the kubeconfig
@@ -228,7 +228,7 @@ no-policies:
 lock: $(VENV)/.dev ## Write the lock files anew; LOCK_FLAGS=--upgrade takes newer versions
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock
 	$(LOCK) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
-	$(LOCK) --group go --output-file tests/controlplane/go.lock
+	$(LOCK) --group go --output-file tools/control_plane/go.lock
 	$(LOCK) --group bench --output-file benchmarks/bench.lock
 
 .PHONY: clean

@@ -10,8 +10,8 @@ from typing import Any
 import clingo
 
 from liqo_connectivity.engine import Program, Row, Value
-from liqo_connectivity.engine.functors import BUILTIN
-from liqo_connectivity.engine.syntax import (
+from liqo_connectivity.engine.syntax.functors import BUILTIN
+from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
     Arithmetic,
     Atom,

@@ -19,8 +19,8 @@ from benchmarks import asp, sql, workload
 from benchmarks.database import Figures, digest
 from benchmarks.workload import Event, Workload
 from liqo_connectivity.engine import Row, Value
-from liqo_connectivity.engine.child_process import Limits
-from liqo_connectivity.engine.oracle import evaluate_relations
+from liqo_connectivity.engine.pydatalog.child_process import Limits
+from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations
 
 LIMITS = Limits(seconds=1200, megabytes=16_384)
 """What pyDatalog may take."""

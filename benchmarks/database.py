@@ -17,9 +17,9 @@ from zlib import crc32
 
 from benchmarks.workload import WORKLOADS, Event, Workload
 from liqo_connectivity.engine import Row, prove, why_not
-from liqo_connectivity.engine.absence import pattern
-from liqo_connectivity.engine.database import Database
-from liqo_connectivity.engine.syntax import Atom
+from liqo_connectivity.engine.incremental.database import Database
+from liqo_connectivity.engine.syntax.nodes import Atom
+from liqo_connectivity.engine.why_not.failures import pattern
 
 WARMED, EVENTS, BURST, BURSTS = 2_000, 10_000, 1_000, 5
 """How many events come first, how many the percentiles are taken over, and how many come together, how often."""

@@ -12,8 +12,8 @@ from hashlib import sha256
 
 from benchmarks import cluster
 from liqo_connectivity.engine import Program, Row, evaluate
-from liqo_connectivity.engine.child_process import Limits
-from liqo_connectivity.engine.oracle import evaluate_relations
+from liqo_connectivity.engine.pydatalog.child_process import Limits
+from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations
 from liqo_connectivity.facts import FactBase, decode_mapping, kind_of
 from liqo_connectivity.rules.program import load
 from liqo_connectivity.rules.relations import Flow

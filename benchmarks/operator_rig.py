@@ -17,19 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.support.api_client import ApiError, Client, wait_until
+from tests.support.control_plane import ControlPlane
+from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from urllib3.exceptions import HTTPError
 
 from benchmarks import peerings
 from benchmarks.etcd import Etcd
 from benchmarks.measure import HUGE_PAGES, ROOT
 from benchmarks.protobuf import Changes, replaced, varint
-
-# The control plane belongs to the tests, which are no package.
-sys.path.insert(0, str(ROOT / "tests"))
-
-from api_client import ApiError, Client, wait_until
-from control_plane import ControlPlane
-from liqo_crds import crds, with_sets_and_ctstate
 
 FIREWALLS = "/apis/networking.liqo.io/v1beta1/firewallconfigurations"
 OURS = "app.kubernetes.io/managed-by=liqo-connectivity-engine"

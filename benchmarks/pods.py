@@ -7,7 +7,7 @@ import tracemalloc
 
 from benchmarks import peerings
 from benchmarks.cluster import padded
-from liqo_connectivity.operator.controller.resources import Event, resources
+from liqo_connectivity.operator.controller.watching.resources import Event, resources
 
 PODS = 5_000
 ROUNDS = 7

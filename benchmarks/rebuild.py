@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 from benchmarks.database import Figures, commit, timed
 from benchmarks.workload import WORKLOADS, inverse
-from liqo_connectivity.engine import database as module
-from liqo_connectivity.engine.database import Database
+from liqo_connectivity.engine.incremental import database as module
+from liqo_connectivity.engine.incremental.database import Database
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ROUNDS = 2

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from liqo_connectivity.engine import Program, Row
-from liqo_connectivity.engine.strata import Component
-from liqo_connectivity.engine.syntax import Atom, Comparison, Constant, Negation, Rule, Term, Value, Variable
+from liqo_connectivity.engine.program.stratification import Component
+from liqo_connectivity.engine.syntax.nodes import Atom, Comparison, Constant, Negation, Rule, Term, Value, Variable
 
 Execute = Callable[[str, Sequence[Value]], Any]
 _TYPES = {"symbol": "TEXT", "number": "INTEGER"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 
 from liqo_connectivity.engine import Program, Row
-from liqo_connectivity.operator.controller.state import GOALS
+from liqo_connectivity.operator.controller.state.state import GOALS
 from liqo_connectivity.rules.program import load as load_policy
 
 Facts = dict[str, list[Row]]

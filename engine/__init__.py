@@ -18,11 +18,16 @@
 (2, ['path("a", "b")', 'edge("b", "c")'])
 """
 
-from liqo_connectivity.engine.absence import Absence, why_not
-from liqo_connectivity.engine.alternatives import Proofs, proofs
-from liqo_connectivity.engine.arithmetic import EvaluationError
-from liqo_connectivity.engine.database import Database
-from liqo_connectivity.engine.diagnostics import (
+from liqo_connectivity.engine.evaluator import evaluate
+from liqo_connectivity.engine.incremental.database import Database
+from liqo_connectivity.engine.incremental.transactions import Delta
+from liqo_connectivity.engine.model import Facts, Model
+from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.proofs.enumeration import Proofs, proofs
+from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Holds, Proof
+from liqo_connectivity.engine.proofs.provenance import prove
+from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
+from liqo_connectivity.engine.syntax.diagnostics import (
     DatalogError,
     Diagnostic,
     FactError,
@@ -31,13 +36,8 @@ from liqo_connectivity.engine.diagnostics import (
     Span,
     UnknownRelationError,
 )
-from liqo_connectivity.engine.evaluator import evaluate
-from liqo_connectivity.engine.model import Facts, Model
-from liqo_connectivity.engine.program import Program
-from liqo_connectivity.engine.proof import Absent, Aggregated, Holds, Proof
-from liqo_connectivity.engine.prover import prove
-from liqo_connectivity.engine.syntax import Row, Value
-from liqo_connectivity.engine.transaction import Delta
+from liqo_connectivity.engine.syntax.nodes import Row, Value
+from liqo_connectivity.engine.why_not.failures import Absence, why_not
 
 __all__ = [
     "Absence",

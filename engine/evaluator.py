@@ -7,10 +7,10 @@ evaluators. This module must not know what any relation means.
 from collections.abc import Mapping
 
 from liqo_connectivity.engine.model import Facts, Model, load_facts
-from liqo_connectivity.engine.program import Program
-from liqo_connectivity.engine.relation import Relation
+from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.program.stratification import Component
 from liqo_connectivity.engine.rounds import derive, derive_in_rounds
-from liqo_connectivity.engine.strata import Component
+from liqo_connectivity.engine.storage.relation import Relation
 
 
 def evaluate(program: Program, facts: Facts) -> Model:

@@ -6,13 +6,13 @@ Evaluators make models; proofs, questions and serializers read them. This module
 from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
-from liqo_connectivity.engine.access import RelationAccess
-from liqo_connectivity.engine.derivations import Derivations
-from liqo_connectivity.engine.diagnostics import UnknownRelationError
-from liqo_connectivity.engine.program import Program
-from liqo_connectivity.engine.relation import Relation
-from liqo_connectivity.engine.schema import NUMBER_RANGE
-from liqo_connectivity.engine.syntax import Row
+from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.program.schema import NUMBER_RANGE
+from liqo_connectivity.engine.proofs.derivations import Derivations
+from liqo_connectivity.engine.proofs.model_access import RelationAccess
+from liqo_connectivity.engine.storage.relation import Relation
+from liqo_connectivity.engine.syntax.diagnostics import UnknownRelationError
+from liqo_connectivity.engine.syntax.nodes import Row
 
 Facts = Mapping[str, Iterable[Row]]
 """Input: rows by relation."""

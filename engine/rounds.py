@@ -7,12 +7,12 @@ where what is below the component counts as nothing. This module must not know w
 
 from collections.abc import Mapping
 
-from liqo_connectivity.engine.bindings import Bindings, row_reader, slots
-from liqo_connectivity.engine.functors import Functor
-from liqo_connectivity.engine.join import Lookup, compile_join
-from liqo_connectivity.engine.relation import Relation
-from liqo_connectivity.engine.strata import Component
-from liqo_connectivity.engine.syntax import Atom, Row, Rule
+from liqo_connectivity.engine.program.stratification import Component
+from liqo_connectivity.engine.proofs.bindings import Bindings, row_reader, slots
+from liqo_connectivity.engine.storage.relation import Relation
+from liqo_connectivity.engine.syntax.functors import Functor
+from liqo_connectivity.engine.syntax.nodes import Atom, Row, Rule
+from liqo_connectivity.engine.why_not.join import Lookup, compile_join
 
 Ranks = Mapping[str, Mapping[Row, int]]
 """The rank of each row, by relation."""

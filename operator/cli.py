@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 import click
 
 from liqo_connectivity import __version__
-from liqo_connectivity.operator import exits
+from liqo_connectivity.operator.commands import exits
 
 VERBS: Final = {
     "render": ("render", "Print the ordered chains that enforce the policies."),
@@ -22,8 +22,8 @@ VERBS: Final = {
     "query": ("query", "Answer a Datalog goal over facts and derived relations."),
     "verify": ("verify", "Check the proof of an answer by code that shares nothing with the engine."),
     "check": ("check", "Validate policies and rule files, and report findings."),
-    "facts": ("dump", "Write down, and read back, the facts of a cluster."),
-    "rules": ("show", "Show the policy program: its rules, and what depends on what."),
+    "facts": ("facts", "Write down, and read back, the facts of a cluster."),
+    "rules": ("rules", "Show the policy program: its rules, and what depends on what."),
     "run": ("run", "Run the controller, which keeps a cluster's chains what its policies say."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
@@ -38,7 +38,7 @@ class _Verbs(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in VERBS:
-            module = import_module(f"liqo_connectivity.operator.{VERBS[cmd_name][0]}")
+            module = import_module(f"liqo_connectivity.operator.commands.{VERBS[cmd_name][0]}")
             command: click.Command = module.command
             return command
         return super().get_command(ctx, cmd_name)

@@ -6,8 +6,8 @@ must not know any relation.
 
 from pathlib import Path
 
-from liqo_connectivity.engine.parser import parse_program
-from liqo_connectivity.engine.syntax import RelationDeclaration
+from liqo_connectivity.engine.syntax.nodes import RelationDeclaration
+from liqo_connectivity.engine.syntax.parser import parse_program
 
 SOURCE = Path(__file__).with_name("relations.dl")
 TARGET = Path(__file__).with_name("relations.py")

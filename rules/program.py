@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import Final
 
 from liqo_connectivity.engine import Diagnostic, Program, ProgramError
-from liqo_connectivity.engine.parser import parse_program
-from liqo_connectivity.engine.syntax import Atom, Clause, Constant, Directive, Statement
+from liqo_connectivity.engine.syntax.nodes import Atom, Clause, Constant, Directive, Statement
+from liqo_connectivity.engine.syntax.parser import parse_program
 
 BUILTIN_FILES: Final = (
     "relations.dl",

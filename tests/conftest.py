@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from control_plane import ControlPlane
-from liqo_crds import crds, with_sets_and_ctstate
-from operator_scene import Scene, staged
+
+from tests.support.control_plane import ControlPlane
+from tests.support.liqo_crds import crds, with_sets_and_ctstate
+from tests.support.operator_scene import Scene, staged
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

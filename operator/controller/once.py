@@ -9,13 +9,13 @@ from typing import Final
 
 import click
 
-from liqo_connectivity.operator import exits
-from liqo_connectivity.operator.controller.api import ApiError, NotLeading
+from liqo_connectivity.operator.commands import exits
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.parts import End, Parts
-from liqo_connectivity.operator.controller.preview import previews
-from liqo_connectivity.operator.controller.state import State
-from liqo_connectivity.operator.report import sentence
+from liqo_connectivity.operator.controller.state.state import State
+from liqo_connectivity.operator.controller.writing.preview import previews
+from liqo_connectivity.operator.explain.report import sentence
+from liqo_connectivity.operator.kube.api import ApiError, NotLeading
 
 _PATIENCE: Final = 0.1
 """Seconds between looks at whether it is done, or has to end."""

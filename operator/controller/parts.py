@@ -10,18 +10,18 @@ from queue import SimpleQueue
 from typing import Final
 
 from liqo_connectivity.engine import Program
-from liqo_connectivity.operator import exits
-from liqo_connectivity.operator.controller.answers import BusyError, Snapshot
-from liqo_connectivity.operator.controller.api import Api, connect
-from liqo_connectivity.operator.controller.inbox import Inbox
-from liqo_connectivity.operator.controller.lease import Lease, new_identity
-from liqo_connectivity.operator.controller.metrics import Census, Metrics
-from liqo_connectivity.operator.controller.namespace import own_namespace
-from liqo_connectivity.operator.controller.reconcile import Reconciler
-from liqo_connectivity.operator.controller.resources import resources
+from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator.controller.leader_election import Lease, new_identity
+from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler
+from liqo_connectivity.operator.controller.serving.answers import BusyError, Snapshot
+from liqo_connectivity.operator.controller.serving.metrics import Census, Metrics
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.controller.state import State
-from liqo_connectivity.operator.controller.watch import Watch
+from liqo_connectivity.operator.controller.state.state import State
+from liqo_connectivity.operator.controller.watching.change_queue import Inbox
+from liqo_connectivity.operator.controller.watching.reflector import Watch
+from liqo_connectivity.operator.controller.watching.resources import resources
+from liqo_connectivity.operator.kube.api import Api, connect
+from liqo_connectivity.operator.kube.namespace import own_namespace
 
 _RELEASE: Final = 3.0
 """Seconds that giving the lease back may take; it runs out by itself otherwise."""

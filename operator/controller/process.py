@@ -23,15 +23,15 @@ import click
 from liqo_connectivity import __version__
 from liqo_connectivity.engine import Program
 from liqo_connectivity.operator.controller import logs
-from liqo_connectivity.operator.controller.answers import answers_server
-from liqo_connectivity.operator.controller.api import NotConfigured, NotLeading
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.once import once
 from liqo_connectivity.operator.controller.parts import End, Parts
-from liqo_connectivity.operator.controller.probes import Health, Part, probes_server
-from liqo_connectivity.operator.controller.serving import Server
+from liqo_connectivity.operator.controller.serving.answers import answers_server
+from liqo_connectivity.operator.controller.serving.http_server import Server
+from liqo_connectivity.operator.controller.serving.probes import Health, Part, probes_server
 from liqo_connectivity.operator.controller.settings import Settings, parse_address
-from liqo_connectivity.operator.controller.watch import Watch
+from liqo_connectivity.operator.controller.watching.reflector import Watch
+from liqo_connectivity.operator.kube.api import NotConfigured, NotLeading
 from liqo_connectivity.rules.program import builtin_texts
 
 _LOG: Final = logging.getLogger(__name__)

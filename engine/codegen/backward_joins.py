@@ -1,0 +1,80 @@
+"""A conjunction joined backwards, as source: from a row of its head to every choice of rows that derives it.
+
+The join is the nested loops of ``loops``, begun with the head's values and kept in the order that promises the fewest
+rows. What it finds is the same in every order. An atom that has ``_`` gives an instance for each row that matches, so
+that a proof has a whole row for each. This module must not know what instances are wanted for.
+"""
+
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from liqo_connectivity.engine.codegen.nested_loops import Join, Names, row_name, write_head
+from liqo_connectivity.engine.codegen.source import Cell, Template, Writer
+from liqo_connectivity.engine.plan.join_order import Cost, flatten, order
+from liqo_connectivity.engine.plan.join_steps import goal_steps
+from liqo_connectivity.engine.plan.occurrences import projected
+from liqo_connectivity.engine.syntax.nodes import Aggregate, Atom, Comparison, Literal_, Variable, variables
+
+
+def backward_order(head: Atom, body: Sequence[Literal_], cost: Cost) -> tuple[int, ...]:
+    """Order a body for a join that begins with a row of the head."""
+    return tuple(order(_plain(body), _bound(head), cost=cost))
+
+
+@lru_cache(maxsize=2048)
+def backward_join(
+    head: Atom, body: tuple[Literal_, ...], ordered: tuple[int, ...], derived: frozenset[str], kept: tuple[str, ...]
+) -> Template:
+    """``f(row, found)``: append ``(needs, open, values, ())`` for each instance that derives a row.
+
+    ``needs`` are the tuples of the atoms, each a relation and a row, in the order of the body; ``open`` those of them
+    whose relation is among ``derived``; ``values`` those of the variables ``kept``.
+    """
+    writer = Writer()
+    atoms = {place: item.relation for place, item in enumerate(body) if isinstance(item, Atom)}
+    wanted = frozenset(kept).union(v.name for v in variables(head))
+
+    def write() -> None:
+        names, computed = write_head(writer, head)
+
+        def emit(names: Names) -> None:
+            if computed:
+                # Terms of the head that are not plain variables (arithmetic, functors) are only known now.
+                writer.open(f"if row == {writer.row(head.terms, names)}:")
+            needs = {place: writer.name("n") for place in atoms}
+            for place, relation in atoms.items():
+                name = writer.cell(Cell("constant", constant=relation))
+                writer.line(f"{needs[place]} = ({name}, {names[row_name(place)]})")
+            left = [need for place, need in needs.items() if atoms[place] in derived]
+            values = writer.row(map(Variable, kept), names)
+            writer.line(f"found.append(({_tuple(needs.values())}, {_tuple(left)}, {values}, ()))")
+
+        join = Join(writer, emit, wanted, ("row", "found"), kept=frozenset(atoms))
+        join.write(goal_steps(_plain(body), ordered, _bound(head)), names)
+
+    return writer.finish(writer.function(("row", "found"), write), "derivations of a row")
+
+
+def _tuple(names: Collection[str]) -> str:
+    return f"({''.join(name + ', ' for name in names)})"
+
+
+def _bound(head: Atom) -> set[str]:
+    return {term.name for term in head.terms if isinstance(term, Variable)}
+
+
+def _plain(body: Sequence[Literal_]) -> list[Literal_]:
+    """Flatten a body, and let negations with ``_`` ask for projections."""
+    plain, _ = flatten(body)
+    return [_projected(item) for item in plain]
+
+
+def _projected(item: Literal_) -> Literal_:
+    match item:
+        case Comparison(
+            operator=operator, left=left, right=Aggregate(kind=kind, target=target, body=body, outer=outer)
+        ):
+            inner = tuple(_projected(literal) for literal in body)
+            return Comparison(operator, left, Aggregate(kind, target, inner, outer), item.span)
+        case _:
+            return projected(item, {})

@@ -1,0 +1,208 @@
+"""A join as nested loops in source: each step of a plan is a loop, a test or an assignment inside the one before.
+
+Nested-loop joins over indexes, with the loops unrolled for one rule; semi-naive evaluation (Bancilhon 1986) begins
+them at a change. This module must not know what is done with the instances that a join finds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from liqo_connectivity.engine.codegen.source import Cell, Writer, tuple_of
+from liqo_connectivity.engine.plan.join_steps import Bind, Fold, Lookup, Scan, Step, Test
+from liqo_connectivity.engine.syntax.nodes import Atom, Constant, Variable, variables
+
+_DEEPEST: Final = 15
+"""Python refuses more than 20 nested blocks; a deeper join goes on in a helper."""
+_OPERATORS: Final = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+Names = Mapping[str, str]
+"""Identifiers by variable, by ``row_name`` for the rows that are kept, and by ``tuple_of`` its columns for any row."""
+
+
+def row_name(position: int) -> str:
+    """Name the row that the literal at a position read; no variable can be named so."""
+    return f"@{position}"
+
+
+def write_head(writer: Writer, head: Atom) -> tuple[dict[str, str], bool]:
+    """Write the unification of a rule's head with ``row``; a block is open afterwards if there is anything to test.
+
+    Gives the identifiers of the head's variables, and whether the head computes terms: those are known only after the
+    join, and must be compared then.
+    """
+    names: dict[str, str] = {}
+    tests: list[str] = []
+    for column, term in enumerate(head.terms):
+        if isinstance(term, Variable) and term.name not in names:
+            names[term.name] = writer.name("v")
+            writer.line(f"{names[term.name]} = row[{column}]")
+        elif isinstance(term, Variable | Constant):
+            tests.append(f"row[{column}] == {writer.value(term, names)}")
+    if tests:
+        writer.open(f"if {' and '.join(tests)}:")
+    return names, any(not isinstance(term, Variable | Constant) for term in head.terms)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block that several joins are written into: its indentation, and the identifiers of what was looked up in it.
+
+    A lookup at the start of one join is there for all that follow.
+    """
+
+    depth: int
+    lookups: dict[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class Join:
+    """How a join is written.
+
+    ``emit`` writes what is done with an instance, and reads the variables ``wanted``. ``guards`` maps positions of the
+    body to the identifier of a collection: a row read there must not be in it. The rows read at the positions ``kept``
+    stay known to ``emit``. ``parameters`` are those of the function around. ``counters`` names the list whose first
+    number counts probes, if any. ``block`` is where other joins are written too.
+    """
+
+    writer: Writer
+    emit: Callable[[Names], None]
+    wanted: frozenset[str]
+    parameters: tuple[str, ...] = ()
+    guards: Mapping[int, str] = field(default_factory=dict[int, str])
+    kept: frozenset[int] = frozenset()
+    counters: str = ""
+    block: Block | None = None
+
+    def write(self, steps: Sequence[Step], names: Names, loops: int = 0) -> None:
+        """Write the steps as nested blocks; the indentation is as before afterwards."""
+        if not steps:
+            self.emit(names)
+            return
+        writer, depth = self.writer, self.writer.depth
+        if loops >= _DEEPEST or depth > 4 * _DEEPEST:
+            arguments = dict.fromkeys([*self.parameters, *names.values()])
+            writer.helper(tuple(arguments), lambda: replace(self, block=None).write(steps, names))
+            return
+        step, rest = steps[0], steps[1:]
+        if self.counters and isinstance(step, Scan | Lookup):
+            writer.line(f"{self.counters}[0] += 1")
+        match step:
+            case Bind(name=name, term=term):
+                names = {**names, name: writer.name("v")}
+                writer.line(f"{names[name]} = {writer.value(term, names)}")
+            case Test(comparison=test):
+                left, right = writer.value(test.left, names), writer.value(test.right, names)
+                writer.open(f"if {left} {_OPERATORS[test.operator]} {right}:")
+            case Fold():
+                names = self._fold(step, names, loops)
+            case Lookup():
+                names = self._lookup(step, names)
+            case Scan():
+                names = self._scan(step, rest, names)
+                loops += 1
+        self.write(rest, names, loops)
+        writer.depth = depth
+
+    def _fold(self, step: Fold, names: Names, loops: int) -> Names:
+        writer, aggregate, found = self.writer, step.aggregate, self.writer.name("a")
+        target = aggregate.target
+        writer.line(f"{found} = []")
+        inner = Join(
+            writer,
+            lambda inside: writer.line(f"{found}.append({inside[target.name] if target else 0})"),
+            frozenset() if target is None else frozenset((target.name,)),
+            (found,),
+            counters=self.counters,
+        )
+        inner.write(step.steps, {name: names[name] for name in aggregate.outer}, loops)
+        value = "len" if aggregate.kind == "count" else aggregate.kind
+        if aggregate.kind != "count":
+            writer.open(f"if {found}:")
+        if step.known:
+            writer.open(f"if {names[step.name]} == {value}({found}):")
+            return names
+        names = {**names, step.name: writer.name("v")}
+        writer.line(f"{names[step.name]} = {value}({found})")
+        return names
+
+    def _lookup(self, step: Lookup, names: Names) -> Names:
+        writer = self.writer
+        rows, row = writer.cell(Cell("rows", step.relation)), writer.row(step.terms, names)
+        if step.position in self.guards or step.position in self.kept:
+            names = {**names, row_name(step.position): writer.name("r")}
+            writer.line(f"{names[row_name(step.position)]} = {row}")
+            row = names[row_name(step.position)]
+        guard = f" and {row} not in {self.guards[step.position]}" if step.position in self.guards else ""
+        if not step.present:
+            writer.open(f"if {row} not in {rows}{guard}:")
+        else:
+            # Many a relation is empty most of the time, and then its rows need not even be made.
+            writer.open(f"if {rows} and {row} in {rows}{guard}:")
+        return names
+
+    def _scan(self, step: Scan, rest: Sequence[Step], names: Names) -> Names:
+        writer, row = self.writer, self.writer.name("r")
+        if step.source == "index":
+            get = writer.cell(Cell("lookup", step.relation, step.columns))
+            values = [writer.value(term, names) for term in step.keys]
+            bucket = self._bucket(f"{get}({values[0] if len(values) == 1 else writer.row(step.keys, names)})")
+            writer.open(f"if {bucket} is not None:")
+            writer.open(f"for {row} in ({bucket},) if type({bucket}) is tuple else {bucket}:")
+        else:
+            writer.open(f"for {row} in {writer.cell(Cell('rows', step.relation))}:")
+        if step.position in self.guards:
+            writer.open(f"if {row} not in {self.guards[step.position]}:")
+        if step.position in self.kept:
+            names = {**names, row_name(step.position): row}
+        return self._read(step, rest, row, names)
+
+    def _bucket(self, lookup: str) -> str:
+        """Give the identifier of what is looked up, here or before."""
+        if self.block and lookup in self.block.lookups:
+            return self.block.lookups[lookup]
+        bucket = self.writer.name("b")
+        if self.block and self.writer.depth == self.block.depth:
+            self.block.lookups[lookup] = bucket
+        self.writer.line(f"{bucket} = {lookup}")
+        return bucket
+
+    def begin(self, step: Scan, columns: Sequence[str]) -> Names:
+        """Write the tests of a changed row, given the identifiers of its columns; give those of its variables."""
+        writer, column_of = self.writer, {name: column for column, name in step.binds}
+        tests = [f"{columns[column]} == {writer.value(term, {})}" for column, term in step.filters]
+        tests += [f"{columns[column]} == {columns[column_of[name]]}" for column, name in step.repeats]
+        if tests:
+            writer.open(f"if {' and '.join(tests)}:")
+        return {name: columns[column] for name, column in column_of.items()} | {tuple_of(columns): "row"}
+
+    def _read(self, step: Scan, rest: Sequence[Step], row: str, names: Names) -> Names:
+        """Write the tests of a scanned row, and give identifiers to those of its variables that are read later."""
+        writer, column_of = self.writer, {name: column for column, name in step.binds}
+        known = {column: writer.value(term, names) for column, term in zip(step.columns, step.keys, strict=True)}
+        compared = {column: writer.value(term, names) for column, term in step.filters}
+        tests = [f"{row}[{column}] == {value}" for column, value in compared.items()]
+        tests += [f"{row}[{column}] == {row}[{column_of[name]}]" for column, name in step.repeats]
+        if tests:
+            writer.open(f"if {' and '.join(tests)}:")
+        used = self.wanted.union(*map(_reads, rest))
+        bound = {name: writer.name("v") for _, name in step.binds if name in used}
+        for name, identifier in bound.items():
+            writer.line(f"{identifier} = {row}[{column_of[name]}]")
+        known |= compared | {column_of[name]: identifier for name, identifier in bound.items()}
+        known |= {column: bound[name] for column, name in step.repeats if name in bound}
+        if len(known) < step.width:
+            return {**names, **bound}
+        return {**names, **bound, tuple_of(known[column] for column in range(step.width)): row}
+
+
+def _reads(step: Step) -> frozenset[str]:
+    match step:
+        case Scan(keys=terms) | Lookup(terms=terms):
+            return frozenset(v.name for term in terms for v in variables(term))
+        case Fold(name=name, aggregate=aggregate):
+            return frozenset((name, *aggregate.outer))
+        case Bind(term=term):
+            return frozenset(v.name for v in variables(term))
+        case Test(comparison=comparison):
+            return frozenset(v.name for v in variables(comparison))

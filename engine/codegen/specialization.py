@@ -1,0 +1,281 @@
+"""The functions that a program is specialised into: to load a rule, to follow a change, to measure a derivation.
+
+Written once for a program and kept as compiled source; each store makes its own functions of them, over its own tables,
+when it first needs them. A function for changes does the work of all rules that read a relation, in one pass. This
+module must not know in which order they are called.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, Literal
+
+from liqo_connectivity.engine.codegen.nested_loops import Block, Join, Names, row_name, write_head
+from liqo_connectivity.engine.codegen.source import Cell, Template, Writer, key, tuple_of
+from liqo_connectivity.engine.plan.join_steps import Scan, Step, backward_steps, delta_steps, full_steps
+from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
+from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Negation, Rule, variables
+
+NO_RANK: Final = 2**62
+"""The rank of a row that has no derivation."""
+
+
+@dataclass
+class Specializer:
+    """Writes and keeps the functions of one program; ``profiled`` ones count probes, instances and seconds by rule."""
+
+    flow: Dataflow
+    profiled: bool = False
+    _kept: dict[tuple[str, str | Rule], Template] = field(default_factory=dict[tuple[str, str | Rule], Template])
+
+    def load(self, rule: Rule) -> Template:
+        """``f()``: count the head of each instance of a rule, or note it in a recursive component or for a least value."""
+        return self._keep("load", rule, lambda: self._load(rule))
+
+    def positive(self, relation: str) -> Template:
+        """``f(rows, sign)``: follow rows that come into a relation, or leave it, to the heads of rules that read it."""
+        found = self.flow.positive.get(relation, ())
+        return self._keep("positive", relation, lambda: self._changes("positive", relation, found))
+
+    def negative(self, relation: str) -> Template:
+        """``f(rows, sign)``: the same for the rules that negate it."""
+        found = self.flow.negative.get(relation, ())
+        return self._keep("negative", relation, lambda: self._changes("negative", relation, found))
+
+    def inner(self, relation: str) -> Template:
+        """``f(rows, sign)``: the same for the rules of its own recursive component."""
+        found = self.flow.inner.get(relation, ())
+        return self._keep("inner", relation, lambda: self._changes("inner", relation, found))
+
+    def forward(self, relation: str) -> Template:
+        """``f(row, found)``: append ``(relation, head, rank)`` for each instance that reads a row in its component."""
+        return self._keep("forward", relation, lambda: self._forward(relation))
+
+    def backward(self, relation: str) -> Template:
+        """``f(row, found)``: append the rank that each instance gives to a row."""
+        return self._keep("backward", relation, lambda: self._backward(relation))
+
+    def _keep(self, kind: str, subject: str | Rule, write: Callable[[], Template]) -> Template:
+        found = self._kept.get((kind, subject))
+        if found is None:
+            found = self._kept[kind, subject] = write()
+        return found
+
+    # ---- How each is written ----
+
+    def _load(self, rule: Rule) -> Template:
+        writer = Writer()
+
+        def body() -> None:
+            join = self._heads(writer, rule, "rows", "1", ())
+            self._timed(writer, rule, lambda: join.write(full_steps(rule), {}))
+
+        return writer.finish(writer.function((), body), f"load of {_place(rule)}")
+
+    def _changes(self, kind: str, relation: str, occurrences: Sequence[Occurrence]) -> Template:
+        writer = Writer()
+
+        def follow(occurrence: Occurrence, columns: Sequence[str], block: Block) -> None:
+            rule, position = occurrence.rule, occurrence.position
+            guards = dict.fromkeys(_earlier(rule, position), "rows")
+            join = replace(self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards), block=block)
+            steps = delta_steps(rule, position, occurrence.inside, self.flow.small)
+            self._timed(writer, rule, lambda: _from_change(join, steps, columns))
+
+        def body() -> None:
+            writer.open("for row in rows:")
+            columns, block = _columns(writer, occurrences), Block(writer.depth)
+            for occurrence in occurrences:
+                follow(occurrence, columns, block)
+
+        return writer.finish(writer.function(("rows", "sign"), body), f"{kind} changes of a relation")
+
+    def _forward(self, relation: str) -> Template:
+        writer, component = Writer(), self._component(relation)
+
+        def follow(rule: Rule, position: int, columns: Sequence[str]) -> None:
+            ranked = _positions(rule, component)
+            head = writer.cell(Cell("constant", constant=rule.head.relation))
+
+            def emit(names: Names) -> None:
+                rank = _rank(writer, rule, ranked, {**names, row_name(position): "row"})
+                writer.line(f"found.append(({head}, {writer.row(rule.head.terms, names)}, {rank}))")
+
+            join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked))
+            _from_change(join, delta_steps(rule, position, small=self.flow.small), columns)
+
+        def body() -> None:
+            occurrences = self.flow.inner.get(relation, ())
+            columns = _columns(writer, occurrences)
+            for occurrence in occurrences:
+                follow(occurrence.rule, occurrence.position, columns)
+
+        return writer.finish(writer.function(("row", "found"), body), "uses of a row")
+
+    def _backward(self, relation: str) -> Template:
+        writer, component = Writer(), self._component(relation)
+
+        def follow(rule: Rule) -> None:
+            ranked = _positions(rule, component)
+            depth = writer.depth
+            names, computed = write_head(writer, rule.head)
+
+            def emit(names: Names) -> None:
+                if computed:
+                    writer.open(f"if row == {writer.row(rule.head.terms, names)}:")
+                writer.line(f"found.append({_rank(writer, rule, ranked, names)})")
+
+            join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked))
+            join.write(backward_steps(rule, component), names)
+            writer.depth = depth
+
+        def body() -> None:
+            for rule in (rule for c in self.flow.components for rule in c.rules if rule.head.relation == relation):
+                follow(rule)
+
+        return writer.finish(writer.function(("row", "found"), body), "derivations of a row")
+
+    def _heads(
+        self,
+        writer: Writer,
+        rule: Rule,
+        target: Literal["rows", "changes"],
+        sign: str,
+        parameters: tuple[str, ...],
+        guards: Mapping[int, str] = MappingProxyType({}),
+    ) -> Join:
+        """Give a join that counts the head of each instance, or only notes it where counting would not help."""
+        relation, groups = rule.head.relation, self.flow.groups
+        noted = relation in self.flow.recursive or (relation in groups and groups[relation].kind != "count")
+        heads = writer.cell(Cell("changes" if noted or relation in groups else target, relation))
+        counters = writer.cell(Cell("counters", constant=rule.number)) if self.profiled else ""
+
+        def emit(names: Names) -> None:
+            if counters:
+                writer.line(f"{counters}[1] += 1")
+            if noted:
+                writer.line(f"{heads}[{writer.row(rule.head.terms, names)}] = 0")
+                return
+            writer.line(f"head = {writer.row(rule.head.terms, names)}")
+            writer.line(f"{heads}[head] = {heads}.get(head, 0) + {sign}")
+
+        return Join(writer, emit, _head_variables(rule), parameters, guards, counters=counters)
+
+    def _timed(self, writer: Writer, rule: Rule, write: Callable[[], None]) -> None:
+        if not self.profiled:
+            write()
+            return
+        clock, counters = writer.cell(Cell("clock")), writer.cell(Cell("counters", constant=rule.number))
+        writer.line(f"start = {clock}()")
+        write()
+        writer.line(f"{counters}[2] += {clock}() - start")
+
+    def _component(self, relation: str) -> frozenset[str]:
+        number = self.flow.numbers[relation]
+        return frozenset(name for name, other in self.flow.numbers.items() if other == number)
+
+
+def _columns(writer: Writer, occurrences: Sequence[Occurrence]) -> list[str]:
+    """Take ``row`` apart, of the relation that is read there; give the identifiers of its columns."""
+    columns = [writer.name("v") for _ in occurrences[0].atom.terms] if occurrences else []
+    if columns:
+        writer.line(f"{tuple_of(columns)} = row")
+    return columns
+
+
+def _from_change(join: Join, steps: Sequence[Step], columns: Sequence[str]) -> None:
+    """Write a join that begins at a row whose columns have these identifiers."""
+    first, *rest = steps
+    assert isinstance(first, Scan)
+    depth = join.writer.depth
+    join.write(rest, join.begin(first, columns))
+    join.writer.depth = depth
+
+
+def _earlier(rule: Rule, position: int) -> list[int]:
+    """List the literals of the same relation and sign before a position.
+
+    An instance that reads changed rows in both places is counted at the first of them only.
+    """
+    item = rule.body[position]
+    return [
+        place
+        for place, other in enumerate(rule.body[:position])
+        if type(other) is type(item) and _relation(other) == _relation(item)
+    ]
+
+
+def _relation(item: Literal_) -> str | None:
+    match item:
+        case Atom(relation=relation) | Negation(atom=Atom(relation=relation)):
+            return relation
+        case _:
+            return None
+
+
+def _positions(rule: Rule, component: Collection[str]) -> list[int]:
+    """List the atoms of a rule's own component."""
+    return [p for p, item in enumerate(rule.body) if isinstance(item, Atom) and item.relation in component]
+
+
+def _rank(writer: Writer, rule: Rule, ranked: Sequence[int], names: Names) -> str:
+    """Write the rank that an instance gives to its head: one more than the highest of its component's premises."""
+    ranks = [f"{writer.cell(Cell('rows', _relation(rule.body[p]) or ''))}[{names[row_name(p)]}]" for p in ranked]
+    if len(ranks) > 1:
+        return f"1 + max({', '.join(ranks)})"
+    return f"1 + {ranks[0]}" if ranks else str(int(bool(rule.body)))
+
+
+def _head_variables(rule: Rule) -> frozenset[str]:
+    return frozenset(v.name for v in variables(rule.head))
+
+
+def _place(rule: Rule) -> str:
+    return f"rule {rule.number}"
+
+
+@lru_cache(maxsize=256)
+def inserter(columns: tuple[tuple[int, ...], ...]) -> Template:
+    """``f(rows)``: put new rows into a table's rows and into its indexes on ``columns``."""
+    writer = Writer()
+
+    def body() -> None:
+        writer.line(f"{writer.cell(Cell('rows'))}.update(rows)")
+        if not columns:
+            return
+        writer.open("for row in rows:")
+        for place in columns:
+            index = writer.cell(Cell("index", columns=place))
+            writer.line(f"key = {key(place, 'row')}")
+            writer.line(f"bucket = {index}.get(key)")
+            writer.line("if bucket is None:")
+            writer.line(f" {index}[key] = row")
+            writer.line("elif type(bucket) is dict:")
+            writer.line(" bucket[row] = None")
+            writer.line("else:")
+            writer.line(f" {index}[key] = {{bucket: None, row: None}}")
+
+    return writer.finish(writer.function(("rows",), body), "insertion into a table")
+
+
+@lru_cache(maxsize=256)
+def remover(columns: tuple[tuple[int, ...], ...]) -> Template:
+    """``f(rows)``: take rows out of a table's rows and out of its indexes on ``columns``."""
+    writer = Writer()
+
+    def body() -> None:
+        writer.open("for row in rows:")
+        writer.line(f"del {writer.cell(Cell('rows'))}[row]")
+        for place in columns:
+            index = writer.cell(Cell("index", columns=place))
+            writer.line(f"key = {key(place, 'row')}")
+            writer.line(f"bucket = {index}[key]")
+            writer.line("if type(bucket) is dict:")
+            writer.line(" del bucket[row]")
+            writer.line(" if len(bucket) == 1:")
+            writer.line(f"  {index}[key], = bucket")
+            writer.line("else:")
+            writer.line(f" del {index}[key]")
+
+    return writer.finish(writer.function(("rows",), body), "removal from a table")

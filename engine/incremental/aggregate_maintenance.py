@@ -1,0 +1,72 @@
+"""Groups: one row for each key that has something to count or compare, with the value that an aggregate gives it.
+
+Counts are kept as sums, by the counting algorithm for aggregation of Gupta, Mumick and Subrahmanian (1993): a change adds
+to its group's value and looks at nothing else. Of a least or greatest value, the values of the group are compared again.
+This module must not know rules.
+"""
+
+from collections.abc import Callable, Iterable
+
+from liqo_connectivity.engine.incremental.propagation import Node, Numbers, Work
+from liqo_connectivity.engine.plan.aggregate_rewriting import Group
+from liqo_connectivity.engine.storage.tables import Table, rows_of
+from liqo_connectivity.engine.syntax.nodes import Row, Value
+
+
+class Groups:
+    """Settles the groups of one aggregate. What is collected for them are keys, for ``count`` with what is to be added."""
+
+    __slots__ = ("_group", "_loads", "_values", "node")
+
+    def __init__(self, node: Node, group: Group, values: Table | None, loads: Iterable[Callable[[], None]]) -> None:
+        """Take the table of the values to compare, ``None`` for ``count``."""
+        self.node = node
+        self._group = group
+        self._values = values
+        self._loads = loads
+
+    def load(self) -> None:
+        """Give every group its value."""
+        for load in self._loads:
+            load()
+        table = self.node.table
+        found = [self._row(key, added) for key, added in table.changes.items()]
+        table.changes.clear()
+        table.insert({row: 1 for row in found if row is not None})
+
+    def settle(self, work: Work) -> None:
+        """Give the groups that changed their new values; pass on the rows that came or went."""
+        table = self.node.table
+        deleted: Numbers = {}
+        inserted: Numbers = {}
+        for key, added in table.changes.items():
+            old, new = self._current(key), self._row(key, added)
+            if old != new:
+                if old is not None:
+                    deleted[old] = 1
+                if new is not None:
+                    inserted[new] = 1
+        table.changes.clear()
+        if deleted or inserted:
+            self.node.change(work, deleted, inserted)
+
+    def _row(self, key: Row, added: int) -> Row | None:
+        if self._values is None:
+            old = self._current(key)
+            count = added + (int(old[-1]) if old else 0)
+            return (*key, count) if count else None
+        values = [int(row[-1]) for row in _of_key(self._values, key)]
+        if not values:
+            return None
+        return (*key, min(values) if self._group.kind == "min" else max(values))
+
+    def _current(self, key: Row) -> Row | None:
+        return next(iter(_of_key(self.node.table, key)), None)
+
+
+def _of_key(table: Table, key: Row) -> Iterable[Row]:
+    """List the rows that begin with a key."""
+    if not key:
+        return table.rows
+    bare: Value | Row = key[0] if len(key) == 1 else key
+    return rows_of(table.index(tuple(range(len(key)))).get(bare))

@@ -1,0 +1,48 @@
+"""Counting: a derived row outside recursion is there while it has a derivation, and the table says how many it has.
+
+The counting algorithm of Gupta, Mumick and Subrahmanian (1993). A deletion is an insertion with the other sign, so
+nothing is ever derived again, and a row with thousands of derivations costs as little to change as one with a single
+derivation. A row that was also given as a fact has one more. This module must not know rules.
+"""
+
+from collections.abc import Callable, Iterable
+
+from liqo_connectivity.engine.incremental.propagation import Node, Numbers, Work
+
+
+class Counting:
+    """Settles one relation that does not depend on itself, or that has no rules."""
+
+    __slots__ = ("_loads", "node")
+
+    def __init__(self, node: Node, loads: Iterable[Callable[[], None]]) -> None:
+        self.node = node
+        self._loads = loads
+
+    def load(self) -> None:
+        """Count the derivations of every row."""
+        for load in self._loads:
+            load()
+
+    def settle(self, work: Work) -> None:
+        """Add the counts that were collected; pass on the rows that came or went."""
+        table = self.node.table
+        rows, number_of = table.rows, table.rows.get
+        deleted: Numbers = {}
+        inserted: Numbers = {}
+        recounted: Numbers = {}
+        for row, count in table.changes.items():
+            if count:
+                number = number_of(row)
+                if number is None:
+                    inserted[row] = count
+                elif number + count:
+                    recounted[row] = number + count
+                else:
+                    deleted[row] = number
+        table.changes.clear()
+        if recounted:
+            work.log.append((table, {row: rows[row] for row in recounted}, {}))
+            rows.update(recounted)
+        if deleted or inserted:
+            self.node.change(work, deleted, inserted)

@@ -1,0 +1,300 @@
+"""The database: facts that change, everything that follows from them, kept true at the cost of what changes.
+
+The one object that callers need: load, transactions, what-if, snapshots, plans and counters. A ``Database`` is a
+``Model``, so proofs and questions run on it as on the reference evaluator's. One thread writes; others read snapshots.
+This module must not know how anything is derived.
+"""
+
+import gc
+from collections.abc import Collection, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import RLock
+from typing import Final
+
+from liqo_connectivity.engine.codegen.specialization import Specializer
+from liqo_connectivity.engine.incremental.propagation import Work
+from liqo_connectivity.engine.incremental.semi_naive import Maintenance
+from liqo_connectivity.engine.incremental.snapshots import Commit, Snapshot, rows_at
+from liqo_connectivity.engine.incremental.transactions import Delta, Requests, Transaction, apply, requested, take_back
+from liqo_connectivity.engine.model import Facts, Model
+from liqo_connectivity.engine.plan.aggregate_rewriting import MADE
+from liqo_connectivity.engine.plan.join_steps import delta_steps, full_steps
+from liqo_connectivity.engine.plan.occurrences import Dataflow
+from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.proofs.derivations import Derivations
+from liqo_connectivity.engine.proofs.model_access import TableAccess
+from liqo_connectivity.engine.storage.fact_check import Intake
+from liqo_connectivity.engine.storage.relation import Relation
+from liqo_connectivity.engine.storage.stored_relation import StoredRelation
+from liqo_connectivity.engine.storage.tables import Table
+from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
+from liqo_connectivity.engine.syntax.diagnostics import UnknownRelationError
+from liqo_connectivity.engine.syntax.nodes import Atom, Negation, Row
+from liqo_connectivity.engine.syntax.printer import format_body, format_rule
+from liqo_connectivity.engine.why_not.index_preparation import prepare_absences
+
+SMALL: Final = 1000
+"""Up to how many requested facts nobody asks whether deriving anew would be cheaper."""
+FOLLOWED: Final = 1.1
+"""What a fact costs to follow, where deriving from one anew and comparing costs 1: if that is more, all is derived anew.
+
+Measured by ``python -m benchmarks.rebuild`` with both of its programs and 20,000 pods, a share of which is deleted in one
+transaction and put back in another: following a deletion is dearer from a share of 0.52 (policy) or 0.62 (synthetic) on,
+an insertion at no share below 1 (CPython 3.11). ``FOLLOWED * share`` is what is left of a deletion at 0.48, and what
+there is after an insertion at 0.91: earlier than measured, because where programs recurse following is dearer.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleCounters:
+    """What one rule has cost since the load: lookups, instances found, seconds."""
+
+    rule: int
+    probes: int
+    instances: int
+    seconds: float
+
+
+class Database(Model):
+    """A program, facts, and all that follows from them.
+
+    With ``profiled`` the work of each rule is counted, which makes everything slower.
+    """
+
+    def __init__(self, program: Program, *, profiled: bool = False) -> None:
+        super().__init__(program, {}, {})
+        self._specializer = Specializer(Dataflow.of(program), profiled)
+        self._intake = Intake(program.schema)
+        self._lock = RLock()
+        self._prepared = False
+        self._asked: tuple[str, ...] = ()
+        self._views: dict[str, StoredRelation] = {}
+        self._maintenance = Maintenance(self._specializer, {})
+        self._place = Commit(0, Delta({}), Delta({}))
+
+    @property
+    def version(self) -> int:
+        """How many commits there were."""
+        return self._place.version
+
+    # ---- Reading ----
+
+    def relation(self, name: str) -> Relation:
+        """Give a relation for joins; it is good until the next commit. Raises UnknownRelationError."""
+        found = self._views.get(name)
+        if found is None:
+            tables, prefix = self._maintenance.tables, f"{name}["
+            projections = {
+                tuple(int(column) for column in other[len(prefix) : -1].split(",")): table
+                for other, table in tables.items()
+                if other.startswith(prefix) and other != f"{prefix}]"
+            }
+            found = self._views[name] = StoredRelation(self._table(name), projections)
+        return found
+
+    def rows(self, name: str) -> list[Row]:
+        """List the rows of a relation, sorted by their columns. Raises UnknownRelationError."""
+        return sorted(self._table(name).rows)
+
+    def given(self, name: str) -> Collection[Row]:
+        """Give the rows of a relation that were given, rather than derived."""
+        return self._table(name).given if name in self.program.schema.relations else ()
+
+    def derivations(self) -> Derivations:
+        """Give the rules, joined backwards over the tables; compiled when first needed, planned anew as tables grow."""
+        if self._derivations is None:
+            self._derivations = Derivations(self.program, TableAccess(self._maintenance.tables), self.version)
+        elif self._derivations.version != self.version:
+            self._derivations.follow(self.version)
+        return self._derivations
+
+    def snapshot(self) -> Snapshot:
+        """Give the relations of now, to be read by any thread at any time."""
+        return Snapshot(self.program, self._place, self._rows_at)
+
+    def _rows_at(self, name: str, place: Commit, given: bool) -> Iterable[Row]:
+        with self._lock:
+            return rows_at(place, self._maintenance.tables, name, given)
+
+    def _table(self, name: str) -> Table:
+        if name not in self.program.schema.relations:
+            raise UnknownRelationError(f"the program declares no relation {name!r}")
+        return self._maintenance.tables[name]
+
+    # ---- Writing ----
+
+    def load(self, facts: Facts) -> None:
+        """Give exactly these facts, and derive all that follows. Raises FactError and EvaluationError: nothing changes.
+
+        Garbage collection pauses meanwhile. Rows form no cycles: a process that keeps one large database spares the
+        collector later passes over it by calling ``gc.freeze()`` now.
+        """
+        given = {name: self._intake.rows(name, rows) for name, rows in facts.items()}
+        with self._lock:
+            self._replace(self._derive(given), Delta({}))
+
+    def prepare(self, asked: Iterable[str] = ()) -> None:
+        """Do now what the first change of each input relation would do: make functions, and indexes that take memory.
+
+        And what the first questions, why and why-not, about the relations ``asked`` would do. Raises UnknownRelationError.
+        """
+        asked = tuple(asked)
+        with self._lock:
+            for name in asked:
+                self._table(name)
+            self._maintenance.prepare()
+            self._prepared, self._asked = True, asked
+            self._prepare_questions()
+
+    def _prepare_questions(self) -> None:
+        if self._asked:
+            self.derivations().prepare([*self._asked, *prepare_absences(self, self._asked)])
+
+    def txn(self) -> Transaction:
+        """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``.
+
+        Leaving the block commits. EvaluationError, or any other exception, leaves everything as it was.
+        """
+        return Transaction(self._intake, self._commit)
+
+    def what_if(self, inserts: Facts, deletes: Facts) -> Delta:
+        """Tell what a transaction would change; nothing does. Raises FactError and EvaluationError."""
+        transaction = self.txn()
+        for name, rows in deletes.items():
+            for row in rows:
+                transaction.delete(name, row)
+        for name, rows in inserts.items():
+            for row in rows:
+                transaction.insert(name, row)
+        return self._try(transaction.requests)
+
+    def _try(self, requests: Requests) -> Delta:
+        with self._lock:
+            work = Work()
+            try:
+                if self._is_large(requests):
+                    return self._would_change(requests)
+                apply(self._maintenance, requests, work)
+                return self._next(work).delta
+            except EvaluationError:
+                take_back(self._maintenance, work)
+                work = Work()
+                return self._would_change(requests)
+            finally:
+                take_back(self._maintenance, work)
+
+    def _commit(self, requests: Requests) -> Delta:
+        with self._lock:
+            if self._is_large(requests):
+                return self._rebuild(requests)
+            work = Work()
+            try:
+                apply(self._maintenance, requests, work)
+                place = self._next(work)
+                # The commit: one statement, and the last one inside.
+                self._place.next = self._place = place
+            except EvaluationError:
+                # Relations change one after the other; between two of them a rule may meet what it never will after.
+                take_back(self._maintenance, work)
+                return self._rebuild(requests)
+            except BaseException:
+                take_back(self._maintenance, work)
+                raise
+            return place.delta
+
+    def _next(self, work: Work) -> Commit:
+        public = self.program.schema.relations
+        delta = Delta.of((table.name, left, came) for table, left, came in work.done if table.name in public)
+        given = Delta.of((table.name, left, came) for table, left, came in work.given)
+        return Commit(self.version + 1, delta, given)
+
+    def _is_large(self, requests: Requests) -> bool:
+        asked = sum(map(len, requests.values()))
+        if asked < SMALL:
+            return False
+        coming = sum(sum(rows.values()) for rows in requests.values())
+        given = sum(len(table.given) for table in self._maintenance.tables.values())
+        return FOLLOWED * asked > given + coming - (asked - coming)
+
+    def _rebuild(self, requests: Requests) -> Delta:
+        maintenance = self._derive(requested(self._maintenance, requests))
+        delta = self._difference(maintenance)
+        self._replace(maintenance, delta)
+        return delta
+
+    def _derive(self, given: dict[str, dict[Row, int]]) -> Maintenance:
+        """Derive everything anew, beside what there is."""
+        with _no_collection():
+            maintenance = Maintenance(self._specializer, given)
+            if self._prepared:
+                maintenance.prepare()
+            return maintenance
+
+    def _would_change(self, requests: Requests) -> Delta:
+        maintenance = self._derive(requested(self._maintenance, requests))
+        delta = self._difference(maintenance)
+        maintenance.release()
+        return delta
+
+    def _difference(self, new: Maintenance) -> Delta:
+        pairs = [(self._maintenance.tables[name].rows, new.tables[name].rows) for name in self.program.schema.relations]
+        names = self.program.schema.relations
+        changes = ((old.keys() - new.keys(), new.keys() - old.keys()) for old, new in pairs)
+        return Delta.of((name, *change) for name, change in zip(names, changes, strict=True))
+
+    def _replace(self, maintenance: Maintenance, delta: Delta) -> None:
+        old, self._derivations, self._views = self._maintenance, None, {}
+        place, self._place.left = Commit(self.version + 1, delta, Delta({})), old.tables
+        self._place, self._maintenance = place, maintenance
+        old.release()
+        self._prepare_questions()
+
+    # ---- Looking inside ----
+
+    def check(self) -> list[str]:
+        """List what is wrong with indexes, counts and ranks; they must be as if derived anew. Empty if all is well."""
+        with self._lock:
+            tables = self._maintenance.tables
+            found = [problem for table in tables.values() for problem in table.problems()]
+            given = {name: dict(table.given) for name, table in tables.items() if table.given}
+            fresh = Maintenance(self._specializer, given)
+            for name, table in tables.items():
+                if table.rows != fresh.tables[name].rows:
+                    found.append(f"{name} is not what its rules derive")
+            fresh.release()
+            return found
+
+    def counters(self) -> list[RuleCounters]:
+        """List what each rule has cost since the last load, in order of their numbers; nothing unless ``profiled``."""
+        counters = sorted(self._maintenance.counters.items())
+        return [RuleCounters(rule, int(p), int(i), s) for rule, (p, i, s) in counters if rule != MADE]
+
+    def explain_plan(self, number: int) -> str:
+        """Say how a rule is joined: when loading, and from a change of each of its atoms. Raises ValueError."""
+        found = [rule for c in self._specializer.flow.components for rule in c.rules if rule.number == number]
+        if number < 0 or not found:
+            raise ValueError(
+                f"the program has no rule {number}: they are counted from 0 to {len(self.program.rules) - 1}"
+            )
+        lines, small = list[str](), self._specializer.flow.small
+        for rule in found:
+            plans = [("at load", full_steps(rule))]
+            for position, item in enumerate(rule.body):
+                if isinstance(item, Atom | Negation):
+                    plans.append((f"when {format_body(item)} changes", delta_steps(rule, position, small=small)))
+            lines.append(format_rule(rule))
+            for title, steps in plans:
+                lines += [f"{title}:", *(f"  {step}" for step in steps)]
+        return "\n".join(lines)
+
+
+@contextmanager
+def _no_collection() -> Generator[None]:
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()

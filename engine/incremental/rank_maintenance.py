@@ -1,0 +1,187 @@
+"""Ranks: a row of a recursive component is there while it has a derivation that does not rest on itself.
+
+A row's rank is the least height of its derivations, where what is below the component counts as nothing: 0 for a given
+fact, else one more than the highest rank among the premises of the same component. Ranks are kept by the dynamic
+shortest-path algorithm of Ramalingam and Reps ("An incremental algorithm for a generalization of the shortest-path
+problem", J. Algorithms 1996), for the grammar problem of Knuth (1977). Since a row's rank exceeds those of its
+premises, no cycle keeps itself alive; since only ranks that change are visited, nothing is deleted to be put back, as
+delete-and-rederive would. This module must not know rules.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+from liqo_connectivity.engine.codegen.specialization import NO_RANK
+from liqo_connectivity.engine.incremental.propagation import Follow, Node, Numbers, Work
+from liqo_connectivity.engine.storage.tables import Table
+from liqo_connectivity.engine.syntax.nodes import Row
+
+Use = tuple[str, Row, int]
+"""An instance of a rule that reads a row: the relation and row of its head, and the rank that it gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A relation of the component, and the functions over it, made on first use.
+
+    ``inner`` notes the heads of the component's instances that read some rows; ``forward`` lists the uses of a row;
+    ``backward`` lists the ranks that a row's derivations give it.
+    """
+
+    node: Node
+    inner: Callable[[], Follow]
+    forward: Callable[[], Callable[[Row, list[Use]], None]]
+    backward: Callable[[], Callable[[Row, list[int]], None]]
+
+
+class Recursion:
+    """Settles the relations of one component that depend on each other."""
+
+    __slots__ = ("_loads", "_members")
+
+    def __init__(self, members: Mapping[str, Member], loads: Iterable[tuple[int, Callable[[], None]]]) -> None:
+        """Take the members, and the loads of the rules that do not recurse, each with the rank that it gives."""
+        self._members = members
+        self._loads = loads
+
+    def load(self) -> None:
+        """Derive everything in rounds (semi-naive evaluation, Bancilhon 1986); the round of a row is its rank."""
+        tables = {name: member.node.table for name, member in self._members.items()}
+        last: dict[str, Numbers] = {name: dict(table.rows) for name, table in tables.items()}
+        exits = sorted(self._loads, key=lambda pair: pair[0])
+        for rank, load in exits:
+            if rank == 0:
+                load()
+        for name, table in tables.items():
+            last[name] |= _take_new(table, 0)
+        rank = 0
+        while rank == 0 or any(last.values()):
+            rank += 1
+            for name, rows in last.items():
+                if rows:
+                    self._members[name].inner()(rows, 1)
+            if rank == 1:
+                for exit_rank, load in exits:
+                    if exit_rank == 1:
+                        load()
+            last = {name: _take_new(table, rank) for name, table in tables.items()}
+
+    def settle(self, work: Work) -> None:
+        """Compute the ranks anew that may have changed; pass on the rows that came or went."""
+        _Repair(self._members, work).run()
+
+
+def _take_new(table: Table, rank: int) -> Numbers:
+    new = {row: rank for row in table.changes if row not in table.rows}
+    table.changes.clear()
+    table.insert(new)
+    return new
+
+
+class _Repair:
+    """One run of the algorithm, over rows named by relation.
+
+    ``wanted`` holds, for each row whose rank is not the least that its derivations give, that least rank; ``queue`` has
+    every such row by the smaller of both ranks.
+    """
+
+    def __init__(self, members: Mapping[str, Member], work: Work) -> None:
+        self._tables = {name: member.node.table for name, member in members.items()}
+        self._members = members
+        self._work = work
+        self._forward = {name: member.forward() for name, member in members.items()}
+        self._backward = {name: member.backward() for name, member in members.items()}
+        self._wanted: dict[tuple[str, Row], int] = {}
+        self._queue: list[tuple[int, str, Row]] = []
+        self._left: dict[str, Numbers] = {name: {} for name in members}
+        self._came: dict[str, Numbers] = {name: {} for name in members}
+
+    def run(self) -> None:
+        for name, table in self._tables.items():
+            self._work.log.append((table, self._left[name], self._came[name]))
+            for row in table.changes:
+                self._look_again(name, row)
+            table.changes.clear()
+        while self._queue:
+            rank, name, row = heappop(self._queue)
+            wanted = self._wanted.get((name, row))
+            if wanted is None:
+                continue
+            has = self._rank(name, row)
+            if min(wanted, has) != rank:
+                continue
+            if wanted < has:
+                self._lower(name, row, wanted)
+            else:
+                self._drop(name, row, wanted)
+        self._pass_on()
+
+    def _rank(self, name: str, row: Row) -> int:
+        return self._tables[name].rows.get(row, NO_RANK)
+
+    def _look_again(self, name: str, row: Row) -> None:
+        """Compute a row's least rank from all its derivations."""
+        found: list[int] = [0] if row in self._tables[name].given else []
+        if not found:
+            self._backward[name](row, found)
+        self._want(name, row, min(found, default=NO_RANK))
+
+    def _want(self, name: str, row: Row, rank: int) -> None:
+        has = self._rank(name, row)
+        if rank == has:
+            self._wanted.pop((name, row), None)
+        else:
+            self._wanted[name, row] = rank
+            heappush(self._queue, (min(rank, has), name, row))
+
+    def _lower(self, name: str, row: Row, rank: int) -> None:
+        """Give a row a lower rank, or its first; its uses may now give lower ranks too."""
+        table = self._tables[name]
+        del self._wanted[name, row]
+        self._remember(name, row)
+        if row in table.rows:
+            table.rows[row] = rank
+        else:
+            table.insert({row: rank})
+        uses: list[Use] = []
+        self._forward[name](row, uses)
+        for relation, head, offered in uses:
+            if offered < self._wanted.get((relation, head), self._rank(relation, head)):
+                self._want(relation, head, offered)
+
+    def _drop(self, name: str, row: Row, wanted: int) -> None:
+        """Take a row out, whose rank was too low; its uses that gave the least rank no longer do."""
+        table = self._tables[name]
+        uses: list[Use] = []
+        self._forward[name](row, uses)
+        self._remember(name, row)
+        table.remove((row,))
+        self._want(name, row, wanted)
+        for relation, head, offered in uses:
+            if offered == self._wanted.get((relation, head), self._rank(relation, head)):
+                self._look_again(relation, head)
+
+    def _remember(self, name: str, row: Row) -> None:
+        """Note how a row was, before its first change."""
+        left, came = self._left[name], self._came[name]
+        if row not in left and row not in came:
+            rank = self._rank(name, row)
+            if rank == NO_RANK:
+                came[row] = rank
+            else:
+                left[row] = rank
+
+    def _pass_on(self) -> None:
+        """Let each relation change from what it was to what it is now, for the rules outside the component."""
+        changed: list[tuple[Node, Numbers, Numbers]] = []
+        for name, table in self._tables.items():
+            deleted = {row: rank for row, rank in self._left[name].items() if row not in table.rows}
+            inserted = {row: table.rows[row] for row in self._came[name] if row in table.rows}
+            changed.append((self._members[name].node, deleted, inserted))
+        for node, deleted, inserted in changed:
+            node.table.remove(inserted)
+            node.table.insert(deleted)
+        for node, deleted, inserted in changed:
+            if deleted or inserted:
+                node.change(self._work, deleted, inserted)

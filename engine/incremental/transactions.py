@@ -1,0 +1,150 @@
+"""Transactions: changes of facts that happen together, or not at all.
+
+A request is checked when it is made, and netted: of several for one fact the last one counts, and what is so already is
+no change. If anything is raised while changes are applied, every table is put back as it was, from a log of what each
+touched row was before. This module must not know how derived relations are kept.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, NamedTuple, Self
+
+from liqo_connectivity.engine.incremental.propagation import Numbers, Work
+from liqo_connectivity.engine.incremental.semi_naive import Maintenance
+from liqo_connectivity.engine.storage.fact_check import Intake
+from liqo_connectivity.engine.syntax.nodes import Row
+
+Requests = dict[str, dict[Row, bool]]
+"""Which facts are to be there and which not, by relation."""
+
+
+class Change(NamedTuple):
+    """The rows that left a relation and those that came, each sorted."""
+
+    removed: tuple[Row, ...]
+    added: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a transaction changed: the relations that lost or gained rows, given or derived, in order of their names."""
+
+    changes: Mapping[str, Change]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def __getitem__(self, relation: str) -> Change:
+        return self.changes.get(relation, _NOTHING)
+
+    def inverse(self) -> "Delta":
+        """Give the delta that takes this one back."""
+        return Delta({name: Change(change.added, change.removed) for name, change in self.changes.items()})
+
+    @classmethod
+    def of(cls, changes: Iterable[tuple[str, Collection[Row], Collection[Row]]]) -> "Delta":
+        """Sort what was removed and added by relation; relations with neither are left out."""
+        found: dict[str, Change] = {}
+        for name, removed, added in changes:
+            if len(removed) > 1 or len(added) > 1:
+                found[name] = Change(tuple(sorted(removed)), tuple(sorted(added)))
+            elif removed or added:
+                found[name] = Change(tuple(removed), tuple(added))
+        return cls(dict(sorted(found.items())))
+
+
+_NOTHING: Final = Change((), ())
+
+
+class Transaction:
+    """Requests that are committed together when the ``with`` block ends, and dropped if it raises.
+
+    ``requests`` is what it asks for so far; ``delta`` is what the commit changed, and empty before.
+    """
+
+    def __init__(self, intake: Intake, commit: Callable[[Requests], Delta]) -> None:
+        self._intake = intake
+        self._commit = commit
+        self.requests: Requests = {}
+        self.delta = Delta({})
+
+    def insert(self, relation: str, row: Row) -> None:
+        """Ask for a fact to be there. Raises FactError."""
+        self.requests.setdefault(relation, {})[self._intake.row(relation, row)] = True
+
+    def delete(self, relation: str, row: Row) -> None:
+        """Ask for a fact not to be there; a derived tuple stays while rules derive it. Raises FactError."""
+        self.requests.setdefault(relation, {})[self._intake.row(relation, row)] = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.delta = self._commit(self.requests)
+
+
+def apply(maintenance: Maintenance, requests: Requests, work: Work) -> None:
+    """Make facts come and go, with all that follows. If it raises, ``take_back`` must follow."""
+    for relation, rows in requests.items():
+        _request(maintenance, relation, rows, work)
+    maintenance.settle(work)
+
+
+def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool], work: Work) -> None:
+    node = maintenance.nodes[relation]
+    table = node.table
+    given = table.given
+    coming: Numbers = {}
+    leaving: Numbers = {}
+    for row, present in wanted.items():
+        if present:
+            if row not in given:
+                coming[row] = 1
+        elif row in given:
+            leaving[row] = 1
+    if not coming and not leaving:
+        return
+    if given is table.rows:
+        # Nothing comes before a relation without rules in the order of evaluation: it can change at once.
+        node.change(work, leaving, coming)
+        return
+    work.given.append((table, leaving, coming))
+    changes = table.changes
+    for rows, sign in ((leaving, -1), (coming, 1)):
+        for row in rows:
+            changes[row] = changes.get(row, 0) + sign
+    given.update(coming)
+    for row in leaving:
+        del given[row]
+
+
+def requested(maintenance: Maintenance, requests: Requests) -> dict[str, dict[Row, int]]:
+    """Give the facts that there would be after some requests."""
+    facts = {name: dict(table.given) for name, table in maintenance.tables.items() if table.given}
+    for relation, rows in requests.items():
+        given = facts.setdefault(relation, {})
+        for row, present in rows.items():
+            if present:
+                given[row] = 1
+            else:
+                given.pop(row, None)
+    return facts
+
+
+def take_back(maintenance: Maintenance, work: Work) -> None:
+    """Put every table back as it was before some work, finished or not."""
+    for table in maintenance.tables.values():
+        table.changes.clear()
+    for table, left, came in (*work.log, *work.done):
+        for row in came:
+            table.restore(row, None)
+        for row, number in left.items():
+            table.restore(row, number)
+    for table, left, came in work.given:
+        for row in came:
+            table.given.pop(row, None)
+        table.given.update(left)

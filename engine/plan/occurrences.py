@@ -1,0 +1,174 @@
+"""The program as maintenance sees it: which occurrence of a relation feeds which rule, and in what order.
+
+A negation with ``_`` asks whether a projection of a relation is empty. Counting (Gupta, Mumick and Subrahmanian 1993)
+needs that projection with a count of its own, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``;
+brackets cannot be written in a program, so no name clashes. A positive atom in a join that leaves two columns or more
+open is projected too: otherwise each row that it stands for would be counted apart, and joined anew. This module must
+not know any tuple.
+"""
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from liqo_connectivity.engine.plan.aggregate_rewriting import MADE, Group, expand
+from liqo_connectivity.engine.program import stratification
+from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.program.stratification import Component
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Atom,
+    Comparison,
+    Literal_,
+    Negation,
+    Rule,
+    Variable,
+    Wildcard,
+    aggregate_of,
+)
+
+_FEW: Final = 10
+"""How many facts of the text a relation may have so that going through all of them costs no more than a lookup."""
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A place where a rule reads a relation: the literal at ``position`` of its body, or one inside an aggregate there.
+
+    An aggregate that was left in a rule may come to any value when what it reads changes, so it stands among both the
+    positive and the negative occurrences: what followed before the change is found, and what follows after it.
+    """
+
+    rule: Rule
+    position: int
+    inside: int | None = None
+
+    @property
+    def atom(self) -> Atom:
+        """The atom that reads the relation."""
+        item = self.rule.body[self.position]
+        aggregate = aggregate_of(item)
+        if aggregate is not None and self.inside is not None:
+            item = aggregate.body[self.inside]
+        item = item.atom if isinstance(item, Negation) else item
+        assert isinstance(item, Atom)
+        return item
+
+
+@dataclass(frozen=True, slots=True)
+class Dataflow:
+    """The relations of a program, of its projections and of its groups, in order of evaluation, and who reads each.
+
+    ``numbers`` gives the place of each relation in that order: relations without rules come first, and those of one
+    recursive component share a number. ``recursive`` are all that depend on themselves, ``groups`` those of aggregates,
+    ``small`` those that a few facts of the text make, and nothing else unless a caller does.
+    ``positive`` and ``negative`` list where each relation is read by rules of other
+    components, ``inner`` where it is read by its own.
+    """
+
+    program: Program
+    components: tuple[Component, ...]
+    numbers: Mapping[str, int]
+    recursive: frozenset[str]
+    groups: Mapping[str, Group]
+    small: frozenset[str]
+    positive: Mapping[str, tuple[Occurrence, ...]]
+    negative: Mapping[str, tuple[Occurrence, ...]]
+    inner: Mapping[str, tuple[Occurrence, ...]]
+
+    @classmethod
+    def of(cls, program: Program) -> "Dataflow":
+        """Lay out a program."""
+        own = {name: component.relations for component in program.components for name in component.relations}
+        rules, groups = expand(program.rules, own)
+        projections: dict[str, Rule] = {}
+        rules = [_project(rule, own.get(rule.head.relation, ()), groups, projections) for rule in rules]
+        components = stratification.components([*rules, *projections.values()])
+        derived = {name for component in components for name in component.relations}
+        order: list[tuple[str, ...]] = [(name,) for name in program.schema.relations if name not in derived]
+        order += [component.relations for component in components]
+        numbers = {name: number for number, names in enumerate(order) for name in names}
+        positive, negative, inner = (dict[str, tuple[Occurrence, ...]]() for _ in range(3))
+        for rule in (rule for component in components for rule in component.rules):
+            for position, item in enumerate(rule.body):
+                if isinstance(item, Atom | Negation):
+                    name = relation_of(item)
+                    within = numbers[name] == numbers[rule.head.relation]
+                    reads = inner if within else positive if isinstance(item, Atom) else negative
+                    reads[name] = (*reads.get(name, ()), Occurrence(rule, position))
+                    continue
+                aggregate = aggregate_of(item)
+                for inside, literal in enumerate(aggregate.body if aggregate else ()):
+                    if isinstance(literal, Atom | Negation):
+                        for reads in (positive, negative):
+                            found = reads.get(relation_of(literal), ())
+                            reads[relation_of(literal)] = (*found, Occurrence(rule, position, inside))
+        recursive = frozenset(name for component in components if component.recursive for name in component.relations)
+        return cls(program, components, numbers, recursive, groups, _small(program), positive, negative, inner)
+
+    def is_projection(self, relation: str) -> bool:
+        """Tell whether a relation is one that this module made."""
+        return relation not in self.program.schema.relations
+
+    def readers(self, relation: str) -> tuple[Occurrence, ...]:
+        """List where rules of other components read a relation."""
+        return (*self.positive.get(relation, ()), *self.negative.get(relation, ()))
+
+    def changing(self) -> frozenset[str]:
+        """Give the relations that can change when the program's ``.input`` relations do; all, if it has none."""
+        inputs: Iterable[str] = self.program.schema.inputs or self.numbers
+        found: set[str] = set()
+        pending = list(inputs)
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.add(name)
+                reads = (*self.readers(name), *self.inner.get(name, ()))
+                pending += [occurrence.rule.head.relation for occurrence in reads]
+        return frozenset(found)
+
+
+def _small(program: Program) -> frozenset[str]:
+    facts = {name for name, own in program.rules_by_head.items() if len(own) <= _FEW and not any(r.body for r in own)}
+    return frozenset(facts).difference(program.schema.inputs)
+
+
+def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], projections: dict[str, Rule]) -> Rule:
+    # Of what is counted, every row counts.
+    joins = sum(isinstance(item, Atom) for item in rule.body) > 1 and rule.head.relation not in groups
+    body: list[Literal_] = []
+    for item in rule.body:
+        match item:
+            case Atom() if joins and _open_columns(item) > 1 and item.relation not in own:
+                body.append(_projection(item, projections))
+            case Comparison(left=left, right=Aggregate(kind=kind, target=target, body=inner, outer=outer, span=span)):
+                inner = tuple(projected(literal, projections) for literal in inner)
+                body.append(Comparison("=", left, Aggregate(kind, target, inner, outer, span), item.span))
+            case _:
+                body.append(projected(item, projections))
+    return Rule(rule.number, rule.head, tuple(body), rule.span)
+
+
+def projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
+    """Let a negation with ``_`` ask for a projection, which is noted; other literals stay."""
+    if isinstance(item, Negation) and _open_columns(item.atom):
+        return Negation(_projection(item.atom, projections), item.span)
+    return item
+
+
+def relation_of(item: Atom | Negation) -> str:
+    """Give the relation that a literal reads."""
+    return item.relation if isinstance(item, Atom) else item.atom.relation
+
+
+def _open_columns(atom: Atom) -> int:
+    return sum(isinstance(term, Wildcard) for term in atom.terms)
+
+
+def _projection(atom: Atom, projections: dict[str, Rule]) -> Atom:
+    kept = [column for column, term in enumerate(atom.terms) if not isinstance(term, Wildcard)]
+    name = f"{atom.relation}[{','.join(map(str, kept))}]"
+    terms = [Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))]
+    head = Atom(name, tuple(terms[column] for column in kept), atom.span)
+    projections.setdefault(name, Rule(MADE, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
+    return Atom(name, tuple(atom.terms[column] for column in kept), atom.span)

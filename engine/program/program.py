@@ -1,0 +1,139 @@
+"""A checked program: texts in, rules in order of evaluation out, or every error at once.
+
+The one object that evaluators, proofs and questions share. Frozen: a program never changes, another text is another
+program. This module must not know any particular relation.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from liqo_connectivity.engine.program import safety, stratification, type_check
+from liqo_connectivity.engine.program import schema as schema_module
+from liqo_connectivity.engine.program.schema import Schema
+from liqo_connectivity.engine.syntax import normalization, parser
+from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, ProgramError, Span
+from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
+from liqo_connectivity.engine.syntax.nodes import (
+    Atom,
+    Body,
+    Clause,
+    Column,
+    RelationDeclaration,
+    Rule,
+    Statement,
+    Variable,
+    variables,
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that passed every check.
+
+    ``texts`` maps each file name to its text, for diagnostics; ``statements`` is the program as written.
+    """
+
+    statements: tuple[Statement, ...]
+    texts: Mapping[str, str]
+    schema: Schema
+    rules: tuple[Rule, ...]
+    functors: Mapping[str, Functor] = field(default_factory=lambda: BUILTIN)
+
+    @classmethod
+    def parse(cls, texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN) -> "Program":
+        """Read and check the texts of a program, given by file name, in that order. Raises ProgramError."""
+        statements: list[Statement] = []
+        found: list[Diagnostic] = []
+        for file, text in texts.items():
+            try:
+                statements += parser.parse_program(text, file)
+            except ProgramError as error:
+                found += error.diagnostics
+        if found:
+            raise ProgramError(found, dict(texts))
+        return cls.build(statements, texts, functors)
+
+    @classmethod
+    def build(
+        cls, statements: Iterable[Statement], texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN
+    ) -> "Program":
+        """Check statements that were parsed before. Raises ProgramError."""
+        statements = tuple(statements)
+        found = safety.check_size(statements)
+        if found:
+            raise ProgramError(found, dict(texts))
+        schema, found = schema_module.collect(statements)
+        rules = normalization.normalize(statements)
+        found += safety.check_names(rules, schema, functors)
+        if not found:
+            found += type_check.check_types(rules, schema)
+            found += safety.check_safety(rules)
+            found += stratification.check_stratification(rules)
+        if found:
+            raise ProgramError(found, dict(texts))
+        return cls(statements, dict(texts), schema, rules, functors)
+
+    @cached_property
+    def components(self) -> tuple[stratification.Component, ...]:
+        """The derived relations in order of evaluation."""
+        return stratification.components(self.rules)
+
+    @cached_property
+    def rules_by_head(self) -> Mapping[str, tuple[Rule, ...]]:
+        """The rules that derive each relation, in reading order."""
+        by_head: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            by_head.setdefault(rule.head.relation, []).append(rule)
+        return {relation: tuple(rules) for relation, rules in by_head.items()}
+
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """Report rules that no output needs (DL101); a program without ``.output`` has none."""
+        if not self.schema.outputs:
+            return ()
+        needed = stratification.needed_relations(self.rules, self.schema.outputs)
+        hint = "use the relation in a rule that leads to an output, or declare it as .output"
+        unused = [rule for rule in self.rules if rule.head.relation not in needed]
+        found = [
+            Diagnostic("DL101", "warning", f"no output needs {rule.head.relation}", rule.span, help=hint)
+            for rule in unused
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def slice(self, goals: Iterable[str]) -> "Program":
+        """Give the part of the program that derives some relations, with the same rule numbers."""
+        needed = stratification.needed_relations(self.rules, goals)
+        rules = tuple(rule for rule in self.rules if rule.head.relation in needed)
+        return Program(self.statements, self.texts, self.schema, rules, self.functors)
+
+    def with_goal(self, goal: Body, file: str, text: str, name: str = "goal") -> "tuple[Program, tuple[str, ...]]":
+        """Add a relation that holds the answers to a goal.
+
+        Gives the program and the answer's columns: the goal's named variables in reading order; a goal without any
+        gives the empty row if it holds. Raises ProgramError, also if the program declares ``name`` itself. A caller
+        who takes programs from others passes a name that no text can declare, such as one with a space in it.
+        """
+        place = Span(file, 1, 1, 1, len(text.partition("\n")[0]) + 1)
+        texts = {**self.texts, file: text}
+        if name in self.schema.relations:
+            message = f"the program declares a relation {name!r}, which is also the name for the answers to this goal"
+            note = f"declared at {self.schema.relations[name].span}"
+            hint = "rename the relation, or ask for the answers under another name"
+            raise ProgramError([Diagnostic("DL008", "error", message, place, note, hint)], texts)
+        found = safety.check_size([Clause((Atom(name, (), place),), goal, place)])
+        if found:
+            raise ProgramError(found, texts)
+        alternatives = [normalization.scoped(body) for body in normalization.alternatives(goal)]
+        # Against the program as it is: the goal must not name its own answers.
+        found = safety.check_literals((item for body in alternatives for item in body), self.schema)
+        if found:
+            raise ProgramError(found, texts)
+        answers: dict[str, Variable] = {}
+        for variable in (v for body in alternatives for item in body for v in variables(item)):
+            answers.setdefault(variable.name, variable)
+        roots = type_check.variable_roots(alternatives, self.schema)
+        declaration = RelationDeclaration(
+            name, tuple(Column(variable, roots.get(variable, "symbol")) for variable in answers)
+        )
+        clause = Clause((Atom(name, tuple(answers.values()), place),), goal, place)
+        return Program.build((*self.statements, declaration, clause), texts, self.functors), tuple(answers)

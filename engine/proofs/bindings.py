@@ -1,0 +1,78 @@
+"""The values of a rule's variables while it is joined, each in a numbered slot; and terms as functions of them.
+
+This module must not know in which order slots are filled.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
+
+from liqo_connectivity.engine.syntax.arithmetic import calculate
+from liqo_connectivity.engine.syntax.functors import Functor
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Arithmetic,
+    Call,
+    Constant,
+    Literal_,
+    Term,
+    Value,
+    Variable,
+    Wildcard,
+    variables,
+)
+
+Bindings = list[Value]
+"""The values of a rule's variables, by slot. A slot is only read after a step has written it."""
+
+Reader = Callable[[Sequence[Value]], Value]
+
+
+def slots(items: Iterable[Literal_]) -> dict[str, int]:
+    """Number the variables of some literals in reading order."""
+    names = dict.fromkeys(v.name for item in items for v in variables(item))
+    return {name: slot for slot, name in enumerate(names)}
+
+
+def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functor]) -> Reader:
+    """Compile a term into a function of the bindings."""
+    match term:
+        case Constant(value=value):
+            return lambda _: value
+        case Variable(name=name):
+            slot = slot_of[name]
+            return lambda bindings: bindings[slot]
+        case Arithmetic(operator=symbol, left=left, right=right):
+            read_left, read_right = reader(left, slot_of, functors), reader(right, slot_of, functors)
+            return lambda bindings: calculate(symbol, int(read_left(bindings)), int(read_right(bindings)))
+        case Call(functor=name, arguments=arguments):
+            function = functors[name]
+            reads = [reader(argument, slot_of, functors) for argument in arguments]
+            return lambda bindings: function(*[read(bindings) for read in reads])
+        case Wildcard():
+            raise AssertionError("analysis refuses _ where a value is needed")
+        case Aggregate():
+            raise AssertionError("plan leaves an aggregate only as what a variable is equal to")
+
+
+def row_reader(
+    terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
+) -> Callable[[Sequence[Value]], tuple[Value, ...]]:
+    """Compile terms into a function that gives their values as a tuple."""
+    if len(terms) > 1 and all(isinstance(term, Variable) for term in terms):
+        # The same tuple, made in C.
+        return itemgetter(*[slot_of[term.name] for term in terms if isinstance(term, Variable)])
+    reads = [reader(term, slot_of, functors) for term in terms]
+    if len(reads) == 1:
+        read_only = reads[0]
+        return lambda bindings: (read_only(bindings),)
+    return lambda bindings: tuple([read(bindings) for read in reads])
+
+
+def key_reader(
+    terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
+) -> Callable[[Sequence[Value]], object]:
+    """Compile terms into a function that gives their key in an index: one value bare, several as a tuple."""
+    if len(terms) > 1:
+        return row_reader(terms, slot_of, functors)
+    term = terms[0]
+    return itemgetter(slot_of[term.name]) if isinstance(term, Variable) else reader(term, slot_of, functors)

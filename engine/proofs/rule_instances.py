@@ -1,0 +1,148 @@
+"""The instances of a conjunction: the tuples that each needs, and the witnesses of its aggregates.
+
+A rule is joined backwards, from a row of its head; the body of an aggregate from the values outside. The model is
+complete, so nothing is derived here. This module must not know which instance a proof takes.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import product
+from operator import itemgetter
+from typing import Final, cast
+
+from liqo_connectivity.engine.codegen.backward_joins import backward_join, backward_order
+from liqo_connectivity.engine.codegen.source import Cell
+from liqo_connectivity.engine.proofs.model_access import Access
+from liqo_connectivity.engine.syntax.arithmetic import calculate, folded
+from liqo_connectivity.engine.syntax.functors import Functor
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Atom,
+    Constant,
+    Literal_,
+    Row,
+    Variable,
+    aggregate_of,
+    variables,
+)
+
+WITNESSES: Final = 3
+"""How many instances of what is counted a proof shows."""
+
+Tuple = tuple[str, Row]
+"""A relation and one of its rows."""
+Instance = tuple[tuple[Tuple, ...], tuple[Tuple, ...], Row, "tuple[Witnesses, ...]"]
+"""What makes a conjunction hold: its needs, those of them that are open, values, witnesses.
+
+The needs are the tuples of its atoms, in order, then those of the witnesses; they name the instance, since all values
+follow from them and from the head. Open are those whose relations have rules. The values are those of the variables in
+``Conjunction.slot_of``; the witnesses are one for each literal with an aggregate.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Witnesses:
+    """An aggregate's value, and the instances of its body that are shown for it."""
+
+    value: int
+    shown: tuple[Instance, ...]
+
+
+class Conjunction:
+    """A body, compiled once for all rows of a head that are asked about.
+
+    ``join(row, found)`` appends the instances that a row of the head has, without witnesses; ``aggregates`` are those
+    that ``witnessed`` adds. ``slot_of`` numbers the variables whose values an instance keeps: those of negations and
+    comparisons, and those named in ``kept``.
+    """
+
+    def __init__(
+        self,
+        head: Atom,
+        body: tuple[Literal_, ...],
+        derived: frozenset[str],
+        access: Access,
+        functors: Mapping[str, Functor],
+        kept: Collection[str] = (),
+    ) -> None:
+        self.body = body
+        sides = [item for item in body if not isinstance(item, Atom)]
+        names = dict.fromkeys([*(v.name for item in sides for v in variables(item)), *kept])
+        self.slot_of = {name: slot for slot, name in enumerate(names)}
+
+        def cost(atom: Atom, known: Collection[str]) -> float:
+            fixed = [
+                column
+                for column, term in enumerate(atom.terms)
+                if isinstance(term, Constant) or (isinstance(term, Variable) and term.name in known)
+            ]
+            return 0 if len(fixed) == len(atom.terms) else access.fan_out(atom.relation, tuple(fixed))
+
+        def resolve(cell: Cell) -> object:
+            match cell.kind:
+                case "constant":
+                    return cell.constant
+                case "calculate":
+                    return calculate
+                case "functor":
+                    return functors[cell.name]
+                case "rows":
+                    return access.rows(cell.name)
+                case "lookup":
+                    return access.find(cell.name, cell.columns)
+                case _:
+                    raise AssertionError(f"a backward join reads no {cell.kind}")
+
+        template = backward_join(head, body, backward_order(head, body, cost), derived, tuple(names))
+        self.join = cast("Callable[[Row, list[Instance]], None]", template.make(resolve))
+        self.aggregates = [
+            _Aggregate(aggregate, self.slot_of, derived, access, functors)
+            for aggregate in map(aggregate_of, body)
+            if aggregate
+        ]
+
+    def instances(self, row: Row) -> list[Instance]:
+        """List the instances that a row of the head has; several if several witnesses would do for an aggregate."""
+        found: list[Instance] = []
+        self.join(row, found)
+        return self.witnessed(found) if self.aggregates else found
+
+    def witnessed(self, found: Iterable[Instance]) -> list[Instance]:
+        """Give instances their witnesses."""
+        made: list[Instance] = []
+        for needs, left, values, _ in found:
+            for chosen in product(*[aggregate.witnesses(values) for aggregate in self.aggregates]):
+                shown = [instance for witnesses in chosen for instance in witnesses.shown]
+                all_needs = (*needs, *(need for instance in shown for need in instance[0]))
+                all_left = (*left, *(need for instance in shown for need in instance[1]))
+                made.append((all_needs, all_left, values, chosen))
+        return made
+
+
+class _Aggregate:
+    """An aggregate of a body, joined from the values outside."""
+
+    def __init__(
+        self,
+        aggregate: Aggregate,
+        slot_of: Mapping[str, int],
+        derived: frozenset[str],
+        access: Access,
+        functors: Mapping[str, Functor],
+    ) -> None:
+        self.aggregate = aggregate
+        kept = () if aggregate.target is None else (aggregate.target.name,)
+        head = Atom("", tuple(map(Variable, aggregate.outer)))
+        self.inner = Conjunction(head, aggregate.body, derived, access, functors, kept)
+        self._outer = [slot_of[name] for name in aggregate.outer]
+        self._target = self.inner.slot_of[kept[0]] if kept else 0
+
+    def witnesses(self, values: Row) -> list[Witnesses]:
+        """Give the choices of witnesses: for ``count`` the smallest instances, else each one that has the value."""
+        found = self.inner.instances(tuple([values[slot] for slot in self._outer]))
+        if self.aggregate.target is None:
+            return [Witnesses(len(found), tuple(nsmallest(WITNESSES, found, key=itemgetter(0))))]
+        value = folded(self.aggregate.kind, [instance[2][self._target] for instance in found])
+        assert value is not None
+        return [Witnesses(value, (instance,)) for instance in found if instance[2][self._target] == value]

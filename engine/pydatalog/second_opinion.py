@@ -1,0 +1,125 @@
+"""pyDatalog as the second opinion: the same program and facts, evaluated by an engine that shares nothing with ours.
+
+It runs in a child process with limits, one process for each evaluation, because it can hang, crash and leak. What it
+cannot evaluate rightly is refused, never guessed: an answer is either the whole extension of a relation or an
+OracleError. This module must not know how rules are translated.
+"""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from liqo_connectivity.engine.model import Facts, Model, load_facts
+from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.pydatalog.child_process import Limits, exchange
+from liqo_connectivity.engine.pydatalog.translation import translate
+from liqo_connectivity.engine.storage.relation import Relation
+from liqo_connectivity.engine.syntax.diagnostics import FactError, OracleError, UnknownRelationError
+from liqo_connectivity.engine.syntax.nodes import Row
+from liqo_connectivity.engine.syntax.printer import format_rule, format_value
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row that only one side has: our model (``engine``) or pyDatalog (``oracle``)."""
+
+    relation: str
+    row: Row
+    only_in: Literal["engine", "oracle"]
+
+    def __str__(self) -> str:
+        return f"{self.relation}({', '.join(map(format_value, self.row))}) is derived by the {self.only_in} only"
+
+
+def evaluate_relations(
+    program: Program, facts: Facts, relations: Iterable[str], *, limits: Limits = DEFAULT_LIMITS
+) -> dict[str, list[Row]]:
+    """Give the complete, sorted rows of some relations, as pyDatalog derives them.
+
+    Raises UnknownRelationError, FactError, and OracleError: a limit was reached, the child failed, a rule is outside
+    what pyDatalog can evaluate, or the installed pyDatalog is not the known build.
+    """
+    wanted = sorted(set(relations))
+    return {name: sorted(rows) for name, rows in _run(program, load_facts(program, facts), wanted, limits).items()}
+
+
+def evaluate(program: Program, facts: Facts, relations: Iterable[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
+    """Give a model of all that some relations need, derived by pyDatalog alone. Raises what evaluate_relations does."""
+    part = program.slice(relations)
+    loaded = load_facts(part, facts)
+    rows = _run(part, loaded, sorted(part.rules_by_head), limits)
+    return Model(part, loaded, {name: Relation(sorted(rows[name])) for name in rows})
+
+
+def first_difference(model: Model, oracle_rows: Mapping[str, Iterable[Row]]) -> Difference | None:
+    """Give the first row, by relation and then by its columns, that only one side has."""
+    for name in sorted(oracle_rows):
+        ours, theirs = set(model.rows(name)), set(oracle_rows[name])
+        if ours != theirs:
+            row = min(ours ^ theirs)
+            return Difference(name, row, "engine" if row in ours else "oracle")
+    return None
+
+
+def _run(program: Program, facts: Mapping[str, Relation], wanted: list[str], limits: Limits) -> dict[str, list[Row]]:
+    for name in wanted:
+        if name not in program.schema.relations:
+            raise UnknownRelationError(f"the program declares no relation {name!r}")
+    translation = translate(program, wanted)
+    table_of = translation.table_of
+    job = {
+        "arities": translation.arities,
+        "facts": {table: list(facts[name]) for name, table in table_of.items() if name in facts},
+        "steps": [asdict(step) for step in translation.steps],
+        "wanted": [table_of[name] for name in wanted],
+    }
+    with as_file(files("liqo_connectivity.engine.pydatalog").joinpath("child.py")) as child:
+        request = json.dumps(job).encode()
+        command = [*_INTERPRETER, str(child.resolve()), str(math.ceil(limits.seconds)), str(limits.megabytes)]
+        answer = exchange([*command, _location()], request, limits)
+    rows = _rows(answer, program, limits)
+    return {name: _checked(program, name, rows.get(table_of[name])) for name in wanted}
+
+
+# No user site, no site at all and no folder of the script on the path: the child finds what it is told of, only.
+_INTERPRETER = (sys.executable, "-P", "-s", "-S", "-B")
+
+
+def _location() -> str:
+    spec = find_spec("pyDatalog")
+    if spec is None or spec.origin is None:
+        raise OracleError("pyDatalog is not installed: install what pyproject.toml names")
+    return str(Path(spec.origin).resolve().parent.parent)
+
+
+def _rows(answer: bytes, program: Program, limits: Limits) -> dict[str, Any]:
+    try:
+        reply = cast("dict[str, Any]", json.loads(answer))
+    except ValueError:
+        raise OracleError("pyDatalog's process ended without an answer") from None
+    if "memory" in reply:
+        raise OracleError(f"pyDatalog needed more than {limits.megabytes} MB of memory and was stopped")
+    if "build" in reply:
+        raise OracleError(f"pyDatalog is not the build that is known to be right: {reply['build']}")
+    if "why" in reply:
+        rule = next(rule for rule in program.rules if rule.number == reply["rule"])
+        raise OracleError(f"pyDatalog cannot evaluate the rule at {rule.span}: {reply['why']}: {format_rule(rule)}")
+    return cast("dict[str, Any]", reply["rows"])
+
+
+def _checked(program: Program, relation: str, rows: Any) -> list[Row]:
+    try:
+        checked: list[Row] = [tuple(row) for row in rows]
+        for row in checked:
+            program.schema.check_row(relation, row)
+    except (TypeError, FactError) as error:
+        raise OracleError(f"pyDatalog's process gave no rows of {relation}: {error}") from None
+    return checked

@@ -1,0 +1,53 @@
+"""Facts at the door: each is checked against the schema once, and goes on as a plain tuple.
+
+Facts come from outside, one by one or by the hundred thousand; the checks for many of them run in C, column by column,
+and only a fact that fails is looked at in detail, for the sake of the message. This module must not know what becomes of
+a fact.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from liqo_connectivity.engine.program.schema import NUMBER_RANGE, Schema
+from liqo_connectivity.engine.syntax.nodes import Row
+
+
+class Intake:
+    """Checks facts against one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._kinds = {
+            name: tuple(int if schema.root(column.type) == "number" else str for column in declaration.columns)
+            for name, declaration in schema.relations.items()
+        }
+        self._plain = {name for name, kinds in self._kinds.items() if int not in kinds}
+
+    def row(self, relation: str, row: Row) -> Row:
+        """Check one fact. Raises FactError."""
+        if relation in self._plain and type(row) is tuple and tuple(map(type, row)) == self._kinds[relation]:
+            return row
+        self._schema.check_row(relation, row)
+        return tuple(row)
+
+    def rows(self, relation: str, rows: Iterable[Row]) -> dict[Row, int]:
+        """Check the facts of a relation; give each once, with the number 1. Raises FactError."""
+        listed = rows if isinstance(rows, list | tuple) else list(rows)
+        if not self._fit(relation, listed):
+            for row in listed:
+                self._schema.check_row(relation, row)
+            listed = [tuple(row) for row in listed]
+        return dict.fromkeys(listed, 1)
+
+    def _fit(self, relation: str, rows: Sequence[Row]) -> bool:
+        kinds = self._kinds.get(relation)
+        if kinds is None or set(map(type, rows)) != {tuple} or set(map(len, rows)) != {len(kinds)}:
+            return False
+        if relation in self._plain:
+            return set(map(type, chain.from_iterable(rows))) <= {str}
+        columns = list(zip(*rows, strict=True))
+        return all(
+            set(map(type, values)) == {kind}
+            and (kind is str or (min(values) in NUMBER_RANGE and max(values) in NUMBER_RANGE))
+            for values, kind in zip(columns, kinds, strict=True)
+        )

@@ -1,0 +1,55 @@
+"""What can be computed with values: comparisons, arithmetic on numbers, and the aggregates of many.
+
+The same definitions serve evaluation, maintenance and why-not. This module must not know where values come from.
+"""
+
+import operator
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal
+
+from liqo_connectivity.engine.program.schema import NUMBER_RANGE
+from liqo_connectivity.engine.syntax.diagnostics import DatalogError
+from liqo_connectivity.engine.syntax.nodes import Value
+
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class EvaluationError(DatalogError):
+    """A value cannot be computed: a division by zero, or a number that needs more than 32 bits."""
+
+
+def calculate(symbol: str, left: int, right: int) -> int:
+    """Do arithmetic as Soufflé does, but refuse what it leaves undefined. Raises EvaluationError."""
+    if symbol in "/%" and right == 0:
+        raise EvaluationError(f"{left} {symbol} 0 has no value")
+    match symbol:
+        case "+":
+            result = left + right
+        case "-":
+            result = left - right
+        case "*":
+            result = left * right
+        case _:
+            quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+            result = quotient if symbol == "/" else left - quotient * right
+    if result not in NUMBER_RANGE:
+        raise EvaluationError(f"{left} {symbol} {right} needs more than 32 bits")
+    return result
+
+
+def folded(kind: Literal["count", "min", "max"], values: Collection[Value]) -> int | None:
+    """Give the aggregate of the values that the instances of a body have; ``None`` for the least or greatest of nothing.
+
+    Of ``count`` only how many there are matters. Soufflé's ``min`` and ``max`` have no value over an empty body either.
+    """
+    if kind == "count":
+        return len(values)
+    numbers = map(int, values)
+    return min(numbers, default=None) if kind == "min" else max(numbers, default=None)

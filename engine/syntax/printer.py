@@ -1,0 +1,108 @@
+"""Syntax back to text, so that a program printed and read again is the same program.
+
+Used to show rules in proofs and listings. Every symbol is escaped here and nowhere else. This module must not know
+what a program means.
+"""
+
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Arithmetic,
+    Atom,
+    Body,
+    Call,
+    Clause,
+    Comparison,
+    Conjunction,
+    Constant,
+    Directive,
+    Disjunction,
+    FunctorDeclaration,
+    Negation,
+    RelationDeclaration,
+    Rule,
+    Statement,
+    Term,
+    TypeDeclaration,
+    Value,
+    Variable,
+    Wildcard,
+)
+
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2}
+
+
+def format_value(value: Value) -> str:
+    """Write a constant as a program text has it: numbers bare, symbols quoted and escaped."""
+    if isinstance(value, int):
+        return str(value)
+    return f'"{value.translate(_ESCAPES)}"'
+
+
+def format_term(term: Term, outer: int = 0) -> str:
+    """Write a term; ``outer`` is the binding strength of the operator around it."""
+    match term:
+        case Variable(name=name):
+            return name
+        case Wildcard():
+            return "_"
+        case Constant(value=value):
+            return format_value(value)
+        case Call(functor=functor, arguments=arguments):
+            return f"@{functor}({', '.join(map(format_term, arguments))})"
+        case Aggregate(kind=kind, target=target, body=body):
+            over = f"{kind} {target.name}" if target else kind
+            return f"{over} : {{ {', '.join(map(format_body, body))} }}"
+        case Arithmetic(operator=operator, left=left, right=right):
+            strength = _PRECEDENCE[operator]
+            text = f"{format_term(left, strength)} {operator} {format_term(right, strength + 1)}"
+            return f"({text})" if strength < outer else text
+
+
+def format_atom(atom: Atom) -> str:
+    """Write ``relation(terms)``."""
+    return f"{atom.relation}({', '.join(map(format_term, atom.terms))})"
+
+
+def format_body(body: Body, *, nested: bool = False) -> str:
+    """Write a body; one inside another is put in parentheses where the grammar needs them."""
+    match body:
+        case Atom():
+            return format_atom(body)
+        case Negation(atom=atom):
+            return f"!{format_atom(atom)}"
+        case Comparison(operator=operator, left=left, right=right):
+            return f"{format_term(left)} {operator} {format_term(right)}"
+        case Conjunction(items=items):
+            text = ", ".join(format_body(item, nested=True) for item in items)
+        case Disjunction(alternatives=alternatives):
+            text = "; ".join(format_body(item, nested=isinstance(item, Disjunction)) for item in alternatives)
+    return f"({text})" if nested else text
+
+
+def format_rule(rule: Rule) -> str:
+    """Write a normalized rule on one line."""
+    body = ", ".join(map(format_body, rule.body))
+    return f"{format_atom(rule.head)} :- {body}." if body else f"{format_atom(rule.head)}."
+
+
+def format_statement(statement: Statement) -> str:
+    """Write one statement, with the documentation of a declaration above it."""
+    match statement:
+        case TypeDeclaration(name=name, base=base):
+            return f".type {name} <: {base}"
+        case RelationDeclaration(name=name, columns=columns, doc=doc):
+            above = f"// {doc}\n" if doc else ""
+            return f"{above}.decl {name}({', '.join(f'{c.name}: {c.type}' for c in columns)})"
+        case FunctorDeclaration(name=name, parameters=parameters, result=result):
+            return f".functor {name}({', '.join(f'{c.name}: {c.type}' for c in parameters)}): {result}"
+        case Directive(kind=kind, relations=relations):
+            return f".{kind} {', '.join(relations)}"
+        case Clause(heads=heads, body=body):
+            head = ", ".join(map(format_atom, heads))
+            return f"{head}." if body is None else f"{head} :-\n    {format_body(body)}."
+
+
+def format_program(statements: tuple[Statement, ...]) -> str:
+    """Write a whole program, a statement a line."""
+    return "".join(f"{format_statement(statement)}\n" for statement in statements)

@@ -1,0 +1,137 @@
+"""Parse trees to syntax objects, bottom-up. This module must not know what a text that cannot be parsed looks like."""
+
+# lark is typed in part only: pyright does not know some of its members.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import re
+from typing import Any, cast
+
+from lark import Token, Transformer, v_args
+from lark.tree import Meta
+
+from liqo_connectivity.engine.syntax import nodes
+from liqo_connectivity.engine.syntax.diagnostics import Span
+
+_ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
+_ESCAPE = re.compile(r'\\["\\nrt]')
+
+
+def unescape(literal: str) -> str:
+    """Turn a quoted symbol of a program text into its value."""
+    return _ESCAPE.sub(lambda match: _ESCAPES[match.group()], literal[1:-1])
+
+
+def _integer(digits: str) -> int:
+    # Python refuses to read thousands of digits; whatever has so many is out of range, which analysis reports.
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) < 100 else 10**100
+
+
+@v_args(meta=True)
+class Builder(Transformer[Token, object]):
+    """Builds syntax objects bottom-up, one method per grammar rule."""
+
+    def __init__(self, file: str, text: str) -> None:
+        super().__init__()
+        self._file = file
+        # Only line feeds count, as for lark: str.splitlines() knows eight more ends of lines.
+        self._lines = text.split("\n")
+
+    def _span(self, meta: Meta) -> Span:
+        return Span(self._file, meta.line, meta.column, meta.end_line, meta.end_column)
+
+    def program(self, _: Meta, children: list[Any]) -> object:
+        return tuple(children)
+
+    def goal(self, _: Meta, children: list[Any]) -> object:
+        return children[0]
+
+    def type_declaration(self, meta: Meta, children: list[Any]) -> object:
+        return nodes.TypeDeclaration(str(children[0]), str(children[1]), self._span(meta))
+
+    def column(self, _: Meta, children: list[Any]) -> object:
+        return nodes.Column(str(children[0]), str(children[1]))
+
+    def relation_declaration(self, meta: Meta, children: list[Any]) -> object:
+        name, *columns = children
+        return nodes.RelationDeclaration(str(name), tuple(columns), self._doc(meta.line), self._span(meta))
+
+    def _doc(self, line: int) -> str:
+        first = line - 1
+        while first > 0 and self._lines[first - 1].startswith("// "):
+            first -= 1
+        return " ".join(text.removeprefix("// ").strip() for text in self._lines[first : line - 1])
+
+    def functor_declaration(self, meta: Meta, children: list[Any]) -> object:
+        name, *parameters, result = children
+        return nodes.FunctorDeclaration(str(name), tuple(parameters), str(result), self._span(meta))
+
+    def directive(self, meta: Meta, children: list[Any]) -> object:
+        kind, *names = map(str, children)
+        return nodes.Directive("input" if kind == ".input" else "output", tuple(names), self._span(meta))
+
+    def heads(self, _: Meta, children: list[Any]) -> object:
+        return tuple(children)
+
+    def clause(self, meta: Meta, children: list[Any]) -> object:
+        return nodes.Clause(children[0], children[1] if len(children) > 1 else None, self._span(meta))
+
+    def disjunction(self, _: Meta, children: list[Any]) -> object:
+        return nodes.Disjunction(tuple(children))
+
+    def conjunction(self, _: Meta, children: list[Any]) -> object:
+        return nodes.Conjunction(tuple(children))
+
+    def group(self, _: Meta, children: list[Any]) -> object:
+        return children[0]
+
+    def negation(self, meta: Meta, children: list[Any]) -> object:
+        return nodes.Negation(children[0], self._span(meta))
+
+    def atom(self, meta: Meta, children: list[Any]) -> object:
+        name, *terms = children
+        return nodes.Atom(str(name), tuple(terms), self._span(meta))
+
+    def comparison(self, meta: Meta, children: list[Any]) -> object:
+        left, operator, right = children
+        return nodes.Comparison(cast("Any", str(operator)), left, right, self._span(meta))
+
+    def aggregate(self, meta: Meta, children: list[Any]) -> object:
+        kind, *body = children
+        target = None
+        if isinstance(body[0], Token):
+            name, *body = body
+            place = Span(self._file, name.line, name.column, name.end_line, name.end_column)
+            target = nodes.Variable(str(name), place)
+        return nodes.Aggregate(cast("Any", str(kind)), target, tuple(body), (), self._span(meta))
+
+    def term(self, meta: Meta, children: list[Any]) -> object:
+        return self._fold(meta, children)
+
+    def product(self, meta: Meta, children: list[Any]) -> object:
+        return self._fold(meta, children)
+
+    def _fold(self, meta: Meta, children: list[Any]) -> object:
+        left = children[0]
+        for operator, right in zip(children[1::2], children[2::2], strict=True):
+            left = nodes.Arithmetic(cast("Any", str(operator)), left, right, self._span(meta))
+        return left
+
+    def variable(self, meta: Meta, children: list[Any]) -> object:
+        return nodes.Variable(str(children[0]), self._span(meta))
+
+    def wildcard(self, meta: Meta, _: list[Any]) -> object:
+        return nodes.Wildcard(self._span(meta))
+
+    def symbol(self, meta: Meta, children: list[Any]) -> object:
+        return nodes.Constant(unescape(str(children[0])), self._span(meta))
+
+    def number(self, meta: Meta, children: list[Any]) -> object:
+        return nodes.Constant(_integer(str(children[0])), self._span(meta))
+
+    def negative(self, meta: Meta, children: list[Any]) -> object:
+        return nodes.Constant(-_integer(str(children[-1])), self._span(meta))
+
+    def call(self, meta: Meta, children: list[Any]) -> object:
+        name, *arguments = children
+        return nodes.Call(str(name), tuple(arguments), self._span(meta))

@@ -1,0 +1,297 @@
+"""Why a tuple is not there: for each rule that could derive it, how far the rule gets and what fails.
+
+The failed derivations of why-not provenance (Huang, Chen, Doan, Naughton, "On the provenance of non-answers", VLDB
+2008; Lee, Ludäscher, Glavic, "PUG", VLDB Journal 2019), the furthest of each rule only: its longest prefix that holds,
+the first literal that fails under those values, and why that one fails in turn. A missing tuple is explained by the
+rules that could derive it, a tuple that should be missing by its proof. Nothing is asked of the user, and a budget of
+rows keeps the search short. This module must not know what a tuple means.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from liqo_connectivity.engine.model import Model
+from liqo_connectivity.engine.proofs.proof import Absent, Proof
+from liqo_connectivity.engine.proofs.provenance import prove
+from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
+from liqo_connectivity.engine.syntax.diagnostics import DatalogError
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Arithmetic,
+    Atom,
+    Call,
+    Comparison,
+    Constant,
+    Literal_,
+    Negation,
+    Row,
+    Rule,
+    Term,
+    Value,
+    Variable,
+    Wildcard,
+)
+from liqo_connectivity.engine.syntax.printer import format_atom, format_body
+from liqo_connectivity.engine.syntax.substitution import ground
+from liqo_connectivity.engine.why_not.longest_prefix import (
+    Budget,
+    Environment,
+    Prefix,
+    aggregated,
+    fixed,
+    longest_prefix,
+    matching,
+)
+
+DEPTH: Final = 3
+"""How many rules deep a failure is followed."""
+ROWS: Final = 400
+"""How many rows one explanation tries."""
+_RULE_COST: Final = 5
+_COMPUTED: Final = (Arithmetic, Call, Aggregate)
+
+Reason = Literal["asserted", "derived", "depth", "above"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A rule that could derive a goal, and does not.
+
+    ``holding`` are the literals that hold together, with their values, in the order in which they were looked up, and
+    ``failing`` is the first that does not; a variable left in it stands for any value. ``because`` explains it: the
+    absence of a missing tuple, or the proof of one that should be missing or that has the value of a ``min`` or
+    ``max``; ``None`` for other comparisons. ``complete`` is false if the budget ended before all values were tried.
+    """
+
+    rule: Rule
+    holding: tuple[Literal_, ...]
+    failing: Literal_
+    because: "Absence | Proof | None"
+    complete: bool
+
+    def __str__(self) -> str:
+        return format_body(self.failing)
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Absence:
+    """A goal that no tuple matches.
+
+    ``reason`` is ``asserted`` if no rule derives the relation, so that a fact is missing; ``derived`` if each rule in
+    ``failures`` fails, the one that gets furthest first, and those in ``others`` derive other tuples only; ``depth`` if
+    rules could derive it and were not looked into; ``above`` if the goal is one of those that this one explains.
+    Explanations share what they have in common: they are walked and compared so that what is shared is met once.
+    """
+
+    goal: Atom
+    reason: Reason
+    failures: tuple[Failure, ...] = ()
+    others: tuple[Rule, ...] = ()
+
+    def __str__(self) -> str:
+        return format_atom(self.goal)
+
+    def __repr__(self) -> str:
+        return f"<Absence of {self}, {self.reason}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Absence) and self._steps() == other._steps())
+
+    def __hash__(self) -> int:
+        return hash((self.goal, self.reason, self.others))
+
+    def _steps(self) -> list[object]:
+        """List the absences as ``walk`` gives them, those that explain a failure by their numbers in that list."""
+        found = list(self.walk())
+        number = {id(absence): position for position, absence in enumerate(found)}
+        steps: list[object] = []
+        for absence in found:
+            failures = [
+                (f.rule, f.holding, f.failing, number[id(f.because)] if isinstance(f.because, Absence) else f.because)
+                for f in absence.failures
+            ]
+            complete = [failure.complete for failure in absence.failures]
+            steps.append((absence.goal, absence.reason, failures, complete, absence.others))
+        return steps
+
+    def walk(self) -> "Iterator[Absence]":
+        """Give this absence and all that explain it, shared ones once."""
+        seen: set[int] = set()
+        stack: list[Absence] = [self]
+        while stack:
+            absence = stack.pop()
+            if id(absence) in seen:
+                continue
+            seen.add(id(absence))
+            yield absence
+            stack.extend(f.because for f in reversed(absence.failures) if isinstance(f.because, Absence))
+
+    def relations(self) -> set[str]:
+        """Give the relations that the explanation rests on."""
+        found = list(self.walk())
+        proofs = {id(f.because): f.because for a in found for f in a.failures if isinstance(f.because, Proof)}
+        names = {absence.goal.relation for absence in found}
+        for proof in proofs.values():
+            names |= {node.relation for node in proof.walk() if isinstance(node, Proof | Absent)}
+        return names
+
+
+def pattern(relation: str, row: Sequence[Value | None]) -> Atom:
+    """Make a goal from the values of its columns; ``None`` stands for any."""
+    return Atom(relation, tuple(Wildcard() if value is None else Constant(value) for value in row))
+
+
+def why_not(model: Model, goal: Atom, depth: int = DEPTH, rows: int = ROWS) -> Absence | None:
+    """Explain why nothing matches a goal; ``None`` if something does.
+
+    The goal's terms are constants, variables and ``_``. A failure is followed through ``depth`` rules, until about
+    ``rows`` rows were tried. The model must hold all relations that the goal depends on. Raises UnknownRelationError,
+    and DatalogError for a goal that is none.
+    """
+    declaration = model.program.schema.relations.get(goal.relation)
+    if declaration is not None and len(declaration.columns) != len(goal.terms):
+        wanted, given = len(declaration.columns), len(goal.terms)
+        raise DatalogError(f"{goal.relation} has {wanted} columns, and the goal {given}")
+    if any(isinstance(term, _COMPUTED) for term in goal.terms):
+        raise DatalogError(f"the terms of a goal are constants, variables and _: {format_atom(goal)}")
+    for column, term in zip(declaration.columns if declaration is not None else (), goal.terms, strict=False):
+        root = model.program.schema.root(column.type)
+        if isinstance(term, Constant) and isinstance(term.value, int) != (root == "number"):
+            raise DatalogError(f"column {column.name} of {goal.relation} holds a {root}: {format_atom(goal)}")
+    if any(True for _ in matching(model, goal, {})):
+        return None
+    return _Explainer(model, rows).explain(goal, depth, ())
+
+
+class _Explainer:
+    """One explanation being made: what was explained before is not explained twice."""
+
+    def __init__(self, model: Model, rows: int) -> None:
+        self._model = model
+        self._functors = model.program.functors
+        self._budget = Budget(rows)
+        self._known: dict[tuple[Atom, int], Absence] = {}
+        self._proofs: dict[tuple[str, Row], Proof | None] = {}
+
+    def explain(self, goal: Atom, depth: int, above: tuple[Atom, ...]) -> Absence:
+        goal = _canonical(goal)
+        rules = self._model.program.rules_by_head.get(goal.relation, ())
+        if not rules:
+            return Absence(goal, "asserted")
+        if all(_unify(rule.head, goal) is None for rule in rules):
+            return Absence(goal, "derived", (), rules)
+        if goal in above:
+            return Absence(goal, "above")
+        if depth <= 0 or self._budget.rows <= 0:
+            return Absence(goal, "depth")
+        if (goal, depth) not in self._known:
+            self._known[goal, depth] = self._derived(goal, rules, depth, (*above, goal))
+        return self._known[goal, depth]
+
+    def _derived(self, goal: Atom, rules: tuple[Rule, ...], depth: int, above: tuple[Atom, ...]) -> Absence:
+        found: list[tuple[Rule, Prefix]] = []
+        others: list[Rule] = []
+        for rule in rules:
+            unified = _unify(rule.head, goal)
+            if unified is None:
+                others.append(rule)
+                continue
+            values, equations = unified
+            self._budget.rows -= _RULE_COST
+            found.append((rule, longest_prefix(self._model, (*rule.body, *equations), values, self._budget)))
+        found.sort(key=lambda pair: (-pair[1].holding, len(pair[1].body), pair[0].number))
+        failures = tuple(self._failure(rule, prefix, depth, above) for rule, prefix in found)
+        return Absence(goal, "derived", failures, tuple(others))
+
+    def _failure(self, rule: Rule, prefix: Prefix, depth: int, above: tuple[Atom, ...]) -> Failure:
+        values = dict(prefix.values)
+        if prefix.holding == len(prefix.body):
+            # Facts of a program and comparisons of constants are bodies too; a satisfied one derives its head.
+            raise AssertionError(f"{format_atom(rule.head)} is derivable, but not in the model")
+        holding = tuple(self._shown(item, values, prefix.written) for item in prefix.body[: prefix.holding])
+        failing = prefix.body[prefix.holding]
+        shown = self._shown(failing, values, prefix.written)
+        because: Absence | Proof | None = None
+        if isinstance(shown, Atom):
+            because = self.explain(shown, depth - 1, above)
+        elif isinstance(shown, Negation) and not any(isinstance(t, _COMPUTED) for t in shown.atom.terms):
+            because = self._prove(shown.atom)
+        elif isinstance(failing, Comparison) and isinstance(failing.right, Aggregate):
+            because = self._extreme(failing.right, values, depth, above)
+        return Failure(rule, holding, shown, because, prefix.complete)
+
+    def _extreme(
+        self, aggregate: Aggregate, values: Environment, depth: int, above: tuple[Atom, ...]
+    ) -> "Absence | Proof | None":
+        """Explain the ``min`` or ``max`` over one plain atom: the tuple that has it, or why there is none."""
+        (item, *more), target = aggregate.body, aggregate.target
+        if more or target is None or not isinstance(item, Atom) or any(isinstance(t, _COMPUTED) for t in item.terms):
+            return None
+        known = {name: values[name] for name in aggregate.outer}
+        found = aggregated(self._model, aggregate, known)
+        atom = fixed(item, known if found is None else {**known, target.name: found}, self._functors)
+        return self.explain(atom, depth - 1, above) if found is None else self._prove(atom)
+
+    def _prove(self, present: Atom) -> Proof | None:
+        row = min(matching(self._model, present, {}))
+        if (present.relation, row) not in self._proofs:
+            self._proofs[present.relation, row] = prove(self._model, present.relation, row)
+        return self._proofs[present.relation, row]
+
+    def _shown(self, item: Literal_, values: Environment, written: Mapping[str, Term]) -> Literal_:
+        if isinstance(item, Comparison):
+            left, right = (_filled(side, values, written) for side in (item.left, item.right))
+            return Comparison(item.operator, left, right, item.span)
+        atom = item.atom if isinstance(item, Negation) else item
+        # Arithmetic without a value fails as it stands: it is shown with its operands.
+        with suppress(EvaluationError):
+            atom = fixed(atom, values, self._functors)
+        atom = Atom(atom.relation, tuple(_filled(term, values, written) for term in atom.terms), atom.span)
+        return Negation(atom, item.span) if isinstance(item, Negation) else atom
+
+
+def _canonical(goal: Atom) -> Atom:
+    """Keep the variables that a goal repeats; what else is not a constant stands for any value."""
+    names = [term.name for term in goal.terms if isinstance(term, Variable)]
+    repeated = dict.fromkeys(name for name in names if names.count(name) > 1)
+    number = {name: f"Same{position}" for position, name in enumerate(repeated, 1)}
+    terms = tuple(
+        Variable(number[term.name])
+        if isinstance(term, Variable) and term.name in number
+        else term
+        if isinstance(term, Constant)
+        else Wildcard()
+        for term in goal.terms
+    )
+    return Atom(goal.relation, terms)
+
+
+def _unify(head: Atom, goal: Atom) -> tuple[Environment, list[Comparison]] | None:
+    """Give the values of the head's variables and what else must be equal; ``None`` if the head cannot be the goal."""
+    values: Environment = {}
+    equations: list[Comparison] = []
+    seen: dict[str, Term] = {}
+    for term, wanted in zip(head.terms, goal.terms, strict=True):
+        if isinstance(wanted, Variable):
+            if wanted.name in seen:
+                equations.append(Comparison("=", seen[wanted.name], term))
+            seen.setdefault(wanted.name, term)
+        elif isinstance(wanted, Constant):
+            if isinstance(term, Constant):
+                if term.value != wanted.value:
+                    return None
+            elif isinstance(term, Variable):
+                if values.setdefault(term.name, wanted.value) != wanted.value:
+                    return None
+            else:
+                equations.append(Comparison("=", wanted, term))
+    return values, equations
+
+
+def _filled(term: Term, values: Environment, written: Mapping[str, Term]) -> Term:
+    """Write values into a term, and what the author wrote in place of a variable that flattening made."""
+    if isinstance(term, Variable) and term.name not in values:
+        term = written.get(term.name, term)
+    return ground(term, values)

@@ -1,0 +1,92 @@
+"""The indexes that why-not asks for, built before anyone asks.
+
+By which columns the failure of a rule is looked up depends on which columns of the goal have values, and on the order
+of the rule's body, not on what the values are. So the search is walked through once with known columns in place of
+known values, to any depth, over the model as it is now. This module must not know why anyone asks.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from liqo_connectivity.engine.model import Model
+from liqo_connectivity.engine.plan.join_order import flatten, order
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Atom,
+    Comparison,
+    Literal_,
+    Negation,
+    Variable,
+    Wildcard,
+    aggregate_of,
+    variables,
+)
+from liqo_connectivity.engine.why_not.longest_prefix import join_order
+
+_Columns = tuple[int, ...]
+
+
+def prepare_absences(model: Model, relations: Iterable[str]) -> frozenset[str]:
+    """Build the indexes that explaining missing tuples of some relations looks into, however deep it goes.
+
+    The relations are declared. Gives those of which such an explanation may prove a tuple.
+    """
+    proved: set[str] = set()
+    seen: set[tuple[str, _Columns]] = set()
+    declared = model.program.schema.relations
+    pending = [(name, tuple(range(len(declared[name].columns)))) for name in relations]
+    while pending:
+        name, columns = pending.pop()
+        if (name, columns) in seen:
+            continue
+        seen.add((name, columns))
+        for rule in model.program.rules_by_head.get(name, ()):
+            terms = [rule.head.terms[column] for column in columns]
+            known = {term.name for term in terms if isinstance(term, Variable)}
+            for item, keyed in _lookups(model, rule.body, known):
+                atom = item.atom if isinstance(item, Negation) else item
+                _build(model, atom, keyed)
+                if isinstance(item, Negation):
+                    proved.add(atom.relation)
+                else:
+                    pending.append((atom.relation, keyed))
+            for aggregate in filter(None, map(aggregate_of, rule.body)):
+                proved |= {item.relation for item in aggregate.body if isinstance(item, Atom)}
+    return frozenset(proved)
+
+
+def _lookups(
+    model: Model, body: Sequence[Literal_], known: Iterable[str]
+) -> Iterator[tuple[Atom | Negation, _Columns]]:
+    """Give the atoms and negations of a body in the order of the search, with the columns that are known by then."""
+    names = set(known)
+    for item in join_order(model, flatten(body)[0], names):
+        match item:
+            case Atom() | Negation():
+                yield item, _known_columns(item, names)
+            case Comparison(right=Aggregate(body=inner, outer=outer)):
+                plain, bound = flatten(inner)[0], set(outer)
+                for position in order(plain, bound):
+                    literal = plain[position]
+                    if isinstance(literal, Atom | Negation):
+                        yield literal, _known_columns(literal, bound)
+                        # The tuple that has the least or greatest value is looked for by the outer variables alone.
+                        yield literal, _known_columns(literal, set(outer))
+                    bound.update(v.name for v in variables(literal))
+            case _:
+                pass
+        names.update(v.name for v in variables(item))
+
+
+def _known_columns(item: Atom | Negation, names: set[str]) -> _Columns:
+    terms = (item.atom if isinstance(item, Negation) else item).terms
+    return tuple(
+        column
+        for column, term in enumerate(terms)
+        if not isinstance(term, Wildcard) and all(v.name in names for v in variables(term))
+    )
+
+
+def _build(model: Model, atom: Atom, columns: _Columns) -> None:
+    if 0 < len(columns) < len(atom.terms):
+        # No row has this key: whether there are any is not asked, only where they would be.
+        model.relation(atom.relation).index(columns).get(0 if len(columns) == 1 else (0,) * len(columns))

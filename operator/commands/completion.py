@@ -1,0 +1,24 @@
+"""``completion``: the script that lets a shell complete commands. This module must not know the commands."""
+
+import click
+from click.shell_completion import get_completion_class
+
+from liqo_connectivity.operator.commands import exits
+
+_VARIABLE = "_LIQO_CONNECTIVITY_COMPLETE"
+
+
+@click.command(
+    "completion",
+    epilog="\b\nExample:\n  liqo-connectivity completion bash > ~/.local/share/bash-completion/completions/liqo-connectivity",
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(context: click.Context, shell: str) -> int:
+    """Print the completion script of a shell."""
+    completion = get_completion_class(shell)
+    if completion is None:
+        raise click.UsageError(f"there is no completion for {shell}")
+    script = completion(context.find_root().command, {}, "liqo-connectivity", _VARIABLE)
+    click.echo(script.source())
+    return exits.OK

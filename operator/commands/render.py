@@ -1,0 +1,53 @@
+"""``render``: the ordered chains of every enforced policy, as Liqo or as nft takes them.
+
+What is pending is left out and named, so that whoever applies the output keeps the last enforced chain. This module
+must not know how chains are laid out or written.
+"""
+
+import click
+
+from liqo_connectivity import chains
+from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator.commands.options import Input, input_options, output_option
+from liqo_connectivity.operator.explain import report
+from liqo_connectivity.operator.sources.session import Session
+
+
+@click.command(
+    "render",
+    epilog="\b\nExamples:\n  liqo-connectivity render -f examples/consumer\n"
+    "  liqo-connectivity render -f examples/consumer -o nft | sudo nft -f -",
+)
+@output_option("yaml", "json", "nft", "nft-json")
+@input_options
+def command(given: Input, output: str) -> int:
+    """Print the ordered chains that enforce the policies.
+
+    As Liqo FirewallConfigurations (yaml, json), as an nft script (nft) or as libnftables JSON (nft-json). Exits with 3
+    when a policy is pending or an object could not be read; the others are printed, and what is left out is named.
+    """
+    session = Session.open(given)
+    goals = (*chains.COLUMNS, "pending", "invalid_rule", "finding", "unenforced", "group", "policy")
+    model = session.solve(goals)
+    session.verify(model, goals)
+    report.report_problems(session.reading)
+    report.report_pending(model, given.namespace)
+    report.report_findings(model)
+    layout = chains.Layout.from_relations({name: model.rows(name) for name in chains.COLUMNS})
+    writers = {
+        "yaml": chains.firewall_yaml,
+        "json": chains.firewall_json,
+        "nft": chains.nft_script,
+        "nft-json": chains.nft_transaction_json,
+    }
+    tables: list[chains.Table] = []
+    broken = False
+    for peering, part in layout.by_peering().items():
+        try:
+            tables += [t for t in chains.assemble(part) if given.namespace in ("", t.namespace)]
+        except chains.ChainError as error:
+            broken = True
+            click.echo(f"error: peering {peering}: {error}", err=True)
+    click.echo(writers[output](tuple(tables)), nl=False)
+    unenforced = any(given.namespace in ("", str(policy).split("/")[0]) for (policy,) in model.rows("unenforced"))
+    return exits.UNKNOWN if broken or unenforced or session.reading.problems else exits.OK

@@ -1,0 +1,46 @@
+"""``run``: the controller as a process, in a cluster or beside one. This module must not know how it works."""
+
+import click
+
+from liqo_connectivity.operator.controller.settings import ENVIRONMENT, Settings, setting_options
+from liqo_connectivity.operator.sources.inputs import build_rules, rule_texts
+
+
+@click.command(
+    "run",
+    context_settings={"auto_envvar_prefix": ENVIRONMENT},
+    epilog="\b\nExamples:\n  liqo-connectivity run\n"
+    "  liqo-connectivity run --kubeconfig ~/.kube/rome --dry-run\n"
+    "  liqo-connectivity run --kubeconfig ~/.kube/rome --once --rules own-groups.dl\n\n\b\n"
+    "Every flag is also an environment variable: --log-level is LIQO_CONNECTIVITY_LOG_LEVEL.\n\n\b\n"
+    "Exit codes: 0 stopped by a signal, or done; 1 lost the lease; 2 wrong usage or\n"
+    "no cluster; 3 --once or --dry-run left something pending or failed; 4 internal fault.",
+)
+@click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig, for a run outside of the cluster.")
+@click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig.")
+@click.option(
+    "--rules",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="Datalog rules to add to the built-in ones. Repeatable.",
+)
+@click.option("--once", is_flag=True, help="Write what is to be written, and end.")
+@click.option("--dry-run", is_flag=True, help="Print what would be written as a diff, write nothing, and end.")
+@setting_options
+def command(
+    kubeconfig: str, context: str, rules: tuple[str, ...], once: bool, dry_run: bool, settings: Settings
+) -> int:
+    """Keep the FirewallConfigurations of a cluster what its policies say.
+
+    Watches policies, pods and Liqo's objects, derives the chains by the rules, and stores them where Liqo's agents
+    enforce them; says in the status of each policy whether they do. Uses the service account of the pod that it runs
+    in, else the kubeconfig. Of several processes, one writes.
+    """
+    # The Kubernetes client takes long to import.
+    from liqo_connectivity.operator.controller.process import Mode, run
+
+    added = rule_texts(rules)
+    program = build_rules(added)
+    mode = Mode.DRY_RUN if dry_run else Mode.ONCE if once else Mode.STAY
+    return run(settings, mode, kubeconfig, context, program, added)

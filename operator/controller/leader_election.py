@@ -1,0 +1,221 @@
+"""Leadership by a Lease of coordination.k8s.io: at most one process writes at a time, whatever hangs, pauses or dies.
+
+A leader believes in itself only for so long after it *sent* its last renewal that worked, by its own monotonic clock, so
+that neither a hanging API server nor a wrong wall clock can keep it leading; a follower takes over only after it saw the
+record unchanged for the whole duration, by its own clock too. This module must not know what leading is good for.
+"""
+
+import logging
+import math
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event, Thread
+from typing import Final, cast
+
+from liqo_connectivity.operator.controller.logs import fields
+from liqo_connectivity.operator.controller.serving.metrics import Metrics
+from liqo_connectivity.operator.controller.settings import Settings
+from liqo_connectivity.operator.kube.api import Api, ApiError, Conflict, Json, NotFound
+from liqo_connectivity.operator.kube.backoff import Backoff
+
+API_VERSION: Final = "coordination.k8s.io/v1"
+_LOG: Final = logging.getLogger(__name__)
+_Record = tuple[object, object, object]
+
+
+def new_identity() -> str:
+    """An identity that no other process has: pod, process, and chance."""
+    return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4()}"
+
+
+class Lease:
+    """A thread that gets and keeps a lease.
+
+    ``api`` must not be fenced by this lease. ``lost`` is called from the thread, once, when the lease was held and is
+    not any more, except by ``stop``: the process has to end then, because the thread does. A leader that loses
+    the lease never leads again.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        settings: Settings,
+        namespace: str,
+        *,
+        lost: Callable[[], None],
+        metrics: Metrics,
+        identity: str = "",
+    ) -> None:
+        self.identity: Final = identity or new_identity()
+        self.acquired: Final = Event()
+        """Set when the lease was got, for good."""
+        self._api = api
+        self._settings = settings
+        self._lost = lost
+        self._metrics = metrics
+        self._namespace = namespace
+        self._collection = f"/apis/{API_VERSION}/namespaces/{namespace}/leases"
+        self._path = f"{self._collection}/{settings.lease_name}"
+        self._backoff = Backoff(settings.retry_period, settings.retry_period)
+        # The object as it was answered last; None if it has to be read.
+        self._stored: Json | None = None
+        self._record: _Record | None = None
+        self._changed_at = 0.0
+        self._renewed_at = 0.0
+        self._held = False
+        self._trouble = ""
+        self._stopping = Event()
+        self._thread = Thread(target=self._run, name="lease", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Lead no more, give the lease back if it is held, and wait for that. Writes must have stopped before."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def is_leader(self) -> bool:
+        """Whether this process may write now. Costs no request."""
+        return self._held and not self._stopping.is_set() and time.monotonic() < self._expiry()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def holder(self) -> str:
+        """Who held the lease when it was read last; empty for nobody."""
+        return str(_spec(self._stored).get("holderIdentity") or "")
+
+    @property
+    def transitions(self) -> int:
+        """How often the lease went from one holder to another, as it was read last."""
+        found = _spec(self._stored).get("leaseTransitions")
+        return found if isinstance(found, int) else 0
+
+    def _expiry(self) -> float:
+        return self._renewed_at + self._settings.renew_deadline
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._attempt()
+                if self._held and time.monotonic() >= self._expiry():
+                    break
+                wait = self._backoff.next()
+                if self._held:
+                    wait = min(wait, max(0.0, self._expiry() - time.monotonic()))
+                self._stopping.wait(wait)
+        finally:
+            # Whatever ended the thread, nobody renews any more.
+            held, self._held = self._held, False
+            self._metrics.leader.set(0)
+            if self._stopping.is_set():
+                self._release()
+            elif held:
+                _LOG.error("Lost the lease", extra=fields(lease=self._path, holder=self.holder))
+                self._lost()
+
+    def _attempt(self) -> None:
+        """Get or keep the lease, if that is possible now."""
+        try:
+            if self._stored is None or not self._held:
+                self._read()
+            sent = time.monotonic()
+            if self._stored is None:
+                self._stored = self._api.create(self._collection, self._body(None), deadline=self._deadline())
+            elif self._may_take(self._stored):
+                self._stored = self._api.replace(self._path, self._body(self._stored), deadline=self._deadline())
+            else:
+                if self._held:
+                    # Somebody took it by force.
+                    self._renewed_at = -math.inf
+                return
+        except (Conflict, NotFound):
+            # It changed since it was read: this is how one of two candidates loses.
+            self._stored = None
+            return
+        except ApiError as error:
+            # A renewal without an answer may have been made, and then the version is another.
+            self._stored = None
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                _LOG.warning("Lease could not be kept", extra=fields(lease=self._path, error=self._trouble))
+            return
+        self._trouble = ""
+        self._renewed_at = sent
+        if not self._held:
+            self._held = True
+            self._metrics.leader.set(1)
+            self.acquired.set()
+            _LOG.info("Became leader", extra=fields(lease=self._path, identity=self.identity))
+
+    def _deadline(self) -> float:
+        """How many seconds a request may take: a leader has to be able to try again before it is over."""
+        settings = self._settings
+        if not self._held:
+            return settings.request_timeout
+        left = self._expiry() - time.monotonic()
+        return max(0.01, min(settings.request_timeout, settings.renew_deadline / 2, left))
+
+    def _read(self) -> None:
+        try:
+            self._stored = self._api.get(self._path, deadline=self._deadline())
+        except NotFound:
+            self._stored = None
+        spec = _spec(self._stored)
+        record = (spec.get("holderIdentity"), spec.get("renewTime"), spec.get("leaseTransitions"))
+        if record != self._record:
+            self._record = record
+            self._changed_at = time.monotonic()
+
+    def _may_take(self, stored: Json) -> bool:
+        if self.holder in ("", self.identity):
+            return True
+        seconds = _spec(stored).get("leaseDurationSeconds")
+        duration = seconds if isinstance(seconds, int) and seconds > 0 else self._settings.lease_duration
+        return not self._held and time.monotonic() >= self._changed_at + duration
+
+    def _body(self, stored: Json | None) -> Json:
+        # The wall clock is for people who look at the object.
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        mine = stored is not None and self.holder == self.identity
+        spec: Json = {
+            "holderIdentity": self.identity,
+            "leaseDurationSeconds": math.ceil(self._settings.lease_duration),
+            "acquireTime": _spec(stored).get("acquireTime") if mine else now,
+            "renewTime": now,
+            "leaseTransitions": self.transitions + (stored is not None and not mine),
+        }
+        metadata: object = {"name": self._settings.lease_name, "namespace": self._namespace}
+        if stored is not None:
+            metadata = stored["metadata"]
+        return {"apiVersion": API_VERSION, "kind": "Lease", "metadata": metadata, "spec": spec}
+
+    def _release(self) -> None:
+        try:
+            # The last renewal may have been made without an answer.
+            self._read()
+            if self._stored is None or self.holder != self.identity:
+                return
+            body = self._body(self._stored)
+            # As client-go leaves it behind: free, with its count of transitions.
+            body["spec"] = {key: value for key, value in _spec(body).items() if key != "holderIdentity"}
+            self._stored = self._api.replace(self._path, body)
+            _LOG.info("Released the lease", extra=fields(lease=self._path))
+        except ApiError as error:
+            # It runs out by itself.
+            _LOG.warning("Lease could not be released", extra=fields(lease=self._path, error=str(error)))
+
+
+def _spec(lease: Json | None) -> Json:
+    spec = (lease or {}).get("spec")
+    return cast("Json", spec) if isinstance(spec, dict) else {}

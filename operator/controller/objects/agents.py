@@ -1,0 +1,47 @@
+"""What Liqo's agents report of one FirewallConfiguration, folded into one answer.
+
+Only agents that are alive count: Liqo never prunes the reports of dead ones. A report does not say which version of the
+object it is about, so an answer is about the last that the agent tried. This module must not know policies.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from liqo_connectivity.operator.controller.objects.stored import Agent
+
+_NAMED: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``status`` is that of a condition: True, False or Unknown; reason and message say why."""
+
+    status: str
+    reason: str
+    message: str
+
+
+def fold(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Report:
+    """Say whether every live agent has applied an object; ``hosts`` are the hosts and statuses of its reports."""
+    statuses: dict[str, str] = {}
+    for host, status in hosts:
+        # An agent may have left an empty report beside its true one.
+        statuses[host] = max(statuses.get(host, ""), status, key=lambda each: (each == "False", each == "True"))
+    live = sorted(agent.key.name for agent in agents if agent.live)
+    if not live:
+        return Report(
+            "Unknown", "NoAgents", "no agent of Liqo (a fabric pod) is running, so nothing enforces the chain"
+        )
+    failed = [name for name in live if statuses.get(name) == "False"]
+    if failed:
+        return Report("False", "AgentsFailed", f"{_some(failed, live)} could not apply the chain; see the agent's log")
+    waiting = [name for name in live if statuses.get(name) != "True"]
+    if waiting:
+        return Report("Unknown", "AgentsPending", f"{_some(waiting, live)} did not report yet")
+    return Report("True", "Enforced", f"{len(live)} of {len(live)} agents report that they applied the chain")
+
+
+def _some(names: list[str], live: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} of {len(live)} agents ({', '.join(names[:_NAMED])}{more})"

@@ -1,0 +1,52 @@
+"""What an observed object asserts, and what is asserted instead of facts that cannot be evaluated.
+
+This module must not know what follows from facts.
+"""
+
+from liqo_connectivity.facts import Fact, ObjectKey, Problem
+from liqo_connectivity.facts.controller import firewall_configuration
+from liqo_connectivity.facts.fact import Row
+from liqo_connectivity.facts.problems import one_line, unreadable
+from liqo_connectivity.operator.controller.objects.stored import Observed, StoredFirewall, StoredPolicy
+from liqo_connectivity.operator.controller.objects.symbols import policy_symbol
+from liqo_connectivity.rules.relations import Policy, PolicyTerminating, Unreadable
+
+Facts = tuple[Fact, ...]
+
+
+def rows_of(facts: Facts) -> list[Row]:
+    """The rows of facts, in their order."""
+    return [fact.row for fact in facts]
+
+
+def asserted_by(observed: Observed) -> Facts:
+    """The facts that an object asserts: those it was read with, and what a view of a stored object adds."""
+    stored = observed.stored
+    if isinstance(stored, StoredFirewall):
+        return firewall_configuration(stored.key, stored.uid, stored.resource_version, stored.owner)
+    if isinstance(stored, StoredPolicy) and stored.deleting and _is_unreadable(observed.facts):
+        # What it says does not matter any more, and nothing may wait for it to become readable.
+        key, source = stored.key, observed.facts[0].source
+        symbol = policy_symbol(key)
+        return (
+            Fact(Policy(symbol, key.namespace), source, "/metadata/name", key.name),
+            Fact(PolicyTerminating(symbol), source, "/metadata/deletionTimestamp", True),
+        )
+    return observed.facts
+
+
+def _is_unreadable(facts: Facts) -> bool:
+    return bool(facts) and isinstance(facts[0].row, Unreadable)
+
+
+def not_evaluated(key: ObjectKey, facts: Facts, error: Exception) -> Fact:
+    """What is asserted in place of an object's facts if they cannot be evaluated: that it is unreadable, and why."""
+    uid, version = (facts[0].source.uid, facts[0].source.resource_version) if facts else ("", "")
+    problem = Problem(
+        kind=key.kind,
+        namespace=key.namespace,
+        name=key.name,
+        message=f"cannot be evaluated: {one_line(str(error))}",
+        help="correct the object",
+    )
+    return unreadable(problem, uid, version)[1]

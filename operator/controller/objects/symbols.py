@@ -1,0 +1,26 @@
+"""Objects and the symbols that rules name them by. It must not know which of them there are."""
+
+from liqo_connectivity.facts.controller import FIREWALL_SUFFIX
+from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
+
+
+def object_key(kind: str, symbol: object) -> ObjectKey:
+    """The key of an object from its symbol, ``namespace/name``."""
+    namespace, _, name = str(symbol).partition("/")
+    return ObjectKey(kind, namespace, name)
+
+
+def policy_key(policy: object) -> ObjectKey:
+    """The key of a policy from its symbol."""
+    return object_key(POLICY, policy)
+
+
+def policy_symbol(key: ObjectKey) -> str:
+    """The symbol of a policy, the inverse of ``policy_key``."""
+    return f"{key.namespace}/{key.name}"
+
+
+def firewall_key(namespace: object, peering: object) -> ObjectKey:
+    """The key of the FirewallConfiguration of a peering."""
+    return ObjectKey(FIREWALL, str(namespace), f"{peering}{FIREWALL_SUFFIX}")

@@ -1,0 +1,92 @@
+"""The state of the controller, read-only and for this machine alone: the facts it decides by, and its rules.
+
+From both, ``why --operator`` gives exactly the answer that the controller acts on. The facts name every pod of the
+cluster, so they are served on loopback only; ``kubectl port-forward`` leads there, and asks for permission first. A
+browser on the same machine must not be led there by a stranger's page, so the Host must be a loopback name. This module
+must not know what follows from the facts.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from liqo_connectivity import __version__
+from liqo_connectivity.facts.dump import sorted_lines
+from liqo_connectivity.facts.fact import Fact
+from liqo_connectivity.operator.controller.serving.http_server import Reply, Request, Server, text_reply
+from liqo_connectivity.operator.controller.settings import LOOPBACK
+
+STATE_HEADER: Final = "Liqo-Connectivity-State"
+"""The header that numbers the state: it grows with every batch that changed a fact."""
+_DEADLINE: Final = 120.0
+"""Seconds for a request: the facts of a large cluster are tens of megabytes, and a port-forward is slow."""
+_SLOTS: Final = 2
+"""Requests at once: each holds a copy of the facts."""
+_PART: Final = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The facts behind the last committed batch, and the number of that state."""
+
+    number: int
+    facts: tuple[Fact, ...]
+
+
+class BusyError(Exception):
+    """There is no state to show yet, or the controller did not give it in time: says which."""
+
+
+def answers_server(
+    host: str, port: int, take: Callable[[], Snapshot], builtin: Mapping[str, str], added: Mapping[str, str]
+) -> Server:
+    """Make the server of the state. Raises OSError when the address cannot be had.
+
+    ``take`` is called on a thread of the server, and may raise BusyError. ``builtin`` and ``added`` are the texts of
+    the rule files by name.
+    """
+    rules = json.dumps({"version": __version__, "builtin": dict(builtin), "added": dict(added)}).encode()
+
+    def answer(request: Request) -> Reply:
+        if _host_name(request.headers.get("host", "")) not in LOOPBACK:
+            return text_reply(f"the Host must be one of {', '.join(LOOPBACK)}\n", HTTPStatus.MISDIRECTED_REQUEST)
+        match request.path:
+            case "/facts":
+                try:
+                    snapshot = take()
+                except BusyError as error:
+                    return text_reply(f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+                headers = {STATE_HEADER: str(snapshot.number)}
+                return Reply(_parts(snapshot.facts), content_type="application/jsonl", headers=headers)
+            case "/rules":
+                return Reply((rules,), content_type="application/json")
+            case _:
+                return text_reply("there are /facts and /rules\n", HTTPStatus.NOT_FOUND)
+
+    return Server("answers", host, port, answer, deadline=_DEADLINE, slots=_SLOTS)
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without its port.
+
+    >>> _host_name("127.0.0.1:8082"), _host_name("[::1]:8082"), _host_name("localhost")
+    ('127.0.0.1', '::1', 'localhost')
+    """
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].lower()
+
+
+def _parts(facts: tuple[Fact, ...]) -> Iterator[bytes]:
+    """The dump in parts of some size: a write for each line would be a packet for each."""
+    gathered: list[str] = []
+    size = 0
+    for line in sorted_lines(facts):
+        gathered.append(line + "\n")
+        size += len(line)
+        if size > _PART:
+            yield "".join(gathered).encode()
+            gathered, size = [], 0
+    yield "".join(gathered).encode()

@@ -1,0 +1,125 @@
+"""What is wanted: the FirewallConfiguration of each peering, from the tuples that rules derive for its chain.
+
+The elements of sets are kept in order as they come and go, because a cluster changes by the pod and an object holds ten
+thousands of them. What comes out is what ``render`` writes for the same facts, byte for byte. This module must not know
+what is stored.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Final, cast
+
+from liqo_connectivity import chains
+from liqo_connectivity.engine import Row
+from liqo_connectivity.engine.incremental.transactions import Delta
+from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Counts, digest_with, without
+
+ELEMENT: Final = "chain_element"
+FEW: Final = tuple(name for name in chains.COLUMNS if name != ELEMENT)
+"""The relations of a chain that are as small as its policy."""
+
+_Element = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A FirewallConfiguration that is to be stored: as ``render`` gives it, the digest of its spec, what it holds."""
+
+    key: ObjectKey
+    body: chains.FirewallConfiguration
+    digest: str
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """What stays of a wanted object while only elements change: its table and parties, its outline and spec as text."""
+
+    table: chains.Table
+    parties: tuple[chains.Party, ...]
+    outline: chains.Outline
+    text: str
+    rules: int
+
+
+class Layouts:
+    """The tuples of every chain, by peering, kept up with the changes that a database reports."""
+
+    def __init__(self) -> None:
+        self._frames: dict[str, _Frame] = {}
+        self._few: defaultdict[str, dict[str, set[Row]]] = defaultdict(lambda: {name: set() for name in FEW})
+        self._elements: defaultdict[str, dict[chains.Party, chains.Elements]] = defaultdict(dict)
+
+    def follow(self, delta: Delta) -> dict[str, int]:
+        """Take over what changed; give the peerings whose chain changed, and for how many pods about, at least 1.
+
+        A pod that moves brings an address and takes one away.
+        """
+        changed: set[str] = set()
+        went: defaultdict[str, set[str]] = defaultdict(set)
+        came: defaultdict[str, set[str]] = defaultdict(set)
+        for name in FEW:
+            if name not in delta.changes:
+                continue
+            removed, added = delta[name]
+            for row in removed:
+                self._few[str(row[0])][name].discard(row)
+                changed.add(str(row[0]))
+            for row in added:
+                self._few[str(row[0])][name].add(row)
+                changed.add(str(row[0]))
+        removed, added = cast("tuple[tuple[_Element, ...], tuple[_Element, ...]]", delta[ELEMENT])
+        for peering, kind, name, address in removed:
+            self._elements[peering][kind, name].discard(address)
+            went[peering].add(address)
+        for peering, kind, name, address in added:
+            parties = self._elements[peering]
+            elements = parties.get((kind, name))
+            if elements is None:
+                elements = parties[kind, name] = chains.Elements()
+            elements.add(address)
+            came[peering].add(address)
+        for peering in changed:
+            self._frames.pop(peering, None)
+            if not any(self._few[peering].values()):
+                del self._few[peering]
+        return {
+            peering: max(1, len(went.get(peering, ())), len(came.get(peering, ())))
+            for peering in changed | went.keys() | came.keys()
+        }
+
+    def peerings(self) -> list[str]:
+        """The peerings that have a chain, sorted."""
+        return sorted(peering for peering, rows in self._few.items() if rows["base_chain"])
+
+    def wanted(self, peering: str) -> Wanted:
+        """The object of a peering that has a chain. Raises ChainError: what is stored then has to stay."""
+        frame = self._frames.get(peering)
+        elements = self._elements.get(peering, {})
+        table = chains.with_elements(frame.table, frame.parties, elements) if frame is not None else None
+        if frame is None or table is None:
+            frame = self._frame(peering, elements)
+            table = frame.table
+        # With the elements of now, so that none of before are kept.
+        self._frames[peering] = replace(frame, table=table)
+        body = chains.fill(frame.outline, table.sets)
+        key = ObjectKey(FIREWALL, body["metadata"]["namespace"], body["metadata"]["name"])
+        held = [[element.text for element in each.elements] for each in table.sets]
+        members = len(set(chain.from_iterable(held)))
+        return Wanted(key, body, digest_with(frame.text, dict(enumerate(held))), Counts(frame.rules, members))
+
+    def _frame(self, peering: str, elements: Mapping[chains.Party, chains.Elements]) -> _Frame:
+        rows: Mapping[str, set[Row]] = self._few.get(peering, {name: set[Row]() for name in FEW})
+        layout = chains.Layout.from_relations({**rows, ELEMENT: ()})
+        table = chains.assemble_one(layout, elements)
+        outline = chains.outline(table)
+        return _Frame(
+            table=table,
+            parties=tuple({(row[4], row[5]) for row in layout.chain_set}),
+            outline=outline,
+            text=without(outline.made["spec"], range(len(table.sets))),
+            rules=sum(origin == "rule" for _, _, origin, _, _ in layout.chain_rule),
+        )

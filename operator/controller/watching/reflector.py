@@ -1,0 +1,306 @@
+"""One resource, kept up to date: list, watch, and begin again whatever happens, never more often than the server bears.
+
+A resource is listed by a watch that sends everything first (Kubernetes' watch-list), or by pages where the server cannot.
+Nothing is left out for good: what a watch loses is found by listing anew now and then, and what cannot be read is said.
+This module must not know what objects mean.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterable, Iterator
+from threading import Event, Thread
+from typing import Final, cast
+
+from liqo_connectivity.operator.controller.logs import fields
+from liqo_connectivity.operator.controller.serving.metrics import Metrics
+from liqo_connectivity.operator.controller.settings import Settings
+from liqo_connectivity.operator.controller.watching import resources
+from liqo_connectivity.operator.controller.watching.change_queue import Inbox
+from liqo_connectivity.operator.controller.watching.known_versions import Mirror
+from liqo_connectivity.operator.controller.watching.resources import Bookmark, EventError, Failure, Resource
+from liqo_connectivity.operator.kube.api import (
+    Api,
+    ApiError,
+    Gone,
+    Invalid,
+    NotFound,
+    Refused,
+    ServerFault,
+    Silent,
+    Stream,
+    Throttled,
+    Unreachable,
+    parse_object,
+    refusal,
+)
+from liqo_connectivity.operator.kube.backoff import Backoff
+
+MAX_RETRY_AFTER: Final = 30.0
+"""The longest that a server may ask to be left alone, in seconds."""
+_CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_LOG: Final = logging.getLogger(__name__)
+
+
+class Watch:
+    """A thread that tells an inbox of every change of a resource. It ends by ``stop`` only.
+
+    ``synced`` is set once everything that exists was told: all of it is in the inbox then, or has been taken. It is
+    never cleared. A kind whose CRD is absent has no objects, and is looked for.
+    """
+
+    def __init__(self, resource: Resource, api: Api, inbox: Inbox, settings: Settings, metrics: Metrics) -> None:
+        self.resource: Final = resource
+        self.synced: Final = Event()
+        self._api = api
+        self._settings = settings
+        self._metrics = metrics
+        self._mirror = Mirror(lambda key, observed: inbox.put(resource.name, key, observed))
+        self._backoff = Backoff(settings.watch_backoff, settings.watch_backoff_limit)
+        self._last_event = 0.0
+        metrics.watch_last_event.labels(resource.name).set_function(lambda: self._last_event)
+        # The version to go on from; None if the resource has to be listed.
+        self._version: int | None = None
+        self._list_at = 0.0
+        self._streams = True
+        self._pages_next = False
+        self._trouble = ""
+        self._stopping = Event()
+        self._stream: Stream | None = None
+        self._thread = Thread(target=self._run, name=f"watch-{resource.name}", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell the thread to end, and wake it if it reads a stream; returns at once."""
+        self._stopping.set()
+        stream = self._stream
+        if stream is not None:
+            stream.stop()
+
+    def join(self, timeout: float) -> None:
+        """Wait for the thread to end. A request that is under way may take until its deadline."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            begin = time.monotonic()
+            reason, wait = self._round()
+            if self._stopping.is_set():
+                return
+            self._metrics.watch_restarts.labels(self.resource.name, reason).inc()
+            if time.monotonic() - begin > self._settings.watch_backoff_limit:
+                # It worked for a while, so this is the first failure of its kind.
+                self._backoff.reset()
+            self._stopping.wait(max(wait, self._backoff.next()))
+
+    def _round(self) -> tuple[str, float]:
+        """List if need be and watch until that ends: why it ended, and for how many seconds at least to wait."""
+        try:
+            if self._version is None or time.monotonic() >= self._list_at:
+                self._list()
+            self._follow()
+        except NotFound as error:
+            self._version = None
+            if self._absent():
+                self._vanish()
+                return "absent", self._settings.absent_interval
+            self._complain(str(error))
+            return "refused", error.retry_after
+        except Gone:
+            self._version = None
+            return "gone", 0.0
+        except Refused as error:
+            if not isinstance(error, Throttled | ServerFault):
+                self._version = None
+            self._complain(str(error))
+            return "refused", min(error.retry_after, MAX_RETRY_AFTER)
+        except Silent:
+            # The connection is dead, or a quiet kind got no bookmark: nothing that anybody has to mend.
+            return "silent", 0.0
+        except ApiError as error:
+            self._complain(str(error))
+            return "unreachable", 0.0
+        except Exception:  # noqa: BLE001  it is logged with its traceback
+            # Without its watch, the whole controller would have to stop deciding.
+            self._version = None
+            _LOG.exception("Watch failed", extra=fields(resource=self.resource.name))
+            return "fault", 0.0
+        return "ended", 0.0
+
+    # ---- Listing ----
+
+    def _list(self) -> None:
+        self._mirror.begin()
+        try:
+            version = self._list_stream() if self._streams and not self._pages_next else self._list_pages()
+        except BaseException:
+            self._mirror.abandon()
+            raise
+        self._mirror.finish()
+        self._version = version
+        self._list_at = time.monotonic() + self._settings.resync_interval * _jitter()
+        self.synced.set()
+        _LOG.debug("Listed", extra=fields(resource=self.resource.name, objects=len(self._mirror), version=version))
+
+    def _list_stream(self) -> int:
+        """Read everything from a watch that sends it first; the version of it."""
+        query = (
+            ("watch", "true"),
+            ("sendInitialEvents", "true"),
+            ("resourceVersionMatch", "NotOlderThan"),
+            ("allowWatchBookmarks", "true"),
+        )
+        # If it fails, it may be that the server only pretends to know how.
+        self._pages_next = True
+        try:
+            with self._open(query, self._settings.request_timeout, self.resource.accept) as stream:
+                for told in self._events(stream):
+                    if not isinstance(told, Bookmark):
+                        self._tell(told)
+                    elif told.initial:
+                        self._pages_next = False
+                        return told.version
+                    else:
+                        raise Unreachable("the server does not send what exists before it watches")
+        except Invalid:
+            # Kubernetes before 1.34 by default: the feature gate WatchList.
+            self._streams = False
+            return self._list_pages()
+        raise Unreachable("the server ended a list before it was complete")
+
+    def _list_pages(self) -> int:
+        """Read everything in pages; the version of it."""
+        limit = ("limit", str(self._settings.page_size))
+        query: tuple[tuple[str, str], ...] = (limit,)
+        while True:
+            # As a stream, because that can be stopped.
+            with self._open(query, self._settings.request_timeout, self.resource.accept_list) as stream:
+                page = parse_object(b"".join(self._timed(stream)))
+            metadata = cast("dict[str, object]", page.get("metadata") or {})
+            for item in cast("list[object]", page.get("items") or ()):
+                try:
+                    self._tell(resources.Event(self.resource.read(item), gone=False))
+                except EventError as error:
+                    self._unreadable(str(error))
+            token = metadata.get("continue")
+            if not token:
+                self._pages_next = False
+                return int(str(metadata.get("resourceVersion")))
+            query = (limit, ("continue", str(token)))
+
+    # ---- Watching ----
+
+    def _follow(self) -> None:
+        """Watch from the version on, until the server ends it or it is time to list anew."""
+        version = self._version
+        lifetime = min(self._settings.watch_timeout * _jitter(), self._list_at - time.monotonic())
+        query = (
+            ("watch", "true"),
+            ("allowWatchBookmarks", "true"),
+            ("resourceVersion", str(version)),
+            ("timeoutSeconds", str(max(1, round(lifetime)))),
+        )
+        with self._open(query, self._settings.watch_silence, self.resource.accept) as stream:
+            self._recovered()
+            for told in self._events(stream):
+                if not isinstance(told, Bookmark):
+                    self._tell(told)
+                    self._version = max(self._version or 0, told.seen.version)
+                elif version is not None and told.version < version:
+                    # A server whose data was restored from a backup, or lags far behind the one asked before.
+                    self._version = None
+                    raise Unreachable(f"the server's version went back from {version} to {told.version}")
+                else:
+                    self._version = max(self._version or 0, told.version)
+                if time.monotonic() >= self._list_at:
+                    return
+
+    def _open(self, query: tuple[tuple[str, str], ...], silence: float, accept: str) -> Stream:
+        stream = self._api.stream(self.resource.path, (*self.resource.query, *query), accept=accept, silence=silence)
+        self._stream = stream
+        if self._stopping.is_set():
+            stream.stop()
+        return stream
+
+    def _events(self, stream: Stream) -> Iterator[resources.Event | Bookmark]:
+        for line in split_lines(self._timed(stream)):
+            try:
+                told = self.resource.parse(line)
+            except EventError as error:
+                self._unreadable(str(error))
+                continue
+            if isinstance(told, Failure):
+                # Whatever it is, the version is of no more use.
+                self._version = None
+                raise refusal(told.code, told.status)
+            yield told
+
+    def _timed(self, stream: Stream) -> Iterator[bytes]:
+        for chunk in stream:
+            self._last_event = time.time()
+            yield chunk
+
+    def _tell(self, event: resources.Event) -> None:
+        if self._mirror.take(event) and event.seen.problem:
+            self._unreadable(event.seen.problem)
+
+    # ---- Trouble ----
+
+    def _absent(self) -> bool:
+        """Whether the CRD of the resource does not exist. A kind that has none always exists."""
+        if not self.resource.crd:
+            return False
+        try:
+            self._api.get(f"{_CRDS}/{self.resource.crd}")
+        except NotFound:
+            return True
+        except ApiError:
+            return False
+        return False
+
+    def _vanish(self) -> None:
+        self._mirror.clear()
+        self.synced.set()
+        self._complain(f"CustomResourceDefinition {self.resource.crd} does not exist")
+
+    def _complain(self, trouble: str) -> None:
+        # Once for each trouble, however often it is tried.
+        if trouble != self._trouble and not self._stopping.is_set():
+            self._trouble = trouble
+            _LOG.warning("Resource could not be watched", extra=fields(resource=self.resource.name, error=trouble))
+
+    def _recovered(self) -> None:
+        if self._trouble:
+            self._trouble = ""
+            _LOG.info("Resource was watched again", extra=fields(resource=self.resource.name))
+
+    def _unreadable(self, problem: str) -> None:
+        self._metrics.decode_errors.labels(self.resource.name).inc()
+        _LOG.warning("Object could not be read", extra=fields(resource=self.resource.name, error=problem))
+
+
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a stream of chunks, without their ends and without empty ones; what is after the last end is lost."""
+    begun: list[bytes] = []
+    for chunk in chunks:
+        first, *rest = chunk.split(b"\n")
+        begun.append(first)
+        for part in rest:
+            line = b"".join(begun)
+            if line:
+                yield line
+            begun = [part]
+
+
+def _jitter() -> float:
+    # So that not all resources are listed at the same time. Not for secrets.
+    return random.uniform(0.9, 1.0)  # noqa: S311

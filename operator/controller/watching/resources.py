@@ -1,0 +1,222 @@
+"""The table of what is watched: where each resource is listed, whose CRD may be absent, and how its objects are read.
+
+What an object asserts here is exactly what ``facts.decode`` says that it asserts. This module must not know how watching
+works.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, NamedTuple, cast
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import from_json
+
+from liqo_connectivity.facts.decode import Decoded, decode_mapping
+from liqo_connectivity.facts.extract import extract_pod
+from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.kinds import KIND_BY_NAME, Kind
+from liqo_connectivity.facts.objects import FIREWALL_CRD, Pod
+from liqo_connectivity.operator.controller.objects.stored import (
+    MANAGED_BY_LABEL,
+    MANAGER,
+    Agent,
+    Observed,
+    StoredFirewall,
+    agent,
+    stored_firewall,
+    stored_policy,
+)
+from liqo_connectivity.operator.kube.api import JSON, PARTIAL, PARTIAL_LIST
+
+INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
+"""The annotation of the bookmark that ends a streamed list (Kubernetes' watch-list)."""
+
+
+class EventError(ValueError):
+    """A line of a watch, or an item of a list, that tells nothing: not JSON, or without key or version."""
+
+
+class Seen(NamedTuple):
+    """One object as a watch or a list tells of it.
+
+    ``version`` is its resourceVersion, an integer that grows with every change of any object of its kind. ``problem``
+    says why it could not be read, and is empty if it could.
+    """
+
+    key: ObjectKey
+    version: int
+    observed: Observed
+    problem: str = ""
+
+
+class Event(NamedTuple):
+    """A change of an object; if it is ``gone``, ``seen`` is its last state."""
+
+    seen: Seen
+    gone: bool
+
+
+class Bookmark(NamedTuple):
+    """Nothing but a version to go on from; ``initial`` says that the list before the watch is complete."""
+
+    version: int
+    initial: bool
+
+
+class Failure(NamedTuple):
+    """The API server ends the watch by an error: the code and the whole of its Status object."""
+
+    code: int
+    status: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A collection of objects that is watched.
+
+    ``name`` is its name in the inbox, in logs and metrics; ``path`` and ``query`` are those of its list, ``accept``
+    and ``accept_list`` the forms that a watch and a list are asked for in. ``crd`` is the CustomResourceDefinition that
+    makes it exist, empty if it always does. ``read`` sees one object in parsed form and raises EventError;
+    ``read_line`` is a shortcut for a line of a watch that returns None when it cannot be taken.
+    """
+
+    name: str
+    path: str
+    read: Callable[[object], Seen]
+    query: tuple[tuple[str, str], ...] = ()
+    accept: str = JSON
+    accept_list: str = JSON
+    crd: str = ""
+    read_line: Callable[[bytes], Event | None] | None = None
+
+    def parse(self, line: bytes) -> Event | Bookmark | Failure:
+        """What a line of a watch says. Raises EventError."""
+        if self.read_line is not None:
+            event = self.read_line(line)
+            if event is not None:
+                return event
+        try:
+            value: object = from_json(line, cache_strings="keys")
+        except ValueError:
+            raise EventError("a line of a watch is not JSON") from None
+        told = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+        item = told.get("object")
+        match told.get("type"):
+            case "ADDED" | "MODIFIED":
+                return Event(self.read(item), gone=False)
+            case "DELETED":
+                return Event(self.read(item), gone=True)
+            case "BOOKMARK":
+                metadata = _metadata(item)
+                annotations = metadata.get("annotations")
+                initial = isinstance(annotations, dict) and INITIAL_EVENTS_END in annotations
+                return Bookmark(_version(metadata.get("resourceVersion")), initial)
+            case "ERROR" if isinstance(item, dict):
+                status = cast("dict[str, object]", item)
+                code = status.get("code")
+                return Failure(code if isinstance(code, int) else 0, status)
+            case _:
+                raise EventError("a line of a watch is no event")
+
+
+def resources(liqo_namespace: str) -> tuple[Resource, ...]:
+    """Everything that is watched, where ``liqo_namespace`` is where Liqo's agents run."""
+    agents = Resource(
+        "agents",
+        f"/api/v1/namespaces/{liqo_namespace}/pods",
+        _read_agent,
+        query=(("labelSelector", "app.kubernetes.io/name=fabric"),),
+    )
+    firewalls = Resource(
+        "firewallconfigurations",
+        "/apis/networking.liqo.io/v1beta1/firewallconfigurations",
+        _read_firewall,
+        query=(("labelSelector", f"{MANAGED_BY_LABEL}={MANAGER}"),),
+        crd=FIREWALL_CRD,
+    )
+    return (*(_of_kind(kind) for kind in KIND_BY_NAME.values()), firewalls, agents)
+
+
+def _of_kind(kind: Kind) -> Resource:
+    prefix = f"/apis/{kind.group}" if kind.group else "/api"
+    path = f"{prefix}/{kind.version}/{kind.plural}"
+
+    def read(value: object) -> Seen:
+        return _seen(decode_mapping(kind, value))
+
+    match kind.name:
+        case "Pod":
+            return Resource(kind.plural, path, read, read_line=_read_pod)
+        case "Namespace" | "Node":
+            # Labels and annotations are all that is read of them.
+            return Resource(kind.plural, path, read, accept=PARTIAL, accept_list=PARTIAL_LIST)
+        case "CustomResourceDefinition":
+            # All of them would be megabytes.
+            return Resource(kind.plural, path, read, query=(("fieldSelector", f"metadata.name={FIREWALL_CRD}"),))
+        case "PeeringConnectivity":
+            return Resource(kind.plural, path, _read_policy, crd=f"{kind.plural}.{kind.group}")
+        case _:
+            return Resource(kind.plural, path, read, crd=f"{kind.plural}.{kind.group}")
+
+
+@dataclass(frozen=True, slots=True)
+class _PodEvent:
+    type: str
+    object: Pod
+
+
+_POD_EVENT: Final = TypeAdapter(_PodEvent)
+
+
+def _read_pod(line: bytes) -> Event | None:
+    # Pods are most of a cluster, and only a few hundred bytes of each are needed: straight from bytes to those.
+    try:
+        told = _POD_EVENT.validate_json(line)
+    except ValidationError:
+        return None
+    if told.type not in ("ADDED", "MODIFIED", "DELETED"):
+        return None
+    facts = extract_pod(told.object)
+    source = facts[0].source
+    return Event(Seen(source.key, _version(source.resource_version), Observed(facts)), told.type == "DELETED")
+
+
+def _read_policy(value: object) -> Seen:
+    # One that cannot be read still has a status in which to say so.
+    seen = _seen(decode_mapping(KIND_BY_NAME["PeeringConnectivity"], value))
+    return seen._replace(observed=Observed(seen.observed.facts, stored_policy(value)))
+
+
+def _read_firewall(value: object) -> Seen:
+    return _stored(stored_firewall(value), value)
+
+
+def _read_agent(value: object) -> Seen:
+    return _stored(agent(value), value)
+
+
+def _stored(view: StoredFirewall | Agent, value: object) -> Seen:
+    if not view.key.name:
+        raise EventError("an object has no name")
+    return Seen(view.key, _version(_metadata(value).get("resourceVersion")), Observed((), view))
+
+
+def _seen(decoded: Decoded) -> Seen:
+    problem = decoded.problem
+    if problem is not None and not problem.name:
+        raise EventError(str(problem))
+    if not decoded.facts:
+        raise EventError(f"{decoded.key} is not an object that is read")
+    source = decoded.facts[0].source
+    return Seen(decoded.key, _version(source.resource_version), Observed(decoded.facts), str(problem or ""))
+
+
+def _metadata(value: object) -> dict[str, object]:
+    metadata = cast("dict[str, object]", value).get("metadata") if isinstance(value, dict) else None
+    return cast("dict[str, object]", metadata) if isinstance(metadata, dict) else {}
+
+
+def _version(text: object) -> int:
+    if not isinstance(text, str) or not text.isascii() or not text.isdecimal():
+        raise EventError(f"a resourceVersion is not a number: {str(text)[:60]!r}")
+    return int(text)

@@ -1,0 +1,60 @@
+"""What the writes need of the API server, and where their objects live. This module must not know what is written."""
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from liqo_connectivity.facts import KIND_BY_NAME
+from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.stored import POLICY
+from liqo_connectivity.operator.kube.api import Json
+
+FIREWALL_API: Final = "networking.liqo.io/v1beta1"
+POLICY_API: Final = KIND_BY_NAME[POLICY].api_version
+
+
+class Calls(Protocol):
+    """The part of ``Api`` that the writes use; its methods are described there, and raise ApiError."""
+
+    def get(self, path: str) -> Json:
+        """Get an object."""
+        ...
+
+    def apply(self, path: str, body: Mapping[str, object] | bytes, *, force: bool, partial: bool = False) -> Json:
+        """Apply fields of an object."""
+        ...
+
+    def create(self, path: str, body: Mapping[str, object]) -> Json:
+        """Create an object."""
+        ...
+
+    def replace(self, path: str, body: Mapping[str, object]) -> Json:
+        """Replace an object."""
+        ...
+
+    def delete(self, path: str, *, uid: str, resource_version: str | None = None) -> Json:
+        """Delete an object."""
+        ...
+
+
+def firewall_path(key: ObjectKey) -> str:
+    """The path of a FirewallConfiguration."""
+    return f"/apis/{FIREWALL_API}/namespaces/{key.namespace}/firewallconfigurations/{key.name}"
+
+
+def policy_path(key: ObjectKey) -> str:
+    """The path of a PeeringConnectivity."""
+    return f"/apis/{POLICY_API}/namespaces/{key.namespace}/{KIND_BY_NAME[POLICY].plural}/{key.name}"
+
+
+def events_path(namespace: str) -> str:
+    """The path of the Events of a namespace."""
+    return f"/apis/events.k8s.io/v1/namespaces/{namespace}/events"
+
+
+def identity(api_version: str, kind: str, key: ObjectKey, **guards: str) -> dict[str, object]:
+    """Begin a body: what it is about, and what must be true of it, such as its uid."""
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": {"name": key.name, "namespace": key.namespace, **{k: v for k, v in guards.items() if v}},
+    }

@@ -1,0 +1,157 @@
+"""A FirewallConfiguration goes: emptied, so that Liqo's agents remove its chains, then deleted once they have.
+
+Deleted at once, an agent that is down or slow keeps the table, and nobody would ever remove it. Waiting has an end:
+after the timeout the next step is taken all the same. Every step follows from what is stored, so that a controller that
+begins in the middle goes on from there. This module must not know why the object goes.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.agents import Report, fold
+from liqo_connectivity.operator.controller.objects.stored import (
+    FIREWALL,
+    Agent,
+    StoredFirewall,
+    digest,
+    stored_firewall,
+)
+from liqo_connectivity.operator.controller.writing.calls import FIREWALL_API, Calls, firewall_path, identity
+from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS
+from liqo_connectivity.operator.kube.api import Json
+from liqo_connectivity.operator.kube.errors import NotFound
+
+DONE: Final = ("Enforced", "NoAgents")
+"""Reports by which nothing is left to wait for."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    uid: str
+    emptied: float | None = None
+    good: float | None = None
+    deleted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a step came to: the object as it is then, None if it is gone, and in how many seconds to look again.
+
+    ``overdue`` says what has been waited for in vain, empty while nothing has.
+    """
+
+    stored: StoredFirewall | None
+    wait: float
+    overdue: str = ""
+
+
+class Remover:
+    """Takes objects away. ``settle`` is how long reports must have been good, ``timeout`` how long each wait may last."""
+
+    def __init__(self, calls: Calls, settle: float, timeout: float) -> None:
+        self._calls = calls
+        self._settle = settle
+        self._timeout = timeout
+        self._progress: dict[ObjectKey, _Progress] = {}
+
+    def step(self, stored: StoredFirewall, agents: Collection[Agent], now: float, *, drain: bool) -> Step:
+        """Take the next step with an object that is to go. Raises ApiError: then the step is to be taken again."""
+        progress = self._progress.get(stored.key)
+        if progress is None or progress.uid != stored.uid:
+            progress = self._progress[stored.key] = _Progress(stored.uid)
+        if stored.deleting:
+            return self._await_end(stored, progress, now)
+        if drain and not stored.empty:
+            return self._empty(stored, progress, agents, now)
+        if drain:
+            wait, overdue = self._await_agents(stored, progress, agents, now)
+            if wait > 0:
+                return Step(stored, wait)
+        else:
+            overdue = ""
+        return replace(self._delete(stored, progress, now), overdue=overdue)
+
+    def has_given_up(self, key: ObjectKey, now: float) -> bool:
+        """Whether an object has been deleted for so long that nothing should wait for it any more."""
+        progress = self._progress.get(key)
+        return progress is not None and progress.deleted is not None and now - progress.deleted >= self._timeout
+
+    def forget(self, key: ObjectKey) -> None:
+        """An object is gone, or stays after all."""
+        self._progress.pop(key, None)
+
+    def _empty(self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float) -> Step:
+        live = _get(self._calls, stored.key)
+        if live is None:
+            return Step(None, 0.0)
+        view = stored_firewall(live)
+        if view.uid != stored.uid or view.deleting or view.empty or not view.managed:
+            return Step(view, 0.0)
+        body = identity(FIREWALL_API, FIREWALL, view.key, uid=view.uid, resourceVersion=view.resource_version)
+        body["spec"] = _emptied(live)
+        metadata = cast("Json", body["metadata"])
+        metadata["labels"], metadata["annotations"] = _marks(live)
+        made = stored_firewall(self._calls.apply(firewall_path(view.key), body, force=True, partial=True))
+        progress.emptied = now
+        progress.good = now if fold(agents, view.hosts).reason in DONE else None
+        after = replace(
+            view, resource_version=made.resource_version, generation=made.generation, digest=digest(body["spec"])
+        )
+        return Step(replace(after, empty=True), self._settle)
+
+    def _await_agents(
+        self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float
+    ) -> tuple[float, str]:
+        """How long to wait for agents, and what was waited for in vain."""
+        if progress.emptied is None:
+            progress.emptied = now
+        report: Report = fold(agents, stored.hosts)
+        if report.reason not in DONE:
+            progress.good = None
+            left = progress.emptied + self._timeout - now
+            return left, "" if left > 0 else f"the chain was deleted before it was removed everywhere: {report.message}"
+        if progress.good is None:
+            progress.good = now
+        # Reports may still be those of the chain that was there before.
+        return max(progress.good, progress.emptied) + self._settle - now, ""
+
+    def _delete(self, stored: StoredFirewall, progress: _Progress, now: float) -> Step:
+        try:
+            self._calls.delete(firewall_path(stored.key), uid=stored.uid)
+        except NotFound:
+            return Step(None, 0.0)
+        progress.deleted = now
+        return Step(replace(stored, deleting=True), self._timeout)
+
+    def _await_end(self, stored: StoredFirewall, progress: _Progress, now: float) -> Step:
+        if progress.deleted is None:
+            progress.deleted = now
+        left = progress.deleted + self._timeout - now
+        overdue = "" if left > 0 else "it is deleted, but a finalizer of Liqo's agents keeps it"
+        return Step(stored, max(left, 0.0) if left > 0 else self._timeout, overdue)
+
+
+def _get(calls: Calls, key: ObjectKey) -> Json | None:
+    try:
+        return calls.get(firewall_path(key))
+    except NotFound:
+        return None
+
+
+def _emptied(live: Json) -> Json:
+    """The spec without chains and sets; name and family stay because Liqo's webhook and definition ask for them."""
+    table = cast("Json", cast("Json", live["spec"])["table"])
+    kept: Json = {name: table[name] for name in ("name", "family") if name in table}
+    # Only if it is there: an older definition does not have the field.
+    return {"table": {**kept, "chains": [], **({"sets": []} if "sets" in table else {})}}
+
+
+def _marks(live: Json) -> tuple[Json, Json]:
+    """Labels and annotations of ours, as they are: what is applied without them would lose them."""
+    metadata = cast("Json", live["metadata"])
+    labels = cast("Json", metadata.get("labels") or {})
+    annotations = cast("Json", metadata.get("annotations") or {})
+    ours = {name: value for name, value in labels.items() if name in LABELS or name.startswith("security.liqo.io/")}
+    return ours, {name: value for name, value in annotations.items() if name.startswith("security.liqo.io/")}

@@ -1,0 +1,88 @@
+"""Writes to policies: their status, and the finalizer that keeps one until what it wrote is gone.
+
+This module must not know what the conditions say, nor when a policy may go.
+"""
+
+from typing import Final, cast
+
+from liqo_connectivity.operator.controller.objects.stored import POLICY, Condition, Counts, StoredPolicy, stored_policy
+from liqo_connectivity.operator.controller.writing.calls import POLICY_API, Calls, identity, policy_path
+from liqo_connectivity.operator.controller.writing.conditions import TYPES
+from liqo_connectivity.operator.kube.api import Json
+from liqo_connectivity.operator.kube.errors import Conflict, Invalid, NotFound
+
+FINALIZER: Final = "security.liqo.io/peering-connectivity"
+
+
+def is_shown(policy: StoredPolicy, wanted: tuple[Condition, ...]) -> bool:
+    """Whether a policy shows these conditions, and no other of our types, at its generation; counts do not matter."""
+    shown = {condition for condition in policy.conditions if condition.type in TYPES}
+    return shown == set(wanted) and policy.observed_generation == policy.generation
+
+
+def write_status(
+    calls: Calls, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None
+) -> StoredPolicy:
+    """Write the status of a policy; give it as it is then. ``counts`` is None without a chain. Raises ApiError."""
+    body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
+    body["status"] = {
+        "observedGeneration": policy.generation,
+        **(counts._asdict() if counts is not None else {}),
+        "conditions": [
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message,
+                "observedGeneration": condition.observed_generation,
+                "lastTransitionTime": condition.last_transition_time,
+            }
+            for condition in wanted
+        ],
+    }
+    return stored_policy(calls.apply(f"{policy_path(policy.key)}/status", body, force=True))
+
+
+def add_finalizer(calls: Calls, policy: StoredPolicy) -> StoredPolicy:
+    """Put our finalizer on a policy; give it as it is then. Raises ApiError."""
+    return _apply_finalizers(calls, policy, [FINALIZER])
+
+
+def release(calls: Calls, policy: StoredPolicy) -> None:
+    """Take our finalizer off a policy, whoever put it there. A policy that is gone or another is fine. Raises ApiError."""
+    try:
+        after = _apply_finalizers(calls, policy, [])
+        if FINALIZER in after.finalizers and after.uid == policy.uid:
+            _take_off(calls, policy)
+    except NotFound:
+        return
+    except (Conflict, Invalid):
+        # To name another uid than an object has is invalid, as that cannot be changed.
+        live = _get(calls, policy)
+        if live is not None and stored_policy(live).uid == policy.uid:
+            raise
+
+
+def _apply_finalizers(calls: Calls, policy: StoredPolicy, finalizers: list[str]) -> StoredPolicy:
+    # The uid keeps this from creating a policy that is gone.
+    body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
+    if finalizers:
+        cast("Json", body["metadata"])["finalizers"] = finalizers
+    return stored_policy(calls.apply(policy_path(policy.key), body, force=True))
+
+
+def _take_off(calls: Calls, policy: StoredPolicy) -> None:
+    """Somebody else owns the finalizer too, so that it stays although we gave it up: replace the object without it."""
+    live = _get(calls, policy)
+    if live is None:
+        return
+    metadata = cast("Json", live["metadata"])
+    metadata["finalizers"] = [name for name in stored_policy(live).finalizers if name != FINALIZER]
+    calls.replace(policy_path(policy.key), live)
+
+
+def _get(calls: Calls, policy: StoredPolicy) -> Json | None:
+    try:
+        return calls.get(policy_path(policy.key))
+    except NotFound:
+        return None

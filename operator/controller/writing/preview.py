@@ -1,0 +1,101 @@
+"""What would be written, as a unified diff between what is stored and what is wanted; nothing is written.
+
+Only what the controller writes of a FirewallConfiguration is compared: its labels, its annotation and its spec. This
+module must not know how objects are written.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import unified_diff
+from typing import Final, cast
+
+import yaml
+
+from liqo_connectivity.chains import ChainError
+from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.stored import (
+    FIREWALL,
+    OWNER_ANNOTATION,
+    OWNER_UID_LABEL,
+    READ_LABELS,
+    stored_firewall,
+)
+from liqo_connectivity.operator.controller.objects.symbols import firewall_key, object_key, policy_key
+from liqo_connectivity.operator.controller.state.state import State
+from liqo_connectivity.operator.controller.writing.calls import FIREWALL_API, Calls, firewall_path
+from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS, foreign
+from liqo_connectivity.operator.kube.api import NotFound
+
+_LABELS: Final = (*READ_LABELS, OWNER_UID_LABEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A FirewallConfiguration that would change: the lines of its diff, or why it cannot be made what is wanted."""
+
+    key: ObjectKey
+    lines: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def previews(state: State, calls: Calls) -> Iterator[Preview]:
+    """Compare every FirewallConfiguration that is wanted, or to be removed, with what is stored. Raises ApiError."""
+    for peering, namespace, policy in state.rows("writable"):
+        key = firewall_key(namespace, peering)
+        stored = _read(calls, key)
+        if stored is not None and not stored_firewall(stored).managed:
+            yield Preview(key, problem=foreign(key))
+            continue
+        try:
+            wanted = state.layouts.wanted(str(peering))
+        except ChainError as error:
+            yield Preview(key, problem=str(error))
+            continue
+        owner = state.policies[policy_key(policy)]
+        metadata: dict[str, object] = {
+            "labels": {**LABELS, OWNER_UID_LABEL: owner.uid},
+            "annotations": {OWNER_ANNOTATION: owner.key.name},
+        }
+        yield from _compared(key, _lines(key, stored), _lines(key, {"metadata": metadata, "spec": wanted.body["spec"]}))
+    for firewall, _ in state.rows("removal"):
+        key = object_key(FIREWALL, firewall)
+        yield from _compared(key, _lines(key, _read(calls, key)), [])
+
+
+def _read(calls: Calls, key: ObjectKey) -> Mapping[str, object] | None:
+    try:
+        return calls.get(firewall_path(key))
+    except NotFound:
+        return None
+
+
+def _compared(key: ObjectKey, stored: list[str], wanted: list[str]) -> Iterator[Preview]:
+    name = f"{key.namespace}/{key.name}"
+    lines = tuple(unified_diff(stored, wanted, f"{name} (stored)", f"{name} (wanted)", lineterm=""))
+    if lines:
+        yield Preview(key, lines)
+
+
+def _lines(key: ObjectKey, found: Mapping[str, object] | None) -> list[str]:
+    """What the controller writes of an object, as YAML with sorted keys; nothing if there is none."""
+    if found is None:
+        return []
+    metadata = _mapping(found.get("metadata"))
+    labels, annotations = _mapping(metadata.get("labels")), _mapping(metadata.get("annotations"))
+    shown = {
+        "apiVersion": FIREWALL_API,
+        "kind": FIREWALL,
+        "metadata": {
+            "name": key.name,
+            "namespace": key.namespace,
+            "labels": {name: labels[name] for name in sorted(_LABELS) if name in labels},
+            "annotations": {name: annotations[name] for name in (OWNER_ANNOTATION,) if name in annotations},
+        },
+        "spec": found.get("spec"),
+    }
+    text: str = yaml.dump(shown, Dumper=yaml.CSafeDumper)
+    return text.splitlines()
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}

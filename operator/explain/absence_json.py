@@ -1,0 +1,56 @@
+"""Why a tuple is not there, for machines: a flat list of goals, each once. This module must not decide anything."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from liqo_connectivity.engine import Proof
+from liqo_connectivity.engine.syntax.nodes import Constant
+from liqo_connectivity.engine.syntax.printer import format_body
+from liqo_connectivity.engine.why_not.failures import Absence, Failure
+from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.explain.proof_json import proof_json, rule_json
+from liqo_connectivity.operator.explain.proof_steps import top_down
+
+
+def absence_json(found: Absence, base: FactBase) -> dict[str, Any]:
+    """Give an explanation as the goals that nothing matches, and the proofs of what should not be there.
+
+    Goal 0 is the one that was asked about. A failure names the goal or the proof that explains it by its number; a goal
+    has a greater number than all that lead to it.
+    """
+    goals = top_down(found, _goals_below)
+    proofs = {id(why): why for goal in goals for failure in goal.failures if isinstance(why := failure.because, Proof)}
+    number = {id(goal): position for position, goal in enumerate(goals)}
+    number |= {key: position for position, key in enumerate(proofs)}
+    return {
+        "goals": [_goal(goal, number) for goal in goals],
+        "proofs": [proof_json(proof, base) for proof in proofs.values()],
+    }
+
+
+def _goals_below(found: Absence) -> list[Absence]:
+    return [failure.because for failure in found.failures if isinstance(failure.because, Absence)]
+
+
+def _goal(found: Absence, number: Mapping[int, int]) -> dict[str, Any]:
+    return {
+        "goal": number[id(found)],
+        "text": str(found),
+        "relation": found.goal.relation,
+        "row": [term.value if isinstance(term, Constant) else None for term in found.goal.terms],
+        "reason": found.reason,
+        "failures": [_failure(failure, number) for failure in found.failures],
+        "otherRules": len(found.others),
+    }
+
+
+def _failure(failure: Failure, number: Mapping[int, int]) -> dict[str, Any]:
+    why = failure.because
+    kind = "goal" if isinstance(why, Absence) else "proof"
+    return {
+        "rule": rule_json(failure.rule),
+        "holds": [format_body(item) for item in failure.holding],
+        "fails": str(failure),
+        "because": {kind: number[id(why)]} if why else None,
+        "complete": failure.complete,
+    }

@@ -1,0 +1,107 @@
+"""The answer to ``why`` for people: the verdict first, who decided, then the proof. This module must not decide anything."""
+
+from liqo_connectivity.engine import Proof
+from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.explain.absence_text import absence_lines, failure_lines
+from liqo_connectivity.operator.explain.answer import Answer, Decision, PeeringAnswer
+from liqo_connectivity.operator.explain.proof_text import caveat, proof_lines
+from liqo_connectivity.operator.explain.report import sentence
+
+
+def to_lines(found: Answer, full: bool) -> list[str]:
+    """Lay the answer out; ``full`` keeps every step of the proofs."""
+    lines = headlines(found)
+    if not found.peerings and found.verdict == "allowed":
+        lines.append(_nobody(found))
+    for peering in found.peerings:
+        lines += ["", deciding(peering, found.base)]
+        lines += ["  " + line for line in _proof_lines(peering.proof, found.base, full)]
+        for number, proof in enumerate(peering.alternatives, 2):
+            lines += [f"  proof {number}:", *("  " + line for line in _proof_lines(proof, found.base, full))]
+        if peering.alternatives:
+            lines.append(f"  {'there is no other proof' if peering.complete else 'there are, or may be, more proofs'}")
+        lines += ["  " + line for line in _passed_over(peering, found.base, full)]
+    if found.unknown:
+        lines += ["", *(f"unknown: {_unknown(entry)}" for entry in found.unknown)]
+    return lines
+
+
+def _proof_lines(proof: Proof, base: FactBase, full: bool) -> list[str]:
+    # The headline says what the proof's root says.
+    (shown,) = [p for p in proof.premises if isinstance(p, Proof)][:1] if not full else [proof]
+    return [*caveat(proof), *proof_lines(shown, base, full=full)]
+
+
+def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str]:
+    """Say why the rules before the one that decided do not match."""
+    if peering.decision is None or not peering.passed_over:
+        return []
+    index, shown = peering.decision.index or 0, len(peering.passed_over)
+    more = f"; of the {index} before it, the last {shown}" if shown < index else ""
+    lines = [f"rule {index} is the first that matches{more}:"]
+    for absence in peering.passed_over:
+        if full:
+            lines += ["  " + line for line in absence_lines(absence, base, full=True)]
+        else:
+            # One line for each: what fails first. `why-not` and the full form go on from there.
+            lines.append("  " + failure_lines(absence, base)[0])
+    return lines
+
+
+def headlines(found: Answer) -> list[str]:
+    """Give the verdict and the question, and how many questions it stands for."""
+    asked = sum(found.pairs.values())
+    if asked <= 1:
+        return [_headline(found)]
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
+    return [
+        _headline(found),
+        f"of {asked} pairs of addresses that rules may tell apart: {counts}; shown: the pair above",
+    ]
+
+
+def _headline(found: Answer) -> str:
+    ends = (
+        (found.source.text, found.flow.source),
+        (found.destination.text, found.flow.destination),
+    )
+    shown = [text if not address or address in text else f"{text} ({address})" for text, address in ends]
+    service = f" {found.service.protocol}/{found.service.port}" if found.service else ""
+    return f"{found.verdict.upper()}  {shown[0]} -> {shown[1]}{service}, {found.flow.state} connection"
+
+
+def _nobody(found: Answer) -> str:
+    if ":" in found.flow.source:
+        return "no policy governs IPv6: the chains filter IPv4 only"
+    return "no policy governs it: neither address is in the scope of a peering with a policy"
+
+
+def deciding(peering: PeeringAnswer, base: FactBase) -> str:
+    """Say on one line what a peering decided, and by what."""
+    policy = f"PeeringConnectivity {peering.policy}"
+    match peering.decision:
+        case None:
+            decided = f"not known while {policy} is pending"
+        case Decision(kind="rule", index=index, action=action):
+            decided = f"by rule {index} of {policy}: {action} {_parties(peering, base)}"
+        case Decision(kind="established"):
+            decided = "by the built-in rule for established connections"
+        case _:
+            decided = f"by default: no rule of {policy} matches"
+    return f"{peering.peering}: {peering.verdict.upper()} {decided}"
+
+
+def _parties(peering: PeeringAnswer, base: FactBase) -> str:
+    index = peering.decision.index if peering.decision else None
+    named = {"source": "any", "destination": "any"}
+    for relation, word in (("policy_party_group", ""), ("policy_party_namespace", "namespace ")):
+        for policy, rule, side, name in base.rows(relation):
+            if (policy, rule) == (peering.policy, index):
+                named[str(side)] = f"{word}{name}"
+    return f"{named['source']} -> {named['destination']}"
+
+
+def _unknown(entry: tuple[str, str, str]) -> str:
+    found, reason, detail = entry
+    kind, _, name = found.partition(" ")
+    return sentence(reason, kind, name, detail)

@@ -1,0 +1,260 @@
+"""Requests to the API server: raw paths and JSON over the credentials and the transport of the official client.
+
+Its typed models are left alone because they cost fifty times the memory of what is needed of an object, and its retries
+because they sleep inside a call: here every call has a deadline and fails once, and whoever called decides what comes
+next. This module must not know what objects mean, nor who counts requests.
+"""
+
+# The Kubernetes client declares types for hardly any of this.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, cast
+from urllib.parse import quote, urlencode, urlsplit
+
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from urllib3.exceptions import HTTPError
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Timeout
+
+from liqo_connectivity import __version__
+from liqo_connectivity.operator.controller.settings import FIELD_MANAGER
+from liqo_connectivity.operator.kube.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    NotLeading,
+    Refused,
+    ServerFault,
+    Silent,
+    Throttled,
+    Unreachable,
+    refusal,
+)
+from liqo_connectivity.operator.kube.response import Json, Stream, describe, parse_object, read_whole
+
+__all__ = [
+    "Api",
+    "ApiError",
+    "Conflict",
+    "Forbidden",
+    "Gone",
+    "Invalid",
+    "Json",
+    "NotConfigured",
+    "NotFound",
+    "NotLeading",
+    "Refused",
+    "ServerFault",
+    "Silent",
+    "Stream",
+    "Throttled",
+    "Unreachable",
+    "connect",
+    "parse_object",
+    "refusal",
+]
+
+Query = Sequence[tuple[str, str]]
+Observe = Callable[[str, str, str, float], None]
+"""Told of every request: method, host, status code (``<error>`` without an answer), seconds until the answer began."""
+
+JSON: Final = "application/json"
+PARTIAL: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""The ``Accept`` that leaves spec and status out of an object, also of each event of a watch."""
+PARTIAL_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""The same for a list, for which the server refuses the other."""
+APPLY: Final = "application/apply-patch+yaml"
+
+CONNECTIONS: Final = 32
+"""Connections that are kept open: one for each thread, with room."""
+CONNECT_SECONDS: Final = 5.0
+
+
+class NotConfigured(Exception):  # noqa: N818  it says what is the matter
+    """There is no cluster to talk to: neither a pod's service account nor a usable kubeconfig."""
+
+
+def connect(kubeconfig: str = "", context: str = "", connections: int = CONNECTIONS) -> ApiClient:
+    """A client with the credentials of the pod that this runs in, or else of a kubeconfig.
+
+    A kubeconfig or context that is named wins over the pod. Raises NotConfigured.
+    """
+    configuration = Configuration()
+    # Else urllib3 sleeps as long as a Retry-After says, and sends a DELETE or PUT again whose answer was lost.
+    configuration.retries = False
+    configuration.keep_alive = True
+    configuration.connection_pool_maxsize = connections
+    try:
+        if kubeconfig or context:
+            load_kube_config(kubeconfig or None, context or None, configuration)  # type: ignore[no-untyped-call]  # theirs
+        else:
+            _load_default(configuration)
+    except (ConfigException, OSError) as error:
+        hint = "run it in a pod with a service account, or name a cluster with --kubeconfig and --context"
+        raise NotConfigured(f"no cluster to talk to: {error}; {hint}") from None
+    client = ApiClient(configuration)
+    client.user_agent = f"liqo-connectivity-engine/{__version__}"
+    return client
+
+
+def _load_default(configuration: Configuration) -> None:
+    try:
+        load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # theirs
+    except ConfigException:
+        load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # theirs
+
+
+def _always() -> bool:
+    return True
+
+
+def _unobserved(method: str, host: str, code: str, seconds: float) -> None:
+    pass
+
+
+class Api:
+    """Requests over one client. Safe for use by several threads.
+
+    ``deadline`` is how many seconds a call may take; a server that drips its answer can stretch it to twice that.
+    ``fence`` is asked before every write and says whether this process may write. Every method raises ApiError.
+    """
+
+    def __init__(
+        self,
+        client: ApiClient,
+        *,
+        deadline: float = 8.0,
+        fence: Callable[[], bool] = _always,
+        observe: Observe = _unobserved,
+    ) -> None:
+        self._client = client
+        self._deadline = deadline
+        self._fence = fence
+        self._observe = observe
+        self._url = cast("str", client.configuration.host)
+        self._host = urlsplit(self._url).netloc
+
+    def get(self, path: str, query: Query = (), *, accept: str = JSON, deadline: float | None = None) -> Json:
+        """Get a JSON object."""
+        return self._json("GET", path, query, accept=accept, deadline=deadline)
+
+    def apply(self, path: str, body: Mapping[str, object] | bytes, *, force: bool, partial: bool = False) -> Json:
+        """Apply the fields of an object that are ours (server-side apply); ``path`` may end in ``/status``.
+
+        A ``body`` of bytes is JSON already.
+
+        ``force`` takes fields over that others own. A uid and a resourceVersion in the body's metadata guard the write:
+        Conflict if the object is another by now. Give both: a resourceVersion alone creates an object that is gone. With
+        ``partial`` the answer has metadata only. A field that the kind's schema lacks is refused (Invalid), not dropped.
+        """
+        query = (
+            ("fieldManager", FIELD_MANAGER),
+            ("fieldValidation", "Strict"),
+            ("force", "true" if force else "false"),
+        )
+        return self._write("PATCH", path, query, body, APPLY, PARTIAL if partial else JSON, None)
+
+    def create(self, path: str, body: Mapping[str, object], *, deadline: float | None = None) -> Json:
+        """Create an object in the collection at a path; Conflict if it exists."""
+        query = (("fieldManager", FIELD_MANAGER), ("fieldValidation", "Strict"))
+        return self._write("POST", path, query, body, JSON, JSON, deadline)
+
+    def replace(self, path: str, body: Mapping[str, object], *, deadline: float | None = None) -> Json:
+        """Replace an object; Conflict unless the resourceVersion in the body's metadata is its current one."""
+        query = (("fieldManager", FIELD_MANAGER), ("fieldValidation", "Strict"))
+        return self._write("PUT", path, query, body, JSON, JSON, deadline)
+
+    def delete(self, path: str, *, uid: str, resource_version: str | None = None) -> Json:
+        """Delete the object that has this uid, and this resourceVersion if one is given; Conflict if it is another."""
+        preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
+        body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
+        return self._write("DELETE", path, (), body, JSON, JSON, None)
+
+    def stream(self, path: str, query: Query = (), *, accept: str = JSON, silence: float) -> Stream:
+        """Open a watch, which may be silent for so many seconds before it counts as broken."""
+        response = self._send("GET", path, query, None, "", accept, Timeout(connect=CONNECT_SECONDS, read=silence))
+        if response.status != 200:
+            raise self._refusal(response, time.monotonic() + self._deadline)
+        return Stream(response)
+
+    def _write(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Mapping[str, object] | bytes,
+        content_type: str,
+        accept: str,
+        deadline: float | None,
+    ) -> Json:
+        if not self._fence():
+            raise NotLeading(f"{method} {path} was not sent: this process does not lead")
+        return self._json(method, path, query, body, content_type, accept=accept, deadline=deadline)
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Mapping[str, object] | bytes | None = None,
+        content_type: str = "",
+        *,
+        accept: str,
+        deadline: float | None,
+    ) -> Json:
+        seconds = self._deadline if deadline is None else deadline
+        end = time.monotonic() + seconds
+        response = self._send(method, path, query, body, content_type, accept, Timeout(total=seconds))
+        if not 200 <= response.status < 300:
+            raise self._refusal(response, end)
+        return parse_object(read_whole(response, end))
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Mapping[str, object] | bytes | None,
+        content_type: str,
+        accept: str,
+        timeout: Timeout,
+    ) -> BaseHTTPResponse:
+        headers = {**self._client.default_headers, "Accept": accept}
+        if content_type:
+            headers["Content-Type"] = content_type
+        data = json.dumps(body, separators=(",", ":")).encode() if isinstance(body, Mapping) else body
+        target = f"{path}?{urlencode(query, quote_via=quote)}" if query else path
+        code = "<error>"
+        begin = time.monotonic()
+        try:
+            # The credentials of now: a token is read anew, or asked for anew, when it is about to expire.
+            bearer = self._client.configuration.auth_settings().get("BearerToken")
+            if bearer:
+                headers[bearer["key"]] = bearer["value"]
+            # The client's own way to its pool walks through every parameter several times.
+            response: BaseHTTPResponse = self._client.rest_client.pool_manager.urlopen(
+                method, self._url + target, body=data, headers=headers, timeout=timeout, preload_content=False
+            )
+            code = str(response.status)
+        except (HTTPError, OSError, ConfigException) as error:
+            # The last: credentials that cannot be refreshed.
+            raise Unreachable(f"{method} {path}: {describe(error)}") from None
+        finally:
+            self._observe(method, self._host, code, time.monotonic() - begin)
+        return response
+
+    def _refusal(self, response: BaseHTTPResponse, end: float) -> Refused:
+        status = response.status
+        try:
+            answer = parse_object(read_whole(response, end))
+        except Unreachable:
+            answer = {}
+        return refusal(status, answer, response.headers.get("Retry-After") or "", response.reason or "")

@@ -1,0 +1,79 @@
+"""One answer being made: the program, the facts, the evaluator that was asked for, and the second opinion.
+
+Everything that a command derives goes through here, so that ``--engine`` and ``--verify`` mean the same everywhere.
+This module must not print anything.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
+from liqo_connectivity.engine.incremental.database import Database
+from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Proof
+from liqo_connectivity.engine.pydatalog.child_process import Limits
+from liqo_connectivity.engine.pydatalog.second_opinion import evaluate as evaluate_by_pydatalog
+from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations, first_difference
+from liqo_connectivity.engine.syntax.nodes import Atom
+from liqo_connectivity.facts import Reading
+from liqo_connectivity.operator.commands.options import Input
+from liqo_connectivity.operator.sources.inputs import input_rules, read_input
+from liqo_connectivity.rules.relations import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a command works on."""
+
+    given: Input
+    reading: Reading
+    program: Program
+
+    @classmethod
+    def open(cls, given: Input) -> "Session":
+        """Read rules and objects. Raises click.UsageError."""
+        program = input_rules(given)
+        return cls(given, read_input(given.objects), program)
+
+    def facts(self, flows: Iterable[Flow] = ()) -> Mapping[str, Iterable[Row]]:
+        """Give the facts of the objects, and the question."""
+        rows: dict[str, Iterable[Row]] = dict(self.reading.base.relations())
+        return {**rows, "flow": list(flows)}
+
+    def solve(self, goals: Iterable[str], flows: Iterable[Flow] = (), program: Program | None = None) -> Model:
+        """Derive some relations, and what they need, by the evaluator that was asked for. Raises OracleError."""
+        program = program or self.program
+        goals = tuple(goals)
+        if self.given.engine == "pydatalog":
+            return evaluate_by_pydatalog(program, self.facts(flows), goals, limits=self._limits())
+        if self.given.engine == "reference":
+            return evaluate(program.slice(goals), self.facts(flows))
+        database = Database(program.slice(goals))
+        database.load(self.facts(flows))
+        return database
+
+    def verify(self, model: Model, relations: Iterable[str], flows: Iterable[Flow] = ()) -> None:
+        """If it was asked for, derive the relations of an answer by pyDatalog and compare.
+
+        Raises OracleError with the first tuple that only one evaluator derives: such an answer must not be given.
+        """
+        if not self.given.verify:
+            return
+        derived = sorted(name for name in set(relations) if name in model.program.rules_by_head)
+        second = evaluate_relations(model.program, self.facts(flows), derived, limits=self._limits())
+        difference = first_difference(model, second)
+        if difference is not None:
+            raise OracleError(f"the evaluators differ, so there is no answer: {difference}")
+
+    def _limits(self) -> Limits:
+        return Limits(self.given.seconds, self.given.megabytes)
+
+
+def relations_of(proof: Proof) -> set[str]:
+    """Give the relations that a proof rests on, those that it found nothing in or aggregated included."""
+    found: set[str] = set()
+    for node in proof.walk():
+        if isinstance(node, Proof | Absent):
+            found.add(node.relation)
+        elif isinstance(node, Aggregated):
+            found |= {item.relation for item in node.aggregate.body if isinstance(item, Atom)}
+    return found

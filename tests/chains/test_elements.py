@@ -1,0 +1,95 @@
+"""A table whose elements alone change is as one that is made anew, or is said to need that."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import liqo_connectivity.chains.sets as chain_sets
+from liqo_connectivity.chains import (
+    ChainError,
+    Elements,
+    Layout,
+    Party,
+    Table,
+    assemble_one,
+    fill,
+    firewall_object,
+    outline,
+    with_elements,
+)
+from tests.support.chain_layouts import ADDRESSES, Relations, random_relations
+
+
+def held(made: Relations, peering: str) -> dict[Party, list[str]]:
+    found: dict[Party, list[str]] = {}
+    for at, kind, name, address in made["chain_element"]:
+        if at == peering:
+            found.setdefault((kind, name), []).append(address)
+    return found
+
+
+def table_of(layout: Layout, elements: dict[Party, list[str]]) -> Table | None:
+    try:
+        return assemble_one(layout, {party: Elements(values) for party, values in elements.items()})
+    except ChainError:
+        # All but the elements of empty sets: the only refusal that a random layout may meet.
+        return None
+
+
+def test_other_elements_make_the_table_that_assembling_makes() -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(max_examples=300, deadline=None)
+    @given(made=random_relations(), data=st.data())
+    def check(made: Relations, data: st.DataObject) -> None:
+        for peering, layout in Layout.from_relations(made).by_peering().items():
+            before = held(made, peering)
+            after = dict(before)
+            for party in data.draw(st.sets(st.sampled_from(sorted(before)), max_size=2)) if before else ():
+                # As many others, or any number: the former leave every set as full as it was.
+                others = data.draw(st.permutations(ADDRESSES))
+                after[party] = others[: data.draw(st.sampled_from([len(before[party]), 0, 1, 5]))]
+            first, wanted = table_of(layout, before), table_of(layout, after)
+            if first is None:
+                continue
+            parties = {(row[4], row[5]) for row in layout.chain_set}
+            found = with_elements(first, parties, {party: Elements(values) for party, values in after.items()})
+            if found is None:
+                seen["anew"] += 1
+                assert wanted is None or wanted.sets != first.sets
+            else:
+                seen["kept"] += found != first
+                assert found == wanted
+                assert fill(outline(first), found.sets) == firewall_object(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        # small shards, so that a group of the small universe needs several
+        patch.setattr(chain_sets, "MAX_SET_ELEMENTS", 2)
+        check()
+    assert seen["anew"]
+    assert seen["kept"]
+
+
+def test_an_outline_is_filled_with_its_own_sets_only() -> None:
+    layout = Layout(
+        base_chain=(("milan", "liqo-tenant-milan", "p"),),
+        chain_rule=(("milan", 0, "rule", 0, "drop"),),
+        chain_set=(("milan", 0, "source", "eq", "group", "vc-local"),),
+        chain_any=(("milan", 0, "destination"),),
+    )
+    table = assemble_one(layout, {})
+    with pytest.raises(ValueError, match="shorter"):
+        fill(outline(table), ())
+    other = assemble_one(
+        Layout(
+            base_chain=layout.base_chain,
+            chain_rule=layout.chain_rule,
+            chain_set=(("milan", 0, "source", "eq", "group", "vc-remote"),),
+            chain_any=layout.chain_any,
+        ),
+        {},
+    )
+    with pytest.raises(ValueError, match=r"group\.vc_remote\.0 is given for group\.vc_local\.0"):
+        fill(outline(table), other.sets)

@@ -1,0 +1,200 @@
+"""The rulesets as nft and the kernel take them: order, comments, elements, repetition, other tables, the large."""
+
+import json
+
+import pytest
+
+from liqo_connectivity.chains import (
+    Chain,
+    ChainError,
+    Layout,
+    Rule,
+    Set,
+    SetMatch,
+    StateMatch,
+    Table,
+    assemble,
+    nft_script,
+    nft_transaction,
+    nft_transaction_json,
+)
+from liqo_connectivity.chains.values import address
+from tests.support import nft
+from tests.support.chain_layouts import one_rule, policy_relations
+from tests.support.chain_verdict import Packet, nft_verdict
+
+POLICY = [
+    ("drop", "vc-remote", "private-subnets"),
+    ("accept", "any", "offloaded"),
+    ("drop", "nowhere", "any"),
+    ("drop", "private-subnets", "remote-cluster"),
+]
+MEMBERS = {"vc-remote": ["10.71.0.10", "10.71.0.9", "100.64.0.1"], "offloaded": []}
+
+
+def tables() -> tuple[Table, ...]:
+    return assemble(Layout.from_relations(policy_relations(POLICY, MEMBERS))) + assemble(
+        Layout.from_relations(policy_relations(POLICY[:1], MEMBERS, peering="rome-2"))
+    )
+
+
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("way", ["text", "json"])
+def test_the_kernel_holds_what_was_written_once_or_repeatedly(way: str, times: int) -> None:
+    if way == "text":
+        listing = nft.load_script(*[nft_script(tables())] * times)
+    else:
+        listing = nft.load_transaction(*[nft_transaction_json(tables())] * times)
+    assert [table["name"] for table in nft.objects(listing, "table")] == ["connectivity-milan", "connectivity-rome-2"]
+    for table in tables():
+        mine = [rule["comment"] for rule in nft.objects(listing, "rule") if rule["table"] == table.name]
+        assert mine == [rule.name for rule in table.chains[0].rules]
+        sets = {
+            held["name"]: held.get("elem", []) for held in nft.objects(listing, "set") if held["table"] == table.name
+        }
+        assert sets == {held.name: [str(element) for element in held.elements] for held in table.sets}
+        (chain,) = (chain for chain in nft.objects(listing, "chain") if chain["table"] == table.name)
+        hook = [chain[key] for key in ("name", "type", "hook", "prio", "policy")]
+        assert hook == ["connectivity", "filter", "postrouting", 90, "accept"]
+
+
+def test_text_and_json_load_to_the_same_ruleset() -> None:
+    by_text, by_json = nft.load_script(nft_script(tables())), nft.load_transaction(nft_transaction_json(tables()))
+    assert _without_handles(by_text) == _without_handles(by_json)
+
+
+def test_other_tables_stay_and_an_emptied_table_is_empty() -> None:
+    foreign = "table ip foreign {\n\tchain c {\n\t}\n}\n"
+    emptied = Table("milan", "liqo-tenant-milan", "p", chains=(), sets=())
+    listing = nft.load_script(foreign + nft_script(tables()) + nft_script([emptied]))
+    assert [table["name"] for table in nft.objects(listing, "table")] == [
+        "foreign",
+        "connectivity-rome-2",
+        "connectivity-milan",
+    ]
+    assert "connectivity-milan" not in {rule["table"] for rule in nft.objects(listing, "rule")}
+
+
+def test_the_longest_names_load() -> None:
+    peering = "m" * 51
+    held = Set(f"namespace.{'x' * 63}.14", ())
+    rule = Rule("r" * 120, (SetMatch("source", "eq", held.name),), "drop")
+    table = Table(peering, "n" * 63, "p", (Chain((rule,)),), (held,))
+    for listing in (nft.load_script(nft_script([table])), nft.load_transaction(nft_transaction_json([table]))):
+        assert [entry["name"] for entry in nft.objects(listing, "table")] == [f"connectivity-{peering}"]
+        assert [entry["comment"] for entry in nft.objects(listing, "rule")] == [rule.name]
+
+
+@pytest.mark.parametrize("name", ["group", "namespace", "set", "drop", "ip", "0", "0-0"])
+def test_names_that_are_words_of_the_grammar_load(name: str) -> None:
+    whole = one_rule(
+        chain_any=[("milan", 0, "destination")],
+        chain_set=[("milan", 0, "source", "eq", "namespace", name)],
+        chain_element=[("milan", "namespace", name, "10.0.0.1")],
+    )
+    (held,) = nft.objects(nft.load_script(nft_script(assemble(whole))), "set")
+    assert held["name"] == f"namespace.{name.replace('-', '_')}.0"
+
+
+def of_members(count: int) -> tuple[list[str], tuple[Table, ...]]:
+    addresses = [f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}" for i in range(count)]
+    whole = one_rule(
+        chain_rule=[("milan", 0, "rule", 0, "drop")],
+        chain_any=[("milan", 0, "destination")],
+        chain_set=[("milan", 0, "source", "eq", "group", "offloaded")],
+        chain_element=[("milan", "group", "offloaded", address) for address in addresses],
+    )
+    return addresses, assemble(whole)
+
+
+def elements(listing: nft.Listing) -> list[str]:
+    held = {entry["name"]: entry["elem"] for entry in nft.objects(listing, "set")}
+    return [address for shard in range(len(held)) for address in held[f"group.offloaded.{shard}"]]
+
+
+def test_full_sets_load_in_one_transaction_both_ways() -> None:
+    addresses, large = of_members(8191)
+    for listing in (nft.load_script(nft_script(large)), nft.load_transaction(nft_transaction_json(large))):
+        assert elements(listing) == addresses
+        assert nft_verdict(listing, Packet(addresses[-1], "192.0.2.1")) == "drop"
+        assert nft_verdict(listing, Packet("10.0.31.255", "192.0.2.1")) == "accept"
+
+
+def test_every_command_of_forty_thousand_elements_loads() -> None:
+    addresses, large = of_members(40_000)
+    commands = nft_transaction(large)["nftables"]
+    assert isinstance(commands, list)
+    # one by one: all at once is more than a process without real privileges may send
+    listing = nft.load_transaction(*(json.dumps({"nftables": [command]}) for command in commands))
+    assert elements(listing) == addresses
+    assert [rule["comment"][:4] for rule in nft.objects(listing, "rule")] == [f"r{i:03}" for i in range(10)]
+
+
+def test_real_packets_follow_an_edit_and_replies_pass() -> None:
+    def send(policy: list[tuple[str, str, str]]) -> list[tuple[str, str | None]]:
+        made = Layout.from_relations(policy_relations(policy, {"vc-remote": ["10.71.0.9"]}))
+        flows = [("10.71.0.9", "10.1.0.1"), ("10.1.0.1", "10.71.0.9"), ("10.1.0.1", "192.0.2.1")]
+        return nft.send(nft_script(assemble(made)), flows)
+
+    passed = ("accept", "accept")
+    assert send([]) == [passed, passed, passed]
+    assert send([("drop", "vc-remote", "any")]) == [("drop", None), passed, passed]
+    assert send([("drop", "any", "any")]) == [("drop", None), ("drop", None), passed]
+    assert send([("accept", "any", "vc-remote"), ("drop", "any", "any")]) == [("drop", None), passed, passed]
+
+
+def test_a_machine_without_nft_fails_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(nft.NftError, match="nft is not installed"):
+        nft.load_script("")
+
+
+def test_what_nft_refuses_fails_with_its_words() -> None:
+    with pytest.raises(nft.NftError, match="syntax error"):
+        nft.load_script("table ip {\n")
+
+
+# ---- A table that could break out of the grammar cannot be built ----
+
+BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Table(BREAKOUT, "ns", "p", (), ()),
+        lambda: Table("milan", BREAKOUT, "p", (), ()),
+        lambda: Set(BREAKOUT, ()),
+        lambda: Set("drop", ()),
+        lambda: Set("group.a.0 { }; flush ruleset", ()),
+        lambda: Set("group.a.0", (address("", "10.0.0.1"), address("", "10.0.0.1"))),
+        lambda: Set("group.a.0", (address("", "10.0.0.2"), address("", "10.0.0.1"))),
+        lambda: Set("group.a.0", tuple(address("", f"10.0.{n >> 8}.{n & 255}") for n in range(4096))),
+        lambda: Set("group." + "x" * 200, ()),
+        lambda: Rule(BREAKOUT, (), "drop"),
+        lambda: Rule("r" * 121, (), "drop"),
+        lambda: Rule("r0", (), BREAKOUT),  # type: ignore[arg-type]  # what a caller without a type checker can do
+        lambda: StateMatch((BREAKOUT,)),  # type: ignore[arg-type]  # likewise
+        lambda: StateMatch(()),
+        lambda: Chain((Rule("r0", (), "drop"), Rule("r0", (), "accept"))),
+        lambda: Chain(tuple(Rule(f"r{index}", (), "drop") for index in range(1001))),
+        lambda: Table("milan", "ns", "p", (Chain((Rule("r0", (SetMatch("source", "eq", "a.b"),), "drop"),)),), ()),
+        lambda: Table(
+            "milan", "ns", "p", (Chain((Rule("r0", (SetMatch("source", "neq", "a.b"),), "drop"),)),), (Set("a.b", ()),)
+        ),
+        lambda: Table("milan", "ns", "p", (), (Set("a.b", ()), Set("a.b", ()))),
+    ],
+)
+def test_a_table_that_does_not_load_cannot_be_built(build: object) -> None:
+    assert callable(build)
+    with pytest.raises(ChainError):
+        build()
+
+
+def _without_handles(listing: nft.Listing) -> list[tuple[str, str]]:
+    held = [
+        (kind, json.dumps({key: value for key, value in body.items() if key != "handle"}, sort_keys=True))
+        for entry in listing
+        for kind, body in entry.items()
+    ]
+    return sorted(held, key=lambda pair: pair[0] == "rule")

@@ -1,0 +1,112 @@
+"""The chains do what the verdicts say: of an enforced peering, the same packets pass and the same are dropped.
+
+Each peering's chain is asked alone, about flows that it governs and others, in every format that is written.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from liqo_connectivity import chains
+from liqo_connectivity.engine import Model
+from liqo_connectivity.facts import FactBase
+from tests.support import nft
+from tests.support.chain_verdict import Packet, configuration_verdict, layout_verdict, nft_verdict
+from tests.support.clusters import RENDERED, VERDICTS, base_of, example, questions, rows, shown, solve, tables
+from tests.support.descriptions import Cluster
+from tests.support.manifests import objects
+from tests.support.random_clusters import cluster, flows
+
+CLUSTERS, FLOWS, PARTS = 160, 20, 2
+KERNEL_CLUSTERS, KERNEL_FLOWS = 12, 20
+
+Asked = list[tuple[str, str, str]]
+
+
+def enforced_tables(base: FactBase, model: Model) -> Iterator[chains.Table]:
+    """The table of each enforced peering, each assembled alone."""
+    layout = chains.Layout.from_relations(rows(model, RENDERED))
+    for part in layout.by_peering().values():
+        yield from chains.assemble(part)
+
+
+def packets(asked: Asked) -> list[Packet]:
+    return [Packet(*flow) for flow in asked]
+
+
+def expected(model: Model, peering: str, count: int) -> list[str]:
+    """What a peering's chain has to do with each flow: drop what its policy denies, and nothing else."""
+    denied = {flow for at, flow, verdict in model.rows("peering_verdict") if at == peering and verdict == "denied"}
+    return ["drop" if str(number) in denied else "accept" for number in range(count)]
+
+
+def ipv4_flows(asked: Iterable[tuple[str, str, str]]) -> Asked:
+    """The flows that chains of family IPv4 see."""
+    return [flow for flow in asked if ":" not in flow[0]]
+
+
+def disagreement(described: Cluster, asked: Asked) -> tuple[str, int, int]:
+    """What differs between verdicts and chains, and how many packets were dropped and accepted."""
+    base = base_of(objects(described))
+    model = solve(base, (*VERDICTS, *RENDERED), questions(asked))
+    dropped = accepted = 0
+    for table in enforced_tables(base, model):
+        wanted = expected(model, table.peering, len(asked))
+        configuration = json.loads(chains.firewall_json([table]))["items"]
+        transaction = json.loads(chains.nft_transaction_json([table]))["nftables"]
+        layout = {name: {row for row in model.rows(name) if row[0] == table.peering} for name in RENDERED}
+        for packet, verdict in zip(packets(asked), wanted, strict=True):
+            told = (
+                layout_verdict(layout, packet),
+                configuration_verdict(configuration, packet),
+                nft_verdict(transaction, packet),
+            )
+            if told != (verdict,) * 3:
+                return f"{table.peering}, {packet}: {verdict}, but {told}\n{shown(described)}", 0, 0
+            dropped += verdict == "drop"
+            accepted += verdict == "accept"
+    return "", dropped, accepted
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_chains_do_what_the_verdicts_say(part: int) -> None:
+    dropped = accepted = 0
+    for seed in range(part, CLUSTERS, PARTS):
+        described, asked = example(20_000 + seed, FLOWS)
+        found, drops, accepts = disagreement(described, ipv4_flows(asked))
+        assert not found, f"seed {seed}: {found}"
+        dropped += drops
+        accepted += accepts
+    assert dropped > 50
+    assert accepted > 500
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_chains_do_what_the_verdicts_say_on_clusters_that_shrink(rng: Random) -> None:
+    described = cluster(rng)
+    found, _, _ = disagreement(described, ipv4_flows(flows(rng, described, 8)))
+    assert not found, found
+
+
+@pytest.mark.parametrize("seed", range(KERNEL_CLUSTERS))
+def test_what_the_kernel_lists_after_loading_the_script_does_what_the_verdicts_say(seed: int) -> None:
+    described, asked = example(30_000 + seed, KERNEL_FLOWS)
+    asked = ipv4_flows(asked)
+    base = base_of(objects(described))
+    model = solve(base, (*VERDICTS, *RENDERED), questions(asked))
+    found = list(enforced_tables(base, model))
+    assert tuple(found) == tables(model)
+    listing = nft.load_script(chains.nft_script(found))
+    for table in found:
+        own = [entry for entry in listing if table.name in _tables_of(entry)]
+        told = [nft_verdict(own, packet) for packet in packets(asked)]
+        assert told == expected(model, table.peering, len(asked)), shown(described)
+
+
+def _tables_of(entry: dict[str, dict[str, str]]) -> set[str]:
+    return {body.get("table", body.get("name", "")) for body in entry.values()}

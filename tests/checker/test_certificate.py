@@ -1,0 +1,146 @@
+"""Certificates of real answers hold, whatever is asked, and say what was checked."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from liqo_connectivity import checker
+from liqo_connectivity.facts.dump import jsonl_lines
+from liqo_connectivity.operator.explain import answer
+from liqo_connectivity.operator.explain.endpoints import Endpoint
+from liqo_connectivity.rules.program import builtin_texts
+from liqo_connectivity.rules.relations import Flow
+from tests.support.certificates import FLOWS, RULES, call, certificate, derives, dump, facts, nodes
+from tests.support.clusters import VERDICTS, base_of, example, questions, solve
+from tests.support.manifests import objects
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_the_certificate_of_an_answer_holds(name: str) -> None:
+    document = certificate(name)
+    found = checker.check(document, RULES, facts())
+    assert found.verdict == document["verdict"]
+    assert found.peerings == tuple(p["peering"] for p in document["peerings"])
+    steps = [step for p in document["peerings"] for step in p["proof"]["steps"]]
+    assert found.steps + found.facts == len(steps)
+    assert bool(found.steps) == bool(found.peerings)
+    assert found.absences == sum("absent" in node for _, node in nodes(document))
+
+
+def test_the_certificate_of_what_is_not_known_holds(tmp_path: Path) -> None:
+    """Without the peering's CIDR its policy is pending; and a pod without an address has no verdict at all."""
+    lines = [line for line in dump().read_text().splitlines(keepends=True) if '"network_status_cidr"' not in line]
+    lines = [line for line in lines if not ('"pod_ip"' in line and '"shop/web-3"' in line)]
+    path = tmp_path / "facts.jsonl"
+    path.write_text("".join(lines))
+    read = checker.read_facts(lines, RULES)
+    for flow in (("shop/web-0", "shop/web-2"), ("shop/web-3", "shop/web-2")):
+        code, text = call("why", *flow, "-f", str(path), "-o", "json")
+        assert code == 3
+        document = json.loads(text)
+        assert checker.check(document, RULES, read).verdict == "unknown"
+        document["unknown"].pop()
+        with pytest.raises(checker.RejectedError, match="unknown"):
+            checker.check(document, RULES, read)
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
+    described, asked = example(seed, 12)
+    base = base_of(objects(described))
+    flows = list(dict.fromkeys(Flow(f"{q.source} -> {q.destination}", *q[1:]) for q in questions(asked)))
+    read = checker.read_facts([f"{line}\n" for line in jsonl_lines(base)], RULES)
+    for state in ("new", "established"):
+        # Asked together, as the pairs of two groups are: a proof may mention another question.
+        together = [flow for flow in flows if flow.state == state]
+        model = solve(base, VERDICTS, together)
+        for flow in together:
+            source, destination = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
+            document = json.loads(
+                json.dumps(answer.to_json(answer.make(model, base, [flow], source, destination, None)))
+            )
+            document["pairs"] = {verdict: int(verdict == document["verdict"]) for verdict in document["pairs"]}
+            assert checker.check(document, RULES, read).verdict == document["verdict"]
+
+
+def test_all_proofs_of_a_certificate_are_checked() -> None:
+    document = certificate("allowed", 3)
+    one = checker.check(certificate("allowed"), RULES, facts())
+    assert checker.check(document, RULES, facts()).steps > 2 * one.steps
+    steps = document["peerings"][0]["alternatives"][1]["steps"]
+    step = next(step for step in steps if step["relation"] == "policy_party_group")
+    step["sources"][0]["name"] = "other"
+    with pytest.raises(checker.RejectedError, match=f"^/peerings/0/alternatives/1/steps/{step['step']} "):
+        checker.check(document, RULES, facts())
+
+
+def test_that_a_proof_is_the_lowest_is_not_checked() -> None:
+    """It is said about the search, and nothing that is claimed follows from it."""
+    document = certificate("denied")
+    assert document["peerings"][0]["proof"]["minimal"] is True
+    document["peerings"][0]["proof"]["minimal"] = False
+    assert checker.check(document, RULES, facts()).verdict == "denied"
+
+
+def test_between_groups_only_a_denial_is_shown() -> None:
+    code, text = call("why", "group:vc-remote@milan", "group:vc-local@milan", "-f", str(dump()), "-o", "json")
+    assert code == 0
+    with pytest.raises(checker.NotShownError, match="shows a denial only"):
+        checker.check(json.loads(text), RULES, facts())
+
+
+# ---- Other facts, other rules ----
+
+
+def without(*words: str) -> list[str]:
+    return [line for line in dump().read_text().splitlines(keepends=True) if not all(word in line for word in words)]
+
+
+def fact(relation: str, *row: str | int) -> str:
+    source = dict.fromkeys(("kind", "namespace", "name", "uid", "resourceVersion", "field", "value"), "x")
+    return json.dumps({"relation": relation, "row": row, "source": source}) + "\n"
+
+
+def test_a_fact_that_is_gone_is_missed() -> None:
+    read = checker.read_facts(without('"pod_shadow"', '"shop/web-0"'), RULES)
+    with pytest.raises(checker.RejectedError, match=r"pod_shadow\(.*\): it has no rule, and the facts do not hold it"):
+        checker.check(certificate("allowed"), RULES, read)
+
+
+def test_a_fact_that_is_new_breaks_an_absence() -> None:
+    lines = [*without("nothing"), fact("policy_terminating", "liqo-tenant-milan/milan")]
+    document = certificate("allowed")
+    with pytest.raises(checker.RejectedError, match=r"no policy_terminating.*follows") as caught:
+        checker.check(document, RULES, checker.read_facts(lines, RULES))
+    candidate = next(step for step in document["peerings"][0]["proof"]["steps"] if derives("candidate")(step))
+    assert caught.value.pointer.startswith(f"/peerings/0/proof/steps/{candidate['step']}/premises/")
+
+
+def test_a_rule_that_is_new_breaks_an_absence() -> None:
+    """Closed-world evidence is no list in the certificate: it is derived anew from the rules that the user trusts."""
+    rules = checker.read_rules({**builtin_texts(), "mine.dl": 'member(P, "vc-local", A) :- peering(P), pod_ip(_, A).'})
+    with pytest.raises(checker.RejectedError, match=r"min Matching : .*: this is not true"):
+        checker.check(certificate("denied"), rules, facts())
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        ([], "line 0: the dump is empty"),
+        (["{}\n"], "line 1: is not the header"),
+        (["HEADER\n", "x\n"], "line 2: is not JSON"),
+        (["HEADER\n", "[]\n"], "line 2: is no object"),
+        (["HEADER\n", fact("flow", "f", "1.1.1.1", "2.2.2.2", "new")], "line 2: names no relation that objects assert"),
+        (["HEADER\n", fact("governs", "m", "p", "f")], "line 2: names no relation"),
+        (["HEADER\n", fact("pod", "a/b")], "line 2: is no row of pod"),
+        (["HEADER\n", fact("pod", "a/b", 1)], "line 2: is no row of pod"),
+        (["HEADER\n", fact("policy_rule", "a/b", True)], "line 2: is no row of policy_rule"),
+        (["HEADER\n", fact("pod", "a/b", "a").strip()], "line 2: the dump ends inside a line"),
+        (["HEADER\n", '{"relation": "pod", "row": ["a/b", "a"]}\n'], "line 2: has no source"),
+    ],
+)
+def test_a_damaged_dump_is_refused(lines: list[str], problem: str) -> None:
+    header = '{"format":"liqo-connectivity-facts","version":1}'
+    with pytest.raises(checker.DumpError, match=problem):
+        checker.read_facts([line.replace("HEADER", header) for line in lines], RULES)

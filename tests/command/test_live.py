@@ -1,0 +1,136 @@
+"""Without files the live cluster is read: paged lists, absent kinds, refusals, and a server that is not there."""
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import yaml
+
+from liqo_connectivity.facts import KINDS, read
+from liqo_connectivity.facts.dump import jsonl_lines
+from liqo_connectivity.operator.cli import run
+from liqo_connectivity.operator.sources import live
+
+SNAPSHOT = Path(__file__).parents[1] / "data" / "snapshots" / "rome.yaml.gz"
+Answer = tuple[int, bytes]
+
+
+def kinds_of_snapshot() -> dict[str, list[dict[str, object]]]:
+    """The objects of a recorded cluster, by the path that lists them, as an API server keeps them: without their kind."""
+    document = yaml.load(gzip.decompress(SNAPSHOT.read_bytes()), Loader=yaml.CSafeLoader)
+    lists: dict[str, list[dict[str, object]]] = {}
+    for kind in KINDS:
+        prefix = f"/apis/{kind.group}" if kind.group else "/api"
+        found = [
+            item for item in document["items"] if (item["kind"], item["apiVersion"]) == (kind.name, kind.api_version)
+        ]
+        bare = [{key: value for key, value in item.items() if key not in ("kind", "apiVersion")} for item in found]
+        if bare:
+            lists[f"{prefix}/{kind.version}/{kind.plural}"] = bare
+    return lists
+
+
+@contextmanager
+def api_server(answer: Callable[[str, dict[str, list[str]]], Answer], folder: Path) -> Iterator[str]:
+    """Serve an API on loopback; give a kubeconfig for it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            status, body = answer(parts.path, parse_qs(parts.query))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is http.server's
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield kubeconfig(folder, server.server_port)
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def kubeconfig(folder: Path, port: int) -> str:
+    path = folder / "kubeconfig"
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
+        "clusters": [{"name": "here", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "me", "user": {"token": "t"}}],
+    }
+    path.write_text(yaml.safe_dump(config))
+    return str(path)
+
+
+def snapshot_answers(path: str, query: dict[str, list[str]]) -> Answer:
+    lists = kinds_of_snapshot()
+    if path not in lists:
+        return 404, b'{"kind":"Status","code":404}'
+    start, limit = int(query.get("continue", ["0"])[0]), int(query["limit"][0])
+    page = lists[path][start : start + limit]
+    more = {"continue": str(start + limit)} if start + limit < len(lists[path]) else {}
+    kind = next(kind for kind in KINDS if path.endswith(f"/{kind.version}/{kind.plural}"))
+    document = {"kind": f"{kind.name}List", "apiVersion": kind.api_version, "metadata": more, "items": page}
+    return 200, json.dumps(document).encode()
+
+
+def test_a_live_cluster_gives_the_facts_that_its_manifests_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PAGE", 7)
+    manifest = tmp_path / "rome.yaml"
+    manifest.write_bytes(gzip.decompress(SNAPSHOT.read_bytes()))
+    with api_server(snapshot_answers, tmp_path) as config:
+        reading = live.read_cluster(config, "")
+    assert reading.problems == ()
+    assert list(jsonl_lines(reading.base)) == list(jsonl_lines(read([manifest]).base))
+
+
+def test_a_kind_that_may_not_be_listed_leaves_its_peerings_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse_networks(path: str, query: dict[str, list[str]]) -> Answer:
+        return (403, b"{}") if path.endswith("/networks") else snapshot_answers(path, query)
+
+    with api_server(refuse_networks, tmp_path) as config:
+        code = run(["render", "--kubeconfig", config])
+    assert code == 3
+    assert "Network: cannot be listed: the API server answered 403" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("body", [b"not json", b"[]"])
+def test_an_answer_that_is_no_list_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], body: bytes) -> None:
+    with api_server(lambda path, query: (200, body), tmp_path) as config:
+        code = run(["render", "--kubeconfig", config])
+    assert code == 3
+    assert "cannot be listed: the API server's answer is not" in capsys.readouterr().err
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with api_server(snapshot_answers, tmp_path) as config:
+        pass
+    code = run(["why", "shop/web-0", "shop/db-0", "--kubeconfig", config])
+    assert code in (2, 3)
+    assert "Pod: cannot be listed" in capsys.readouterr().err
+
+
+def test_no_kubeconfig_is_wrong_usage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run(["render", "--kubeconfig", str(tmp_path / "none")]) == 2
+    assert "no cluster to read" in capsys.readouterr().err

@@ -1,0 +1,72 @@
+"""``verify``: what it prints and exits with, and what it does without."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.certificates import call, certificate, dump
+from tests.support.checkout import ROOT
+from tests.support.checkout import run as run_child
+
+
+def written(folder: Path, document: object) -> str:
+    (folder / "why.json").write_text(json.dumps(document))
+    return str(folder / "why.json")
+
+
+def test_the_command_says_ok(tmp_path: Path) -> None:
+    code, text = call("verify", written(tmp_path, certificate("denied")), "--facts", str(dump()))
+    assert (code, text.split(":")[0]) == (0, "ok")
+    assert "denied 10.71.2.10 -> 10.244.1.9 by milan" in text
+
+
+def test_the_command_names_the_first_bad_step(tmp_path: Path) -> None:
+    document = certificate("denied")
+    steps = document["peerings"][0]["proof"]["steps"]
+    step = next(step for step in steps if step["relation"] == "policy_party_group")
+    step["sources"][0]["name"] = "other"
+    proof, place = written(tmp_path, document), f"/peerings/0/proof/steps/{step['step']}"
+    code, text = call("verify", proof, "--facts", str(dump()))
+    assert code == 5
+    assert text.startswith(
+        f'rejected: {place} (policy_party_group("liqo-tenant-milan/milan", 1, "source", "remote-cluster"))'
+    )
+    code, text = call("verify", proof, "--facts", str(dump()), "-o", "json")
+    assert (code, json.loads(text)["result"], json.loads(text)["node"]) == (5, "rejected", place)
+
+
+@pytest.mark.parametrize(("text", "code"), [("no JSON", 5), ("[" * 100_000, 5), ("{}", 5)])
+def test_the_command_rejects_what_is_no_certificate(text: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / "proof").write_text(text)
+    assert call("verify", str(tmp_path / "proof"), "--facts", str(dump()))[0] == code
+
+
+def test_the_command_refuses_a_damaged_dump(tmp_path: Path) -> None:
+    (tmp_path / "proof").write_text("{}")
+    (tmp_path / "facts").write_text("{}\n")
+    assert call("verify", str(tmp_path / "proof"), "--facts", str(tmp_path / "facts"))[0] == 3
+    assert call("verify", str(tmp_path / "proof"), "--facts", str(tmp_path / "none"))[0] == 2
+
+
+def test_the_command_checks_rules_of_the_user(tmp_path: Path) -> None:
+    rules, proof = tmp_path / "mine.dl", tmp_path / "why.json"
+    rules.write_text('member(P, "vc-local", A) :-\n    peering(P), pod(Pod, "infra"), live_local(Pod, A).\n')
+    code, text = call("why", "shop/web-0", "infra/dns-0", "-f", str(dump()), "-o", "json", "--rules", str(rules))
+    assert code == 0
+    proof.write_text(text)
+    assert call("verify", str(proof), "--facts", str(dump()), "--rules", str(rules))[0] == 0
+    code, text = call("verify", str(proof), "--facts", str(dump()))
+    assert code == 5
+    assert "the trusted rules do not hold its rule" in text
+
+
+def test_the_command_loads_nothing_of_the_engine(tmp_path: Path) -> None:
+    proof = written(tmp_path, certificate("denied"))
+    code = (
+        "import sys; from liqo_connectivity.operator.cli import run; "
+        f"code = run(['verify', {proof!r}, '--facts', {str(dump())!r}]); "
+        "print(code, [m for m in sys.modules if m.startswith(('liqo_connectivity.engine', 'liqo_connectivity.facts', 'lark'))])"
+    )
+    assert run_child(sys.executable, "-c", code, PYTHONPATH=str(ROOT / "src")).stdout.splitlines()[-1] == "0 []"

@@ -1,0 +1,99 @@
+"""The functors: total on any text, and about addresses what the standard library says."""
+
+from inspect import signature
+from ipaddress import ip_address, ip_interface, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liqo_connectivity.engine.syntax.functors import (
+    BUILTIN,
+    address_family,
+    cidr_canonical,
+    cidr_contains,
+    cidr_covers,
+    cidr_family,
+)
+
+addresses = st.ip_addresses()
+# Any address with any length of prefix: host bits stay set.
+cidrs = st.one_of(
+    st.builds("{}/{}".format, st.ip_addresses(v=4), st.integers(0, 32)),
+    st.builds("{}/{}".format, st.ip_addresses(v=6), st.integers(0, 128)),
+)
+texts = st.text(max_size=30) | st.from_regex(r"[0-9a-fA-F.:/%]{0,20}", fullmatch=True) | cidrs | addresses.map(str)
+
+
+@given(st.data())
+@pytest.mark.parametrize("name", BUILTIN)
+def test_a_functor_gives_a_value_for_any_text(name: str, data: st.DataObject) -> None:
+    made = signature(BUILTIN[name])
+    value = BUILTIN[name](*[data.draw(texts) for _ in made.parameters])
+    assert type(value) is made.return_annotation
+
+
+@given(cidrs, addresses)
+def test_containment_is_that_of_the_standard_library(cidr: str, address: object) -> None:
+    assert cidr_contains(cidr, str(address)) == int(address in ip_network(cidr, strict=False))
+
+
+@given(cidrs, st.integers(0, 2**128 - 1))
+def test_every_address_of_a_cidr_is_inside_it(cidr: str, number: int) -> None:
+    network = ip_network(cidr, strict=False)
+    assert cidr_contains(cidr, str(network[number % network.num_addresses])) == 1
+
+
+@given(cidrs, cidrs)
+def test_a_cidr_covers_another_if_it_contains_its_ends(outer: str, inner: str) -> None:
+    network = ip_network(inner, strict=False)
+    ends = [cidr_contains(outer, str(network[position])) for position in (0, -1)]
+    assert cidr_covers(outer, inner) == min(ends)
+    assert cidr_covers(inner, inner) == 1
+
+
+@given(cidrs)
+def test_host_bits_do_not_matter(cidr: str) -> None:
+    canonical = cidr_canonical(cidr)
+    assert ip_network(canonical) == ip_interface(cidr).network
+    assert cidr_canonical(canonical) == canonical
+    assert cidr_covers(canonical, cidr) == cidr_covers(cidr, canonical) == 1
+    assert cidr_family(cidr) == ip_network(canonical).version
+
+
+@given(addresses)
+def test_families_are_never_mixed(address: object) -> None:
+    other = "::/0" if ip_address(str(address)).version == 4 else "0.0.0.0/0"
+    assert cidr_contains(other, str(address)) == 0
+    assert cidr_covers(other, f"{address}/1") == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10.0.0.1", "10.0.0.0/33", "10.0.0/8", "010.0.0.0/8", " 10.0.0.0/8", "::/129", "a/8", "10.0.0.0/8/8"]
+)
+def test_text_that_is_no_cidr(text: str) -> None:
+    assert (cidr_family(text), cidr_canonical(text), cidr_contains(text, "10.0.0.1")) == (0, "", 0)
+    assert cidr_covers(text, "10.0.0.0/32") == cidr_covers("0.0.0.0/0", text) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "10.0.0.1/32", "10.0.0", "10.0.0.01", "10.0.0.256", "٣.0.0.1", ":::", "1" * 10_000]
+)
+def test_text_that_is_no_address(text: str) -> None:
+    assert (address_family(text), cidr_contains("0.0.0.0/0", text), cidr_contains("::/0", text)) == (0, 0, 0)
+
+
+def test_addresses_inside_ipv6_that_stand_for_ipv4_are_ipv6() -> None:
+    assert address_family("::ffff:10.0.0.1") == 6
+    assert cidr_contains("10.0.0.0/8", "::ffff:10.0.0.1") == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["fe80::%a b; }\n/64", "fd00::1%eth0/64", "10.0.0.0/255.0.0.0", "10.0.0.0/0.0.0.255", "10.0.0.0/8\n"]
+)
+def test_only_an_address_with_a_prefix_length_is_a_cidr(text: str) -> None:
+    assert (cidr_canonical(text), cidr_family(text)) == ("", 0)
+
+
+def test_a_zone_makes_an_address_other_text() -> None:
+    assert address_family("fe80::1%}; drop") == 0

@@ -1,0 +1,158 @@
+"""Would the tests notice? Each line of the maintenance that matters is broken in turn, and random churn must find out."""
+
+import inspect
+import signal
+from collections.abc import Callable, Iterator
+from textwrap import dedent
+from types import FunctionType
+
+import pytest
+
+from liqo_connectivity.engine.codegen import specialization
+from liqo_connectivity.engine.incremental import (
+    aggregate_maintenance,
+    counting,
+    propagation,
+    rank_maintenance,
+    semi_naive,
+    transactions,
+)
+from liqo_connectivity.engine.plan import occurrences
+from liqo_connectivity.engine.storage import tables
+from tests.engine.test_database_churn import churn
+
+SEEDS = range(250)
+
+Mutant = tuple[object, str, str, str]
+"""Where a function is found, its name, what it says, what it is made to say."""
+
+MUTANTS: dict[str, Mutant] = {
+    # The six steps of a change.
+    "deletions join after the removal": (
+        propagation.Node,
+        "change",
+        "            if positive is not None:\n                positive(deleted, -1)\n            table.remove(deleted)\n",
+        "            table.remove(deleted)\n            if positive is not None:\n                positive(deleted, -1)\n",
+    ),
+    "negated deletions join before the removal": (
+        propagation.Node,
+        "change",
+        "            table.remove(deleted)\n            if negative is not None:\n                negative(deleted, 1)\n",
+        "            if negative is not None:\n                negative(deleted, 1)\n            table.remove(deleted)\n",
+    ),
+    "negated insertions join after the insertion": (
+        propagation.Node,
+        "change",
+        "            if negative is not None:\n                negative(inserted, -1)\n            table.insert(inserted)\n",
+        "            table.insert(inserted)\n            if negative is not None:\n                negative(inserted, -1)\n",
+    ),
+    "insertions join before the insertion": (
+        propagation.Node,
+        "change",
+        "            table.insert(inserted)\n            if positive is not None:\n                positive(inserted, 1)\n",
+        "            if positive is not None:\n                positive(inserted, 1)\n            table.insert(inserted)\n",
+    ),
+    "a deletion counts up": (propagation.Node, "change", "positive(deleted, -1)", "positive(deleted, 1)"),
+    "an insertion counts down": (propagation.Node, "change", "positive(inserted, 1)", "positive(inserted, -1)"),
+    "a negated deletion counts down": (propagation.Node, "change", "negative(deleted, 1)", "negative(deleted, -1)"),
+    "a negated insertion counts up": (propagation.Node, "change", "negative(inserted, -1)", "negative(inserted, 1)"),
+    "the last component is forgotten": (semi_naive.Maintenance, "settle", "self._pending)", "self._pending[:-1])"),
+    "components settle in no order": (
+        semi_naive.Maintenance,
+        "settle",
+        "compress(self._settlers, self._pending)",
+        "compress(self._settlers[::-1], self._pending[::-1])",
+    ),
+    # Counting.
+    "a count is replaced": (counting.Counting, "settle", "[row] = number + count", "[row] = count"),
+    "a row with derivations left is deleted": (counting.Counting, "settle", "elif number + count:", "elif count > 0:"),
+    "changes are not forgotten": (counting.Counting, "settle", "table.changes.clear()", "table.changes.copy()"),
+    # What is generated.
+    "no guard in self-joins": (specialization, "_earlier", "if type(other) is type(item)", "if other is item"),
+    "a rank without a step": (specialization, "_rank", '"1 + max(', '"0 + max('),
+    "the lowest premise counts": (specialization, "_rank", "1 + max(", "1 + min("),
+    "a bucket of one stays a dictionary": (tables, "remover", "if len(bucket) == 1:", "if len(bucket) == 0:"),
+    "a second row replaces the first": (tables, "inserter", "{{bucket: None, row: None}}", "row"),
+    # Groups.
+    "what is counted replaces the count": (aggregate_maintenance.Groups, "_row", "added + (", "added + 0 * ("),
+    "a group of nothing stays": (aggregate_maintenance.Groups, "_row", "if count else None", "if count > -9 else None"),
+    "the greatest is taken for the least": (aggregate_maintenance.Groups, "_row", "min(values) if", "max(values) if"),
+    "an old value stays": (aggregate_maintenance.Groups, "settle", "deleted[old] = 1", "pass"),
+    "an aggregate inside is followed once": (
+        occurrences.Dataflow,
+        "of",
+        "for reads in (positive, negative):",
+        "for reads in (positive,):",
+    ),
+    # Recursion.
+    "higher ranks are not looked for": (rank_maintenance._Repair, "_drop", "if offered ==", "if offered <"),
+    "lower ranks are not passed on": (rank_maintenance._Repair, "_lower", "if offered <", "if offered >"),
+    "a dropped row is not wanted again": (rank_maintenance._Repair, "_drop", "self._want(name, row, wanted)", "pass"),
+    "a given row needs a rule": (rank_maintenance._Repair, "_look_again", "[0] if row in", "[0] if row not in"),
+    "rows are passed on at once": (rank_maintenance._Repair, "_pass_on", "node.table.remove(inserted)", "pass"),
+    "ranks are taken as wanted": (rank_maintenance._Repair, "_want", "if rank == has:", "if rank >= has:"),
+    "rounds are not counted": (rank_maintenance.Recursion, "load", "rank += 1", "rank = 1"),
+    # What is asked for.
+    "a fact that is there comes again": (transactions, "_request", "if row not in given:", "if True:"),
+    "a fact that is not there leaves": (transactions, "_request", "elif row in given:", "else:"),
+    "what is asked for replaces what was counted": (
+        transactions,
+        "_request",
+        "changes.get(row, 0) + sign",
+        "sign",
+    ),
+    "derived relations have no facts": (transactions, "_request", "given.update(coming)", "given.update({})"),
+    "a projection keeps the wrong columns": (occurrences, "_projection", "if column in kept", "if column not in kept"),
+    "projections lose a column": (occurrences, "_projection", "if not isinstance(term, Wildcard)", "if column == 0"),
+}
+
+
+def mutate(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> None:
+    place, name, old, new = mutant
+    function = inspect.unwrap(vars(place)[name])
+    assert isinstance(function, FunctionType)
+    source = dedent(inspect.getsource(function))
+    lines = [line for line in source.split("\n") if not line.startswith("@") and not line.lstrip().startswith("#")]
+    source, old, new = "\n".join(lines), dedent_like(old, place), dedent_like(new, place)
+    assert source.count(old) == 1, f"{name} does not say {old!r} once"
+    namespace: dict[str, Callable[..., object]] = {}
+    exec(source.replace(old, new), function.__globals__, namespace)
+    monkeypatch.setattr(place, name, namespace[name])
+
+
+def dedent_like(text: str, place: object) -> str:
+    """Shift whole lines of a method as ``dedent`` shifted its source."""
+    if not inspect.isclass(place) or not text.endswith("\n"):
+        return text
+    return "".join(line.removeprefix("    ") + "\n" for line in text.splitlines())
+
+
+class EndlessError(Exception):
+    """A mutant took longer over one program than any sound engine does."""
+
+
+@pytest.fixture
+def deadline() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise EndlessError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def is_found_out(seed: int) -> bool:
+    signal.setitimer(signal.ITIMER_REAL, 5)
+    try:
+        churn(seed)
+    except Exception:  # noqa: BLE001  # a broken engine may fail in any way
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+@pytest.mark.usefixtures("deadline")
+def test_churn_finds_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutate(monkeypatch, MUTANTS[name])
+    assert any(map(is_found_out, SEEDS))

@@ -1,0 +1,165 @@
+"""Guards the house of six rooms in a checkout: links and build map agree, nothing hides Python, imports run one way.
+
+The rooms are top-level folders, put into the wheel by a map in pyproject.toml and shown to Python in a checkout by the
+links in src/liqo_connectivity. Both can go wrong silently: a folder that the map forgets is missing only for users, and
+an ``operator/__init__.py`` would hide Python's own ``operator`` from everything that is started at the root.
+"""
+
+import ast
+import sys
+import sysconfig
+from collections.abc import Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+from tests.support.checkout import PACKAGE, PACKAGE_DATA, PACKAGE_DIR, PACKAGES, PYPROJECT, ROOMS, ROOT, files_of, run
+
+NOT_ROOMS = {"benchmarks", "build", "dist", "docs", "examples", "src", "tests", "tools"}
+
+# The one direction: what each room may import of the others.
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "engine": (),
+    "chains": (),
+    "checker": (),
+    "facts": ("rules.relations",),
+    "rules": ("engine",),
+    "operator": ("chains", "checker", "engine", "facts", "rules"),
+}
+ONLY_OPERATOR = {"click", "kubernetes"}
+HEAVY = {"kubernetes", "lark", "networkx", "pyDatalog", "pydantic"}
+
+
+def test_operator_has_no_init() -> None:
+    assert not (ROOT / "operator" / "__init__.py").exists(), "it would hide Python's own operator module"
+
+
+@pytest.mark.parametrize("path", ["", str(ROOT)])
+def test_python_started_at_the_root_has_its_own_operator(path: str) -> None:
+    code = "import collections, enum, functools, operator; print(operator.__file__)"
+    stdlib = Path(sysconfig.get_path("stdlib"))
+    assert Path(run(sys.executable, "-c", code, PYTHONPATH=path).stdout.strip()).parent == stdlib
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_module_of_a_room_hides_one_of_the_standard_library(room: str) -> None:
+    """A script's own folder comes first on the import path, so ``operator/queue.py`` would be everyone's queue."""
+    names = {path.stem for path in (ROOT / room).rglob("*") if path.suffix == ".py" or path.is_dir()}
+    assert not names & sys.stdlib_module_names
+
+
+def test_every_room_is_linked_into_the_package() -> None:
+    links = {path.name: path.resolve() for path in (ROOT / "src" / PACKAGE).iterdir() if path.is_symlink()}
+    assert links == {room: ROOT / room for room in ROOMS}
+
+
+def test_every_top_level_folder_with_code_is_a_room() -> None:
+    with_code = {path.parent.name for path in ROOT.glob("[a-z]*/*.py")}
+    assert with_code - NOT_ROOMS == set(ROOMS)
+
+
+def test_the_map_names_every_folder_of_code() -> None:
+    """A forgotten sub-package works in a checkout and is missing from the wheel."""
+    folders = {path.parent.relative_to(ROOT) for room in ROOMS for path in files_of(ROOT, room)}
+    found = {".".join((PACKAGE, *folder.parts)) for folder in folders}
+    assert set(PACKAGES) == {PACKAGE} | found
+    assert len(PACKAGES) == len(set(PACKAGES))
+
+
+def test_the_map_says_where_each_room_is() -> None:
+    expected = {PACKAGE: f"src/{PACKAGE}"} | {f"{PACKAGE}.{room}": room for room in ROOMS}
+    assert expected == PACKAGE_DIR
+
+
+def test_pyright_is_told_of_every_room() -> None:
+    """It passes over links that it is not told of, and reports no error in what it has not read."""
+    assert {f"src/{PACKAGE}/{room}" for room in ROOMS} <= set(PYPROJECT["tool"]["pyright"]["include"])
+
+
+def test_the_package_data_patterns_cover_every_data_file() -> None:
+    data = [path for room in ROOMS for path in files_of(ROOT, room) if path.suffix != ".py"]
+    uncovered = [path for path in data if not any(fnmatch(path.name, pattern) for pattern in PACKAGE_DATA["*"])]
+    assert not uncovered
+
+
+def imported(source: str, module: str) -> Iterator[tuple[int, str]]:
+    """Line and full dotted name of everything that a module imports, whether at its top or inside a function.
+
+    >>> list(imported("from ..engine import terms", "liqo_connectivity.rules.load"))
+    [(1, 'liqo_connectivity.engine.terms')]
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = module.split(".")[: -node.level] if node.level else []
+            prefix = ".".join([*base, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{prefix}.{alias.name}") for alias in node.names)
+
+
+def breaches(source: str, module: str) -> list[str]:
+    """The imports of a module, named ``liqo_connectivity.<room>.…``, that its room may not make."""
+    room = module.split(".")[1]
+    allowed = (room, *MAY_IMPORT[room])
+    found: list[str] = []
+    for line, name in imported(source, module):
+        top, _, rest = name.partition(".")
+        if top == PACKAGE:
+            good = any(rest == prefix or rest.startswith(f"{prefix}.") for prefix in allowed)
+            good = good or (room == "operator" and rest == "__version__")
+        else:
+            good = top not in ONLY_OPERATOR or room == "operator"
+        if not good:
+            found.append(f"{module}:{line} imports {name}")
+    return found
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_run_one_way(room: str) -> None:
+    found: list[str] = []
+    for path in files_of(ROOT, room):
+        if path.suffix == ".py":
+            module = ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts))
+            found += breaches(path.read_text(), module)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("engine.x", "from liqo_connectivity.rules import load"),
+        ("engine.x", "from ..rules import load"),
+        ("engine.x", "import liqo_connectivity"),
+        ("chains.x", "def f():\n    import liqo_connectivity.engine.terms"),
+        ("facts.x", "from liqo_connectivity.rules import load"),
+        ("facts.x", "from liqo_connectivity.engine.terms import Atom"),
+        ("rules.x", "from liqo_connectivity import operator"),
+        ("rules.x", "import kubernetes.client"),
+        ("facts.x", "from click import echo"),
+    ],
+)
+def test_an_import_the_wrong_way_is_seen(module: str, source: str) -> None:
+    assert breaches(source, f"{PACKAGE}.{module}")
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("facts.x", "from liqo_connectivity.rules import relations"),
+        ("facts.x", "from liqo_connectivity.rules.relations import Pod"),
+        ("rules.x", "from liqo_connectivity.engine.terms import Atom"),
+        ("operator.x", "import click\nfrom liqo_connectivity import __version__\nfrom kubernetes import client"),
+        ("chains.x", "import json\nfrom .names import Chain"),
+    ],
+)
+def test_an_import_the_right_way_passes(module: str, source: str) -> None:
+    assert not breaches(source, f"{PACKAGE}.{module}")
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """Completion and ``--help`` run at every keystroke; the client alone costs most of a second."""
+    trace = run(sys.executable, "-X", "importtime", "-m", PACKAGE, "--help", PYTHONPATH=str(ROOT / "src")).stderr
+    loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in trace.splitlines()}
+    assert PACKAGE in loaded
+    assert not loaded & HEAVY

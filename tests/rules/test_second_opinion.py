@@ -1,0 +1,42 @@
+"""pyDatalog, which shares nothing with our engine, derives the same from the whole policy program."""
+
+import pytest
+
+from liqo_connectivity.engine.pydatalog.child_process import Limits
+from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations, first_difference
+from tests.support.clusters import base_of, example, facts_with, program, questions, shown, solve
+from tests.support.manifests import objects
+from tests.support.seeds import groups
+
+ANSWERS = (
+    "flow_verdict",
+    "decided_by",
+    "governs",
+    "unknown_because",
+    "pending",
+    "finding",
+    "shadowed",
+    "chain_element",
+)
+LIMITS = Limits(seconds=120, megabytes=2048)
+
+
+def assert_agreement(seed: int, count: int, relations: tuple[str, ...]) -> None:
+    described, asked = example(seed, count)
+    base = base_of(objects(described))
+    facts = facts_with(base, questions(asked))
+    wanted = tuple(relations) or tuple(program().rules_by_head)
+    second = evaluate_relations(program(), facts, wanted, limits=LIMITS)
+    difference = first_difference(solve(base, wanted, questions(asked)), second)
+    assert difference is None, f"seed {seed}: {difference}\n{shown(described)}"
+
+
+@pytest.mark.parametrize("seed", range(60_000, 60_003))
+def test_pydatalog_gives_the_same_answers(seed: int) -> None:
+    assert_agreement(seed, 3, ANSWERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", groups(60_003, 60_015, 1))
+def test_pydatalog_derives_the_same_from_the_whole_program(seed: int) -> None:
+    assert_agreement(seed, 4, ())

@@ -1,0 +1,117 @@
+"""What is not known is never guessed: a verdict that is known does not change once the missing becomes known.
+
+Every network without a usable CIDR gets one, every object that could not be read becomes readable, every wrong policy
+right, in a way that is drawn; whatever was allowed or denied before has to stay so.
+"""
+
+from dataclasses import replace
+from ipaddress import IPv4Network
+from random import Random
+
+import pytest
+
+from tests.support.addresses import is_cidr, usable_cidr
+from tests.support.clusters import base_of, example, questions, shown, solve, verdicts
+from tests.support.descriptions import Cluster, Malformed, Namespace, Network, Party, Pod, Policy, Rule, VirtualNode
+from tests.support.interpreter import Meaning, is_valid
+from tests.support.manifests import objects
+from tests.support.random_clusters import ASSIGNED, PEERINGS, chance
+
+CLUSTERS, FLOWS, COMPLETIONS = 90, 20, 2
+FREE = (*ASSIGNED, "203.0.113.0/24", "10.99.0.0/16", "8.8.8.0/24", "10.98.0.0/24", "10.97.0.0/24", "10.96.0.0/24")
+LOCAL = "10.246.0.0/16"
+PARTIES = (None, Party("offloaded"), Party("vc-remote"), Party("local-cluster"), Party(namespace="batch"))
+
+
+def completed(rng: Random, described: Cluster) -> Cluster:
+    """The cluster after all that was missing has become known, in one of the ways that are possible."""
+    sound = [n for n in described.networks if not n.terminating and is_cidr(n.status)]
+    kept: list[Network] = []
+    taken: list[IPv4Network] = []
+    for network in sorted(sound, key=lambda n: n.cluster is not None):
+        cidr = usable_cidr(network.status)
+        clashes = cidr is not None and any(cidr.overlaps(other) for other in taken)
+        if not clashes:
+            kept.append(network)
+            taken += [cidr] if cidr else []
+    free = [cidr for cidr in FREE if not any(IPv4Network(cidr).overlaps(other) for other in taken)]
+    rng.shuffle(free)
+    missing = [network for network in described.networks if network not in kept]
+    made = [replace(n, status=free.pop() if n.cluster else LOCAL, terminating=False) for n in missing]
+    networks = [*kept, *made]
+    for one in described.malformed:
+        owner = Meaning(described).tenants.get(one.namespace)
+        if one.kind == "Network" and owner is not None:
+            networks.append(Network(one.namespace, one.name, owner, "pod", "10.59.0.0/16", free.pop()))
+    for configuration in described.configurations:
+        for kind, asked in configuration.cidrs:
+            if not any((n.cluster, n.kind, n.spec) == (configuration.cluster, kind, asked) for n in networks):
+                networks.append(Network("later", f"n-{len(networks)}", configuration.cluster, kind, asked, free.pop()))
+    for peering in (*PEERINGS, "nobody"):
+        if free and not any(n.cluster == peering and n.kind == "pod" and usable_cidr(n.status) for n in networks):
+            networks.append(Network("later", f"n-{len(networks)}", peering, "pod", "10.244.0.0/16", free.pop()))
+    return replace(
+        described,
+        networks=tuple(networks),
+        offloadings=(*described.offloadings, *described.malformed_offloadings),
+        malformed_offloadings=(),
+        malformed=(),
+        pods=tuple(replace(pod, malformed=False) for pod in described.pods),
+        policies=tuple(_corrected(rng, policy) for policy in described.policies),
+        firewall_fields=None,
+    )
+
+
+def _corrected(rng: Random, policy: Policy) -> Policy:
+    if not policy.malformed and all(map(is_valid, policy.rules)):
+        return policy
+    rules = [rule for rule in policy.rules if is_valid(rule) and not policy.malformed]
+    if policy.malformed or chance(rng, 0.5):
+        rules.insert(0, Rule("deny", rng.choice(PARTIES), rng.choice(PARTIES)))
+    return replace(policy, malformed=False, rules=tuple(rules))
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_a_known_verdict_stays_once_the_missing_is_known(part: int) -> None:
+    known = changed = 0
+    for seed in range(part, CLUSTERS, 2):
+        described, asked = example(10_000 + seed, FLOWS)
+        before = verdicts(solve(base_of(objects(described)), ["flow_verdict"], questions(asked)))
+        for number in range(COMPLETIONS):
+            later = completed(Random(f"{seed} {number}"), described)
+            after = verdicts(solve(base_of(objects(later)), ["flow_verdict"], questions(asked)))
+            assert "unknown" not in after, f"seed {seed}, completion {number}\n{shown(later)}"
+            for flow, first, then in zip(asked, before, after, strict=True):
+                known += first != "unknown"
+                changed += first == "unknown" and then != "allowed"
+                told = f"seed {seed}, completion {number}, {flow}: {first}, then {then}"
+                assert first in ("unknown", then), f"{told}\n{shown(described)}\n--- later\n{shown(later)}"
+    # The property would hold of rules that know nothing, and says little where what was unknown is always allowed.
+    assert known > 1000
+    assert changed > 20
+
+
+def test_a_shadow_pod_of_a_cluster_with_an_unreadable_network_may_be_a_member() -> None:
+    """Its address may lie in the CIDR that could not be read: it is not known to be stale."""
+    namespaces = [Namespace("shop"), *(Namespace(f"{p}-tenant", p, tenant=True) for p in ("milan", "naples"))]
+    described = Cluster(
+        namespaces=tuple(namespaces),
+        virtual_nodes=(VirtualNode("naples-tenant", "naples", "naples"),),
+        networks=(
+            Network("liqo", "pod-cidr", None, "pod-cidr", "10.244.0.0/16", "10.244.0.0/16"),
+            Network("milan-tenant", "pod", "milan", "pod", "10.244.0.0/16", "10.71.0.0/16"),
+            Network("naples-tenant", "pod", "naples", "pod", "10.244.0.0/16", "10.72.0.0/16"),
+        ),
+        pods=(Pod("shop", "web-0", "naples", addresses=("10.73.0.7",), shadow="true"),),
+        policies=(Policy("milan-tenant", "milan", None, (Rule("deny", Party(namespace="shop"), None),)),),
+    )
+    asked = [("10.73.0.7", "10.71.0.1", "new"), ("10.73.0.7", "10.244.0.1", "new")]
+
+    def told(found: Cluster) -> list[str]:
+        return verdicts(solve(base_of(objects(found)), ["flow_verdict"], questions(asked)))
+
+    assert told(described) == ["allowed", "allowed"], "all Networks are known: the address is stale"
+    network = Network("naples-tenant", "pod-2", "naples", "pod", "10.60.0.0/16", "10.73.0.0/16")
+    assert told(replace(described, networks=(*described.networks, network))) == ["denied", "denied"]
+    unread = Malformed("Network", "naples-tenant", "pod-2")
+    assert told(replace(described, malformed=(unread,))) == ["unknown", "unknown"]

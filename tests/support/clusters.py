@@ -1,0 +1,88 @@
+"""From described clusters to what the project makes of them: facts, derived tuples, rendered chains."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from random import Random
+
+from liqo_connectivity import chains
+from liqo_connectivity.engine import Model, Program, Row, evaluate
+from liqo_connectivity.facts import FactBase, ObjectKey, decode_mapping, kind_of
+from liqo_connectivity.facts.fact import Fact
+from liqo_connectivity.rules.program import load
+from liqo_connectivity.rules.relations import Flow
+from tests.support.descriptions import Cluster
+from tests.support.manifests import Object, objects
+from tests.support.random_clusters import cluster, flows
+
+VERDICTS = ("flow_verdict", "decided_by", "governs", "peering_verdict", "unknown_because")
+RENDERED = tuple(chains.COLUMNS)
+
+
+@cache
+def program(*goals: str) -> Program:
+    """The policy program, or the part of it that some relations need."""
+    return load().slice(goals) if goals else load()
+
+
+def facts_of(found: Object) -> tuple[ObjectKey, tuple[Fact, ...]]:
+    """The key and facts of one object, which may be malformed."""
+    kind = kind_of(found["apiVersion"], found["kind"])
+    assert kind is not None, found
+    decoded = decode_mapping(kind, found)
+    return decoded.key, decoded.facts
+
+
+def base_of(found: Iterable[Object]) -> FactBase:
+    base = FactBase()
+    for one in found:
+        base.replace(*facts_of(one))
+    return base
+
+
+def questions(asked: Sequence[tuple[str, str, str]]) -> list[Flow]:
+    """The flows as facts, named by their number."""
+    return [Flow(f"{number}", *flow) for number, flow in enumerate(asked)]
+
+
+def facts_with(base: FactBase, asked: Iterable[Flow]) -> dict[str, list[Row]]:
+    """The rows of a base, and the questions."""
+    return {**{relation: list(held) for relation, held in base.relations()}, "flow": list(asked)}
+
+
+def solve(base: FactBase, goals: Iterable[str], asked: Iterable[Flow] = ()) -> Model:
+    return evaluate(program(*goals), facts_with(base, asked))
+
+
+def verdicts(model: Model) -> list[str]:
+    """The verdict on each flow, in the order of the questions."""
+    found = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
+    assert len(found) == len(model.rows("flow_verdict")), "a flow has one verdict"
+    return [found[str(number)] for number in range(len(found))]
+
+
+def tables(model: Model) -> tuple[chains.Table, ...]:
+    return chains.assemble(chains.Layout.from_relations({name: model.rows(name) for name in RENDERED}))
+
+
+def rendered(base: FactBase) -> str:
+    """Every format of the chains, one after the other."""
+    found = tables(solve(base, RENDERED))
+    writers = (chains.firewall_yaml, chains.firewall_json, chains.nft_script, chains.nft_transaction_json)
+    return "".join(write(found) for write in writers)
+
+
+def rows(model: Model, relations: Iterable[str]) -> Mapping[str, list[Row]]:
+    return {name: model.rows(name) for name in relations}
+
+
+def example(seed: int, count: int = 40) -> tuple[Cluster, list[tuple[str, str, str]]]:
+    """The cluster of a seed, and flows to ask about."""
+    rng = Random(seed)
+    described = cluster(rng)
+    return described, flows(rng, described, count)
+
+
+def shown(described: Cluster) -> str:
+    """The objects of a cluster, for the message of a failure."""
+    return "\n".join(json.dumps(found) for found in objects(described))

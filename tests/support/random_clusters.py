@@ -1,0 +1,317 @@
+"""Small random clusters with all the oddities that Liqo, or its users, have been seen to produce, and flows to ask about.
+
+Everything is drawn from the generator that is passed in, so a seed names a cluster and hypothesis can shrink one. What
+is rare is drawn when the generator's number is large, so that shrinking leads to the plain case. This module must not
+know what a policy means.
+"""
+
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from random import Random
+
+from tests.support.descriptions import (
+    Cluster,
+    Configuration,
+    Malformed,
+    Namespace,
+    NamespaceMap,
+    Network,
+    Node,
+    Party,
+    Pod,
+    Policy,
+    Rule,
+    VirtualNode,
+)
+
+PEERINGS: tuple[str, ...] = ("milan", "naples", "rome-1")
+NAMESPACES = ("shop", "batch", "infra")
+GROUPS = ("local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets")
+WORKERS = ("worker-1", "worker-2")
+# Everybody's pod CIDR is the same: each cluster sees the others remapped.
+REAL = "10.244.0.0/16"
+ASSIGNED: tuple[str, ...] = (
+    "10.71.0.0/16",
+    "10.72.0.0/17",
+    "10.73.16.0/20",
+    "172.20.0.0/24",
+    "100.64.0.0/16",
+    "10.74.0.0/16",
+)
+EXTERNAL = ("10.81.0.0/16", "10.82.0.0/24", "192.168.80.0/24")
+ELSEWHERE = ("8.8.8.8", "192.168.1.9", "172.16.4.4", "203.0.113.5", "10.99.0.1", "2001:db8::9")
+FIRST = 1_750_000_000
+
+
+def chance(rng: Random, probability: float) -> bool:
+    return rng.random() > 1 - probability
+
+
+def cluster(rng: Random) -> Cluster:
+    """A cluster with one to three peerings; about half of them are peerings that nothing is wrong with."""
+    odd = chance(rng, 0.5)
+    peerings = rng.sample(PEERINGS, rng.randint(1, 3))
+    tenants = {peering: _tenant_name(rng, peering) for peering in peerings}
+    networks, configurations = _local_networks(rng, odd), list[Configuration]()
+    free = rng.sample(ASSIGNED, len(ASSIGNED))
+    for peering in peerings:
+        found = _remote_networks(rng, peering, tenants[peering], free, odd)
+        if odd and chance(rng, 0.15):
+            cidrs = [(network.kind, network.spec) for network in found] + [("pod", "10.60.0.0/16")]
+            dropped = cidrs[-1] if chance(rng, 0.5) else None
+            kept = tuple(cidr for cidr in cidrs if cidr != dropped)
+            configurations.append(Configuration(tenants[peering], "cfg", peering, kept))
+        networks += found
+    namespaces = [Namespace("default"), *(Namespace(name) for name in NAMESPACES)]
+    for peering, tenant in tenants.items():
+        labelled = not (tenant == f"liqo-tenant-{peering}" and chance(rng, 0.2))
+        namespaces.append(Namespace(tenant, peering if labelled else None, labelled))
+    if odd and chance(rng, 0.15):
+        namespaces.append(Namespace("second-tenant", peerings[0], tenant=True))
+    for peering in peerings:
+        if chance(rng, 0.7):
+            owner = peering if chance(rng, 0.7) else None
+            managed_by = f"{tenants[peering]}/theirs" if chance(rng, 0.7) else None
+            namespaces.append(Namespace(f"from-{peering}", owner, managed_by=managed_by))
+    nodes, virtual_nodes = _nodes(rng, tenants)
+    names = [namespace.name for namespace in namespaces]
+    made = Cluster(
+        namespaces=tuple(namespaces),
+        nodes=tuple(nodes),
+        virtual_nodes=tuple(virtual_nodes),
+        networks=tuple(networks),
+        configurations=tuple(configurations),
+        maps=tuple(_maps(rng, tenants)),
+        offloadings=tuple(name for name in NAMESPACES if not chance(rng, 0.2)),
+        foreign_clusters=tuple((p, rng.choice(("Provider", "Consumer", "ConsumerAndProvider"))) for p in peerings),
+        policies=tuple(_policies(rng, names, tenants, odd)),
+        firewall_fields=rng.choice((None, frozenset({"sets", "ctstate"}))),
+    )
+    if odd and chance(rng, 0.1) and made.offloadings:
+        made = replace(made, offloadings=made.offloadings[1:], malformed_offloadings=made.offloadings[:1])
+    if odd and chance(rng, 0.15):
+        kind = rng.choice(
+            (
+                "Network",
+                "Network",
+                "Configuration",
+                "Namespace",
+                "Node",
+                "NamespaceMap",
+                "VirtualNode",
+                "ForeignCluster",
+            )
+        )
+        scoped = kind in ("Network", "Configuration", "NamespaceMap", "VirtualNode")
+        place = rng.choice([*tenants.values(), "liqo"]) if scoped else ""
+        made = replace(made, malformed=(Malformed(kind, place, "broken"),))
+    if odd and chance(rng, 0.05):
+        made = replace(made, firewall_fields=frozenset({"sets"}))
+    hosts = [*WORKERS, *(node.name for node in virtual_nodes), *(node.name for node in nodes if node.virtual)]
+    return replace(made, pods=tuple(_pods(rng, made, hosts, peerings, odd)))
+
+
+def flows(rng: Random, described: Cluster, count: int) -> list[tuple[str, str, str]]:
+    """Some flows (source, destination, state) between addresses that the cluster knows, and a few that it does not."""
+    addresses = [_canonical(address) for pod in described.pods for address in pod.addresses]
+    for network in described.networks:
+        for written in (network.spec, network.status):
+            addresses += [_inside(rng, written)] if written and _is_cidr(written) else []
+    addresses += rng.sample(ELSEWHERE, 3)
+    found: list[tuple[str, str, str]] = []
+    while len(found) < count:
+        source = rng.choice(addresses)
+        destination = rng.choice([address for address in addresses if (":" in address) == (":" in source)])
+        found.append((source, destination, "established" if chance(rng, 0.08) else "new"))
+    return found
+
+
+def _tenant_name(rng: Random, peering: str) -> str:
+    return f"liqo-tenant-{peering}" if not chance(rng, 0.3) else f"{peering}-tenant"
+
+
+def _local_networks(rng: Random, odd: bool) -> list[Network]:
+    cidrs = [REAL, "10.245.0.0/16"][: rng.randint(1, 2)]
+    found = [Network("liqo", f"pod-cidr-{n}", None, "pod-cidr", cidr, cidr) for n, cidr in enumerate(cidrs)]
+    found.append(Network("liqo", "external-cidr", None, "external-cidr", "10.70.0.0/16", "10.70.0.0/16"))
+    if chance(rng, 0.1):
+        found.append(Network("liqo", "pod-cidr-6", None, "pod-cidr", "fd00:1::/64", "fd00:1::/64"))
+    if odd and chance(rng, 0.1):
+        found[0] = replace(found[0], status=rng.choice((None, "", "nonsense", "0.0.0.0/0")))
+    return found
+
+
+def _remote_networks(rng: Random, peering: str, tenant: str, free: list[str], odd: bool) -> list[Network]:
+    found: list[Network] = []
+    for number in range(rng.randint(1, 2)):
+        assigned = free.pop()
+        if chance(rng, 0.2):
+            # Liqo's CRD does not refuse host bits.
+            assigned = str(ip_network(assigned)[5]) + "/" + assigned.split("/")[1]
+        found.append(
+            Network(tenant, f"cfg-pod-{number}", peering, "pod", REAL if not number else "10.60.0.0/16", assigned)
+        )
+    if chance(rng, 0.8):
+        assigned = EXTERNAL[PEERINGS.index(peering)]
+        found.append(Network(tenant, "cfg-external", peering, "external", "10.70.0.0/16", assigned))
+    if chance(rng, 0.1):
+        found.append(Network(tenant, "cfg-pod-6", peering, "pod", "fd00:2::/64", "fd00:2::/64"))
+    if odd and chance(rng, 0.35):
+        at = rng.randrange(len(found))
+        wrong = rng.choice(
+            (
+                None,
+                None,
+                "",
+                "10.71.0.0",
+                "10.71.0.0/255.255.0.0",
+                "0.0.0.0/0",
+                "10.244.128.0/17",
+                "10.71.128.0/17",
+                "gone",
+            )
+        )
+        if wrong == "gone":
+            found[at] = replace(found[at], terminating=True)
+        else:
+            found[at] = replace(found[at], status=wrong)
+    if odd and chance(rng, 0.07):
+        found = []
+    return found
+
+
+def _nodes(rng: Random, tenants: dict[str, str]) -> tuple[list[Node], list[VirtualNode]]:
+    nodes = [Node(name) for name in WORKERS]
+    virtual_nodes: list[VirtualNode] = []
+    for peering, tenant in tenants.items():
+        names = [peering, f"pool-{peering}"][: rng.randint(1, 2)]
+        for name in names:
+            kind = rng.choice(("both", "labels", "VirtualNode"))
+            if kind != "VirtualNode":
+                nodes.append(Node(name, virtual=True, cluster=peering))
+            if kind != "labels":
+                virtual_nodes.append(VirtualNode(tenant, name, peering))
+    return nodes, virtual_nodes
+
+
+def _maps(rng: Random, tenants: dict[str, str]) -> list[NamespaceMap]:
+    found: list[NamespaceMap] = []
+    for peering, tenant in tenants.items():
+        if chance(rng, 0.8):
+            mapped = rng.sample(NAMESPACES, rng.randint(0, 2))
+            phases = ("Accepted", "Accepted", "Terminating", "CreationLoopBackOff")
+            entries = tuple((name, f"{name}-here", rng.choice(phases)) for name in mapped)
+            found.append(NamespaceMap(tenant, peering, peering, ours=True, origin="here", entries=entries))
+        if chance(rng, 0.5):
+            entries = (("shop", f"from-{peering}", "Accepted"),)
+            found.append(NamespaceMap(tenant, "theirs", peering, ours=False, origin=peering, entries=entries))
+        if chance(rng, 0.1):
+            # The remote cluster may write any map into its own tenant namespace.
+            victim, ours = rng.choice(PEERINGS), chance(rng, 0.5)
+            entries = (("infra", f"from-{victim}", "Accepted"), ("shop", "infra", "Accepted"))
+            found.append(NamespaceMap(tenant, "forged", victim, ours=ours, origin=victim, entries=entries))
+    return found
+
+
+def _policies(rng: Random, namespaces: list[str], tenants: dict[str, str], odd: bool) -> list[Policy]:
+    found: list[Policy] = []
+    for peering, tenant in tenants.items():
+        if chance(rng, 0.9):
+            found.append(Policy(tenant, peering, FIRST, _rules(rng, namespaces, odd)))
+        if odd and chance(rng, 0.25):
+            created = rng.choice((None, FIRST, FIRST - 1, FIRST + 1))
+            second = Policy(tenant, "another", created, _rules(rng, namespaces, odd))
+            found.append(replace(second, terminating=chance(rng, 0.2), malformed=chance(rng, 0.1)))
+    if odd and chance(rng, 0.2):
+        place = rng.choice(("shop", "second-tenant", "liqo-tenant-nobody"))
+        if place in namespaces or place == "liqo-tenant-nobody":
+            found.append(
+                Policy(place, "misplaced", FIRST - 5, _rules(rng, namespaces, odd), malformed=chance(rng, 0.1))
+            )
+    return found
+
+
+def _rules(rng: Random, namespaces: list[str], odd: bool) -> tuple[Rule, ...]:
+    wrong = odd and chance(rng, 0.25)
+    return tuple(_rule(rng, namespaces, wrong and chance(rng, 0.4)) for _ in range(rng.randint(0, 6)))
+
+
+def _rule(rng: Random, namespaces: list[str], wrong: bool) -> Rule:
+    parties = [_party(rng, namespaces), _party(rng, namespaces)]
+    action: str | None = rng.choice(("allow", "deny"))
+    if wrong:
+        mistake = rng.randint(0, 4)
+        if mistake < 2:
+            action = ("reject", None)[mistake]
+        else:
+            parties[rng.randint(0, 1)] = (Party(), Party("internet"), Party("offloaded", "shop"))[mistake - 2]
+    return Rule(action, *parties)
+
+
+def _party(rng: Random, namespaces: list[str]) -> Party | None:
+    kind = rng.randint(0, 9)
+    if kind < 2:
+        return None
+    return Party(group=rng.choice(GROUPS)) if kind < 8 else Party(namespace=rng.choice([*namespaces, "nowhere"]))
+
+
+def _pods(rng: Random, made: Cluster, hosts: list[str], peerings: list[str], odd: bool) -> list[Pod]:
+    namespaces = [namespace.name for namespace in made.namespaces if not namespace.tenant]
+    local = [n.status for n in made.networks if n.kind == "pod-cidr" and n.status and _is_cidr(n.status)]
+    remote = [n.status for n in made.networks if n.cluster and n.status and _is_cidr(n.status)]
+    owner = {node.name: node.cluster for node in made.nodes}
+    owner |= {node.name: node.cluster for node in made.virtual_nodes}
+    own = {p: [n.status for n in made.networks if n.cluster == p and n.status and _is_cidr(n.status)] for p in peerings}
+    found: list[Pod] = []
+    for number in range(rng.randint(3, 14)):
+        node = rng.choice(hosts)
+        peering = owner[node]
+        current = [cidr for cidr in (own[peering] if peering else local) if ":" not in cidr] or [REAL]
+        address = _inside(rng, rng.choice(current))
+        if chance(rng, 0.12):
+            # A stale address, one of another peering, or one that this cluster gave to a local pod.
+            address = _inside(rng, rng.choice([*remote, "10.71.0.0/16", "10.99.0.0/24", REAL]))
+        if chance(rng, 0.12) and found and found[-1].addresses:
+            address = _canonical(found[-1].addresses[0])
+        addresses = rng.choice(
+            ((address,), (address,), (address,), (address,), (address,), (), (address, "fd00::7"), ("fd00::8", address))
+        )
+        if chance(rng, 0.04):
+            addresses = rng.choice((("fd00::9",), (f"::ffff:{address}",) if "." in address else ()))
+        phase = rng.choice(("Running",) * 7 + ("Pending", "Succeeded", "Failed", "Unknown"))
+        namespace = rng.choice(namespaces)
+        pod = Pod(namespace, f"pod-{number}", node, phase, addresses, host_network=chance(rng, 0.12))
+        if peering and not chance(rng, 0.1):
+            pod = replace(pod, shadow="true")
+        elif chance(rng, 0.08):
+            pod = replace(pod, shadow=rng.choice(("true", "false")))
+        if namespace.startswith("from-") and not chance(rng, 0.1):
+            pod = replace(pod, origin=namespace.removeprefix("from-"))
+        elif chance(rng, 0.08):
+            pod = replace(pod, origin=rng.choice(PEERINGS))
+        if odd:
+            pod = replace(pod, malformed=chance(rng, 0.02))
+            pod = replace(pod, node=rng.choice((None, "unheard-of"))) if chance(rng, 0.04) else pod
+        found.append(pod)
+    return found
+
+
+def _inside(rng: Random, cidr: str) -> str:
+    """One of few addresses of a CIDR, so that pods and flows often meet."""
+    network = ip_network(cidr, strict=False)
+    last = min(network.num_addresses - 1, 2**33)
+    return str(network[rng.choice((0, 1, 2, 3, 4, 5, 6, last))])
+
+
+def _is_cidr(written: str) -> bool:
+    try:
+        ip_network(written, strict=False)
+    except ValueError:
+        return False
+    return written.partition("/")[2].isdecimal()
+
+
+def _canonical(address: str) -> str:
+    parsed = ip_address(address)
+    mapped = parsed.ipv4_mapped if parsed.version == 6 else None
+    return str(mapped or parsed)

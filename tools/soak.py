@@ -1,0 +1,84 @@
+"""Changed databases against fresh ones until the time is up: what the tests do for some seeds, for as many as there are.
+
+Each seed is a program, facts and batches of changes. After every batch the database must be as if loaded, inside and
+outside, and hold what the reference evaluator derives. The seeds are counted up from the first, so that a run can be
+repeated, and continued by the next one. Run by ``make soak``; pytest does not collect it.
+"""
+
+import sys
+import time
+import traceback
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from random import Random
+
+from tests.support.churn import Facts, batches, commit, loaded, netted, numbers, program_of
+
+from liqo_connectivity.engine import Program, evaluate
+from liqo_connectivity.engine.incremental.database import Database
+
+FIRST = 1_000_000
+"""The first seed, far from those of the tests."""
+BATCHES = 20
+EVERY = 60.0
+"""Seconds between two lines about progress."""
+
+
+def difference(database: Database, program: Program, facts: Facts) -> list[str]:
+    """Say what a database holds that does not follow from the facts, or the other way round."""
+    fresh, model = numbers(loaded(program, facts)), evaluate(program, facts)
+    held = numbers(database)
+    found = [f"{name}: counts or ranks are not as if loaded" for name in fresh if held.get(name) != fresh[name]]
+    found += [f"{name}: loaded, but not in the database" for name in fresh.keys() ^ held.keys()]
+    for name in program.schema.relations:
+        if database.rows(name) != model.rows(name):
+            found.append(f"{name}: rows are not what the reference evaluator derives")
+    return found + database.check()
+
+
+def soak(seed: int) -> list[str]:
+    """Run one program; give what was wrong after the first batch that went wrong."""
+    program, facts = program_of(seed)
+    database = loaded(program, facts)
+    for number, batch in enumerate(batches(Random(seed), program, facts, BATCHES)):
+        commit(database, batch)
+        facts = netted(facts, batch)
+        found = difference(database, program, facts)
+        if found:
+            return [f"after batch {number}: {line}" for line in found]
+    return []
+
+
+def run(seconds: float, first: int) -> int:
+    """Run seed after seed; give the exit status."""
+    print(f"soak: {seconds:g} seconds from seed {first} on", flush=True)
+    begin = said = time.monotonic()
+    seed, wrong = first, list[int]()
+    while time.monotonic() - begin < seconds:
+        try:
+            found = soak(seed)
+        except Exception:  # noqa: BLE001 - whatever it is, it is reported, and the next seeds may show more
+            found = traceback.format_exc().splitlines()
+        if found:
+            wrong.append(seed)
+            print("\n  ".join([f"soak: seed {seed} is wrong", *found]), flush=True)
+        seed += 1
+        if time.monotonic() - said > EVERY:
+            said = time.monotonic()
+            print(f"soak: {seed - first} programs, {len(wrong)} wrong", flush=True)
+    print(f"soak: {seed - first} programs of {BATCHES} batches, {len(wrong)} wrong; the next seed is {seed}")
+    if wrong:
+        print(f"soak: wrong seeds: {' '.join(map(str, wrong))}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = ArgumentParser(prog="soak", description="Compare changed databases with fresh ones until the time is up.")
+    parser.add_argument("--seconds", type=float, default=600, help="how long to go on (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=FIRST, help="the first seed (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    return run(options.seconds, options.seed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
