@@ -65,9 +65,13 @@ test: lint types docs tools controlplane ## Lint, types, tests: everything CI ru
 	$(BIN)/python -m pytest -m control_plane
 
 .PHONY: lint
-lint: $(VENV)/.dev ## ruff: rules and format
+lint: $(VENV)/.dev ## ruff, spelling, dead code, workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/vulture
+	$(BIN)/python -m tools.actionlint
+	$(BIN)/zizmor --offline --quiet .github
 
 .PHONY: types
 types: $(VENV)/.dev ## mypy --strict and pyright
@@ -77,6 +81,10 @@ types: $(VENV)/.dev ## mypy --strict and pyright
 .PHONY: docs
 docs: $(VENV)/.dev ## Build the documentation site into build/site; a broken link or anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs --quiet build
+
+.PHONY: hooks
+hooks: $(VENV)/.dev ## Have git run what lint runs on every commit
+	$(BIN)/pre-commit install
 
 .PHONY: bench
 bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and DuckDB
@@ -228,7 +236,7 @@ no-policies:
 lock: $(VENV)/.dev ## Write the lock files anew; LOCK_FLAGS=--upgrade takes newer versions
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock
 	$(LOCK) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
-	$(LOCK) --group go --output-file tools/control_plane/go.lock
+	$(LOCK) --group go --output-file tools/go_modules/go.lock
 	$(LOCK) --group bench --output-file benchmarks/bench.lock
 
 .PHONY: clean

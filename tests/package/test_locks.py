@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from tests.support.checkout import PYPROJECT, ROOT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-GO_LOCK = "tools/control_plane/go.lock"
+GO_LOCK = "tools/go_modules/go.lock"
 BENCH_LOCK = "benchmarks/bench.lock"
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tools.control_plane_binaries import cache
+from tools.go_programs import cache
 
 from tests.support.checkout import ROOT
 
