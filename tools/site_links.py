@@ -8,6 +8,7 @@ warning, which fails a strict build.
 import logging
 import posixpath
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -36,24 +37,35 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Point each link, outside code, at a page of the site or at a file of the repository."""
-    source = Path(str(page.file.abs_src_path)).relative_to(ROOT).as_posix()
+    """Point each link at a page of the site or at a file of the repository, and warn about those that lead nowhere."""
     pages = {f"docs/{file.src_uri}": file.src_uri for file in files.documentation_pages()} | ROOT_PAGES
-    here = posixpath.dirname(page.file.src_uri)
+    source = Path(str(page.file.abs_src_path)).relative_to(ROOT).as_posix()
+    text, missing = for_the_site(markdown, source, pages, str(config.repo_url))
+    for target in missing:
+        _LOG.warning("%s links to %s, which does not exist", source, target)
+    return text
+
+
+def for_the_site(markdown: str, source: str, pages: Mapping[str, str], repository: str) -> tuple[str, list[str]]:
+    """The text with its links, outside code blocks, rewritten, and the link targets that do not exist.
+
+    ``source`` is the page's path in the repository; ``pages`` maps such paths to paths in the site.
+    """
+    missing: list[str] = []
 
     def rewritten(link: re.Match[str]) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(source), link[1]))
         fragment = link[2] or ""
         if target in pages:
-            return posixpath.relpath(pages[target], here) + fragment
+            return posixpath.relpath(pages[target], posixpath.dirname(pages[source])) + fragment
         if not (ROOT / target).exists():
-            _LOG.warning("%s links to %s, which does not exist", source, target)
+            missing.append(target)
         kind = "tree" if (ROOT / target).is_dir() else "blob"
-        return f"{config.repo_url}/{kind}/main/{target}{fragment}"
+        return f"{repository}/{kind}/main/{target}{fragment}"
 
     parts: list[str] = []
     end = 0
     for fence in _FENCE.finditer(markdown):
         parts += [_LINK.sub(rewritten, markdown[end : fence.start()]), fence[0]]
         end = fence.end()
-    return "".join([*parts, _LINK.sub(rewritten, markdown[end:])])
+    return "".join([*parts, _LINK.sub(rewritten, markdown[end:])]), missing
