@@ -30,7 +30,7 @@ def measure() -> dict[str, float]:
     for line in lines:
         told = pods.parse(line)
         assert isinstance(told, Event)
-        kept.append(told.seen.observed.facts)
+        kept.append(told.object.observed.facts)
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return {"pod_read_us": 1e6 * best / PODS, "pod_kept_bytes": (after - before) / len(kept)}

@@ -19,8 +19,10 @@ from typing import Final, cast
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.kube.api import Api, ApiError, Conflict, Json, NotFound
 from liqo_connectivity.operator.kube.backoff import Backoff
+from liqo_connectivity.operator.kube.errors import ApiError, Conflict, NotFound
+from liqo_connectivity.operator.kube.response import Json
+from liqo_connectivity.operator.kube.rest_client import RestClient
 
 API_VERSION: Final = "coordination.k8s.io/v1"
 _LOG: Final = logging.getLogger(__name__)
@@ -32,7 +34,7 @@ def new_identity() -> str:
     return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4()}"
 
 
-class Lease:
+class LeaderElector:
     """A thread that gets and keeps a lease.
 
     ``api`` must not be fenced by this lease. ``lost`` is called from the thread, once, when the lease was held and is
@@ -42,7 +44,7 @@ class Lease:
 
     def __init__(
         self,
-        api: Api,
+        api: RestClient,
         settings: Settings,
         namespace: str,
         *,

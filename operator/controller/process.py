@@ -24,14 +24,15 @@ from liqo_connectivity import __version__
 from liqo_connectivity.engine import Program
 from liqo_connectivity.operator.controller import logs
 from liqo_connectivity.operator.controller.logs import fields
-from liqo_connectivity.operator.controller.once import once
-from liqo_connectivity.operator.controller.parts import End, Parts
-from liqo_connectivity.operator.controller.serving.answers import answers_server
+from liqo_connectivity.operator.controller.manager import ExitReason, Manager
+from liqo_connectivity.operator.controller.one_shot import run_once
 from liqo_connectivity.operator.controller.serving.http_server import Server
-from liqo_connectivity.operator.controller.serving.probes import Health, Part, probes_server
+from liqo_connectivity.operator.controller.serving.probes import Health, HealthCheck, probes_server
+from liqo_connectivity.operator.controller.serving.state_server import answers_server
 from liqo_connectivity.operator.controller.settings import Settings, parse_address
-from liqo_connectivity.operator.controller.watching.reflector import Watch
-from liqo_connectivity.operator.kube.api import NotConfigured, NotLeading
+from liqo_connectivity.operator.controller.watching.reflector import Reflector
+from liqo_connectivity.operator.kube.connection import NotConfigured
+from liqo_connectivity.operator.kube.errors import NotLeading
 from liqo_connectivity.rules.program import builtin_texts
 
 _LOG: Final = logging.getLogger(__name__)
@@ -61,22 +62,22 @@ def run(
     logs.set_up(settings.log_format, settings.log_level)
     gc.set_threshold(_YOUNG)
     try:
-        parts = Parts(settings, kubeconfig, context, program, writing=mode is not Mode.DRY_RUN)
+        manager = Manager(settings, kubeconfig, context, program, writing=mode is not Mode.DRY_RUN)
     except NotConfigured as error:
         raise click.UsageError(str(error)) from None
-    with _signals(parts.ended):
-        about = fields(version=__version__, mode=mode.value, identity=parts.identity)
+    with _signals(manager.ended):
+        about = fields(version=__version__, mode=mode.value, identity=manager.identity)
         if mode is not Mode.STAY:
             _LOG.info("Started", extra=about)
-            return once(parts, dry=mode is Mode.DRY_RUN)
-        process = Process(parts)
+            return run_once(manager, dry=mode is Mode.DRY_RUN)
+        process = Process(manager)
         process.serve(added)
         _LOG.info("Started", extra=about)
         return process.stay()
 
 
 @contextmanager
-def _signals(ended: "SimpleQueue[End]") -> Generator[None]:
+def _signals(ended: "SimpleQueue[ExitReason]") -> Generator[None]:
     """Make the first SIGTERM or SIGINT a reason to end, and the second one the end."""
     asked = False
 
@@ -86,7 +87,7 @@ def _signals(ended: "SimpleQueue[End]") -> Generator[None]:
             os._exit(128 + number)
         asked = True
         # Of all queues, only this one may be used by a handler that interrupts its own thread.
-        ended.put(End.SIGNAL)
+        ended.put(ExitReason.SIGNAL)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -99,41 +100,41 @@ def _signals(ended: "SimpleQueue[End]") -> Generator[None]:
 class Process:
     """A controller that stays: the thread of its loop, its servers, and its end."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
         self._loop = Thread(target=self._go_round, name="controller", daemon=True)
-        self._health = Health(parts.settings.liveness_timeout, lambda: parts.reconciler.tick)
+        self._health = Health(manager.settings.liveness_timeout, lambda: manager.loop.tick)
         self._servers: list[Server] = []
         self._begun = False
 
     # ---- Serving ----
 
-    def _once_begun(self, part: Part) -> Part:
+    def _once_begun(self, part: HealthCheck) -> HealthCheck:
         """The same part, which has not ended as long as nothing has begun: probes are served before."""
         return replace(part, alive=lambda: not self._begun or part.alive())
 
     def serve(self, added: Mapping[str, str]) -> None:
         """Serve the probes and the state. Raises click.UsageError."""
-        parts, health, settings = self._parts, self._health, self._parts.settings
-        for watch in parts.watches:
-            health.add(self._once_begun(_watch_part(watch)))
+        manager, health, settings = self._manager, self._health, self._manager.settings
+        for reflector in manager.reflectors:
+            health.add(self._once_begun(_reflector_check(reflector)))
         health.add(
             self._once_begun(
-                Part("controller", self._loop.is_alive, lambda: "" if parts.reconciler.loaded else "evaluating")
+                HealthCheck("controller", self._loop.is_alive, lambda: "" if manager.loop.loaded else "evaluating")
             )
         )
-        lease = parts.lease
+        lease = manager.elector
         if lease is not None:
-            health.add(Part("lease", lambda: lease.alive or not parts.campaigning, lambda: ""))
+            health.add(HealthCheck("lease", lambda: lease.alive or not manager.campaigning, lambda: ""))
         self._listen(
             "--probes-address",
             settings.probes_address,
-            lambda host, port: probes_server(host, port, health, parts.metrics.registry),
+            lambda host, port: probes_server(host, port, health, manager.metrics.registry),
         )
         self._listen(
             "--answers-address",
             settings.answers_address,
-            lambda host, port: answers_server(host, port, parts.snapshot, builtin_texts(), added),
+            lambda host, port: answers_server(host, port, manager.snapshot, builtin_texts(), added),
         )
 
     def _listen(self, flag: str, address: str, make: Callable[[str, int], Server]) -> None:
@@ -153,48 +154,48 @@ class Process:
 
     def stay(self) -> int:
         """Run until there is a reason to end, and end in order; the exit code."""
-        parts = self._parts
-        parts.watch()
+        manager = self._manager
+        manager.start_reflectors()
         self._loop.start()
         self._begun = True
         end = self._wait()
         _LOG.info("Began to drain", extra=fields(reason=end.value))
         self._health.drain()
-        parts.inbox.close()
-        if end is End.SIGNAL:
-            self._loop.join(parts.settings.drain_timeout)
+        manager.changes.close()
+        if end is ExitReason.SIGNAL:
+            self._loop.join(manager.settings.drain_timeout)
         writing = self._loop.is_alive()
-        if writing and end is End.SIGNAL:
+        if writing and end is ExitReason.SIGNAL:
             # Nobody else must lead before the lease runs out.
-            _LOG.error("Write did not finish", extra=fields(seconds=parts.settings.drain_timeout))
-            end = End.FAULT
-        parts.stop(release=not writing)
+            _LOG.error("Write did not finish", extra=fields(seconds=manager.settings.drain_timeout))
+            end = ExitReason.FAULT
+        manager.stop(release=not writing)
         for server in self._servers:
             server.stop()
         _LOG.info("Stopped", extra=fields(reason=end.value))
         return end.code
 
-    def _wait(self) -> End:
-        parts = self._parts
+    def _wait(self) -> ExitReason:
+        manager = self._manager
         while True:
             try:
-                return parts.ended.get(timeout=None if parts.campaigning else _POLL)
+                return manager.ended.get(timeout=None if manager.campaigning else _POLL)
             except Empty:
-                parts.campaign()
+                manager.campaign()
 
     def _go_round(self) -> None:
         try:
-            self._parts.reconciler.run()
+            self._manager.loop.run()
         except NotLeading:
-            self._parts.ended.put(End.LOST)
+            self._manager.ended.put(ExitReason.LOST)
         except Exception:  # noqa: BLE001  it is logged, and ends the process
             _LOG.exception("Controller failed")
-            self._parts.ended.put(End.FAULT)
+            self._manager.ended.put(ExitReason.FAULT)
 
 
-def _watch_part(watch: Watch) -> Part:
-    return Part(
-        f"watch {watch.resource.name}",
-        lambda: watch.alive,
-        lambda: "" if watch.synced.is_set() else "not listed yet",
+def _reflector_check(reflector: Reflector) -> HealthCheck:
+    return HealthCheck(
+        f"watch {reflector.resource.name}",
+        lambda: reflector.alive,
+        lambda: "" if reflector.synced.is_set() else "not listed yet",
     )

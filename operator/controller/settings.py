@@ -15,8 +15,6 @@ _R = TypeVar("_R")
 
 ENVIRONMENT: Final = "LIQO_CONNECTIVITY"
 """``--lease-duration`` is also ``LIQO_CONNECTIVITY_LEASE_DURATION``; the flag wins."""
-FIELD_MANAGER: Final = "liqo-connectivity-engine"
-"""The name under which fields are applied."""
 
 
 class SettingsError(ValueError):

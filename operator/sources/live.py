@@ -13,7 +13,9 @@ from liqo_connectivity.facts import KINDS, Kind, Problem, Reading
 from liqo_connectivity.facts.collect import Collector, Origin
 from liqo_connectivity.facts.locate import FixedLine
 from liqo_connectivity.facts.objects import FIREWALL_CRD
-from liqo_connectivity.operator.kube.api import Api, ApiError, NotConfigured, NotFound, connect
+from liqo_connectivity.operator.kube.connection import NotConfigured, connect
+from liqo_connectivity.operator.kube.errors import ApiError, NotFound
+from liqo_connectivity.operator.kube.rest_client import RestClient
 
 PAGE: Final = 500
 """Objects for each request, as kubectl asks for."""
@@ -24,7 +26,7 @@ TIMEOUT: Final = 60.0
 def read_cluster(kubeconfig: str, context: str) -> Reading:
     """List every kind that is read. Raises click.UsageError when no cluster is configured."""
     try:
-        api = Api(connect(kubeconfig, context), deadline=TIMEOUT)
+        api = RestClient(connect(kubeconfig, context), deadline=TIMEOUT)
     except NotConfigured as error:
         raise click.UsageError(f"no cluster to read: {error}; or name files with -f") from None
     collector = Collector()
@@ -44,7 +46,7 @@ def read_cluster(kubeconfig: str, context: str) -> Reading:
     return collector.reading()
 
 
-def _documents(api: Api, kind: Kind) -> list[object]:
+def _documents(api: RestClient, kind: Kind) -> list[object]:
     prefix = f"/apis/{kind.group}" if kind.group else "/api"
     path = f"{prefix}/{kind.version}/{kind.plural}"
     if kind.name == "CustomResourceDefinition":

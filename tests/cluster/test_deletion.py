@@ -14,10 +14,11 @@ from liqo_connectivity.operator.controller.objects.stored import (
     stored_firewall,
     stored_policy,
 )
-from liqo_connectivity.operator.controller.writing.deletion import Remover
+from liqo_connectivity.operator.controller.writing.deletion import FirewallDeleter
 from liqo_connectivity.operator.controller.writing.policy_status import FINALIZER, release
-from liqo_connectivity.operator.kube.api import Api, connect
+from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.errors import Forbidden, ServerFault, Unreachable
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.api_client import Object, wait_until
 from tests.support.control_plane import ControlPlane
 from tests.support.controller_rig import Rig, Site, install, placed, rig
@@ -84,7 +85,7 @@ def test_emptied_then_deleted_then_released(plane: ControlPlane, place: Site, li
         place.client.delete(place.policy())
         running.until(lambda: not (place.stored() or {})["spec"]["table"]["chains"])
         for _ in range(15):
-            running.reconciler.step(0.02)
+            running.loop.step(0.02)
         emptied = place.stored() or {}
         assert "deletionTimestamp" not in emptied["metadata"], "the agent has not removed it yet"
         assert emptied["spec"]["table"] == {
@@ -154,7 +155,7 @@ def test_what_goes_wrong_is_tried_again_and_the_policy_stays_until_then(
 ) -> None:
     made: list[FaultyCalls] = []
 
-    def wrap(api: Api) -> FaultyCalls:
+    def wrap(api: RestClient) -> FaultyCalls:
         made.append(FaultyCalls(api))
         return made[0]
 
@@ -175,7 +176,7 @@ def test_what_goes_wrong_is_tried_again_and_the_policy_stays_until_then(
 def test_a_deletion_that_fails_is_shown(plane: ControlPlane, place: Site) -> None:
     made: list[FaultyCalls] = []
 
-    def wrap(api: Api) -> FaultyCalls:
+    def wrap(api: RestClient) -> FaultyCalls:
         made.append(FaultyCalls(api))
         return made[0]
 
@@ -204,7 +205,7 @@ def test_a_controller_that_begins_in_the_middle_goes_on(plane: ControlPlane, pla
             break
         made: list[FaultyCalls] = []
 
-        def wrap(api: Api, made: list[FaultyCalls] = made) -> FaultyCalls:
+        def wrap(api: RestClient, made: list[FaultyCalls] = made) -> FaultyCalls:
             made.append(FaultyCalls(api))
             return made[0]
 
@@ -217,7 +218,7 @@ def test_a_finalizer_that_somebody_else_put_there_is_taken_off(plane: ControlPla
     """Such as one from a backup: applying our fields without it leaves it there."""
     policy = stored_policy(place.add_policy(finalizers=(FINALIZER, "test/other")))
     place.client.delete(place.policy())
-    api = Api(connect(str(plane.kubeconfig())))
+    api = RestClient(connect(str(plane.kubeconfig())))
     release(api, policy)
     assert (place.get(place.policy()) or {})["metadata"]["finalizers"] == ["test/other"]
     place.client.patch(place.policy(), {"metadata": {"finalizers": None}})
@@ -268,7 +269,7 @@ def agents(*names: str) -> list[Agent]:
     return [Agent(ObjectKey(AGENT, "liqo", name), live=True) for name in names]
 
 
-def stepped(remover: Remover, stored: StoredFirewall, now: float, *names: str) -> StoredFirewall:
+def stepped(remover: FirewallDeleter, stored: StoredFirewall, now: float, *names: str) -> StoredFirewall:
     step = remover.step(stored, agents(*names), now, drain=True)
     assert step.stored is not None
     assert step.wait >= 0
@@ -277,7 +278,7 @@ def stepped(remover: Remover, stored: StoredFirewall, now: float, *names: str) -
 
 def test_reports_have_to_be_good_for_a_while() -> None:
     calls = Recorder(live())
-    remover = Remover(calls, settle=2.0, timeout=30.0)
+    remover = FirewallDeleter(calls, settle=2.0, timeout=30.0)
     stored = stepped(remover, stored_firewall(live()), 0.0, "a")
     assert stored.empty
     assert calls.asked == ["get", "apply"]
@@ -293,7 +294,7 @@ def test_reports_have_to_be_good_for_a_while() -> None:
 
 def test_without_agents_only_the_settling_is_waited_for() -> None:
     calls = Recorder(live())
-    remover = Remover(calls, settle=2.0, timeout=30.0)
+    remover = FirewallDeleter(calls, settle=2.0, timeout=30.0)
     stored = stepped(remover, stored_firewall(live()), 0.0)
     assert remover.step(stored, [], 1.0, drain=True).wait == pytest.approx(1.0)
     assert stepped(remover, stored, 2.0).deleting
@@ -301,7 +302,7 @@ def test_without_agents_only_the_settling_is_waited_for() -> None:
 
 def test_each_wait_has_an_end() -> None:
     calls = Recorder(live())
-    remover = Remover(calls, settle=2.0, timeout=30.0)
+    remover = FirewallDeleter(calls, settle=2.0, timeout=30.0)
     stored = stepped(remover, stored_firewall(live()), 0.0, "a")
     assert remover.step(stored, agents("a"), 29.0, drain=True).wait == pytest.approx(1.0)
     step = remover.step(stored, agents("a"), 30.0, drain=True)
@@ -319,7 +320,7 @@ def test_an_object_of_somebody_else_is_not_emptied() -> None:
     foreign = live()
     del foreign["metadata"]["labels"]
     calls = Recorder(foreign)
-    step = Remover(calls, 2.0, 30.0).step(stored_firewall(live()), [], 0.0, drain=True)
+    step = FirewallDeleter(calls, 2.0, 30.0).step(stored_firewall(live()), [], 0.0, drain=True)
     assert calls.asked == ["get"]
     assert step.stored is not None
     assert not step.stored.managed

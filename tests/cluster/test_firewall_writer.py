@@ -15,10 +15,11 @@ from liqo_connectivity.operator.controller.objects.stored import (
     stored_firewall,
     stored_policy,
 )
-from liqo_connectivity.operator.controller.state.desired import Wanted
-from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS, Writer, read_firewall
-from liqo_connectivity.operator.kube.api import Api, connect
+from liqo_connectivity.operator.controller.state.desired import DesiredFirewall
+from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS, FirewallWriter, read_firewall
+from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.errors import Conflict, Forbidden, ServerFault, Throttled, Unreachable
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
 from tests.support.controller_rig import Site, install, placed, rig
@@ -39,7 +40,7 @@ def place(plane: ControlPlane) -> Iterator[Site]:
 
 @pytest.fixture
 def calls(plane: ControlPlane) -> FaultyCalls:
-    return FaultyCalls(Api(connect(str(plane.kubeconfig()))))
+    return FaultyCalls(RestClient(connect(str(plane.kubeconfig()))))
 
 
 def key_of(place: Site) -> ObjectKey:
@@ -70,9 +71,9 @@ def body(place: Site, *addresses: str) -> Any:
     }
 
 
-def wanted(place: Site, *addresses: str) -> Wanted:
+def wanted(place: Site, *addresses: str) -> DesiredFirewall:
     made = body(place, *addresses)
-    return Wanted(key_of(place), made, digest(made["spec"]), Counts(1, len(addresses)))
+    return DesiredFirewall(key_of(place), made, digest(made["spec"]), Counts(1, len(addresses)))
 
 
 def owner(place: Site, name: str = "guard") -> StoredPolicy:
@@ -80,7 +81,7 @@ def owner(place: Site, name: str = "guard") -> StoredPolicy:
 
 
 def test_created_updated_unchanged(place: Site, calls: FaultyCalls) -> None:
-    writer, policy = Writer(calls), owner(place)
+    writer, policy = FirewallWriter(calls), owner(place)
     result, stored = writer.write(wanted(place, "10.0.0.1"), policy, None)
     assert result == "created"
     assert stored == stored_firewall(place.stored())
@@ -93,7 +94,7 @@ def test_created_updated_unchanged(place: Site, calls: FaultyCalls) -> None:
 
 
 def test_what_is_read_and_what_is_written_have_one_digest(place: Site, calls: FaultyCalls) -> None:
-    Writer(calls).write(wanted(place, "10.0.0.1"), owner(place), None)
+    FirewallWriter(calls).write(wanted(place, "10.0.0.1"), owner(place), None)
     found = read_firewall(calls, key_of(place))
     assert found is not None
     assert found.digest == wanted(place, "10.0.0.1").digest
@@ -102,7 +103,7 @@ def test_what_is_read_and_what_is_written_have_one_digest(place: Site, calls: Fa
 
 def test_of_two_writers_the_slower_one_fails_and_reads_again(place: Site, calls: FaultyCalls) -> None:
     policy = owner(place)
-    one, other = Writer(calls), Writer(calls)
+    one, other = FirewallWriter(calls), FirewallWriter(calls)
     _, stored = one.write(wanted(place, "10.0.0.1"), policy, None)
     one.write(wanted(place, "10.0.0.2"), policy, stored)
     with pytest.raises(Conflict):
@@ -113,7 +114,7 @@ def test_of_two_writers_the_slower_one_fails_and_reads_again(place: Site, calls:
 
 
 def test_a_write_to_an_object_that_is_gone_or_another_makes_none(place: Site, calls: FaultyCalls) -> None:
-    writer, policy = Writer(calls), owner(place)
+    writer, policy = FirewallWriter(calls), owner(place)
     _, stored = writer.write(wanted(place, "10.0.0.1"), policy, None)
     place.client.delete(place.firewall)
     with pytest.raises(Conflict):
@@ -140,7 +141,7 @@ def test_an_object_of_somebody_else_is_left_alone(plane: ControlPlane, place: Si
 
 
 def test_fields_of_others_are_kept_and_ours_are_taken_back(place: Site, calls: FaultyCalls) -> None:
-    writer, policy = Writer(calls), owner(place)
+    writer, policy = FirewallWriter(calls), owner(place)
     writer.write(wanted(place, "10.0.0.1"), policy, None)
     noted = {"metadata": {"labels": {"team": "a"}, "annotations": {"note": "b"}, "finalizers": ["test/agent"]}}
     place.client.patch(place.firewall, noted)
@@ -163,7 +164,7 @@ def mutate(sent: Object) -> None:
 def test_what_is_stored_otherwise_than_sent_is_told_and_not_fought(plane: ControlPlane, place: Site) -> None:
     made: list[FaultyCalls] = []
 
-    def wrap(api: Api) -> FaultyCalls:
+    def wrap(api: RestClient) -> FaultyCalls:
         made.append(FaultyCalls(api))
         made[0].change = mutate
         return made[0]
@@ -174,7 +175,7 @@ def test_what_is_stored_otherwise_than_sent_is_told_and_not_fought(plane: Contro
         assert "is stored otherwise than it was sent" in place.message("Programmed")
         writes = len(made[0].writes(place.firewall))
         for _ in range(30):
-            running.reconciler.step(0.02)
+            running.loop.step(0.02)
         assert len(made[0].writes(place.firewall)) - writes <= 3, "no hot loop"
         assert place.conditions()["Programmed"] == ("False", "FabricSyncFailed"), "nor does it flap"
         made[0].change = lambda body: None
@@ -192,7 +193,7 @@ def test_a_write_of_unknown_outcome_is_read_again_before_it_is_retried(
     made: list[FaultyCalls] = []
     fault = failing(Unreachable("no answer"), method="apply", part=place.firewall, after=after)
 
-    def wrap(api: Api) -> FaultyCalls:
+    def wrap(api: RestClient) -> FaultyCalls:
         made.append(FaultyCalls(api, fault))
         return made[0]
 
@@ -242,7 +243,7 @@ def test_one_peering_that_cannot_be_written_keeps_no_other_waiting(plane: Contro
         running.until(lambda: place.conditions().get("Ready") == ("False", "FabricSyncFailed"))
         assert "admission webhook denied the request" in place.message("Ready")
         running.rest()
-        assert running.reconciler.failing
+        assert running.loop.failing
 
 
 def test_a_mistake_of_ours_about_one_object_stops_nothing(plane: ControlPlane, place: Site) -> None:

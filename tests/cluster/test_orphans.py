@@ -7,7 +7,8 @@ import pytest
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import POLICY, stored_firewall, stored_policy
 from liqo_connectivity.operator.controller.writing.orphans import is_orphan, removals
-from liqo_connectivity.operator.kube.api import Api, connect
+from liqo_connectivity.operator.kube.connection import connect
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.control_plane import ControlPlane
 from tests.support.controller_rig import Rig, Site, install, placed, rig
 from tests.support.faulty_calls import FaultyCalls
@@ -43,7 +44,7 @@ def test_what_was_written_for_a_policy_that_is_gone_goes_at_the_start(plane: Con
     without_finalizer(place)
     made: list[FaultyCalls] = []
 
-    def wrap(api: Api) -> FaultyCalls:
+    def wrap(api: RestClient) -> FaultyCalls:
         made.append(FaultyCalls(api))
         return made[0]
 
@@ -99,7 +100,7 @@ def test_what_is_not_ours_is_never_swept(plane: ControlPlane, place: Site) -> No
     place.client.patch(place.firewall, {"metadata": {"labels": label}})
     without_finalizer(place)
     with rig(plane) as running:
-        running.until(lambda: running.reconciler.loaded)
+        running.until(lambda: running.loop.loaded)
         running.rest()
         assert (place.stored() or {})["spec"]["table"]["chains"]
 
@@ -110,7 +111,7 @@ def test_the_sweep_finds_what_no_watch_told_of(plane: ControlPlane, place: Site)
         programmed(running, place)
         key = next(key for key in running.state.firewalls if key.namespace == place.tenant)
         # As if the watch had lost an event: the object is edited, and the state does not know.
-        for watch in running.watches:
+        for watch in running.reflectors:
             if watch.resource.name == "firewallconfigurations":
                 watch.stop()
                 watch.join(5)
@@ -128,7 +129,7 @@ def test_a_policy_that_the_watch_does_not_know_yet_is_no_reason_to_take_anything
     place.add_policy()
     with rig(plane) as running:
         programmed(running, place)
-    api = Api(connect(str(plane.kubeconfig())))
+    api = RestClient(connect(str(plane.kubeconfig())))
     stored = stored_firewall(place.stored())
     policy = stored_policy(place.get(place.policy()))
     assert not is_orphan(api, stored, None), "the watch of policies is behind"

@@ -189,7 +189,7 @@ def test_a_policy_made_again_waits_until_the_old_object_is_gone(plane: ControlPl
         running.until(lambda: place.get(place.policy()) is None)
         place.add_policy(action="allow")
         for _ in range(20):
-            running.reconciler.step(0.01)
+            running.loop.step(0.01)
         assert (place.stored() or {})["metadata"]["uid"] == old
         place.client.patch(place.firewall, {"metadata": {"finalizers": None}})
         fresh = running.until(
@@ -233,12 +233,12 @@ def test_nothing_is_written_without_the_lease(plane: ControlPlane, place: Site) 
     leads: list[bool] = []
     place.add_policy()
     with rig(plane, leading=lambda: bool(leads)) as running:
-        running.until(lambda: running.reconciler.loaded)
+        running.until(lambda: running.loop.loaded)
         for _ in range(10):
-            running.reconciler.step(0.01)
+            running.loop.step(0.01)
         assert place.stored() is None
         assert not (place.get(place.policy()) or {})["metadata"].get("finalizers")
-        assert not running.reconciler.quiescent
+        assert not running.loop.quiescent
         leads.append(True)
         running.until(place.stored)
 
@@ -247,8 +247,8 @@ def test_nothing_is_written_before_everything_was_read(plane: ControlPlane, plac
     place.add_policy()
     with rig(plane, never_synced=True) as running:
         for _ in range(40):
-            running.reconciler.step(0.02)
-        assert not running.reconciler.loaded
+            running.loop.step(0.02)
+        assert not running.loop.loaded
         assert place.stored() is None
 
 
@@ -258,14 +258,14 @@ def test_the_facts_are_those_of_the_objects(plane: ControlPlane, place: Site) ->
     with rig(plane) as running:
         running.until(place.stored)
         running.rest()
-        number, facts = running.reconciler.facts()
+        number, facts = running.loop.facts()
         assert number == running.state.number
         rows = {(fact.relation, *fact.row) for fact in facts}
         name = f"{place.tenant}/{place.cluster}-connectivity"
         assert ("policy", f"{place.tenant}/guard", place.tenant) in rows
         assert ("firewall_configuration", name, place.tenant, place.cluster, f"{place.tenant}/guard") in rows
         assert ("enforcing", "firewallconfigurations.networking.liqo.io") in rows
-        assert running.reconciler.census().facts["policy"] >= 1
+        assert running.loop.gauges().facts["policy"] >= 1
 
 
 @pytest.mark.slow

@@ -9,14 +9,16 @@ import pytest
 
 from liqo_connectivity.facts import KIND_BY_NAME, decode_mapping
 from liqo_connectivity.facts.fact import ObjectKey
-from liqo_connectivity.operator.controller.leader_election import Lease
+from liqo_connectivity.operator.controller.leader_election import LeaderElector
 from liqo_connectivity.operator.controller.objects.stored import Observed
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.controller.watching.change_queue import Inbox
-from liqo_connectivity.operator.controller.watching.reflector import Watch
+from liqo_connectivity.operator.controller.watching.change_queue import ChangeQueue
+from liqo_connectivity.operator.controller.watching.reflector import Reflector
 from liqo_connectivity.operator.controller.watching.resources import resources
-from liqo_connectivity.operator.kube.api import Api, Conflict, Forbidden, NotFound, ServerFault, connect
+from liqo_connectivity.operator.kube.connection import connect
+from liqo_connectivity.operator.kube.errors import Conflict, Forbidden, NotFound, ServerFault
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.api_client import wait_until
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds
@@ -25,20 +27,20 @@ QUICK = Settings(watch_backoff=0.05, watch_backoff_limit=1.0, absent_interval=0.
 
 
 class Watches:
-    """Watches of some resources, and the state that their inbox told."""
+    """Watches of some resources, and the state that their queue told."""
 
     def __init__(self, plane: ControlPlane, names: tuple[str, ...] = (), settings: Settings = QUICK) -> None:
         self.requests: list[tuple[str, str]] = []
         self.metrics = Metrics()
-        self.inbox = Inbox(0.0)
+        self.queue = ChangeQueue(0.0)
         self.state: dict[tuple[str, ObjectKey], Observed] = {}
-        api = Api(
+        api = RestClient(
             connect(str(plane.kubeconfig())),
             deadline=settings.request_timeout,
             observe=lambda method, host, code, seconds: self.requests.append((method, code)),
         )
         self.all = [
-            Watch(resource, api, self.inbox, settings, self.metrics)
+            Reflector(resource, api, self.queue, settings, self.metrics)
             for resource in resources("liqo")
             if not names or resource.name in names
         ]
@@ -48,7 +50,7 @@ class Watches:
 
     def look(self, resource: str, namespace: str) -> dict[str, Observed]:
         """The objects of a resource in a namespace, by name."""
-        for (name, key), observed in self.inbox.take(0).items():
+        for (name, key), observed in self.queue.take(0).items():
             if observed is None:
                 self.state.pop((name, key), None)
             else:
@@ -196,14 +198,14 @@ def test_storage_that_hangs_delays_and_loses_nothing(fresh_control_plane: Contro
 
 def test_a_user_without_permission_is_refused(control_plane: ControlPlane) -> None:
     namespace = control_plane.namespace("watch")
-    api = Api(connect(str(control_plane.service_account_kubeconfig(namespace, "nobody"))))
+    api = RestClient(connect(str(control_plane.service_account_kubeconfig(namespace, "nobody"))))
     with pytest.raises(Forbidden, match="cannot list resource"):
         api.get("/api/v1/pods")
 
 
 def test_writes_are_guarded_strict_and_apply_only_what_is_ours(control_plane: ControlPlane) -> None:
     namespace = control_plane.namespace("write")
-    api = Api(connect(str(control_plane.kubeconfig())))
+    api = RestClient(connect(str(control_plane.kubeconfig())))
     path = f"/api/v1/namespaces/{namespace}/configmaps/c"
 
     def body(data: dict[str, str], **metadata: str) -> dict[str, object]:
@@ -243,9 +245,9 @@ def test_a_lease_is_got_renewed_released_and_taken_over(control_plane: ControlPl
     settings = Settings(lease_duration=60.0, renew_deadline=30.0, retry_period=0.1)
     lost: list[str] = []
 
-    def candidate(identity: str) -> Lease:
-        api = Api(connect(str(control_plane.kubeconfig())))
-        lease = Lease(
+    def candidate(identity: str) -> LeaderElector:
+        api = RestClient(connect(str(control_plane.kubeconfig())))
+        lease = LeaderElector(
             api, settings, namespace, lost=lambda: lost.append(identity), metrics=Metrics(), identity=identity
         )
         lease.start()

@@ -6,12 +6,12 @@ import pytest
 
 from liqo_connectivity.facts import Fact, FactBase, ObjectKey
 from liqo_connectivity.facts.controller import enforcing
-from liqo_connectivity.operator.controller.objects.agents import Report
+from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState
 from liqo_connectivity.operator.controller.objects.stored import POLICY, Condition, Observed, stored_policy
-from liqo_connectivity.operator.controller.state.judgement import Judge, Judgement
+from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome, PolicyOutcomes
 from liqo_connectivity.operator.controller.state.state import State
 from liqo_connectivity.operator.controller.writing import conditions
-from liqo_connectivity.operator.controller.writing.conditions import Storage, dated, deletion_failed
+from liqo_connectivity.operator.controller.writing.conditions import StoredChain, dated, deletion_failed
 from liqo_connectivity.operator.explain import report
 from tests.support.clusters import facts_of, program
 from tests.support.descriptions import Cluster
@@ -21,9 +21,9 @@ from tests.support.random_clusters import cluster
 CRD = objects(Cluster(firewall_fields=frozenset({"sets", "ctstate"})))[0]
 TENANT = "liqo-tenant-milan"
 GUARD = ObjectKey(POLICY, TENANT, "guard")
-GOOD = Report("True", "Enforced", "2 of 2 agents report that they applied the chain")
-STORED = Storage(f"{TENANT}/milan-connectivity", "", stays=True, agents=GOOD)
-NOTHING = Storage("", "", stays=False, agents=GOOD)
+GOOD = ConditionState("True", "Enforced", "2 of 2 agents report that they applied the chain")
+STORED = StoredChain(f"{TENANT}/milan-connectivity", "", stays=True, agents=GOOD)
+NOTHING = StoredChain("", "", stays=False, agents=GOOD)
 
 
 def policy(
@@ -68,17 +68,17 @@ def state_of(*found: Object) -> State:
     return state
 
 
-def shown(judgement: Judgement, storage: Storage = STORED) -> dict[str, tuple[str, str]]:
-    found = conditions.conditions(judgement, storage)
+def shown(outcome: PolicyOutcome, storage: StoredChain = STORED) -> dict[str, tuple[str, str]]:
+    found = conditions.conditions(outcome, storage)
     return {kind: (each.status, each.reason) for kind, each in zip(conditions.TYPES, found, strict=True)}
 
 
 def told(
-    state: State, key: ObjectKey = GUARD, storage: Storage = STORED
+    state: State, key: ObjectKey = GUARD, storage: StoredChain = STORED
 ) -> tuple[dict[str, tuple[str, str]], list[str]]:
     """The conditions of a policy, and their messages."""
-    judgement = Judge(state).judge(key)
-    return shown(judgement, storage), [each.message for each in conditions.conditions(judgement, storage)]
+    outcome = PolicyOutcomes(state).of(key)
+    return shown(outcome, storage), [each.message for each in conditions.conditions(outcome, storage)]
 
 
 def test_a_policy_that_is_enforced() -> None:
@@ -179,30 +179,30 @@ def test_the_role_of_the_other_cluster_is_a_warning() -> None:
 
 
 def test_what_came_of_writing() -> None:
-    good = Judgement(peering="milan")
-    denied = Storage("t/m", "admission webhook denied it", stays=True, agents=GOOD)
+    good = PolicyOutcome(peering="milan")
+    denied = StoredChain("t/m", "admission webhook denied it", stays=True, agents=GOOD)
     found = conditions.conditions(good, denied)
     assert shown(good, denied)["Programmed"] == ("False", "FabricSyncFailed") == shown(good, denied)["Ready"]
     assert found[1].message == "admission webhook denied it; the chain that was enforced last stays"
-    waiting = Storage(
-        "t/m", "", stays=True, agents=Report("Unknown", "AgentsPending", "1 of 2 agents (b) did not report yet")
+    waiting = StoredChain(
+        "t/m", "", stays=True, agents=ConditionState("Unknown", "AgentsPending", "1 of 2 agents (b) did not report yet")
     )
     assert shown(good, waiting)["Ready"] == ("Unknown", "AgentsPending")
-    failed = Storage("t/m", "", stays=True, agents=Report("False", "AgentsFailed", "..."))
+    failed = StoredChain("t/m", "", stays=True, agents=ConditionState("False", "AgentsFailed", "..."))
     assert shown(good, failed)["Ready"] == ("False", "AgentsFailed")
 
 
 def test_many_reasons_are_counted_and_bounded() -> None:
-    judgement = Judgement(waiting=tuple(("ObjectUnreadable", "Pod", f"shop/p{n}", "x" * 300) for n in range(40)))
-    (_, programmed, _, _) = conditions.conditions(judgement, STORED)
+    outcome = PolicyOutcome(waiting=tuple(("ObjectUnreadable", "Pod", f"shop/p{n}", "x" * 300) for n in range(40)))
+    (_, programmed, _, _) = conditions.conditions(outcome, STORED)
     assert len(programmed.message) < 2100
-    judgement = Judgement(waiting=tuple(("ObjectUnreadable", "Pod", f"shop/p{n}", "x") for n in range(40)))
-    assert "; and 35 more" in conditions.conditions(judgement, STORED)[1].message
+    outcome = PolicyOutcome(waiting=tuple(("ObjectUnreadable", "Pod", f"shop/p{n}", "x") for n in range(40)))
+    assert "; and 35 more" in conditions.conditions(outcome, STORED)[1].message
 
 
 def test_names_of_tenants_forge_no_lines() -> None:
-    judgement = Judgement(waiting=(("ObjectUnreadable", "Pod", "shop/web", "bad\nReady: True \x1b[2J"),))
-    assert all(message.isprintable() for message in (each.message for each in conditions.conditions(judgement, STORED)))
+    outcome = PolicyOutcome(waiting=(("ObjectUnreadable", "Pod", "shop/web", "bad\nReady: True \x1b[2J"),))
+    assert all(message.isprintable() for message in (each.message for each in conditions.conditions(outcome, STORED)))
 
 
 # ---- Time ----
@@ -214,7 +214,7 @@ def old(status: str, kind: str = "Ready") -> Condition:
 
 @pytest.mark.parametrize(("before", "moves"), [("True", False), ("False", True), ("Unknown", True)])
 def test_the_time_moves_only_with_the_status(before: str, moves: bool) -> None:
-    reports = conditions.conditions(Judgement(peering="milan"), STORED)
+    reports = conditions.conditions(PolicyOutcome(peering="milan"), STORED)
     made = {each.type: each for each in dated(reports, [old(before)], 2, "2026-02-02T00:00:00Z")}
     assert made["Ready"].last_transition_time == ("2026-02-02T00:00:00Z" if moves else "2026-01-01T00:00:00Z")
     assert made["Ready"].observed_generation == 2
@@ -243,17 +243,17 @@ def test_every_pending_policy_shows_why_and_every_other_has_a_chain(seed: int) -
     if not any(one["kind"] == "CustomResourceDefinition" for one in found):
         found = [*found, CRD]
     state = state_of(*found)
-    judge = Judge(state)
+    outcomes = PolicyOutcomes(state)
     chains = {row[2] for row in state.rows("writable")}
     for key, stored in state.policies.items():
-        judgement = judge.judge(key)
+        outcome = outcomes.of(key)
         if stored.deleting:
             continue
         kinds, messages = told(state, key)
-        enforced = not judgement.refused and not judgement.waiting
+        enforced = not outcome.refused and not outcome.waiting
         assert (f"{key.namespace}/{key.name}" in chains) == enforced
         assert (kinds["Ready"][0] == "True") == enforced
-        for reason, *_ in (*judgement.refused, *judgement.waiting):
+        for reason, *_ in (*outcome.refused, *outcome.waiting):
             assert reason in report.REASONS
         assert all(messages)
 

@@ -14,7 +14,7 @@ from liqo_connectivity.facts.base import FactBase
 from liqo_connectivity.facts.dump import write_jsonl
 from liqo_connectivity.operator.cli import run
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Observed, digest
-from liqo_connectivity.operator.controller.state.desired import Layouts, Wanted
+from liqo_connectivity.operator.controller.state.desired import DesiredFirewall, DesiredFirewalls
 from liqo_connectivity.operator.controller.state.state import State
 from tests.support import recordings
 from tests.support.clusters import RENDERED, facts_of, program, solve, tables
@@ -37,8 +37,8 @@ def state_of(found: list[Object]) -> State:
     return state
 
 
-def wanted(state: State) -> list[Wanted]:
-    return [state.layouts.wanted(peering) for peering in state.layouts.peerings()]
+def wanted(state: State) -> list[DesiredFirewall]:
+    return [state.desired.firewall(peering) for peering in state.desired.peerings()]
 
 
 def base_of_state(state: State) -> FactBase:
@@ -55,7 +55,7 @@ def rendered(state: State, folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     return capsys.readouterr().out
 
 
-def written(found: list[Wanted]) -> str:
+def written(found: list[DesiredFirewall]) -> str:
     items = [one.body for one in found]
     return json.dumps({"apiVersion": "v1", "kind": "List", "items": items}, indent=2) + "\n"
 
@@ -155,14 +155,14 @@ def delta(removed: tuple[str, ...] = (), added: tuple[str, ...] = ()) -> Delta:
     return Delta.of([("chain_element", elements(*removed), elements(*added))])
 
 
-def based() -> Layouts:
-    layouts = Layouts()
+def based() -> DesiredFirewalls:
+    layouts = DesiredFirewalls()
     layouts.follow(Delta.of((name, (), (row,)) for name, row in BASE))
     return layouts
 
 
-def keys(layouts: Layouts) -> list[str]:
-    sets = layouts.wanted("milan").body["spec"]["table"]["sets"]
+def keys(layouts: DesiredFirewalls) -> list[str]:
+    sets = layouts.firewall("milan").body["spec"]["table"]["sets"]
     return [each["key"] for held in sets for each in held["elements"]]
 
 
@@ -179,7 +179,7 @@ def test_what_cannot_be_written_is_an_error_until_it_is_gone() -> None:
     layouts = based()
     layouts.follow(delta(added=("10.0.0.1", "fd00::1")))
     with pytest.raises(ChainError, match="fd00::1"):
-        layouts.wanted("milan")
+        layouts.firewall("milan")
     layouts.follow(delta(removed=("fd00::1",)))
     assert keys(layouts) == ["10.0.0.1"]
 
@@ -190,7 +190,7 @@ def test_a_peering_without_a_chain_is_not_wanted() -> None:
     layouts.follow(Delta.of((name, (row,), ()) for name, row in BASE))
     assert layouts.peerings() == []
     with pytest.raises(ChainError):
-        layouts.wanted("milan")
+        layouts.firewall("milan")
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -205,4 +205,4 @@ def test_following_elements_is_as_laying_them_out_anew(seed: int) -> None:
         rows = {name: [row for other, row in BASE if other == name] for name in chains.COLUMNS}
         rows["chain_element"] = list(elements(*held))
         (table,) = chains.assemble(chains.Layout.from_relations(rows))
-        assert layouts.wanted("milan").body == chains.firewall_object(table)
+        assert layouts.firewall("milan").body == chains.firewall_object(table)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from liqo_connectivity.operator.controller.leader_election import Lease, new_identity
+from liqo_connectivity.operator.controller.leader_election import LeaderElector, new_identity
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.kube.api import Api, NotLeading
+from liqo_connectivity.operator.kube.errors import NotLeading
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.scripted_api import Exchange, Json, ScriptedApi, eventually, scripted_api
 
 PATH = "/apis/coordination.k8s.io/v1/namespaces/liqo/leases"
@@ -95,10 +96,10 @@ class Election:
         self._folder = folder
         self._cleanup = cleanup
 
-    def candidate(self, identity: str, settings: Settings = QUICK) -> Lease:
+    def candidate(self, identity: str, settings: Settings = QUICK) -> LeaderElector:
         self.metrics[identity] = Metrics()
-        api = Api(self.server.client(self._folder), deadline=settings.request_timeout)
-        lease = Lease(
+        api = RestClient(self.server.client(self._folder), deadline=settings.request_timeout)
+        lease = LeaderElector(
             api,
             settings,
             "liqo",
@@ -121,11 +122,11 @@ def election(tmp_path: Path) -> Iterator[Election]:
         yield Election(server, tmp_path, cleanup)
 
 
-def leads(lease: Lease) -> None:
+def leads(lease: LeaderElector) -> None:
     eventually(lease.is_leader)
 
 
-def never_both(leases: list[Lease], seconds: float) -> int:
+def never_both(leases: list[LeaderElector], seconds: float) -> int:
     """Watch for a while that no two lead at once; how often nobody did."""
     nobody = 0
     end = time.monotonic() + seconds
@@ -348,7 +349,7 @@ def test_a_fault_of_the_thread_ends_leadership(election: Election) -> None:
 
 def test_a_write_needs_the_lead(election: Election, tmp_path: Path) -> None:
     first = election.candidate("first")
-    api = Api(election.server.client(tmp_path), fence=first.is_leader)
+    api = RestClient(election.server.client(tmp_path), fence=first.is_leader)
     leads(first)
     api.replace(f"{PATH}/liqo-connectivity-engine", election.leases.stored or {})
     first.stop(5)
@@ -365,14 +366,15 @@ def test_no_two_processes_have_one_identity() -> None:
 CHILD = """
 import os, sys, time
 from pathlib import Path
-from liqo_connectivity.operator.kube.api import Api, connect
-from liqo_connectivity.operator.controller.leader_election import Lease
+from liqo_connectivity.operator.kube.connection import connect
+from liqo_connectivity.operator.kube.rest_client import RestClient
+from liqo_connectivity.operator.controller.leader_election import LeaderElector
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
 
 settings = Settings(lease_duration=1.0, renew_deadline=0.6, retry_period=0.05, request_timeout=0.5)
-api = Api(connect(sys.argv[1]))
-lease = Lease(api, settings, "liqo", lost=lambda: os._exit(1), metrics=Metrics(), identity="child")
+api = RestClient(connect(sys.argv[1]))
+lease = LeaderElector(api, settings, "liqo", lost=lambda: os._exit(1), metrics=Metrics(), identity="child")
 lease.start()
 while True:
     print(int(lease.is_leader()), flush=True)

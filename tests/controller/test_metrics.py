@@ -6,7 +6,7 @@ from pathlib import Path
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from liqo_connectivity.operator.controller.serving.metrics import Census, Metrics
+from liqo_connectivity.operator.controller.serving.metrics import GaugeValues, Metrics
 from liqo_connectivity.rules.relations import RELATION_NAMES
 
 WELL_KNOWN = {
@@ -52,13 +52,13 @@ def test_a_request_is_counted_by_code_method_and_host() -> None:
 
 def test_facts_and_derived_tuples_are_counted_when_they_are_collected() -> None:
     metrics = Metrics()
-    census = [
-        Census(facts={"pod": 1}),
-        Census(3, 7, {"pod": 2}, {"member": 5}, {("Ready", "True", "FabricSynced"): 1}),
+    gauges = [
+        GaugeValues(facts={"pod": 1}),
+        GaugeValues(3, 7, {"pod": 2}, {"member": 5}, {("Ready", "True", "FabricSynced"): 1}),
     ]
-    metrics.take_census(lambda: census[0])
+    metrics.set_gauges(lambda: gauges[0])
     assert samples(metrics)["liqo_connectivity_facts", (("relation", "pod"),)] == 1
-    metrics.take_census(lambda: census[1])
+    metrics.set_gauges(lambda: gauges[1])
     found = samples(metrics)
     assert found["liqo_connectivity_facts", (("relation", "pod"),)] == 2
     assert found["liqo_connectivity_derived", (("relation", "member"),)] == 5
@@ -80,7 +80,7 @@ def test_no_label_names_an_object_of_the_cluster() -> None:
     """A label with a pod's name would be a time series for each pod."""
     metrics = Metrics()
     metrics.request("GET", "10.96.0.1:443", "200", 0.01)
-    metrics.take_census(lambda: Census(facts=dict.fromkeys(RELATION_NAMES.values(), 1)))
+    metrics.set_gauges(lambda: GaugeValues(facts=dict.fromkeys(RELATION_NAMES.values(), 1)))
     for labelled in (metrics.watch_restarts.labels("pods", "Gone"), metrics.applies.labels("created")):
         labelled.inc()
     labels = {label for _, found in samples(metrics) for label, _ in found}

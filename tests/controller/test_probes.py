@@ -11,7 +11,7 @@ import pytest
 
 from liqo_connectivity.operator.controller.serving.http_server import Reply, Request, Server, text_reply
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
-from liqo_connectivity.operator.controller.serving.probes import Health, Part, probes_server
+from liqo_connectivity.operator.controller.serving.probes import Health, HealthCheck, probes_server
 
 
 class Clock:
@@ -56,7 +56,7 @@ def test_a_loop_that_is_silent_for_too_long_is_dead() -> None:
 def test_a_thread_that_ended_is_dead_and_one_that_is_not_synced_is_not() -> None:
     health = Health(60, time.monotonic)
     alive, unready = True, "not synced"
-    health.add(Part("watch pods", lambda: alive, lambda: unready))
+    health.add(HealthCheck("watch pods", lambda: alive, lambda: unready))
     assert not any(health.live().values())
     assert health.ready()["watch pods"] == "not synced"
     unready = ""
@@ -78,7 +78,7 @@ def test_a_draining_process_is_alive_and_not_ready() -> None:
 def test_probes_answer_by_status_and_name_every_part() -> None:
     health = Health(60, time.monotonic)
     unready = "not synced"
-    health.add(Part("watch pods", lambda: True, lambda: unready))
+    health.add(HealthCheck("watch pods", lambda: True, lambda: unready))
     with serving(probes_server("127.0.0.1", 0, health, Metrics().registry)) as port:
         assert get(port, "/healthz")[:2] == (200, "[+]loop ok\n[+]watch pods ok\n")
         assert get(port, "/readyz")[:2] == (503, "[+]process ok\n[-]watch pods: not synced\n")

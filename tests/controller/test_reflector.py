@@ -1,4 +1,4 @@
-"""A watch tells the inbox of everything that exists and of every change, whatever the server does, and spares the server."""
+"""A watch tells the change queue of everything that exists and of every change, whatever the server does, and spares the server."""
 
 import itertools
 import json
@@ -20,20 +20,20 @@ from liqo_connectivity.facts.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import Agent, Observed, StoredFirewall, StoredPolicy
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.controller.watching.change_queue import Inbox
-from liqo_connectivity.operator.controller.watching.known_versions import Mirror
-from liqo_connectivity.operator.controller.watching.reflector import Watch, split_lines
+from liqo_connectivity.operator.controller.watching.change_queue import ChangeQueue
+from liqo_connectivity.operator.controller.watching.known_versions import KnownVersions
+from liqo_connectivity.operator.controller.watching.reflector import Reflector, split_lines
 from liqo_connectivity.operator.controller.watching.resources import (
     Bookmark,
     Event,
-    EventError,
     Failure,
+    ObjectVersion,
     Resource,
-    Seen,
+    WatchEventError,
     resources,
 )
-from liqo_connectivity.operator.kube.api import Api
 from liqo_connectivity.operator.kube.backoff import Backoff
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from liqo_connectivity.rules import relations
 from tests.support.scripted_api import (
     Exchange,
@@ -61,17 +61,17 @@ QUICK = Settings(
 
 @dataclass
 class Watching:
-    """A watch that runs, and what its inbox said so far."""
+    """A watch that runs, and what its queue said so far."""
 
-    watch: Watch
-    inbox: Inbox
+    reflector: Reflector
+    queue: ChangeQueue
     metrics: Metrics
     server: ScriptedApi
     state: dict[str, str] = field(default_factory=dict[str, str])
 
     def addresses(self) -> dict[str, str]:
         """The address of every object that exists; that of one that cannot be read is empty."""
-        for (_, key), observed in self.inbox.take(0).items():
+        for (_, key), observed in self.queue.take(0).items():
             if observed is None:
                 self.state.pop(key.name, None)
             else:
@@ -86,7 +86,7 @@ class Watching:
         return self.count("watch_restarts_total", reason=reason)
 
     def count(self, name: str, **labels: str) -> float:
-        labels["kind"] = self.watch.resource.name
+        labels["kind"] = self.reflector.resource.name
         return self.metrics.registry.get_sample_value(f"liqo_connectivity_{name}", labels) or 0.0
 
 
@@ -95,23 +95,23 @@ def watching(
     script: Script, folder: Path, settings: Settings = QUICK, resource: Resource = PODS, start: bool = True
 ) -> Iterator[Watching]:
     with scripted_api(script) as server:
-        inbox, metrics = Inbox(0.0), Metrics()
-        api = Api(server.client(folder), deadline=settings.request_timeout)
-        watch = Watch(resource, api, inbox, settings, metrics)
+        queue, metrics = ChangeQueue(0.0), Metrics()
+        api = RestClient(server.client(folder), deadline=settings.request_timeout)
+        reflector = Reflector(resource, api, queue, settings, metrics)
         if start:
-            watch.start()
+            reflector.start()
         try:
-            yield Watching(watch, inbox, metrics, server)
+            yield Watching(reflector, queue, metrics, server)
         finally:
-            watch.stop()
+            reflector.stop()
             if start:
-                watch.join(10)
-                assert not watch.alive
+                reflector.join(10)
+                assert not reflector.alive
 
 
 def synced(running: Watching) -> None:
     """Wait until it is synced and the server has begun to answer its watch."""
-    assert running.watch.synced.wait(10)
+    assert running.reflector.synced.wait(10)
     eventually(
         lambda: any("watch" in each.query and "resourceVersion" in each.query for each in running.server.answered)
     )
@@ -121,8 +121,8 @@ def break_connection(running: Watching, pods: Pods) -> None:
     """Break the connection of a watch that has shown ``a``, once it reads from it: ``b`` is shown, too."""
     pods.put("b")
     running.shows({"a": "10.244.0.1", "b": "10.244.0.1"})
-    assert running.watch._stream is not None
-    running.watch._stream.stop()
+    assert running.reflector._stream is not None
+    running.reflector._stream.stop()
 
 
 # ---- What is there, and what changes ----
@@ -164,7 +164,7 @@ def test_the_facts_are_those_of_the_same_objects_in_a_file(tmp_path: Path) -> No
     pods.put("a")
     with watching(pods, tmp_path) as running:
         synced(running)
-        batch = running.inbox.take(0)
+        batch = running.queue.take(0)
     expected = decode_mapping(KIND_BY_NAME["Pod"], pods.items["a"])
     assert dict(batch) == {("pods", expected.key): Observed(expected.facts)}
 
@@ -257,7 +257,7 @@ def test_events_that_come_twice_or_late_change_nothing(tmp_path: Path) -> None:
     ]
     with watching(follow_only(events, [pod("a", 5), pod("b", 6)]), tmp_path) as running:
         running.shows({"a": "10.244.0.20", "end": "10.244.0.40"})
-        assert running.inbox.adds == 5
+        assert running.queue.adds == 5
 
 
 def test_a_lost_event_is_found_by_the_next_list(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_lost_event_is_found_by_the_next_list(tmp_path: Path) -> None:
         pods.delete("b", tell=False)
         running.shows({"a": "10.244.0.1"})
         # What did not change was not told again.
-        assert running.inbox.adds == 3
+        assert running.queue.adds == 3
         assert len(running.server.sent("GET", sendInitialEvents="true")) == 2
 
 
@@ -315,7 +315,7 @@ def test_after_410_everything_is_listed_and_the_difference_told(tmp_path: Path, 
         pods.delete("b", tell=False)
         pods.items["c"] = pod("c", pods.version + 1, "10.244.0.33")
         pods.compact()
-        told = running.inbox.adds
+        told = running.queue.adds
         expired = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
         if how == "status":
             pods.faults.append(lambda exchange: exchange.status(410, "Expired"))
@@ -325,7 +325,7 @@ def test_after_410_everything_is_listed_and_the_difference_told(tmp_path: Path, 
             pods.log.append((pods.version, "ERROR", expired if how == "event" else {"kind": "Status", "code": 500}))
             pods.changed.notify_all()
         running.shows({"a": "10.244.0.1", "c": "10.244.0.33"})
-        assert running.inbox.adds == told + 2
+        assert running.queue.adds == told + 2
 
 
 def test_a_watch_goes_on_from_the_version_of_the_last_bookmark(tmp_path: Path) -> None:
@@ -367,7 +367,9 @@ def test_whatever_the_order_and_repetition_of_events_the_latest_state_is_told(da
     for version, (name, gone) in enumerate(history, start=1):
         if gone and name not in exists:
             continue
-        seen = Seen(ObjectKey("Pod", "shop", name), version, Observed((), Agent(ObjectKey("", "", str(version)), True)))
+        seen = ObjectVersion(
+            ObjectKey("Pod", "shop", name), version, Observed((), Agent(ObjectKey("", "", str(version)), True))
+        )
         events.append(Event(seen, gone))
         if gone:
             del exists[name]
@@ -383,25 +385,25 @@ def test_whatever_the_order_and_repetition_of_events_the_latest_state_is_told(da
             assert isinstance(observed.stored, Agent)
             told[key.name] = int(observed.stored.key.name)
 
-    mirror = Mirror(put)
+    known = KnownVersions(put)
     for event in data.draw(st.permutations(events + repeated)):
-        mirror.take(event)
+        known.take(event)
     assert told == exists
     # A list that breaks off after any part tells nothing wrong; a complete one makes it right.
-    listed = [event for event in events if exists.get(event.seen.key.name) == event.seen.version]
-    mirror.begin()
+    listed = [event for event in events if exists.get(event.object.key.name) == event.object.version]
+    known.begin()
     for event in listed[: data.draw(st.integers(0, len(listed)))]:
-        assert not mirror.take(event)
-    mirror.abandon()
+        assert not known.take(event)
+    known.abandon()
     assert told == exists
-    mirror.begin()
-    mirror.finish()
+    known.begin()
+    known.finish()
     assert told == {}
-    mirror.begin()
+    known.begin()
     for event in listed:
-        assert mirror.take(event)
-    mirror.finish()
-    assert (told, len(mirror)) == (exists, len(exists))
+        assert known.take(event)
+    known.finish()
+    assert (told, len(known)) == (exists, len(exists))
 
 
 # ---- What cannot be read ----
@@ -422,7 +424,7 @@ def test_an_object_that_cannot_be_read_is_an_unreadable_fact_until_it_can(tmp_pa
     poison["status"]["podIP"] = "nonsense"
     with watching(follow_only([("MODIFIED", poison)], [pod("a", 5)]), tmp_path) as running:
         eventually(lambda: running.count("decode_errors_total") == 1)
-        (fact,) = list(running.inbox.take(1).values())[-1].facts  # type: ignore[union-attr]  # it exists
+        (fact,) = list(running.queue.take(1).values())[-1].facts  # type: ignore[union-attr]  # it exists
     assert fact.row == relations.Unreadable("Pod", "shop", "a", '/status/podIP: "nonsense" is not an IP address')
     assert fact.source.resource_version == "21"
 
@@ -515,7 +517,7 @@ def test_a_permanent_refusal_is_said_once_and_leaves_the_watch_unsynced(
 ) -> None:
     with caplog.at_level(logging.WARNING), watching(refuse, tmp_path) as running:
         eventually(lambda: running.restarts("refused") >= 3)
-        assert not running.watch.synced.is_set()
+        assert not running.reflector.synced.is_set()
     said = [record for record in caplog.records if record.getMessage() == "Resource could not be watched"]
     assert len(said) == 1
 
@@ -555,14 +557,14 @@ def test_a_watch_that_is_silent_is_dead(tmp_path: Path) -> None:
     with watching(pods, tmp_path, settings, start=False) as running:
         pods.always = None
         pods.faults += [Pods.__call__.__get__(pods)]
-        running.watch.start()
+        running.reflector.start()
         synced(running)
         pods.faults += []
         eventually(lambda: running.restarts("silent") >= 1)
         pods.put("b")
         running.shows({"a": "10.244.0.1", "b": "10.244.0.1"})
-        running.watch.stop()
-        running.watch.join(10)
+        running.reflector.stop()
+        running.reflector.join(10)
 
 
 def test_a_server_that_hangs_is_asked_again(tmp_path: Path) -> None:
@@ -613,7 +615,7 @@ def test_after_any_faults_the_state_is_right(tmp_path: Path, seed: int) -> None:
                 pods.faults.append(chance.choice(faults))
                 if chance.random() < 0.3:
                     pods.compact()
-                stream = running.watch._stream
+                stream = running.reflector._stream
                 if stream is not None:
                     stream.stop()
             time.sleep(0.005)
@@ -643,14 +645,14 @@ def test_a_kind_without_crd_is_empty_and_looked_for(tmp_path: Path) -> None:
             exchange.status(404, "NotFound")
 
     with watching(script, tmp_path, resource=NETWORKS) as running:
-        assert running.watch.synced.wait(10)
-        assert running.inbox.take(0) == {}
+        assert running.reflector.synced.wait(10)
+        assert running.queue.take(0) == {}
         assert [request.path for request in running.server.requests[:2]] == [
             "/apis/ipam.liqo.io/v1alpha1/networks",
             CRD_PATH,
         ]
         exists = True
-        eventually(lambda: list(running.inbox.take(0)) == [("networks", ObjectKey("Network", "liqo", "n"))])
+        eventually(lambda: list(running.queue.take(0)) == [("networks", ObjectKey("Network", "liqo", "n"))])
 
 
 def test_the_objects_of_a_crd_that_goes_are_gone(tmp_path: Path) -> None:
@@ -667,9 +669,9 @@ def test_the_objects_of_a_crd_that_goes_are_gone(tmp_path: Path) -> None:
     with watching(script, tmp_path, resource=NETWORKS) as running:
         synced(running)
         key = ("networks", ObjectKey("Network", "liqo", "n"))
-        assert list(running.inbox.take(0)) == [key]
+        assert list(running.queue.take(0)) == [key]
         exists = False
-        eventually(lambda: dict(running.inbox.take(0)) == {key: None})
+        eventually(lambda: dict(running.queue.take(0)) == {key: None})
 
 
 @pytest.mark.parametrize("crd", [200, 403, 500])
@@ -682,13 +684,13 @@ def test_a_kind_whose_crd_may_exist_is_not_taken_for_empty(tmp_path: Path, crd: 
 
     with watching(script, tmp_path, resource=NETWORKS) as running:
         eventually(lambda: running.restarts("refused") >= 3)
-        assert not running.watch.synced.is_set()
+        assert not running.reflector.synced.is_set()
 
 
 def test_a_kind_of_kubernetes_itself_is_never_taken_for_absent(tmp_path: Path) -> None:
     with watching(lambda exchange: exchange.status(404, "NotFound"), tmp_path) as running:
         eventually(lambda: running.restarts("refused") >= 3)
-        assert not running.watch.synced.is_set()
+        assert not running.reflector.synced.is_set()
 
 
 # ---- Ending ----
@@ -699,9 +701,9 @@ def test_stop_ends_a_quiet_watch_at_once(tmp_path: Path) -> None:
         synced(running)
         eventually(lambda: len(running.server.requests) == 2)
         begin = time.monotonic()
-        running.watch.stop()
-        running.watch.join(10)
-        assert not running.watch.alive
+        running.reflector.stop()
+        running.reflector.join(10)
+        assert not running.reflector.alive
         assert time.monotonic() - begin < 2
 
 
@@ -710,9 +712,9 @@ def test_stop_ends_a_watch_that_waits_to_try_again(tmp_path: Path) -> None:
     with watching(refuse, tmp_path, settings) as running:
         eventually(lambda: running.restarts("refused") == 1)
         begin = time.monotonic()
-        running.watch.stop()
-        running.watch.join(10)
-        assert not running.watch.alive
+        running.reflector.stop()
+        running.reflector.join(10)
+        assert not running.reflector.alive
         assert time.monotonic() - begin < 2
 
 
@@ -779,15 +781,15 @@ def test_a_policy_is_facts_and_a_stored_policy() -> None:
     }
     told = event("peeringconnectivities", item)
     assert isinstance(told, Event)
-    assert told.seen.observed.facts == decode_mapping(KIND_BY_NAME["PeeringConnectivity"], item).facts
-    stored = told.seen.observed.stored
+    assert told.object.observed.facts == decode_mapping(KIND_BY_NAME["PeeringConnectivity"], item).facts
+    stored = told.object.observed.stored
     assert isinstance(stored, StoredPolicy)
-    assert (stored.key, stored.generation, told.seen.key) == (told.seen.key, 3, ObjectKey(*told.seen.key))
+    assert (stored.key, stored.generation, told.object.key) == (told.object.key, 3, ObjectKey(*told.object.key))
     # One that cannot be read has a status all the same, to say it in.
     broken = event("peeringconnectivities", item | {"spec": {"rules": 1}})
     assert isinstance(broken, Event)
-    assert broken.seen.observed.stored == stored
-    assert [type(fact.row) for fact in broken.seen.observed.facts] == [relations.Unreadable]
+    assert broken.object.observed.stored == stored
+    assert [type(fact.row) for fact in broken.object.observed.facts] == [relations.Unreadable]
 
 
 def test_a_firewall_configuration_and_an_agent_assert_no_facts() -> None:
@@ -797,13 +799,13 @@ def test_a_firewall_configuration_and_an_agent_assert_no_facts() -> None:
     }
     told = event("firewallconfigurations", firewall)
     assert isinstance(told, Event)
-    assert told.seen.observed.facts == ()
-    assert isinstance(told.seen.observed.stored, StoredFirewall)
-    assert told.seen.key == told.seen.observed.stored.key
+    assert told.object.observed.facts == ()
+    assert isinstance(told.object.observed.stored, StoredFirewall)
+    assert told.object.key == told.object.observed.stored.key
     agent = event("agents", pod("fabric-1", 9, namespace="liqo"))
     assert isinstance(agent, Event)
-    assert agent.seen.observed == Observed((), Agent(agent.seen.key, live=True))
-    with pytest.raises(EventError, match="no name"):
+    assert agent.object.observed == Observed((), Agent(agent.object.key, live=True))
+    with pytest.raises(WatchEventError, match="no name"):
         event("agents", {"metadata": {"resourceVersion": "1"}})
 
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from liqo_connectivity.facts.fact import ObjectKey
-from liqo_connectivity.operator.controller.objects.agents import fold
+from liqo_connectivity.operator.controller.objects.agent_reports import fold
 from liqo_connectivity.operator.controller.objects.stored import AGENT, Agent
 from liqo_connectivity.operator.controller.settings import (
     ENVIRONMENT,

@@ -44,7 +44,7 @@ def tuples(state: State) -> dict[str, object]:
     """Everything that follows, and what is wanted."""
     return {
         **{name: state.rows(name) for name in GOALS},
-        "wanted": [state.layouts.wanted(peering) for peering in state.layouts.peerings()],
+        "wanted": [state.desired.firewall(peering) for peering in state.desired.peerings()],
         "facts": sorted(map(repr, state.facts()[1])),
     }
 
@@ -74,7 +74,7 @@ def test_after_the_recorded_events_it_is_as_made_anew(size: int) -> None:
             assert tuples(state) == tuples(fresh({at: seen for at, seen in everything.items() if seen is not None}))
     assert tuples(state) == tuples(fresh({at: seen for at, seen in everything.items() if seen is not None}))
     assert changed > 10
-    assert state.layouts.peerings() == ["milan", "naples"]
+    assert state.desired.peerings() == ["milan", "naples"]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -87,16 +87,16 @@ def test_after_random_changes_it_is_as_made_anew(seed: int) -> None:
     while moves:
         batch = dict(moves[: (size := rng.choice((1, 2, 5)))])
         moves = moves[size:]
-        told = state.layouts.peerings()
-        wanted = {peering: state.layouts.wanted(peering) for peering in told}
+        told = state.desired.peerings()
+        wanted = {peering: state.desired.firewall(peering) for peering in told}
         changes = state.apply(batch)
         for at, seen in batch.items():
             if seen is None:
                 current.pop(at, None)
             else:
                 current[at] = seen
-        for peering in {*told, *state.layouts.peerings()} - changes.peerings.keys():
-            assert state.layouts.wanted(peering) == wanted[peering], "a chain that changed was not told of"
+        for peering in {*told, *state.desired.peerings()} - changes.peerings.keys():
+            assert state.desired.firewall(peering) == wanted[peering], "a chain that changed was not told of"
     assert tuples(state) == tuples(fresh({**current}))
 
 

@@ -1,6 +1,6 @@
-"""The controller's loop in the thread of a test, against a real API server: real watches, and rounds taken one by one.
+"""The controller's loop in the thread of a test, against a real API server: real reflectors, and rounds taken one by one.
 
-Whatever a test changes on the server is seen by the watches; nothing is decided or written but in ``until``. It must not
+Whatever a test changes on the server is seen by the reflectors; nothing is decided or written but in ``until``. It must not
 know what a test is about.
 """
 
@@ -14,14 +14,15 @@ from uuid import uuid4
 from yaml import CSafeLoader, load
 
 from liqo_connectivity.engine import Program
-from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler
+from liqo_connectivity.operator.controller.reconcile.control_loop import ControlLoop
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.controller.state.state import State
-from liqo_connectivity.operator.controller.watching.change_queue import Inbox
-from liqo_connectivity.operator.controller.watching.reflector import Watch
+from liqo_connectivity.operator.controller.watching.change_queue import ChangeQueue
+from liqo_connectivity.operator.controller.watching.reflector import Reflector
 from liqo_connectivity.operator.controller.watching.resources import resources
-from liqo_connectivity.operator.kube.api import Api, connect
+from liqo_connectivity.operator.kube.connection import connect
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from liqo_connectivity.rules.program import load as load_rules
 from tests.support.api_client import ApiError, Client, Object, wait_until
 from tests.support.checkout import ROOT
@@ -144,16 +145,16 @@ class Site:
 class Rig:
     """A controller whose rounds are taken by the test."""
 
-    reconciler: Reconciler
+    loop: ControlLoop
     state: State
     metrics: Metrics
-    watches: list[Watch] = field(default_factory=list)
+    reflectors: list[Reflector] = field(default_factory=list)
 
     def until(self, done: Callable[[], T | None], seconds: float = 15) -> T:
         """Go round until something is true, and give that."""
         end = datetime.now(UTC).timestamp() + seconds
         while True:
-            self.reconciler.step(0.02)
+            self.loop.step(0.02)
             found = done()
             if found:
                 return found
@@ -163,7 +164,7 @@ class Rig:
     def rest(self) -> None:
         """Go round until there is nothing more to do, for a while."""
         for _ in range(15):
-            self.until(lambda: self.reconciler.quiescent)
+            self.until(lambda: self.loop.quiescent)
 
 
 def install(plane: ControlPlane) -> None:
@@ -222,33 +223,33 @@ def rig(
     program: Program | None = None,
     leading: Callable[[], bool] = lambda: True,
     never_synced: bool = False,
-    wrap: Callable[[Api], Any] = lambda api: api,
+    wrap: Callable[[RestClient], Any] = lambda api: api,
     **settings: Any,
 ) -> Iterator[Rig]:
     """A controller with quick settings; ``wrap`` may put something between it and the API server."""
     chosen = Settings(**{**QUICK, "liqo_namespace": "liqo", **settings})
     metrics = Metrics()
-    api = Api(connect(str(plane.kubeconfig())), fence=leading)
-    inbox = Inbox(chosen.debounce)
-    watches = [Watch(each, api, inbox, chosen, metrics) for each in resources(chosen.liqo_namespace)]
+    api = RestClient(connect(str(plane.kubeconfig())), fence=leading)
+    queue = ChangeQueue(chosen.debounce)
+    reflectors = [Reflector(each, api, queue, chosen, metrics) for each in resources(chosen.liqo_namespace)]
     state = State(program or load_rules())
-    reconciler = Reconciler(
+    loop = ControlLoop(
         wrap(api),
-        inbox,
+        queue,
         state,
         chosen,
         metrics,
-        synced=lambda: not never_synced and all(watch.synced.is_set() for watch in watches),
+        synced=lambda: not never_synced and all(reflector.synced.is_set() for reflector in reflectors),
         leading=leading,
         instance="test",
     )
-    for watch in watches:
-        watch.start()
+    for reflector in reflectors:
+        reflector.start()
     try:
-        yield Rig(reconciler, state, metrics, watches)
+        yield Rig(loop, state, metrics, reflectors)
     finally:
-        inbox.close()
-        for watch in watches:
-            watch.stop()
-        for watch in watches:
-            watch.join(5)
+        queue.close()
+        for reflector in reflectors:
+            reflector.stop()
+        for reflector in reflectors:
+            reflector.join(5)

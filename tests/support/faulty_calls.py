@@ -4,16 +4,17 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from liqo_connectivity.operator.kube.api import Api, Json
+from liqo_connectivity.operator.kube.response import Json
+from liqo_connectivity.operator.kube.rest_client import RestClient
 
 Fault = Callable[[str, str, Callable[[], Json]], Json]
 """Given the method, the path and what would do it: does it, or something else, or raises."""
 
 
 class FaultyCalls:
-    """The calls of an ``Api``, each handed to a fault first; ``done`` lists method and path of those that were asked."""
+    """The calls of an ``RestClient``, each handed to a fault first; ``done`` lists method and path of those that were asked."""
 
-    def __init__(self, api: Api, fault: Fault = lambda method, path, go: go()) -> None:
+    def __init__(self, api: RestClient, fault: Fault = lambda method, path, go: go()) -> None:
         self.fault = fault
         self.done: list[tuple[str, str]] = []
         self.change: Callable[[dict[str, Any]], None] = lambda body: None

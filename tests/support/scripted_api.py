@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import yaml
 from kubernetes.client.api_client import ApiClient
 
-from liqo_connectivity.operator.kube.api import connect
+from liqo_connectivity.operator.kube.connection import connect
 
 Json = dict[str, Any]
 

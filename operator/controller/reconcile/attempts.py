@@ -15,10 +15,10 @@ from liqo_connectivity.chains import ChainError
 from liqo_connectivity.facts.fact import ObjectKey
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
-from liqo_connectivity.operator.controller.reconcile.agenda import Agenda
-from liqo_connectivity.operator.controller.reconcile.turns import Turn, Turns
+from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler, Result
+from liqo_connectivity.operator.controller.reconcile.work_queue import WorkQueue
 from liqo_connectivity.operator.controller.serving.metrics import CONTROLLER, Metrics
-from liqo_connectivity.operator.controller.writing.firewall_writer import Blocked
+from liqo_connectivity.operator.controller.writing.firewall_writer import WriteBlocked
 from liqo_connectivity.operator.kube.errors import ApiError, Conflict, NotLeading, Throttled, Unreachable
 
 TRANSIENT: Final = 3
@@ -30,7 +30,7 @@ _LOG: Final = logging.getLogger(__name__)
 class Attempts:
     """Takes turns. ``clock`` is that of the agenda."""
 
-    def __init__(self, turns: Turns, agenda: Agenda, metrics: Metrics, clock: Callable[[], float]) -> None:
+    def __init__(self, turns: Reconciler, agenda: WorkQueue, metrics: Metrics, clock: Callable[[], float]) -> None:
         self._turns = turns
         self._agenda = agenda
         self._metrics = metrics
@@ -46,7 +46,7 @@ class Attempts:
             turn = take(key, started)
         except NotLeading:
             raise
-        except (ApiError, Blocked) as error:
+        except (ApiError, WriteBlocked) as error:
             self._put_off(key, error)
         except ChainError as error:
             # The same tuples cannot do better: it is tried again when they change.
@@ -67,7 +67,7 @@ class Attempts:
                 # What an answer told of the object itself is what this turn made of it.
                 self._agenda.mark(replace(changes, firewalls=changes.firewalls - {key}), self._clock())
 
-    def _finish(self, key: ObjectKey, turn: Turn, started: float) -> None:
+    def _finish(self, key: ObjectKey, turn: Result, started: float) -> None:
         now, schedule = self._clock(), self._agenda.of(key)
         self._failures.pop(key, None)
         if key.kind == POLICY:
@@ -84,7 +84,7 @@ class Attempts:
             schedule.forget(key)
         self._count("success")
 
-    def _put_off(self, key: ObjectKey, error: ApiError | Blocked) -> None:
+    def _put_off(self, key: ObjectKey, error: ApiError | WriteBlocked) -> None:
         self._failures[key] += 1
         self._turns.distrust(key)
         at_least = error.retry_after if isinstance(error, Throttled) else 0.0
@@ -111,7 +111,7 @@ class Attempts:
         self._metrics.reconciles.labels(CONTROLLER, result).inc()
 
 
-def _result(error: ApiError | Blocked) -> str:
+def _result(error: ApiError | WriteBlocked) -> str:
     if isinstance(error, Conflict):
         return "conflict"
     return "unreachable" if isinstance(error, Unreachable) else "refused"

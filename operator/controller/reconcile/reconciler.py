@@ -1,182 +1,310 @@
-"""The controller's loop: a batch of changes into the state, then the turns that are due, forever.
+"""The turn of one object: what is done, once, about one FirewallConfiguration or one policy.
 
-One thread runs it, and nobody else writes. Nothing is written before every watch has synced, nor without the lease. This
-module must not know what a turn does, nor what follows it.
+Everything is recomputed from the state, nothing is consumed: a turn that is interrupted anywhere is simply taken again.
+What rules derive is carried out here, not judged. This module must not know when a turn is, nor what follows an error.
 """
 
-import gc
-import logging
-import time
-from collections import Counter
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, cast
 
-from liqo_connectivity.facts.fact import Fact, ObjectKey
-from liqo_connectivity.operator.controller.logs import fields
-from liqo_connectivity.operator.controller.objects.stored import Observed
-from liqo_connectivity.operator.controller.reconcile.agenda import Agenda
-from liqo_connectivity.operator.controller.reconcile.attempts import Attempts
-from liqo_connectivity.operator.controller.reconcile.turns import Turns
-from liqo_connectivity.operator.controller.serving.metrics import Census, Metrics
+from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.agent_reports import fold
+from liqo_connectivity.operator.controller.objects.keys import firewall_key, policy_key
+from liqo_connectivity.operator.controller.objects.stored import (
+    FIREWALL,
+    POLICY,
+    Condition,
+    Counts,
+    StoredFirewall,
+    StoredPolicy,
+)
+from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.controller.state.state import State
-from liqo_connectivity.operator.controller.watching.change_queue import Inbox
-from liqo_connectivity.operator.controller.writing.calls import Calls
+from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome, PolicyOutcomes
+from liqo_connectivity.operator.controller.state.state import Changes, State
+from liqo_connectivity.operator.controller.writing import conditions, events, orphans, policy_status
+from liqo_connectivity.operator.controller.writing.deletion import FirewallDeleter
+from liqo_connectivity.operator.controller.writing.firewall_writer import FirewallWriter, is_as_wanted, read_firewall
+from liqo_connectivity.operator.controller.writing.object_client import ObjectClient
 
-PATIENCE: Final = 1.0
-"""Seconds that the loop waits for a change at most, so that it is seen to be alive."""
-STANDBY: Final = 0.2
-"""Seconds after which a controller that does not write looks again whether it may."""
+COUNTING: Final = 30.0
+"""Seconds between two writes of a status of which only the number of members changed."""
+BEHIND: Final = 1.0
+"""Seconds until an object is looked at again that the watches seem not to have caught up with."""
+_NEVER: Final = ("", 0, Counts(0, 0))
+ENDING: Final = 5.0
+"""Seconds until it is looked at again whether the object of a former policy is gone, should its watch not tell."""
 
-_LOG: Final = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a turn came to.
+
+    ``policies`` may have something new to show. ``wrote`` says that the object was written, ``wait`` in how many seconds
+    to look again, None for when something changes. ``over`` says that there is nothing to look at any more.
+    """
+
+    policies: frozenset[ObjectKey] = frozenset()
+    wrote: bool = False
+    wait: float | None = None
+    over: bool = False
 
 
 class Reconciler:
-    """The loop. ``synced`` says whether every watch has synced once, ``leading`` whether this process may write.
-
-    ``tick`` is when the loop last came round, in seconds of ``clock``. Only ``facts``, ``census`` and ``tick`` may be
-    used by other threads.
-    """
+    """Takes turns. ``problems`` are what keeps objects from being as wanted, by key, as told in a status."""
 
     def __init__(
         self,
-        calls: Calls,
-        inbox: Inbox,
+        calls: ObjectClient,
         state: State,
         settings: Settings,
         metrics: Metrics,
-        *,
-        synced: Callable[[], bool],
-        leading: Callable[[], bool],
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
-        instance: str = "",
+        wall: Callable[[], datetime],
+        instance: str,
     ) -> None:
-        self.tick = clock()
+        self.problems: dict[ObjectKey, str] = {}
         self._calls = calls
-        self._inbox = inbox
         self._state = state
-        self._settings = settings
         self._metrics = metrics
-        self._synced = synced
-        self._leading = leading
-        self._clock = clock
-        self._turns = Turns(calls, state, settings, metrics, wall, instance)
-        self._agenda = Agenda(self._turns, settings)
-        self._attempts = Attempts(self._turns, self._agenda, metrics, clock)
-        self._gathered: dict[tuple[str, ObjectKey], Observed | None] = {}
-        self._loaded = False
-        self._led = False
-        self._next_sweep = 0.0
-        self._census = Census()
-        self._counted = float("-inf")
+        self._wall = wall
+        self._instance = instance
+        self._writer = FirewallWriter(calls)
+        self._remover = FirewallDeleter(calls, settings.agent_settle, settings.agent_timeout)
+        self._judge: PolicyOutcomes | None = None
+        self._writable: Mapping[ObjectKey, tuple[str, ObjectKey]] = {}
+        self._removals: Mapping[ObjectKey, str] = {}
+        self._governors: Mapping[ObjectKey, ObjectKey] = {}
+        self._stale: set[ObjectKey] = set()
+        self._digests: dict[ObjectKey, tuple[str, Counts]] = {}
+        self._stored_for: dict[ObjectKey, tuple[str, int, Counts]] = {}
+        self._shown: dict[ObjectKey, float] = {}
+        self._told: list[Changes] = []
 
-    # ---- The loop ----
+    # ---- Following the state ----
 
-    def run(self) -> None:
-        """Go round until the inbox is closed; the turn that is being taken then is finished. Raises NotLeading."""
-        while not self._inbox.closed:
-            self.step()
+    def follow(self, changes: Changes) -> None:
+        """Forget what a change of the state made untrue."""
+        if changes.judged:
+            self._judge = None
+            self._writable = {
+                firewall_key(namespace, peering): (peering, policy_key(policy))
+                for peering, namespace, policy in cast("list[tuple[str, str, str]]", self._state.rows("writable"))
+            }
+            self._removals = orphans.removals(self._state.rows("removal"))
+            self._governors = {
+                firewall_key(policy_key(policy).namespace, peering): policy_key(policy)
+                for peering, policy in self._state.rows("governing")
+            }
+        for key in self.firewalls_of(changes.peerings):
+            self._digests.pop(key, None)
 
-    def step(self, patience: float = PATIENCE) -> None:
-        """Go round once: wait for changes or for the next turn, at most ``patience`` seconds, and deal with both.
+    def told(self) -> list[Changes]:
+        """Take what answers of the API server changed in the state since this was asked last."""
+        told, self._told = self._told, []
+        return told
 
-        Raises NotLeading when the lease was lost in the middle of it.
-        """
-        self._take(patience)
-        self.tick = now = self._clock()
-        if not self._loaded or not self._may_write(now):
-            return
-        if now >= self._next_sweep:
-            self._next_sweep = now + self._settings.sweep_interval
-            self._agenda.mark_everything(now)
-        begin = time.perf_counter()
-        turns = 0
-        # One of each: what changed during a write that took long is in the next one.
-        for take in (self._agenda.take_firewall, self._agenda.take_policy):
-            key = take(now)
-            if key is not None and not self._inbox.closed:
-                self._attempts.take(key)
-                turns += 1
-                self.tick = now = self._clock()
-        if turns:
-            self._metrics.work_duration.observe(time.perf_counter() - begin)
+    def firewalls_of(self, peerings: Mapping[str, int]) -> dict[ObjectKey, int]:
+        """The objects to be written for some peerings, with the number of each."""
+        return {key: peerings[peering] for key, (peering, _) in self._writable.items() if peering in peerings}
 
-    def _take(self, patience: float) -> None:
-        waited = 0.0
-        synced = self._loaded or self._synced()
-        batch = self._inbox.take(self._until_next(patience))
-        self.tick = self._clock()
-        if not self._loaded:
-            self._gathered.update(batch)
-            if not synced:
-                return
-            batch, self._gathered = self._gathered, {}
-        elif not batch:
-            self._count()
-            return
-        else:
-            waited = max(0.0, time.monotonic() - self._inbox.since)
-            self._metrics.queue_duration.observe(waited)
-        begin = time.perf_counter()
-        changes = self._state.apply(batch)
-        self._metrics.evaluation_duration.observe(time.perf_counter() - begin)
-        self._turns.follow(changes)
-        if not self._loaded:
-            self._loaded = True
-            # What is kept for the life of the process need not be looked at by every collection.
-            gc.collect()
-            gc.freeze()
-            _LOG.info("Read the cluster", extra=fields(objects=len(batch), seconds=time.perf_counter() - begin))
-        self._agenda.mark(changes, self._clock(), waited)
-        self._count()
+    def policy_of(self, firewall: ObjectKey) -> ObjectKey | None:
+        """The policy that shows what became of an object: the one that governs, or else the one it was written for."""
+        governor = self._governors.get(firewall)
+        if governor is not None:
+            return governor
+        stored = self._state.firewalls.get(firewall)
+        return ObjectKey(POLICY, firewall.namespace, stored.owner) if stored is not None and stored.owner else None
 
-    def _until_next(self, patience: float) -> float:
-        if not self._loaded or not self._led:
-            return min(patience, STANDBY)
-        return max(0.0, min(patience, min(self._agenda.next(), self._next_sweep) - self._clock()))
+    def firewall_of(self, policy: ObjectKey) -> ObjectKey | None:
+        """The object of the peering that a policy governs."""
+        return self._judging().of(policy).firewall
 
-    def _may_write(self, now: float) -> bool:
-        leading = self._leading()
-        if leading and not self._led:
-            self._next_sweep = now
-        self._led = leading
-        return leading
+    def everything(self) -> tuple[set[ObjectKey], set[ObjectKey]]:
+        """All FirewallConfigurations and all policies that may need a turn."""
+        return {*self._writable, *self._state.firewalls}, set(self._state.policies)
 
-    # ---- Looking at it ----
+    def distrust(self, key: ObjectKey) -> None:
+        """What is known of an object may be wrong, as after a write of unknown outcome: read it before its next turn."""
+        self._stale.add(key)
 
-    @property
-    def loaded(self) -> bool:
-        """Whether the state holds the whole cluster."""
-        return self._loaded
+    # ---- FirewallConfigurations ----
 
-    @property
-    def quiescent(self) -> bool:
-        """Whether there is nothing to do but to try again what failed and was told."""
-        return self._loaded and self._led and not len(self._inbox) and self._agenda.is_settled()
+    def firewall(self, key: ObjectKey, now: float) -> Result:
+        """Take the turn of a FirewallConfiguration. Raises ApiError, WriteBlocked and ChainError."""
+        target, manner = self._writable.get(key), self._removals.get(key)
+        if manner is None:
+            self._remover.forget(key)
+        if target is not None:
+            return self._write(key, *target)
+        if manner is not None:
+            return self._remove(key, manner, now)
+        # It stays as it is: its policy is pending, or there is neither.
+        self.problems.pop(key, None)
+        self._stale.discard(key)
+        if key in self._state.firewalls:
+            return Result()
+        self._forget(key)
+        return Result(over=True)
 
-    @property
-    def failing(self) -> bool:
-        """Whether a policy is pending, or an object is not as wanted."""
-        return bool(
-            self._turns.problems or self._state.rows("condition_false") or self._state.rows("condition_unreadable")
+    def _write(self, key: ObjectKey, peering: str, governor: ObjectKey) -> Result:
+        policy = self._state.policies.get(governor)
+        if policy is None or policy.deleting:
+            return Result()
+        stored = self._read(key)
+        if stored is not None and stored.deleting:
+            self.problems[key] = f"{FIREWALL} {key.namespace}/{key.name} is still being deleted: it is made anew then"
+            return Result(frozenset({governor}), wait=ENDING)
+        known = self._digests.get(key)
+        if stored is not None and known is not None and is_as_wanted(stored, known[0], policy):
+            return self._is_stored(key, policy, known[1])
+        wanted = self._state.desired.firewall(peering)
+        self._digests[key] = wanted.digest, wanted.counts
+        if policy_status.FINALIZER not in policy.finalizers:
+            self._state.record_policy(policy_status.add_finalizer(self._calls, policy))
+        result, view = self._writer.write(wanted, policy, stored)
+        self._metrics.applies.labels(result).inc()
+        if result != "unchanged":
+            self._record(view)
+        return self._is_stored(key, policy, wanted.counts, wrote=result != "unchanged")
+
+    def _is_stored(self, key: ObjectKey, policy: StoredPolicy, counts: Counts, *, wrote: bool = False) -> Result:
+        self.problems.pop(key, None)
+        self._stored_for[key] = policy.uid, policy.generation, counts
+        return Result(frozenset({policy.key}), wrote=wrote)
+
+    def _remove(self, key: ObjectKey, manner: str, now: float) -> Result:
+        stored = self._read(key)
+        if stored is None or not stored.managed:
+            self.problems.pop(key, None)
+            return Result(over=True)
+        owner = ObjectKey(POLICY, key.namespace, stored.owner)
+        known = self._state.policies.get(owner)
+        going = known is not None and known.deleting
+        if not going and not stored.deleting and not orphans.is_orphan(self._calls, stored, known):
+            return Result(wait=BEHIND)
+        step = self._remover.step(stored, self._state.agents.values(), now, drain=manner == orphans.DRAIN)
+        gone = step.stored is None or not step.stored.managed
+        if step.stored is None or not step.stored.managed:
+            self._remover.forget(key)
+            self._forget(key)
+            self._gone(key)
+        elif step.stored != stored:
+            self._record(step.stored)
+        self.problems.pop(key, None)
+        self._stored_for.pop(key, None)
+        if step.overdue and known is not None:
+            self._tell(known, "Warning", "DeletionOverdue", f"{FIREWALL} {key.namespace}/{key.name}: {step.overdue}")
+        return Result(frozenset({owner}), wait=None if gone else step.wait, over=gone)
+
+    def _read(self, key: ObjectKey) -> StoredFirewall | None:
+        """The object as far as it is known, read anew if that is not to be trusted."""
+        known = self._state.firewalls.get(key)
+        if known is not None and key not in self._stale:
+            return known
+        found = read_firewall(self._calls, key)
+        self._stale.discard(key)
+        if found is not None and found.managed:
+            self._record(found)
+        elif known is not None:
+            self._gone(key)
+        return found
+
+    def _record(self, view: StoredFirewall) -> None:
+        self._tell_of(self._state.record_firewall(view))
+
+    def _gone(self, key: ObjectKey) -> None:
+        self._tell_of(self._state.apply({(FIREWALL, key): None}))
+
+    def _tell_of(self, changes: Changes) -> None:
+        self.follow(changes)
+        self._told.append(changes)
+
+    def _forget(self, key: ObjectKey) -> None:
+        self._writer.forget(key)
+        self._digests.pop(key, None)
+        self._stored_for.pop(key, None)
+
+    # ---- Policies ----
+
+    def policy(self, key: ObjectKey, now: float) -> Result:
+        """Take the turn of a policy: its status, or its release. Raises ApiError."""
+        policy = self._state.policies.get(key)
+        if policy is None:
+            self.problems.pop(key, None)
+            self._shown.pop(key, None)
+            return Result(over=True)
+        outcome = self._judging().of(key)
+        if policy.deleting:
+            return self._end(policy, outcome, now)
+        wanted = self._conditions(policy, outcome)
+        return self._show(policy, wanted, self._counts(policy, outcome), now) if wanted is not None else Result()
+
+    def _end(self, policy: StoredPolicy, outcome: PolicyOutcome, now: float) -> Result:
+        if policy_status.FINALIZER not in policy.finalizers:
+            return Result()
+        holding = [key for key in outcome.draining if not self._remover.has_given_up(key, now)]
+        if not holding:
+            policy_status.release(self._calls, policy)
+            return Result(wrote=True)
+        problems = [self.problems[key] for key in holding if key in self.problems]
+        if not problems:
+            return Result()
+        when = _time(self._wall())
+        wanted = conditions.deletion_failed(policy.conditions, problems[0], policy.generation, when)
+        return self._show(policy, wanted, policy.counts, now)
+
+    def _conditions(self, policy: StoredPolicy, outcome: PolicyOutcome) -> tuple[Condition, ...] | None:
+        """The conditions to show; None while it is not known yet what comes of a write."""
+        key = outcome.firewall
+        stored = self._state.firewalls.get(key) if key is not None else None
+        problem = self.problems.get(key, "") if key is not None else ""
+        decided = outcome.refused or outcome.waiting or problem
+        if not decided and (key is None or self._stored_for.get(key, _NEVER)[:2] != (policy.uid, policy.generation)):
+            return None
+        storage = conditions.StoredChain(
+            name=f"{key.namespace}/{key.name}" if key is not None else "",
+            problem=problem,
+            stays=stored is not None and not stored.empty and not stored.deleting,
+            agents=fold(self._state.agents.values(), stored.hosts if stored is not None else ()),
         )
+        reports = conditions.conditions(outcome, storage)
+        return conditions.dated(reports, policy.conditions, policy.generation, _time(self._wall()))
 
-    def facts(self) -> tuple[int, tuple[Fact, ...]]:
-        """The number of the last committed state and its facts; for any thread."""
-        return self._state.facts()
+    def _counts(self, policy: StoredPolicy, outcome: PolicyOutcome) -> Counts | None:
+        """What the stored object of the policy holds; None if there is none."""
+        key = outcome.firewall
+        stored = self._state.firewalls.get(key) if key is not None else None
+        if key is None or stored is None or stored.owner_uid != policy.uid:
+            return None
+        uid, _, counts = self._stored_for.get(key, _NEVER)
+        return counts if uid == policy.uid else policy.counts
 
-    def census(self) -> Census:
-        """What was counted last; for any thread."""
-        return self._census
+    def _show(self, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None, now: float) -> Result:
+        if policy_status.is_shown(policy, wanted):
+            if counts == policy.counts:
+                return Result()
+            left = self._shown.get(policy.key, float("-inf")) + COUNTING - now
+            if counts is not None and policy.counts is not None and left > 0:
+                return Result(wait=left)
+        after = policy_status.write_status(self._calls, policy, wanted, counts)
+        self._shown[policy.key] = now
+        self._state.record_policy(after)
+        before = {condition.type: condition for condition in policy.conditions}.get(conditions.READY)
+        ready = wanted[-1]
+        if before is None or (before.status, before.reason) != (ready.status, ready.reason):
+            self._tell(policy, "Normal" if ready.status == "True" else "Warning", ready.reason, ready.message)
+        return Result(wrote=True)
 
-    def _count(self) -> None:
-        now = self._clock()
-        if now - self._counted < 1.0 or not self._loaded:
-            return
-        self._counted = now
-        facts, derived = self._state.counts()
-        shown = [c for policy in self._state.policies.values() for c in policy.conditions]
-        kinds = Counter((c.type, c.status, c.reason) for c in shown)
-        self._census = Census(len(self._inbox), self._inbox.adds, facts, derived, kinds)
+    def _tell(self, policy: StoredPolicy, severity: events.Severity, reason: str, note: str) -> None:
+        events.emit(self._calls, policy, severity, reason, note, self._wall(), self._instance)
+
+    def _judging(self) -> PolicyOutcomes:
+        if self._judge is None:
+            self._judge = PolicyOutcomes(self._state)
+        return self._judge
+
+
+def _time(when: datetime) -> str:
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -22,7 +22,7 @@ _Key = TypeVar("_Key", tuple[str], tuple[str, str, str])
 
 PREFIX: Final = "liqo_connectivity_"
 QUEUE: Final = "peeringconnectivity"
-"""The name of the one work queue: the inbox of the controller's loop."""
+"""The name of the one work queue: the change queue of the controller's loop."""
 CONTROLLER: Final = "peeringconnectivity"
 
 SHORT: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -32,7 +32,7 @@ CALLS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60
 
 
 @dataclass(frozen=True, slots=True)
-class Census:
+class GaugeValues:
     """What is counted when somebody asks: facts and derived tuples by relation, conditions of policies, and changes.
 
     ``conditions`` counts policies by (type, status, reason) of their conditions. ``waiting`` objects have changed since
@@ -57,8 +57,8 @@ class Metrics:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         Info(f"{PREFIX}build", "The version that runs.", registry=self.registry).info({"version": __version__})
-        self._census = _CensusCollector()
-        self.registry.register(self._census)
+        self._gauges = _GaugeCollector()
+        self.registry.register(self._gauges)
 
         self.queue_duration: Final = self._histogram(
             "workqueue_queue_duration_seconds", "How long the oldest change of a batch waited.", SHORT, "name"
@@ -115,12 +115,12 @@ class Metrics:
             f"{PREFIX}decode_errors_total", "Objects that could not be read.", "kind"
         )
 
-    def take_census(self, census: Callable[[], Census]) -> None:
+    def set_gauges(self, gauges: Callable[[], GaugeValues]) -> None:
         """Say who counts what is counted when metrics are collected.
 
-        ``census`` is called on a thread of the HTTP server: it must give what is ready, not compute.
+        ``gauges`` is called on a thread of the HTTP server: it must give what is ready, not compute.
         """
-        self._census.take = census
+        self._gauges.take = gauges
 
     def request(self, method: str, host: str, code: str, seconds: float) -> None:
         """Count a request to the API server, and time it."""
@@ -137,28 +137,28 @@ class Metrics:
         return Histogram(name, about, labels, registry=self.registry, buckets=buckets)
 
 
-class _CensusCollector(Collector):
-    """Turns the census into gauges when metrics are collected; nothing is kept per relation in between."""
+class _GaugeCollector(Collector):
+    """Turns the gauges into gauges when metrics are collected; nothing is kept per relation in between."""
 
     def __init__(self) -> None:
-        self.take: Callable[[], Census] = Census
+        self.take: Callable[[], GaugeValues] = GaugeValues
 
     def collect(self) -> Iterable[Metric]:
-        census = self.take()
+        gauges = self.take()
         queue = ("name",)
         yield _gauge(
-            "workqueue_depth", "Changed objects that the controller has not taken.", queue, {(QUEUE,): census.waiting}
+            "workqueue_depth", "Changed objects that the controller has not taken.", queue, {(QUEUE,): gauges.waiting}
         )
         adds = CounterMetricFamily("workqueue_adds_total", "Changes of objects that came in.", labels=queue)
-        adds.add_metric([QUEUE], census.adds)
+        adds.add_metric([QUEUE], gauges.adds)
         yield adds
         relation = ("relation",)
-        facts = {(name,): count for name, count in census.facts.items()}
-        derived = {(name,): count for name, count in census.derived.items()}
+        facts = {(name,): count for name, count in gauges.facts.items()}
+        derived = {(name,): count for name, count in gauges.derived.items()}
         yield _gauge(f"{PREFIX}facts", "Facts of each relation.", relation, facts)
         yield _gauge(f"{PREFIX}derived", "Derived tuples of each relation.", relation, derived)
         about = "PeeringConnectivities by their conditions."
-        yield _gauge(f"{PREFIX}policy_conditions", about, ("type", "status", "reason"), census.conditions)
+        yield _gauge(f"{PREFIX}policy_conditions", about, ("type", "status", "reason"), gauges.conditions)
 
 
 def _gauge(name: str, about: str, labels: tuple[str, ...], rows: Mapping[_Key, int]) -> Metric:

@@ -22,7 +22,7 @@ _SLOTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class HealthCheck:
     """A thread that the controller needs: whether it runs, and why it is not ready, empty when it is."""
 
     name: str
@@ -42,9 +42,9 @@ class Health:
         self._ticked = ticked
         self._clock = clock
         self._draining = False
-        self._parts: list[Part] = []
+        self._parts: list[HealthCheck] = []
 
-    def add(self, part: Part) -> None:
+    def add(self, part: HealthCheck) -> None:
         """Watch over a thread too."""
         self._parts.append(part)
 

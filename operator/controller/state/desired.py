@@ -25,7 +25,7 @@ _Element = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredFirewall:
     """A FirewallConfiguration that is to be stored: as ``render`` gives it, the digest of its spec, what it holds."""
 
     key: ObjectKey
@@ -45,7 +45,7 @@ class _Frame:
     rules: int
 
 
-class Layouts:
+class DesiredFirewalls:
     """The tuples of every chain, by peering, kept up with the changes that a database reports."""
 
     def __init__(self) -> None:
@@ -95,7 +95,7 @@ class Layouts:
         """The peerings that have a chain, sorted."""
         return sorted(peering for peering, rows in self._few.items() if rows["base_chain"])
 
-    def wanted(self, peering: str) -> Wanted:
+    def firewall(self, peering: str) -> DesiredFirewall:
         """The object of a peering that has a chain. Raises ChainError: what is stored then has to stay."""
         frame = self._frames.get(peering)
         elements = self._elements.get(peering, {})
@@ -109,7 +109,7 @@ class Layouts:
         key = ObjectKey(FIREWALL, body["metadata"]["namespace"], body["metadata"]["name"])
         held = [[element.text for element in each.elements] for each in table.sets]
         members = len(set(chain.from_iterable(held)))
-        return Wanted(key, body, digest_with(frame.text, dict(enumerate(held))), Counts(frame.rules, members))
+        return DesiredFirewall(key, body, digest_with(frame.text, dict(enumerate(held))), Counts(frame.rules, members))
 
     def _frame(self, peering: str, elements: Mapping[chains.Party, chains.Elements]) -> _Frame:
         rows: Mapping[str, set[Row]] = self._few.get(peering, {name: set[Row]() for name in FEW})

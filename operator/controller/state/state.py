@@ -16,7 +16,8 @@ from liqo_connectivity.engine.incremental.database import Database
 from liqo_connectivity.engine.incremental.transactions import Delta
 from liqo_connectivity.facts import FactBase, ObjectKey
 from liqo_connectivity.facts.controller import enforcing
-from liqo_connectivity.operator.controller.objects.asserted import Facts, asserted_by, not_evaluated, rows_of
+from liqo_connectivity.operator.controller.objects.asserted_facts import Facts, asserted_by, not_evaluated, rows_of
+from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     MANAGER,
@@ -26,8 +27,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     StoredFirewall,
     StoredPolicy,
 )
-from liqo_connectivity.operator.controller.objects.symbols import firewall_key, object_key, policy_key
-from liqo_connectivity.operator.controller.state.desired import Layouts
+from liqo_connectivity.operator.controller.state.desired import DesiredFirewalls
 
 POLICY_GOALS: Final = ("condition_false", "invalid_rule", "governing", "role_mismatch", "draining")
 """Relations about policies; in each of them a column is a policy."""
@@ -68,7 +68,7 @@ class State:
         self.policies: dict[ObjectKey, StoredPolicy] = {}
         self.firewalls: dict[ObjectKey, StoredFirewall] = {}
         self.agents: dict[ObjectKey, Agent] = {}
-        self.layouts = Layouts()
+        self.desired = DesiredFirewalls()
         self._base = FactBase()
         self._database = Database(program.slice(GOALS))
         self._loaded = False
@@ -111,7 +111,7 @@ class State:
         if judged:
             edited |= _policies_of(delta)
             firewalls |= _firewalls_of(delta)
-        peerings = self.layouts.follow(delta)
+        peerings = self.desired.follow(delta)
         return Changes(peerings, frozenset(policies | edited), frozenset(edited), frozenset(firewalls), agents, judged)
 
     def _see_agent(self, key: ObjectKey, view: Agent | None) -> bool:

@@ -1,6 +1,6 @@
 """What the watches saw and the controller has not taken yet: the latest of every object, nothing before it.
 
-Since only the latest counts, the inbox is never longer than the cluster, however slow the controller is. This module
+Since only the latest counts, the change queue is never longer than the cluster, however slow the controller is. This module
 must not know what was observed.
 """
 
@@ -19,7 +19,7 @@ def _always(_: ObjectKey, __: Observed | None) -> bool:
     return True
 
 
-class Inbox:
+class ChangeQueue:
     """Observed objects on their way from the watch threads to the controller. Safe for use by several threads.
 
     ``window`` is for how many seconds changes are gathered after the first. ``is_news`` says of an object whether what
@@ -53,7 +53,7 @@ class Inbox:
     def take(self, timeout: float) -> Batch:
         """Wait for news, gather more for the window, and take all that came.
 
-        After ``timeout`` seconds without news there may still be something that is none; when the inbox is closed there
+        After ``timeout`` seconds without news there may still be something that is none; when the change queue is closed there
         is no wait. A watch that was synced before the call has everything of its first list in the batch, or in one
         before it.
         """

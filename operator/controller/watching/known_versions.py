@@ -14,7 +14,7 @@ from liqo_connectivity.operator.controller.watching.resources import Event
 Put = Callable[[ObjectKey, Observed | None], None]
 
 
-class Mirror:
+class KnownVersions:
     """The versions of the objects of one resource. ``put`` is told of every object that is new, changed or gone."""
 
     def __init__(self, put: Put) -> None:
@@ -31,7 +31,7 @@ class Mirror:
 
     def take(self, event: Event) -> bool:
         """Take one event, or one item of a list; whether it was news."""
-        key, version = event.seen.key, event.seen.version
+        key, version = event.object.key, event.object.version
         known = self._versions.get(key, 0)
         if version < known or version <= self._gone.get(key, 0):
             return False
@@ -47,7 +47,7 @@ class Mirror:
         self._gone.pop(key, None)
         if self._before.get(key) == version:
             return False
-        self._put(key, event.seen.observed)
+        self._put(key, event.object.observed)
         return True
 
     def begin(self) -> None:

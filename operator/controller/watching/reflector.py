@@ -16,11 +16,11 @@ from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.controller.watching import resources
-from liqo_connectivity.operator.controller.watching.change_queue import Inbox
-from liqo_connectivity.operator.controller.watching.known_versions import Mirror
-from liqo_connectivity.operator.controller.watching.resources import Bookmark, EventError, Failure, Resource
-from liqo_connectivity.operator.kube.api import (
-    Api,
+from liqo_connectivity.operator.controller.watching.change_queue import ChangeQueue
+from liqo_connectivity.operator.controller.watching.known_versions import KnownVersions
+from liqo_connectivity.operator.controller.watching.resources import Bookmark, Failure, Resource, WatchEventError
+from liqo_connectivity.operator.kube.backoff import Backoff
+from liqo_connectivity.operator.kube.errors import (
     ApiError,
     Gone,
     Invalid,
@@ -28,13 +28,12 @@ from liqo_connectivity.operator.kube.api import (
     Refused,
     ServerFault,
     Silent,
-    Stream,
     Throttled,
     Unreachable,
-    parse_object,
     refusal,
 )
-from liqo_connectivity.operator.kube.backoff import Backoff
+from liqo_connectivity.operator.kube.response import Stream, parse_object
+from liqo_connectivity.operator.kube.rest_client import RestClient
 
 MAX_RETRY_AFTER: Final = 30.0
 """The longest that a server may ask to be left alone, in seconds."""
@@ -42,20 +41,22 @@ _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _LOG: Final = logging.getLogger(__name__)
 
 
-class Watch:
-    """A thread that tells an inbox of every change of a resource. It ends by ``stop`` only.
+class Reflector:
+    """A thread that tells a change queue of every change of a resource. It ends by ``stop`` only.
 
-    ``synced`` is set once everything that exists was told: all of it is in the inbox then, or has been taken. It is
+    ``synced`` is set once everything that exists was told: all of it is in the change queue then, or has been taken. It is
     never cleared. A kind whose CRD is absent has no objects, and is looked for.
     """
 
-    def __init__(self, resource: Resource, api: Api, inbox: Inbox, settings: Settings, metrics: Metrics) -> None:
+    def __init__(
+        self, resource: Resource, api: RestClient, queue: ChangeQueue, settings: Settings, metrics: Metrics
+    ) -> None:
         self.resource: Final = resource
         self.synced: Final = Event()
         self._api = api
         self._settings = settings
         self._metrics = metrics
-        self._mirror = Mirror(lambda key, observed: inbox.put(resource.name, key, observed))
+        self._known = KnownVersions(lambda key, observed: queue.put(resource.name, key, observed))
         self._backoff = Backoff(settings.watch_backoff, settings.watch_backoff_limit)
         self._last_event = 0.0
         metrics.watch_last_event.labels(resource.name).set_function(lambda: self._last_event)
@@ -139,17 +140,17 @@ class Watch:
     # ---- Listing ----
 
     def _list(self) -> None:
-        self._mirror.begin()
+        self._known.begin()
         try:
             version = self._list_stream() if self._streams and not self._pages_next else self._list_pages()
         except BaseException:
-            self._mirror.abandon()
+            self._known.abandon()
             raise
-        self._mirror.finish()
+        self._known.finish()
         self._version = version
         self._list_at = time.monotonic() + self._settings.resync_interval * _jitter()
         self.synced.set()
-        _LOG.debug("Listed", extra=fields(resource=self.resource.name, objects=len(self._mirror), version=version))
+        _LOG.debug("Listed", extra=fields(resource=self.resource.name, objects=len(self._known), version=version))
 
     def _list_stream(self) -> int:
         """Read everything from a watch that sends it first; the version of it."""
@@ -189,7 +190,7 @@ class Watch:
             for item in cast("list[object]", page.get("items") or ()):
                 try:
                     self._tell(resources.Event(self.resource.read(item), gone=False))
-                except EventError as error:
+                except WatchEventError as error:
                     self._unreadable(str(error))
             token = metadata.get("continue")
             if not token:
@@ -214,7 +215,7 @@ class Watch:
             for told in self._events(stream):
                 if not isinstance(told, Bookmark):
                     self._tell(told)
-                    self._version = max(self._version or 0, told.seen.version)
+                    self._version = max(self._version or 0, told.object.version)
                 elif version is not None and told.version < version:
                     # A server whose data was restored from a backup, or lags far behind the one asked before.
                     self._version = None
@@ -235,7 +236,7 @@ class Watch:
         for line in split_lines(self._timed(stream)):
             try:
                 told = self.resource.parse(line)
-            except EventError as error:
+            except WatchEventError as error:
                 self._unreadable(str(error))
                 continue
             if isinstance(told, Failure):
@@ -250,8 +251,8 @@ class Watch:
             yield chunk
 
     def _tell(self, event: resources.Event) -> None:
-        if self._mirror.take(event) and event.seen.problem:
-            self._unreadable(event.seen.problem)
+        if self._known.take(event) and event.object.problem:
+            self._unreadable(event.object.problem)
 
     # ---- Trouble ----
 
@@ -268,7 +269,7 @@ class Watch:
         return False
 
     def _vanish(self) -> None:
-        self._mirror.clear()
+        self._known.clear()
         self.synced.set()
         self._complain(f"CustomResourceDefinition {self.resource.crd} does not exist")
 

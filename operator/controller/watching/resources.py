@@ -26,17 +26,17 @@ from liqo_connectivity.operator.controller.objects.stored import (
     stored_firewall,
     stored_policy,
 )
-from liqo_connectivity.operator.kube.api import JSON, PARTIAL, PARTIAL_LIST
+from liqo_connectivity.operator.kube.rest_client import JSON, PARTIAL, PARTIAL_LIST
 
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 """The annotation of the bookmark that ends a streamed list (Kubernetes' watch-list)."""
 
 
-class EventError(ValueError):
+class WatchEventError(ValueError):
     """A line of a watch, or an item of a list, that tells nothing: not JSON, or without key or version."""
 
 
-class Seen(NamedTuple):
+class ObjectVersion(NamedTuple):
     """One object as a watch or a list tells of it.
 
     ``version`` is its resourceVersion, an integer that grows with every change of any object of its kind. ``problem``
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
 class Event(NamedTuple):
     """A change of an object; if it is ``gone``, ``seen`` is its last state."""
 
-    seen: Seen
+    object: ObjectVersion
     gone: bool
 
 
@@ -74,15 +74,15 @@ class Failure(NamedTuple):
 class Resource:
     """A collection of objects that is watched.
 
-    ``name`` is its name in the inbox, in logs and metrics; ``path`` and ``query`` are those of its list, ``accept``
+    ``name`` is its name in the change queue, in logs and metrics; ``path`` and ``query`` are those of its list, ``accept``
     and ``accept_list`` the forms that a watch and a list are asked for in. ``crd`` is the CustomResourceDefinition that
-    makes it exist, empty if it always does. ``read`` sees one object in parsed form and raises EventError;
+    makes it exist, empty if it always does. ``read`` sees one object in parsed form and raises WatchEventError;
     ``read_line`` is a shortcut for a line of a watch that returns None when it cannot be taken.
     """
 
     name: str
     path: str
-    read: Callable[[object], Seen]
+    read: Callable[[object], ObjectVersion]
     query: tuple[tuple[str, str], ...] = ()
     accept: str = JSON
     accept_list: str = JSON
@@ -90,7 +90,7 @@ class Resource:
     read_line: Callable[[bytes], Event | None] | None = None
 
     def parse(self, line: bytes) -> Event | Bookmark | Failure:
-        """What a line of a watch says. Raises EventError."""
+        """What a line of a watch says. Raises WatchEventError."""
         if self.read_line is not None:
             event = self.read_line(line)
             if event is not None:
@@ -98,7 +98,7 @@ class Resource:
         try:
             value: object = from_json(line, cache_strings="keys")
         except ValueError:
-            raise EventError("a line of a watch is not JSON") from None
+            raise WatchEventError("a line of a watch is not JSON") from None
         told = cast("dict[str, object]", value) if isinstance(value, dict) else {}
         item = told.get("object")
         match told.get("type"):
@@ -116,7 +116,7 @@ class Resource:
                 code = status.get("code")
                 return Failure(code if isinstance(code, int) else 0, status)
             case _:
-                raise EventError("a line of a watch is no event")
+                raise WatchEventError("a line of a watch is no event")
 
 
 def resources(liqo_namespace: str) -> tuple[Resource, ...]:
@@ -141,7 +141,7 @@ def _of_kind(kind: Kind) -> Resource:
     prefix = f"/apis/{kind.group}" if kind.group else "/api"
     path = f"{prefix}/{kind.version}/{kind.plural}"
 
-    def read(value: object) -> Seen:
+    def read(value: object) -> ObjectVersion:
         return _seen(decode_mapping(kind, value))
 
     match kind.name:
@@ -178,37 +178,37 @@ def _read_pod(line: bytes) -> Event | None:
         return None
     facts = extract_pod(told.object)
     source = facts[0].source
-    return Event(Seen(source.key, _version(source.resource_version), Observed(facts)), told.type == "DELETED")
+    return Event(ObjectVersion(source.key, _version(source.resource_version), Observed(facts)), told.type == "DELETED")
 
 
-def _read_policy(value: object) -> Seen:
+def _read_policy(value: object) -> ObjectVersion:
     # One that cannot be read still has a status in which to say so.
     seen = _seen(decode_mapping(KIND_BY_NAME["PeeringConnectivity"], value))
     return seen._replace(observed=Observed(seen.observed.facts, stored_policy(value)))
 
 
-def _read_firewall(value: object) -> Seen:
+def _read_firewall(value: object) -> ObjectVersion:
     return _stored(stored_firewall(value), value)
 
 
-def _read_agent(value: object) -> Seen:
+def _read_agent(value: object) -> ObjectVersion:
     return _stored(agent(value), value)
 
 
-def _stored(view: StoredFirewall | Agent, value: object) -> Seen:
+def _stored(view: StoredFirewall | Agent, value: object) -> ObjectVersion:
     if not view.key.name:
-        raise EventError("an object has no name")
-    return Seen(view.key, _version(_metadata(value).get("resourceVersion")), Observed((), view))
+        raise WatchEventError("an object has no name")
+    return ObjectVersion(view.key, _version(_metadata(value).get("resourceVersion")), Observed((), view))
 
 
-def _seen(decoded: Decoded) -> Seen:
+def _seen(decoded: Decoded) -> ObjectVersion:
     problem = decoded.problem
     if problem is not None and not problem.name:
-        raise EventError(str(problem))
+        raise WatchEventError(str(problem))
     if not decoded.facts:
-        raise EventError(f"{decoded.key} is not an object that is read")
+        raise WatchEventError(f"{decoded.key} is not an object that is read")
     source = decoded.facts[0].source
-    return Seen(decoded.key, _version(source.resource_version), Observed(decoded.facts), str(problem or ""))
+    return ObjectVersion(decoded.key, _version(source.resource_version), Observed(decoded.facts), str(problem or ""))
 
 
 def _metadata(value: object) -> dict[str, object]:
@@ -218,5 +218,5 @@ def _metadata(value: object) -> dict[str, object]:
 
 def _version(text: object) -> int:
     if not isinstance(text, str) or not text.isascii() or not text.isdecimal():
-        raise EventError(f"a resourceVersion is not a number: {str(text)[:60]!r}")
+        raise WatchEventError(f"a resourceVersion is not a number: {str(text)[:60]!r}")
     return int(text)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from liqo_connectivity.operator.controller.objects.agents import Report
+from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState
 from liqo_connectivity.operator.controller.objects.stored import Condition
-from liqo_connectivity.operator.controller.state.judgement import Judgement
+from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome
 from liqo_connectivity.operator.explain.report import sentence
 
 ACCEPTED: Final = "Accepted"
@@ -27,7 +27,7 @@ _MESSAGE: Final = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class Storage:
+class StoredChain:
     """What came of storing a policy's chain.
 
     ``name`` is that of the object. ``problem`` says why it cannot be stored, empty if it is. ``stays`` says that an
@@ -37,42 +37,46 @@ class Storage:
     name: str
     problem: str
     stays: bool
-    agents: Report
+    agents: ConditionState
 
 
-def conditions(judgement: Judgement, storage: Storage) -> tuple[Report, Report, Report, Report]:
+def conditions(
+    outcome: PolicyOutcome, storage: StoredChain
+) -> tuple[ConditionState, ConditionState, ConditionState, ConditionState]:
     """The conditions of ``TYPES``, in that order, without generation and time."""
-    accepted = _accepted(judgement)
-    programmed = _programmed(judgement, storage, accepted)
+    accepted = _accepted(outcome)
+    programmed = _programmed(outcome, storage, accepted)
     enforced = storage.agents
     if programmed.status != "True":
-        enforced = Report("Unknown", "NotProgrammed", "what this policy says is not stored, so no agent can report it")
+        enforced = ConditionState(
+            "Unknown", "NotProgrammed", "what this policy says is not stored, so no agent can report it"
+        )
     ready = next(
         (each for each in (accepted, programmed, enforced) if each.status != "True"),
-        Report("True", FABRIC_SYNCED, "the policy is enforced"),
+        ConditionState("True", FABRIC_SYNCED, "the policy is enforced"),
     )
     return accepted, programmed, enforced, ready
 
 
-def _accepted(judgement: Judgement) -> Report:
-    if judgement.refused:
-        others = [sentence(*why) for why in judgement.refused if why[0] != "InvalidPolicy"]
-        return Report("False", judgement.refused[0][0], _joined([*judgement.invalid, *others]))
-    message = f"it governs peering {judgement.peering}" if judgement.peering else "it is well formed"
-    return Report("True", ACCEPTED, _joined([message, *judgement.warnings]))
+def _accepted(outcome: PolicyOutcome) -> ConditionState:
+    if outcome.refused:
+        others = [sentence(*why) for why in outcome.refused if why[0] != "InvalidPolicy"]
+        return ConditionState("False", outcome.refused[0][0], _joined([*outcome.invalid, *others]))
+    message = f"it governs peering {outcome.peering}" if outcome.peering else "it is well formed"
+    return ConditionState("True", ACCEPTED, _joined([message, *outcome.warnings]))
 
 
-def _programmed(judgement: Judgement, storage: Storage, accepted: Report) -> Report:
+def _programmed(outcome: PolicyOutcome, storage: StoredChain, accepted: ConditionState) -> ConditionState:
     stays = "; the chain that was enforced last stays" if storage.stays else ""
     if accepted.status != "True":
-        governs = bool(judgement.peering)
-        return Report("False", accepted.reason, "the policy is not accepted" + (stays if governs else ""))
-    if judgement.waiting:
-        lines = _joined([sentence(*why) for why in judgement.waiting])
-        return Report("False", judgement.waiting[0][0], lines + stays)
+        governs = bool(outcome.peering)
+        return ConditionState("False", accepted.reason, "the policy is not accepted" + (stays if governs else ""))
+    if outcome.waiting:
+        lines = _joined([sentence(*why) for why in outcome.waiting])
+        return ConditionState("False", outcome.waiting[0][0], lines + stays)
     if storage.problem:
-        return Report("False", FABRIC_SYNC_FAILED, storage.problem[:_MESSAGE] + stays)
-    return Report("True", PROGRAMMED, f"FirewallConfiguration {storage.name} holds its chain")
+        return ConditionState("False", FABRIC_SYNC_FAILED, storage.problem[:_MESSAGE] + stays)
+    return ConditionState("True", PROGRAMMED, f"FirewallConfiguration {storage.name} holds its chain")
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -80,7 +84,9 @@ def _joined(lines: Sequence[str]) -> str:
     return "; ".join([*lines[:_SHOWN], *more])[:_MESSAGE]
 
 
-def dated(reports: Sequence[Report], before: Sequence[Condition], generation: int, now: str) -> tuple[Condition, ...]:
+def dated(
+    reports: Sequence[ConditionState], before: Sequence[Condition], generation: int, now: str
+) -> tuple[Condition, ...]:
     """Conditions with generation and time: the time moves only when the status of the condition of that type does."""
     known = {condition.type: condition for condition in before}
     made: list[Condition] = []

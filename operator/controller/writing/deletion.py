@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from liqo_connectivity.facts.fact import ObjectKey
-from liqo_connectivity.operator.controller.objects.agents import Report, fold
+from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState, fold
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     Agent,
@@ -18,10 +18,15 @@ from liqo_connectivity.operator.controller.objects.stored import (
     digest,
     stored_firewall,
 )
-from liqo_connectivity.operator.controller.writing.calls import FIREWALL_API, Calls, firewall_path, identity
 from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS
-from liqo_connectivity.operator.kube.api import Json
+from liqo_connectivity.operator.controller.writing.object_client import (
+    FIREWALL_API,
+    ObjectClient,
+    firewall_path,
+    identity,
+)
 from liqo_connectivity.operator.kube.errors import NotFound
+from liqo_connectivity.operator.kube.response import Json
 
 DONE: Final = ("Enforced", "NoAgents")
 """Reports by which nothing is left to wait for."""
@@ -36,7 +41,7 @@ class _Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DeletionStep:
     """What a step came to: the object as it is then, None if it is gone, and in how many seconds to look again.
 
     ``overdue`` says what has been waited for in vain, empty while nothing has.
@@ -47,16 +52,16 @@ class Step:
     overdue: str = ""
 
 
-class Remover:
+class FirewallDeleter:
     """Takes objects away. ``settle`` is how long reports must have been good, ``timeout`` how long each wait may last."""
 
-    def __init__(self, calls: Calls, settle: float, timeout: float) -> None:
+    def __init__(self, calls: ObjectClient, settle: float, timeout: float) -> None:
         self._calls = calls
         self._settle = settle
         self._timeout = timeout
         self._progress: dict[ObjectKey, _Progress] = {}
 
-    def step(self, stored: StoredFirewall, agents: Collection[Agent], now: float, *, drain: bool) -> Step:
+    def step(self, stored: StoredFirewall, agents: Collection[Agent], now: float, *, drain: bool) -> DeletionStep:
         """Take the next step with an object that is to go. Raises ApiError: then the step is to be taken again."""
         progress = self._progress.get(stored.key)
         if progress is None or progress.uid != stored.uid:
@@ -68,7 +73,7 @@ class Remover:
         if drain:
             wait, overdue = self._await_agents(stored, progress, agents, now)
             if wait > 0:
-                return Step(stored, wait)
+                return DeletionStep(stored, wait)
         else:
             overdue = ""
         return replace(self._delete(stored, progress, now), overdue=overdue)
@@ -82,13 +87,15 @@ class Remover:
         """An object is gone, or stays after all."""
         self._progress.pop(key, None)
 
-    def _empty(self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float) -> Step:
+    def _empty(
+        self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float
+    ) -> DeletionStep:
         live = _get(self._calls, stored.key)
         if live is None:
-            return Step(None, 0.0)
+            return DeletionStep(None, 0.0)
         view = stored_firewall(live)
         if view.uid != stored.uid or view.deleting or view.empty or not view.managed:
-            return Step(view, 0.0)
+            return DeletionStep(view, 0.0)
         body = identity(FIREWALL_API, FIREWALL, view.key, uid=view.uid, resourceVersion=view.resource_version)
         body["spec"] = _emptied(live)
         metadata = cast("Json", body["metadata"])
@@ -99,7 +106,7 @@ class Remover:
         after = replace(
             view, resource_version=made.resource_version, generation=made.generation, digest=digest(body["spec"])
         )
-        return Step(replace(after, empty=True), self._settle)
+        return DeletionStep(replace(after, empty=True), self._settle)
 
     def _await_agents(
         self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float
@@ -107,7 +114,7 @@ class Remover:
         """How long to wait for agents, and what was waited for in vain."""
         if progress.emptied is None:
             progress.emptied = now
-        report: Report = fold(agents, stored.hosts)
+        report: ConditionState = fold(agents, stored.hosts)
         if report.reason not in DONE:
             progress.good = None
             left = progress.emptied + self._timeout - now
@@ -117,23 +124,23 @@ class Remover:
         # Reports may still be those of the chain that was there before.
         return max(progress.good, progress.emptied) + self._settle - now, ""
 
-    def _delete(self, stored: StoredFirewall, progress: _Progress, now: float) -> Step:
+    def _delete(self, stored: StoredFirewall, progress: _Progress, now: float) -> DeletionStep:
         try:
             self._calls.delete(firewall_path(stored.key), uid=stored.uid)
         except NotFound:
-            return Step(None, 0.0)
+            return DeletionStep(None, 0.0)
         progress.deleted = now
-        return Step(replace(stored, deleting=True), self._timeout)
+        return DeletionStep(replace(stored, deleting=True), self._timeout)
 
-    def _await_end(self, stored: StoredFirewall, progress: _Progress, now: float) -> Step:
+    def _await_end(self, stored: StoredFirewall, progress: _Progress, now: float) -> DeletionStep:
         if progress.deleted is None:
             progress.deleted = now
         left = progress.deleted + self._timeout - now
         overdue = "" if left > 0 else "it is deleted, but a finalizer of Liqo's agents keeps it"
-        return Step(stored, max(left, 0.0) if left > 0 else self._timeout, overdue)
+        return DeletionStep(stored, max(left, 0.0) if left > 0 else self._timeout, overdue)
 
 
-def _get(calls: Calls, key: ObjectKey) -> Json | None:
+def _get(calls: ObjectClient, key: ObjectKey) -> Json | None:
     try:
         return calls.get(firewall_path(key))
     except NotFound:

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.objects.stored import MANAGER, POLICY, StoredPolicy
-from liqo_connectivity.operator.controller.writing.calls import POLICY_API, Calls, events_path
+from liqo_connectivity.operator.controller.writing.object_client import POLICY_API, ObjectClient, events_path
 from liqo_connectivity.operator.kube.errors import ApiError, Conflict, NotLeading
 
 Severity = Literal["Normal", "Warning"]
@@ -23,7 +23,7 @@ _NAME: Final = 230
 
 
 def emit(
-    calls: Calls, policy: StoredPolicy, severity: Severity, reason: str, note: str, when: datetime, instance: str
+    calls: ObjectClient, policy: StoredPolicy, severity: Severity, reason: str, note: str, when: datetime, instance: str
 ) -> None:
     """Store an Event about a policy; ``instance`` names this process. Raises NotLeading."""
     namespace, name = policy.key.namespace, policy.key.name

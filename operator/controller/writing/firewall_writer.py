@@ -22,8 +22,13 @@ from liqo_connectivity.operator.controller.objects.stored import (
     StoredPolicy,
     stored_firewall,
 )
-from liqo_connectivity.operator.controller.state.desired import Wanted
-from liqo_connectivity.operator.controller.writing.calls import FIREWALL_API, Calls, firewall_path, identity
+from liqo_connectivity.operator.controller.state.desired import DesiredFirewall
+from liqo_connectivity.operator.controller.writing.object_client import (
+    FIREWALL_API,
+    ObjectClient,
+    firewall_path,
+    identity,
+)
 from liqo_connectivity.operator.kube.errors import NotFound
 
 Result = Literal["created", "updated", "unchanged"]
@@ -32,7 +37,7 @@ LABELS: Final = firewall_configuration.LABELS
 _LABEL_PAIRS: Final = tuple(sorted(LABELS.items()))
 
 
-class Blocked(Exception):  # noqa: N818  it says what is the matter
+class WriteBlocked(Exception):  # noqa: N818  it says what is the matter
     """A FirewallConfiguration that must not, or cannot, be made what is wanted; the message is for the status."""
 
 
@@ -43,7 +48,7 @@ class _Written:
     digest: str
 
 
-def read_firewall(calls: Calls, key: ObjectKey) -> StoredFirewall | None:
+def read_firewall(calls: ObjectClient, key: ObjectKey) -> StoredFirewall | None:
     """Read a FirewallConfiguration; None if there is none. Raises ApiError."""
     try:
         return stored_firewall(calls.get(firewall_path(key)))
@@ -61,24 +66,24 @@ def is_as_wanted(stored: StoredFirewall, wanted: str, owner: StoredPolicy) -> bo
     )
 
 
-class Writer:
+class FirewallWriter:
     """Writes objects, and remembers of each what was written, to notice when something else is stored."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: ObjectClient) -> None:
         self._calls = calls
         self._written: dict[ObjectKey, _Written] = {}
 
     def write(
-        self, wanted: Wanted, owner: StoredPolicy, stored: StoredFirewall | None
+        self, wanted: DesiredFirewall, owner: StoredPolicy, stored: StoredFirewall | None
     ) -> tuple[Result, StoredFirewall]:
         """Make an object what is wanted; ``stored`` is what it is now, None if there is none.
 
-        Gives the object as it is then. Raises Blocked and ApiError; after a Conflict or Unreachable, read again.
+        Gives the object as it is then. Raises WriteBlocked and ApiError; after a Conflict or Unreachable, read again.
         """
         if stored is None:
             return "created", self._apply(wanted, owner, None)
         if not stored.managed:
-            raise Blocked(foreign(stored.key))
+            raise WriteBlocked(foreign(stored.key))
         if is_as_wanted(stored, wanted.digest, owner):
             return "unchanged", stored
         self._check(stored, wanted.digest)
@@ -93,9 +98,9 @@ class Writer:
         if before == _Written(stored.uid, stored.generation, wanted) and stored.digest != wanted:
             # Next time it is written again: whatever altered it may be mended.
             del self._written[stored.key]
-            raise Blocked(_altered(stored.key))
+            raise WriteBlocked(_altered(stored.key))
 
-    def _apply(self, wanted: Wanted, owner: StoredPolicy, stored: StoredFirewall | None) -> StoredFirewall:
+    def _apply(self, wanted: DesiredFirewall, owner: StoredPolicy, stored: StoredFirewall | None) -> StoredFirewall:
         key = wanted.key
         guards = {"uid": stored.uid, "resourceVersion": stored.resource_version} if stored is not None else {}
         body = identity(FIREWALL_API, FIREWALL, key, **guards)
@@ -111,11 +116,11 @@ class Writer:
         self._written[key] = _Written(made.uid, made.generation, wanted.digest)
         if not known:
             if made.digest != wanted.digest:
-                raise Blocked(_altered(key))
+                raise WriteBlocked(_altered(key))
             return made
         if stored is not None and made.generation == stored.generation and stored.digest != wanted.digest:
             del self._written[key]
-            raise Blocked(_altered(key))
+            raise WriteBlocked(_altered(key))
         return _as_written(made, wanted, stored)
 
 
@@ -134,7 +139,7 @@ def _altered(key: ObjectKey) -> str:
     )
 
 
-def _as_written(made: StoredFirewall, wanted: Wanted, stored: StoredFirewall | None) -> StoredFirewall:
+def _as_written(made: StoredFirewall, wanted: DesiredFirewall, stored: StoredFirewall | None) -> StoredFirewall:
     """The view of an answer that has metadata only."""
     return StoredFirewall(
         key=made.key,

@@ -9,6 +9,7 @@ from typing import Final
 
 from liqo_connectivity.engine import Row
 from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.keys import object_key
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     POLICY,
@@ -16,8 +17,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     StoredPolicy,
     stored_policy,
 )
-from liqo_connectivity.operator.controller.objects.symbols import object_key
-from liqo_connectivity.operator.controller.writing.calls import Calls, policy_path
+from liqo_connectivity.operator.controller.writing.object_client import ObjectClient, policy_path
 from liqo_connectivity.operator.kube.errors import NotFound
 
 DRAIN: Final = "drain"
@@ -29,7 +29,7 @@ def removals(rows: Iterable[Row]) -> dict[ObjectKey, str]:
     return {object_key(FIREWALL, firewall): str(manner) for firewall, manner in rows}
 
 
-def is_orphan(calls: Calls, stored: StoredFirewall, known: StoredPolicy | None) -> bool:
+def is_orphan(calls: ObjectClient, stored: StoredFirewall, known: StoredPolicy | None) -> bool:
     """Whether the API server agrees that an object's policy is gone, going, or known for what it is.
 
     ``known`` is the policy of that name as the watch told of it. Raises ApiError.

@@ -6,10 +6,10 @@ This module must not know what the conditions say, nor when a policy may go.
 from typing import Final, cast
 
 from liqo_connectivity.operator.controller.objects.stored import POLICY, Condition, Counts, StoredPolicy, stored_policy
-from liqo_connectivity.operator.controller.writing.calls import POLICY_API, Calls, identity, policy_path
 from liqo_connectivity.operator.controller.writing.conditions import TYPES
-from liqo_connectivity.operator.kube.api import Json
+from liqo_connectivity.operator.controller.writing.object_client import POLICY_API, ObjectClient, identity, policy_path
 from liqo_connectivity.operator.kube.errors import Conflict, Invalid, NotFound
+from liqo_connectivity.operator.kube.response import Json
 
 FINALIZER: Final = "security.liqo.io/peering-connectivity"
 
@@ -21,7 +21,7 @@ def is_shown(policy: StoredPolicy, wanted: tuple[Condition, ...]) -> bool:
 
 
 def write_status(
-    calls: Calls, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None
+    calls: ObjectClient, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None
 ) -> StoredPolicy:
     """Write the status of a policy; give it as it is then. ``counts`` is None without a chain. Raises ApiError."""
     body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
@@ -43,12 +43,12 @@ def write_status(
     return stored_policy(calls.apply(f"{policy_path(policy.key)}/status", body, force=True))
 
 
-def add_finalizer(calls: Calls, policy: StoredPolicy) -> StoredPolicy:
+def add_finalizer(calls: ObjectClient, policy: StoredPolicy) -> StoredPolicy:
     """Put our finalizer on a policy; give it as it is then. Raises ApiError."""
     return _apply_finalizers(calls, policy, [FINALIZER])
 
 
-def release(calls: Calls, policy: StoredPolicy) -> None:
+def release(calls: ObjectClient, policy: StoredPolicy) -> None:
     """Take our finalizer off a policy, whoever put it there. A policy that is gone or another is fine. Raises ApiError."""
     try:
         after = _apply_finalizers(calls, policy, [])
@@ -63,7 +63,7 @@ def release(calls: Calls, policy: StoredPolicy) -> None:
             raise
 
 
-def _apply_finalizers(calls: Calls, policy: StoredPolicy, finalizers: list[str]) -> StoredPolicy:
+def _apply_finalizers(calls: ObjectClient, policy: StoredPolicy, finalizers: list[str]) -> StoredPolicy:
     # The uid keeps this from creating a policy that is gone.
     body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
     if finalizers:
@@ -71,7 +71,7 @@ def _apply_finalizers(calls: Calls, policy: StoredPolicy, finalizers: list[str])
     return stored_policy(calls.apply(policy_path(policy.key), body, force=True))
 
 
-def _take_off(calls: Calls, policy: StoredPolicy) -> None:
+def _take_off(calls: ObjectClient, policy: StoredPolicy) -> None:
     """Somebody else owns the finalizer too, so that it stays although we gave it up: replace the object without it."""
     live = _get(calls, policy)
     if live is None:
@@ -81,7 +81,7 @@ def _take_off(calls: Calls, policy: StoredPolicy) -> None:
     calls.replace(policy_path(policy.key), live)
 
 
-def _get(calls: Calls, policy: StoredPolicy) -> Json | None:
+def _get(calls: ObjectClient, policy: StoredPolicy) -> Json | None:
     try:
         return calls.get(policy_path(policy.key))
     except NotFound:

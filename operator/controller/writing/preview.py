@@ -13,6 +13,7 @@ import yaml
 
 from liqo_connectivity.chains import ChainError
 from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     OWNER_ANNOTATION,
@@ -20,11 +21,10 @@ from liqo_connectivity.operator.controller.objects.stored import (
     READ_LABELS,
     stored_firewall,
 )
-from liqo_connectivity.operator.controller.objects.symbols import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.state.state import State
-from liqo_connectivity.operator.controller.writing.calls import FIREWALL_API, Calls, firewall_path
 from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS, foreign
-from liqo_connectivity.operator.kube.api import NotFound
+from liqo_connectivity.operator.controller.writing.object_client import FIREWALL_API, ObjectClient, firewall_path
+from liqo_connectivity.operator.kube.errors import NotFound
 
 _LABELS: Final = (*READ_LABELS, OWNER_UID_LABEL)
 
@@ -38,7 +38,7 @@ class Preview:
     problem: str = ""
 
 
-def previews(state: State, calls: Calls) -> Iterator[Preview]:
+def previews(state: State, calls: ObjectClient) -> Iterator[Preview]:
     """Compare every FirewallConfiguration that is wanted, or to be removed, with what is stored. Raises ApiError."""
     for peering, namespace, policy in state.rows("writable"):
         key = firewall_key(namespace, peering)
@@ -47,7 +47,7 @@ def previews(state: State, calls: Calls) -> Iterator[Preview]:
             yield Preview(key, problem=foreign(key))
             continue
         try:
-            wanted = state.layouts.wanted(str(peering))
+            wanted = state.desired.firewall(str(peering))
         except ChainError as error:
             yield Preview(key, problem=str(error))
             continue
@@ -62,7 +62,7 @@ def previews(state: State, calls: Calls) -> Iterator[Preview]:
         yield from _compared(key, _lines(key, _read(calls, key)), [])
 
 
-def _read(calls: Calls, key: ObjectKey) -> Mapping[str, object] | None:
+def _read(calls: ObjectClient, key: ObjectKey) -> Mapping[str, object] | None:
     try:
         return calls.get(firewall_path(key))
     except NotFound:

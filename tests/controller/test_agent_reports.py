@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liqo_connectivity.facts.fact import ObjectKey
-from liqo_connectivity.operator.controller.objects.agents import fold
+from liqo_connectivity.operator.controller.objects.agent_reports import fold
 from liqo_connectivity.operator.controller.objects.stored import AGENT, Agent, agent
 
 

@@ -11,9 +11,14 @@ import pytest
 from liqo_connectivity.facts import Fact, Reading, read
 from liqo_connectivity.facts.dump import jsonl_lines
 from liqo_connectivity.operator.cli import run
-from liqo_connectivity.operator.controller.serving import answers
-from liqo_connectivity.operator.controller.serving.answers import STATE_HEADER, BusyError, Snapshot, answers_server
+from liqo_connectivity.operator.controller.serving import state_server
 from liqo_connectivity.operator.controller.serving.http_server import Server
+from liqo_connectivity.operator.controller.serving.state_server import (
+    STATE_HEADER,
+    BusyError,
+    StateSnapshot,
+    answers_server,
+)
 from liqo_connectivity.operator.sources.remote import VARIABLE
 from liqo_connectivity.rules.program import builtin_texts
 
@@ -28,7 +33,7 @@ spec:
   - {source: {group: remote-cluster}, action: deny}
 """
 ADDED = 'member(P, "db", Ip) :- governing(P, _), pod_ip("shop/db-0", Ip).\n'
-Start = Callable[[Callable[[], Snapshot]], Server]
+Start = Callable[[Callable[[], StateSnapshot]], Server]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +57,7 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Serve a state, where ``--operator`` looks for one."""
     servers: list[Server] = []
 
-    def serve(take: Callable[[], Snapshot]) -> Server:
+    def serve(take: Callable[[], StateSnapshot]) -> Server:
         server = answers_server("127.0.0.1", 0, take, builtin_texts(), {str(folder / "db.dl"): ADDED})
         server.start()
         servers.append(server)
@@ -64,8 +69,8 @@ def start(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
         server.stop()
 
 
-def of(reading: Reading) -> Callable[[], Snapshot]:
-    return lambda: Snapshot(7, tuple(reading.base.facts()))
+def of(reading: Reading) -> Callable[[], StateSnapshot]:
+    return lambda: StateSnapshot(7, tuple(reading.base.facts()))
 
 
 def outputs(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -120,7 +125,7 @@ def test_every_loopback_name_is_answered(host: str, start: Start, reading: Readi
 
 
 def test_a_dump_of_several_parts_is_whole(start: Start, reading: Reading, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "_PART", 100)
+    monkeypatch.setattr(state_server, "_PART", 100)
     assert asked(start(of(reading)), "/facts")[1] == "".join(line + "\n" for line in jsonl_lines(reading.base))
 
 
@@ -188,7 +193,7 @@ def test_where_nothing_listens_the_way_there_is_said(
 
 
 def test_a_controller_that_has_no_state_yet_says_so(start: Start, capsys: pytest.CaptureFixture[str]) -> None:
-    def take() -> Snapshot:
+    def take() -> StateSnapshot:
         raise BusyError("not every kind has been listed yet")
 
     start(take)
@@ -207,7 +212,7 @@ def test_an_answer_that_breaks_off_is_no_answer(
         yield "".join(f"{line}\n" for line in jsonl_lines(reading.base)).encode()
         raise ValueError("in the middle")
 
-    monkeypatch.setattr(answers, "_parts", broken)
+    monkeypatch.setattr(state_server, "_parts", broken)
     start(of(reading))
     code, out, err = outputs(capsys, "facts", "dump", "--operator")
     assert (code, out) == (2, "")

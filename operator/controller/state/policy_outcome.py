@@ -6,8 +6,8 @@ from typing import cast
 
 from liqo_connectivity.engine import Row
 from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_symbol
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
-from liqo_connectivity.operator.controller.objects.symbols import firewall_key, object_key, policy_symbol
 from liqo_connectivity.operator.controller.state.state import State
 from liqo_connectivity.operator.explain import report
 
@@ -16,7 +16,7 @@ Why = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class PolicyOutcome:
     """What rules derive about one policy.
 
     ``refused`` are the reasons why it is not accepted, ``waiting`` those why its chain cannot be derived or stored,
@@ -34,7 +34,7 @@ class Judgement:
     draining: tuple[ObjectKey, ...] = ()
 
 
-class Judge:
+class PolicyOutcomes:
     """The judgements of all policies at one moment; made anew after every change."""
 
     def __init__(self, state: State) -> None:
@@ -47,7 +47,7 @@ class Judge:
             (str(row[0]), str(row[1])): tuple(map(str, row[2:])) for row in state.rows("condition_unreadable")
         }
 
-    def judge(self, key: ObjectKey) -> Judgement:
+    def of(self, key: ObjectKey) -> PolicyOutcome:
         """Gather what is known of one policy."""
         symbol = policy_symbol(key)
         reasons: dict[str, list[Why]] = defaultdict(list)
@@ -61,7 +61,7 @@ class Judge:
         warnings = tuple(
             report.sentence("RoleMismatch", key.kind, symbol, group) for _, group in self._mismatches.get(symbol, ())
         )
-        return Judgement(
+        return PolicyOutcome(
             refused=tuple(sorted(reasons["Accepted"])),
             invalid=self._invalid(symbol) if reasons["Accepted"] else (),
             waiting=tuple(sorted(reasons["Programmed"])),

@@ -7,24 +7,24 @@ from typing import Final
 
 from liqo_connectivity.facts.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
-from liqo_connectivity.operator.controller.reconcile.pace import Pace
-from liqo_connectivity.operator.controller.reconcile.schedule import Schedule
-from liqo_connectivity.operator.controller.reconcile.turns import Turns
+from liqo_connectivity.operator.controller.reconcile.delaying_queue import DelayingQueue
+from liqo_connectivity.operator.controller.reconcile.rate_limiter import RateLimiter
+from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.controller.state.state import Changes
 from liqo_connectivity.operator.kube.backoff import Backoff
 
 
-class Agenda:
+class WorkQueue:
     """The turns to come of FirewallConfigurations and of policies; times are seconds of one clock."""
 
-    def __init__(self, turns: Turns, settings: Settings) -> None:
+    def __init__(self, turns: Reconciler, settings: Settings) -> None:
         self._turns = turns
         self._firewalls: Final = _schedule(settings)
         self._policies: Final = _schedule(settings)
-        self._pace = Pace(settings.write_rate)
+        self._pace = RateLimiter(settings.write_rate)
 
-    def of(self, key: ObjectKey) -> Schedule[ObjectKey]:
+    def of(self, key: ObjectKey) -> DelayingQueue[ObjectKey]:
         """The schedule that an object's turns are in."""
         return self._firewalls if key.kind == FIREWALL else self._policies
 
@@ -91,8 +91,8 @@ class Agenda:
         return not any(self.of(key).waiting(key) and key not in self._turns.problems for key in firewalls | policies)
 
 
-def _schedule(settings: Settings) -> Schedule[ObjectKey]:
-    return Schedule(
+def _schedule(settings: Settings) -> DelayingQueue[ObjectKey]:
+    return DelayingQueue(
         settings.write_interval,
         settings.write_interval_limit,
         lambda: Backoff(settings.retry_backoff, settings.retry_backoff_limit),

@@ -15,52 +15,13 @@ from typing import Final, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from kubernetes.client.api_client import ApiClient
-from kubernetes.client.configuration import Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
 
-from liqo_connectivity import __version__
-from liqo_connectivity.operator.controller.settings import FIELD_MANAGER
-from liqo_connectivity.operator.kube.errors import (
-    ApiError,
-    Conflict,
-    Forbidden,
-    Gone,
-    Invalid,
-    NotFound,
-    NotLeading,
-    Refused,
-    ServerFault,
-    Silent,
-    Throttled,
-    Unreachable,
-    refusal,
-)
+from liqo_connectivity.operator.kube.errors import NotLeading, Refused, Unreachable, refusal
 from liqo_connectivity.operator.kube.response import Json, Stream, describe, parse_object, read_whole
-
-__all__ = [
-    "Api",
-    "ApiError",
-    "Conflict",
-    "Forbidden",
-    "Gone",
-    "Invalid",
-    "Json",
-    "NotConfigured",
-    "NotFound",
-    "NotLeading",
-    "Refused",
-    "ServerFault",
-    "Silent",
-    "Stream",
-    "Throttled",
-    "Unreachable",
-    "connect",
-    "parse_object",
-    "refusal",
-]
 
 Query = Sequence[tuple[str, str]]
 Observe = Callable[[str, str, str, float], None]
@@ -72,44 +33,9 @@ PARTIAL: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 PARTIAL_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 """The same for a list, for which the server refuses the other."""
 APPLY: Final = "application/apply-patch+yaml"
-
-CONNECTIONS: Final = 32
-"""Connections that are kept open: one for each thread, with room."""
+FIELD_MANAGER: Final = "liqo-connectivity-engine"
+"""The name under which the API server records our fields (``metadata.managedFields``)."""
 CONNECT_SECONDS: Final = 5.0
-
-
-class NotConfigured(Exception):  # noqa: N818  it says what is the matter
-    """There is no cluster to talk to: neither a pod's service account nor a usable kubeconfig."""
-
-
-def connect(kubeconfig: str = "", context: str = "", connections: int = CONNECTIONS) -> ApiClient:
-    """A client with the credentials of the pod that this runs in, or else of a kubeconfig.
-
-    A kubeconfig or context that is named wins over the pod. Raises NotConfigured.
-    """
-    configuration = Configuration()
-    # Else urllib3 sleeps as long as a Retry-After says, and sends a DELETE or PUT again whose answer was lost.
-    configuration.retries = False
-    configuration.keep_alive = True
-    configuration.connection_pool_maxsize = connections
-    try:
-        if kubeconfig or context:
-            load_kube_config(kubeconfig or None, context or None, configuration)  # type: ignore[no-untyped-call]  # theirs
-        else:
-            _load_default(configuration)
-    except (ConfigException, OSError) as error:
-        hint = "run it in a pod with a service account, or name a cluster with --kubeconfig and --context"
-        raise NotConfigured(f"no cluster to talk to: {error}; {hint}") from None
-    client = ApiClient(configuration)
-    client.user_agent = f"liqo-connectivity-engine/{__version__}"
-    return client
-
-
-def _load_default(configuration: Configuration) -> None:
-    try:
-        load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # theirs
-    except ConfigException:
-        load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # theirs
 
 
 def _always() -> bool:
@@ -120,7 +46,7 @@ def _unobserved(method: str, host: str, code: str, seconds: float) -> None:
     pass
 
 
-class Api:
+class RestClient:
     """Requests over one client. Safe for use by several threads.
 
     ``deadline`` is how many seconds a call may take; a server that drips its answer can stretch it to twice that.

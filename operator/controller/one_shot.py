@@ -11,55 +11,55 @@ import click
 
 from liqo_connectivity.operator.commands import exits
 from liqo_connectivity.operator.controller.logs import fields
-from liqo_connectivity.operator.controller.parts import End, Parts
+from liqo_connectivity.operator.controller.manager import ExitReason, Manager
 from liqo_connectivity.operator.controller.state.state import State
 from liqo_connectivity.operator.controller.writing.preview import previews
 from liqo_connectivity.operator.explain.report import sentence
-from liqo_connectivity.operator.kube.api import ApiError, NotLeading
+from liqo_connectivity.operator.kube.errors import ApiError, NotLeading
 
 _PATIENCE: Final = 0.1
 """Seconds between looks at whether it is done, or has to end."""
 _LOG: Final = logging.getLogger(__name__)
 
 
-def once(parts: Parts, *, dry: bool) -> int:
+def run_once(manager: Manager, *, dry: bool) -> int:
     """Make the pass; the exit code. If ``dry``, print a diff of what would be written."""
-    parts.watch()
+    manager.start_reflectors()
     try:
-        end = _settle(parts, dry=dry)
+        end = _settle(manager, dry=dry)
     finally:
-        parts.stop(release=True)
+        manager.stop(release=True)
     if end is not None:
         return end.code
-    failed = _print(parts) if dry else parts.reconciler.failing
-    pending = _report_pending(parts.state)
+    failed = _print(manager) if dry else manager.loop.failing
+    pending = _report_pending(manager.state)
     return exits.UNKNOWN if failed or pending else exits.OK
 
 
-def _settle(parts: Parts, *, dry: bool) -> End | None:
+def _settle(manager: Manager, *, dry: bool) -> ExitReason | None:
     """Go round until there is nothing more to do, or a reason to end."""
-    reconciler = parts.reconciler
-    limit = time.monotonic() + parts.settings.once_timeout
-    while not (reconciler.loaded if dry else reconciler.quiescent):
-        if not parts.ended.empty():
-            return parts.ended.get()
+    loop = manager.loop
+    limit = time.monotonic() + manager.settings.once_timeout
+    while not (loop.loaded if dry else loop.quiescent):
+        if not manager.ended.empty():
+            return manager.ended.get()
         if time.monotonic() > limit:
-            leader = parts.lease.holder if parts.lease is not None else ""
-            _LOG.error("Did not finish in time", extra=fields(unlisted=parts.unlisted(), leader=leader))
-            return End.LATE
-        parts.campaign()
+            leader = manager.elector.holder if manager.elector is not None else ""
+            _LOG.error("Did not finish in time", extra=fields(unlisted=manager.unlisted(), leader=leader))
+            return ExitReason.LATE
+        manager.campaign()
         try:
-            reconciler.step(_PATIENCE)
+            loop.step(_PATIENCE)
         except NotLeading:
-            return End.LOST
+            return ExitReason.LOST
     return None
 
 
-def _print(parts: Parts) -> bool:
+def _print(manager: Manager) -> bool:
     """Print what would be written; whether anything could not be."""
     failed = False
     try:
-        for preview in previews(parts.state, parts.api):
+        for preview in previews(manager.state, manager.api):
             click.echo("".join(f"{line}\n" for line in preview.lines), nl=False)
             if preview.problem:
                 failed = True

@@ -14,7 +14,7 @@ _NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ConditionState:
     """``status`` is that of a condition: True, False or Unknown; reason and message say why."""
 
     status: str
@@ -22,7 +22,7 @@ class Report:
     message: str
 
 
-def fold(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Report:
+def fold(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> ConditionState:
     """Say whether every live agent has applied an object; ``hosts`` are the hosts and statuses of its reports."""
     statuses: dict[str, str] = {}
     for host, status in hosts:
@@ -30,16 +30,18 @@ def fold(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Report:
         statuses[host] = max(statuses.get(host, ""), status, key=lambda each: (each == "False", each == "True"))
     live = sorted(agent.key.name for agent in agents if agent.live)
     if not live:
-        return Report(
+        return ConditionState(
             "Unknown", "NoAgents", "no agent of Liqo (a fabric pod) is running, so nothing enforces the chain"
         )
     failed = [name for name in live if statuses.get(name) == "False"]
     if failed:
-        return Report("False", "AgentsFailed", f"{_some(failed, live)} could not apply the chain; see the agent's log")
+        return ConditionState(
+            "False", "AgentsFailed", f"{_some(failed, live)} could not apply the chain; see the agent's log"
+        )
     waiting = [name for name in live if statuses.get(name) != "True"]
     if waiting:
-        return Report("Unknown", "AgentsPending", f"{_some(waiting, live)} did not report yet")
-    return Report("True", "Enforced", f"{len(live)} of {len(live)} agents report that they applied the chain")
+        return ConditionState("Unknown", "AgentsPending", f"{_some(waiting, live)} did not report yet")
+    return ConditionState("True", "Enforced", f"{len(live)} of {len(live)} agents report that they applied the chain")
 
 
 def _some(names: list[str], live: list[str]) -> str:

@@ -28,7 +28,7 @@ _PART: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class StateSnapshot:
     """The facts behind the last committed batch, and the number of that state."""
 
     number: int
@@ -40,7 +40,7 @@ class BusyError(Exception):
 
 
 def answers_server(
-    host: str, port: int, take: Callable[[], Snapshot], builtin: Mapping[str, str], added: Mapping[str, str]
+    host: str, port: int, take: Callable[[], StateSnapshot], builtin: Mapping[str, str], added: Mapping[str, str]
 ) -> Server:
     """Make the server of the state. Raises OSError when the address cannot be had.
 

@@ -33,7 +33,7 @@ class _Turn:
     latest: float = 0.0
 
 
-class Schedule(Generic[Key]):
+class DelayingQueue(Generic[Key]):
     """The turns of objects by key; times are seconds of one clock."""
 
     def __init__(self, interval: float, limit: float, backoff: Callable[[], Backoff]) -> None:

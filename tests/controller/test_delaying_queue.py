@@ -5,17 +5,17 @@ from itertools import pairwise
 
 import pytest
 
-from liqo_connectivity.operator.controller.reconcile.schedule import Schedule
+from liqo_connectivity.operator.controller.reconcile.delaying_queue import DelayingQueue
 from liqo_connectivity.operator.kube.backoff import Backoff
 
 INTERVAL, LIMIT = 0.5, 2.0
 
 
-def schedule() -> Schedule[str]:
-    return Schedule(INTERVAL, LIMIT, lambda: Backoff(1.0, 8.0, seed=1))
+def schedule() -> DelayingQueue[str]:
+    return DelayingQueue(INTERVAL, LIMIT, lambda: Backoff(1.0, 8.0, seed=1))
 
 
-def taken(turns: Schedule[str], now: float) -> list[str]:
+def taken(turns: DelayingQueue[str], now: float) -> list[str]:
     """Everything whose turn it is, in order."""
     found: list[str] = []
     while (key := turns.take(now)) is not None:

@@ -10,7 +10,7 @@ SAVED: Final = 0.5
 """Seconds for which what was not done is saved up."""
 
 
-class Pace:
+class RateLimiter:
     """At most ``rate`` times a second on average, and up to ``rate * SAVED`` times at once after a rest; times are of one clock."""
 
     def __init__(self, rate: float) -> None:

@@ -11,14 +11,13 @@ import pytest
 import trustme
 from kubernetes.config import incluster_config
 
-from liqo_connectivity.operator.kube.api import (
-    Api,
+from liqo_connectivity.operator.kube.connection import NotConfigured, connect
+from liqo_connectivity.operator.kube.errors import (
     ApiError,
     Conflict,
     Forbidden,
     Gone,
     Invalid,
-    NotConfigured,
     NotFound,
     NotLeading,
     Refused,
@@ -26,8 +25,8 @@ from liqo_connectivity.operator.kube.api import (
     Silent,
     Throttled,
     Unreachable,
-    connect,
 )
+from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.scripted_api import Exchange, ScriptedApi, scripted_api
 
 PATH = "/apis/networking.liqo.io/v1beta1/namespaces/liqo-tenant-milan/firewallconfigurations/milan-connectivity"
@@ -41,7 +40,7 @@ def answer_ok(exchange: Exchange) -> None:
 
 def test_what_every_write_sends(tmp_path: Path) -> None:
     with scripted_api(answer_ok) as server:
-        api = Api(server.client(tmp_path))
+        api = RestClient(server.client(tmp_path))
         assert api.apply(PATH, {"spec": {"é": 1}}, force=True) == {"kind": "Thing", "metadata": {"name": "é"}}
         api.apply(f"{PATH}/status", {"status": {}}, force=False, partial=True)
         api.create(PATH, {"a": 1})
@@ -67,7 +66,7 @@ def test_what_every_write_sends(tmp_path: Path) -> None:
 
 def test_every_request_carries_the_token_and_the_name_of_the_program(tmp_path: Path) -> None:
     with scripted_api(answer_ok) as server:
-        api = Api(server.client(tmp_path))
+        api = RestClient(server.client(tmp_path))
         api.get("/api/v1/pods", [("limit", "5"), ("labelSelector", "a=b,c")])
         api.create(PATH, {})
     for request in server.requests:
@@ -99,7 +98,7 @@ def test_what_a_refusal_becomes(tmp_path: Path, code: int, error: type[Refused])
         exchange.status(code, "Because", "it is so")
 
     with scripted_api(refuse) as server, pytest.raises(Refused) as caught:
-        Api(server.client(tmp_path)).get("/api/v1/pods")
+        RestClient(server.client(tmp_path)).get("/api/v1/pods")
     assert type(caught.value) is error
     assert (caught.value.status, caught.value.reason, caught.value.message) == (code, "Because", "it is so")
     assert caught.value.retry_after == 0
@@ -124,7 +123,7 @@ def test_retry_after_is_read_and_left_to_the_caller(
         exchange.json(429, body, **({"Retry-After": header} if header else {}))
 
     with scripted_api(throttle) as server:
-        api = Api(server.client(tmp_path))
+        api = RestClient(server.client(tmp_path))
         with pytest.raises(Throttled) as caught:
             _ = api.get(PATH) if method == "get" else api.delete(PATH, uid="u")
     assert caught.value.retry_after == seconds
@@ -135,7 +134,7 @@ def test_retry_after_is_read_and_left_to_the_caller(
 @pytest.mark.parametrize("body", [b"not json", b"[]", b'"text"', b""])
 def test_an_answer_that_is_no_object_is_no_answer(tmp_path: Path, body: bytes) -> None:
     with scripted_api(lambda exchange: exchange.text(200, body)) as server, pytest.raises(Unreachable, match="answer"):
-        Api(server.client(tmp_path)).get(PATH)
+        RestClient(server.client(tmp_path)).get(PATH)
 
 
 def test_a_refusal_that_is_no_status_keeps_its_code(tmp_path: Path) -> None:
@@ -144,12 +143,12 @@ def test_a_refusal_that_is_no_status_keeps_its_code(tmp_path: Path) -> None:
         scripted_api(lambda exchange: exchange.text(502, b"<html>")) as server,
         pytest.raises(ServerFault, match=said),
     ):
-        Api(server.client(tmp_path)).get(PATH)
+        RestClient(server.client(tmp_path)).get(PATH)
 
 
 def test_a_write_whose_answer_is_lost_is_not_sent_again(tmp_path: Path) -> None:
     with scripted_api(Exchange.drop) as server:
-        api = Api(server.client(tmp_path))
+        api = RestClient(server.client(tmp_path))
         with pytest.raises(Unreachable):
             api.delete(PATH, uid="u")
         with pytest.raises(Unreachable):
@@ -178,7 +177,7 @@ def drip(exchange: Exchange) -> None:
 @pytest.mark.parametrize("script", [hang_before_the_answer, hang_in_the_answer, drip])
 def test_no_call_outlives_its_deadline(tmp_path: Path, script: Any) -> None:
     with scripted_api(script) as server:
-        api = Api(server.client(tmp_path), deadline=0.2)
+        api = RestClient(server.client(tmp_path), deadline=0.2)
         calls: tuple[Call, ...] = (
             lambda: api.get(PATH),
             lambda: api.create(PATH, {}),
@@ -195,13 +194,13 @@ def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     with scripted_api(answer_ok) as server:
         client = server.client(tmp_path)
     with pytest.raises(Unreachable, match=f"GET {PATH}: .*"):
-        Api(client).get(PATH)
+        RestClient(client).get(PATH)
 
 
 def test_a_write_is_not_sent_while_the_fence_is_down(tmp_path: Path) -> None:
     leading = False
     with scripted_api(answer_ok) as server:
-        api = Api(server.client(tmp_path), fence=lambda: leading)
+        api = RestClient(server.client(tmp_path), fence=lambda: leading)
         writes: tuple[Call, ...] = (
             lambda: api.apply(PATH, {}, force=True),
             lambda: api.create(PATH, {}),
@@ -222,7 +221,7 @@ def test_a_write_is_not_sent_while_the_fence_is_down(tmp_path: Path) -> None:
 def test_every_request_is_observed(tmp_path: Path) -> None:
     seen: list[tuple[str, str, str, float]] = []
     with scripted_api(answer_ok) as server:
-        api = Api(server.client(tmp_path), deadline=0.3, observe=lambda *told: seen.append(told))
+        api = RestClient(server.client(tmp_path), deadline=0.3, observe=lambda *told: seen.append(told))
         api.get(PATH)
         server.script = lambda exchange: exchange.status(409)
         with pytest.raises(Conflict):
@@ -247,7 +246,7 @@ def test_a_connection_serves_many_requests(tmp_path: Path) -> None:
             exchange.json(200, {})
 
     with scripted_api(count) as server:
-        api = Api(server.client(tmp_path))
+        api = RestClient(server.client(tmp_path))
         for index in range(20):
             try:
                 api.get(PATH, [("fail", "1")] if index % 2 else [])
@@ -276,7 +275,7 @@ def end_at_once(exchange: Exchange) -> None:
 def test_a_stream_gives_what_is_there_without_waiting_for_more(tmp_path: Path) -> None:
     with scripted_api(send_three_and_wait) as server:
         got = b""
-        with Api(server.client(tmp_path)).stream(PATH, silence=30) as stream:
+        with RestClient(server.client(tmp_path)).stream(PATH, silence=30) as stream:
             for chunk in stream:
                 got += chunk
                 if got == b"one\ntwo\nthree\n":
@@ -284,13 +283,13 @@ def test_a_stream_gives_what_is_there_without_waiting_for_more(tmp_path: Path) -
 
 
 def test_a_stream_that_the_server_ends_just_ends(tmp_path: Path) -> None:
-    with scripted_api(end_at_once) as server, Api(server.client(tmp_path)).stream(PATH, silence=30) as stream:
+    with scripted_api(end_at_once) as server, RestClient(server.client(tmp_path)).stream(PATH, silence=30) as stream:
         assert b"".join(stream) == b"one\n"
 
 
 def test_a_stream_that_is_refused_raises(tmp_path: Path) -> None:
     with scripted_api(lambda exchange: exchange.status(410, "Expired")) as server, pytest.raises(Gone):
-        Api(server.client(tmp_path)).stream(PATH, silence=30)
+        RestClient(server.client(tmp_path)).stream(PATH, silence=30)
 
 
 def test_a_stream_that_breaks_off_or_is_silent_is_unreachable(tmp_path: Path) -> None:
@@ -300,7 +299,7 @@ def test_a_stream_that_breaks_off_or_is_silent_is_unreachable(tmp_path: Path) ->
         exchange.drop()
 
     with scripted_api(break_off) as server:
-        api = Api(server.client(tmp_path))
+        api = RestClient(server.client(tmp_path))
         with api.stream(PATH, silence=30) as stream, pytest.raises(Unreachable, match="broke off"):
             list(stream)
         server.script = send_three_and_wait
@@ -308,7 +307,7 @@ def test_a_stream_that_breaks_off_or_is_silent_is_unreachable(tmp_path: Path) ->
             list(stream)
 
 
-def read_until_stopped(server: ScriptedApi, api: Api) -> float:
+def read_until_stopped(server: ScriptedApi, api: RestClient) -> float:
     """Seconds between the stop and the end of the reader."""
     with api.stream(PATH, silence=60) as stream:
         ended: list[float] = []
@@ -334,7 +333,7 @@ def read_until_stopped(server: ScriptedApi, api: Api) -> float:
 
 def test_stop_wakes_a_blocked_reader(tmp_path: Path) -> None:
     with scripted_api(send_three_and_wait) as server:
-        assert read_until_stopped(server, Api(server.client(tmp_path))) < 2
+        assert read_until_stopped(server, RestClient(server.client(tmp_path))) < 2
 
 
 @pytest.fixture(scope="module")
@@ -351,7 +350,7 @@ def tls_of(authority: trustme.CA) -> ssl.SSLContext:
 def test_stop_wakes_a_blocked_reader_of_tls_too(tmp_path: Path, authority: trustme.CA) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with scripted_api(send_three_and_wait, tls_of(authority)) as server:
-        assert read_until_stopped(server, Api(server.client(tmp_path, str(tmp_path / "ca.pem")))) < 2
+        assert read_until_stopped(server, RestClient(server.client(tmp_path, str(tmp_path / "ca.pem")))) < 2
 
 
 # ---- Credentials ----
@@ -361,7 +360,7 @@ def test_a_certificate_of_a_stranger_is_refused(tmp_path: Path, authority: trust
     trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     with scripted_api(answer_ok, tls_of(authority)) as server:
         with pytest.raises(Unreachable, match="certificate"):
-            Api(server.client(tmp_path, str(tmp_path / "ca.pem"))).get(PATH)
+            RestClient(server.client(tmp_path, str(tmp_path / "ca.pem"))).get(PATH)
         assert server.requests == []
 
 
@@ -378,7 +377,7 @@ def test_a_pod_uses_its_service_account_and_its_newest_token(
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
         monkeypatch.setenv("KUBERNETES_SERVICE_PORT", port)
         client = connect()
-        api = Api(client)
+        api = RestClient(client)
         api.get(PATH)
         token.write_text("second")
         hook: Any = client.configuration.refresh_api_key_hook
@@ -396,7 +395,7 @@ def test_a_kubeconfig_that_is_named_wins_over_the_pod(tmp_path: Path, monkeypatc
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "192.0.2.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
     with scripted_api(answer_ok) as server:
-        assert Api(server.client(tmp_path)).get(PATH)
+        assert RestClient(server.client(tmp_path)).get(PATH)
 
 
 def test_no_cluster_is_said_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

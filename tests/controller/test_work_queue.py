@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
-from liqo_connectivity.operator.controller.reconcile.agenda import Agenda
-from liqo_connectivity.operator.controller.reconcile.pace import SAVED, Pace
-from liqo_connectivity.operator.controller.reconcile.turns import Turns
+from liqo_connectivity.operator.controller.reconcile.rate_limiter import SAVED, RateLimiter
+from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler
+from liqo_connectivity.operator.controller.reconcile.work_queue import WorkQueue
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.controller.state.state import Changes
 
 RATE = 20
 
 
-def at_once(pace: Pace, now: float) -> int:
+def at_once(pace: RateLimiter, now: float) -> int:
     """How often it may be done at a moment."""
     times = 0
     while pace.ready() <= now:
@@ -28,11 +28,11 @@ def at_once(pace: Pace, now: float) -> int:
 
 
 def test_the_first_is_at_once_and_a_few_more() -> None:
-    assert at_once(Pace(RATE), 100.0) == pytest.approx(RATE * SAVED, abs=1)
+    assert at_once(RateLimiter(RATE), 100.0) == pytest.approx(RATE * SAVED, abs=1)
 
 
 def test_a_rest_saves_up_for_a_moment_only() -> None:
-    pace = Pace(RATE)
+    pace = RateLimiter(RATE)
     first = at_once(pace, 0.0)
     assert at_once(pace, 0.01) == 0
     assert at_once(pace, SAVED / 2) == pytest.approx(RATE * SAVED / 2, abs=1)
@@ -41,7 +41,7 @@ def test_a_rest_saves_up_for_a_moment_only() -> None:
 
 @given(st.lists(st.floats(0.0, 0.3), min_size=1, max_size=200))
 def test_no_second_has_more_than_the_rate_and_what_was_saved(waits: list[float]) -> None:
-    pace, now, done = Pace(RATE), 0.0, list[float]()
+    pace, now, done = RateLimiter(RATE), 0.0, list[float]()
     for wait in waits:
         now += wait
         done += [now] * at_once(pace, now)
@@ -66,11 +66,11 @@ class Peerings:
         return set(self.keys.values()), {self.policy_of(key) for key in self.keys.values()}
 
 
-def agenda_of(peerings: Peerings, settings: Settings) -> Agenda:
-    return Agenda(cast("Turns", peerings), settings)
+def agenda_of(peerings: Peerings, settings: Settings) -> WorkQueue:
+    return WorkQueue(cast("Reconciler", peerings), settings)
 
 
-def written(agenda: Agenda, peerings: Peerings, seconds: float) -> dict[ObjectKey, list[float]]:
+def written(agenda: WorkQueue, peerings: Peerings, seconds: float) -> dict[ObjectKey, list[float]]:
     """When each object is written while all of them change all the time."""
     found: dict[ObjectKey, list[float]] = {key: [] for key in peerings.keys.values()}
     for number in range(int(seconds * 100)):

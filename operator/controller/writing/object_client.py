@@ -6,14 +6,14 @@ from typing import Final, Protocol
 from liqo_connectivity.facts import KIND_BY_NAME
 from liqo_connectivity.facts.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import POLICY
-from liqo_connectivity.operator.kube.api import Json
+from liqo_connectivity.operator.kube.response import Json
 
 FIREWALL_API: Final = "networking.liqo.io/v1beta1"
 POLICY_API: Final = KIND_BY_NAME[POLICY].api_version
 
 
-class Calls(Protocol):
-    """The part of ``Api`` that the writes use; its methods are described there, and raise ApiError."""
+class ObjectClient(Protocol):
+    """The part of ``RestClient`` that the writes use; its methods are described there, and raise ApiError."""
 
     def get(self, path: str) -> Json:
         """Get an object."""

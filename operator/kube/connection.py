@@ -1,0 +1,49 @@
+"""The connection to an API server: address, credentials and transport, taken from the pod or from a kubeconfig."""
+
+# The Kubernetes client declares types for hardly any of this.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
+from typing import Final
+
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+
+from liqo_connectivity import __version__
+
+CONNECTIONS: Final = 32
+"""Connections that are kept open: one for each thread, with room."""
+
+
+class NotConfigured(Exception):  # noqa: N818  it says what is the matter
+    """There is no cluster to talk to: neither a pod's service account nor a usable kubeconfig."""
+
+
+def connect(kubeconfig: str = "", context: str = "", connections: int = CONNECTIONS) -> ApiClient:
+    """A client with the credentials of the pod that this runs in, or else of a kubeconfig.
+
+    A kubeconfig or context that is named wins over the pod. Raises NotConfigured.
+    """
+    configuration = Configuration()
+    # Else urllib3 sleeps as long as a Retry-After says, and sends a DELETE or PUT again whose answer was lost.
+    configuration.retries = False
+    configuration.keep_alive = True
+    configuration.connection_pool_maxsize = connections
+    try:
+        if kubeconfig or context:
+            load_kube_config(kubeconfig or None, context or None, configuration)  # type: ignore[no-untyped-call]  # theirs
+        else:
+            _load_default(configuration)
+    except (ConfigException, OSError) as error:
+        hint = "run it in a pod with a service account, or name a cluster with --kubeconfig and --context"
+        raise NotConfigured(f"no cluster to talk to: {error}; {hint}") from None
+    client = ApiClient(configuration)
+    client.user_agent = f"liqo-connectivity-engine/{__version__}"
+    return client
+
+
+def _load_default(configuration: Configuration) -> None:
+    try:
+        load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # theirs
+    except ConfigException:
+        load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # theirs
