@@ -171,7 +171,7 @@ publish: $(VENV)/.dev ## Publish dist/ on the package index, as the workflow tha
 
 .PHONY: manifests
 manifests: $(VENV)/.dev controlplane ## Write the CustomResourceDefinition and deploy/install.yaml anew
-	$(BIN)/python -m liqo_connectivity.facts.generate_crd deploy/base/crd.yaml deploy/chart/crd.yaml
+	$(BIN)/python -m liqo_connectivity.facts.crd.generate deploy/base/crd.yaml deploy/chart/crd.yaml
 	$(BIN)/python -m pytest -q tests/package/test_deploy.py -k install_yaml --update
 
 .PHONY: install
@@ -249,7 +249,7 @@ $(BIN)/python:
 	name a newer one with PYTHON=" % sys.version_info[:2])'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.runtime: $(BIN)/python requirements.lock pyproject.toml
+$(VENV)/.runtime: $(BIN)/python requirements.lock pyproject.toml setup.py
 	$(FROM_LOCK) --requirement requirements.lock
 	$(THIS)
 	@touch $@

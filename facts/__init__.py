@@ -9,16 +9,16 @@
 >>> base.facts_for("pod_ip", ("shop/web-0", "10.71.2.7"))[0].field
 '/status/podIP'
 
-Files are read by :func:`read`, and facts written down by :mod:`liqo_connectivity.facts.dump`.
+Files are read by :func:`read`, and facts written down by :mod:`liqo_connectivity.facts.dumps.dump`.
 """
 
-from liqo_connectivity.facts.base import Delta, FactBase
-from liqo_connectivity.facts.collect import Reading
-from liqo_connectivity.facts.decode import Decoded, decode_json, decode_mapping
-from liqo_connectivity.facts.fact import Fact, ObjectKey, Row, Source
-from liqo_connectivity.facts.files import read
-from liqo_connectivity.facts.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
-from liqo_connectivity.facts.problems import Problem
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row, Source
+from liqo_connectivity.facts.base.fact_base import Delta, FactBase
+from liqo_connectivity.facts.base.problems import Problem
+from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
+from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
+from liqo_connectivity.facts.reading.collector import Reading
+from liqo_connectivity.facts.reading.files import read
 
 __all__ = [
     "KINDS",

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.facts.dump import jsonl_lines, write_folder
-from liqo_connectivity.facts.redact import redact
+from liqo_connectivity.facts.dumps.dump import jsonl_lines, write_folder
+from liqo_connectivity.facts.dumps.redaction import redact
 from liqo_connectivity.operator.commands import exits
 from liqo_connectivity.operator.commands.options import Objects, object_options, operator_option, output_option
 from liqo_connectivity.operator.explain import report

@@ -11,7 +11,7 @@ import click
 
 from liqo_connectivity.engine import Model, Value
 from liqo_connectivity.facts import Reading
-from liqo_connectivity.facts.problems import one_line
+from liqo_connectivity.facts.base.problems import one_line
 
 REASONS: Final[Mapping[str, str]] = {
     "NetworkNotReady": "IPAM has not assigned its CIDR yet",

@@ -10,9 +10,9 @@ from typing import Final, cast
 import click
 
 from liqo_connectivity.facts import KINDS, Kind, Problem, Reading
-from liqo_connectivity.facts.collect import Collector, Origin
-from liqo_connectivity.facts.locate import FixedLine
-from liqo_connectivity.facts.objects import FIREWALL_CRD
+from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
+from liqo_connectivity.facts.parsing.locators import FixedLine
+from liqo_connectivity.facts.reading.collector import Collector, Origin
 from liqo_connectivity.operator.kube.connection import NotConfigured, connect
 from liqo_connectivity.operator.kube.errors import ApiError, NotFound
 from liqo_connectivity.operator.kube.rest_client import RestClient

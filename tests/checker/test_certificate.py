@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from liqo_connectivity import checker
-from liqo_connectivity.facts.dump import jsonl_lines
+from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from liqo_connectivity.operator.explain import answer
 from liqo_connectivity.operator.explain.endpoints import Endpoint
 from liqo_connectivity.rules.program import builtin_texts

@@ -13,7 +13,7 @@ from liqo_connectivity.checker.steps import Steps
 from liqo_connectivity.checker.syntax import Row
 from liqo_connectivity.engine import EvaluationError, Facts, Program, Proof, evaluate, prove
 from liqo_connectivity.facts import Fact, FactBase
-from liqo_connectivity.facts.fact import Source as Object
+from liqo_connectivity.facts.base.fact import Source as Object
 from liqo_connectivity.operator.explain.proof_json import proof_json
 from liqo_connectivity.operator.explain.proof_text import proof_lines, to_dot
 from tests.support.random_programs import random_program

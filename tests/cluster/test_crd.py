@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from liqo_connectivity.facts import KIND_BY_NAME, liqo_objects
-from liqo_connectivity.facts.api import MAX_RULES, PeeringConnectivity
-from liqo_connectivity.facts.generate_crd import custom_resource_definition, text
+from liqo_connectivity.facts import KIND_BY_NAME
+from liqo_connectivity.facts.crd.generate import custom_resource_definition, text
+from liqo_connectivity.facts.crd.peering_connectivity import MAX_RULES, PeeringConnectivity
+from liqo_connectivity.facts.objects import liqo_objects
 from liqo_connectivity.operator.cli import run
 from liqo_connectivity.operator.commands import exits
 from tests.support.api_client import ApiError, wait_until

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from liqo_connectivity.facts import KIND_BY_NAME, decode_mapping
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.leader_election import LeaderElector
 from liqo_connectivity.operator.controller.objects.stored import Observed
 from liqo_connectivity.operator.controller.serving.metrics import Metrics

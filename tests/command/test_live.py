@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from liqo_connectivity.facts import KINDS, read
-from liqo_connectivity.facts.dump import jsonl_lines
+from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from liqo_connectivity.operator.cli import run
 from liqo_connectivity.operator.sources import live
 

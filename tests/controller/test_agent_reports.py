@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.agent_reports import fold
 from liqo_connectivity.operator.controller.objects.stored import AGENT, Agent, agent
 

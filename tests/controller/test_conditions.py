@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from liqo_connectivity.facts import Fact, FactBase, ObjectKey
-from liqo_connectivity.facts.controller import enforcing
+from liqo_connectivity.facts.extraction.controller_facts import enforcing
 from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState
 from liqo_connectivity.operator.controller.objects.stored import POLICY, Condition, Observed, stored_policy
 from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome, PolicyOutcomes

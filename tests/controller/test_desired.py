@@ -10,8 +10,8 @@ from liqo_connectivity import chains
 from liqo_connectivity.chains import ChainError
 from liqo_connectivity.engine.incremental.transactions import Delta
 from liqo_connectivity.facts import ObjectKey, kind_of
-from liqo_connectivity.facts.base import FactBase
-from liqo_connectivity.facts.dump import write_jsonl
+from liqo_connectivity.facts.base.fact_base import FactBase
+from liqo_connectivity.facts.dumps.dump import write_jsonl
 from liqo_connectivity.operator.cli import run
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Observed, digest
 from liqo_connectivity.operator.controller.state.desired import DesiredFirewall, DesiredFirewalls

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liqo_connectivity.facts import KIND_BY_NAME, decode_mapping
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import Agent, Observed, StoredFirewall, StoredPolicy
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings

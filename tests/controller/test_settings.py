@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.agent_reports import fold
 from liqo_connectivity.operator.controller.objects.stored import AGENT, Agent
 from liqo_connectivity.operator.controller.settings import (

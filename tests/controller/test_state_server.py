@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from liqo_connectivity.facts import Fact, Reading, read
-from liqo_connectivity.facts.dump import jsonl_lines
+from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from liqo_connectivity.operator.cli import run
 from liqo_connectivity.operator.controller.serving import state_server
 from liqo_connectivity.operator.controller.serving.http_server import Server

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import Delta, FactBase, Row, read
-from liqo_connectivity.facts.dump import jsonl_lines, write_folder, write_jsonl
-from liqo_connectivity.facts.redact import redact
+from liqo_connectivity.facts.dumps.dump import jsonl_lines, write_folder, write_jsonl
+from liqo_connectivity.facts.dumps.redaction import redact
 from tests.support.clusters import VERDICTS, base_of, example, facts_of, questions, rendered, rows, solve
 from tests.support.manifests import objects
 from tests.support.random_clusters import NAMESPACES, PEERINGS, cluster

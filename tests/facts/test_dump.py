@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liqo_connectivity.facts import KIND_BY_NAME, Fact, FactBase, ObjectKey, Source, decode_mapping, read
-from liqo_connectivity.facts.controller import enforcing, firewall_configuration
-from liqo_connectivity.facts.dump import HEADER, jsonl_lines, load_folder, load_jsonl, write_folder, write_jsonl
-from liqo_connectivity.facts.redact import redact
+from liqo_connectivity.facts.dumps.dump import HEADER, jsonl_lines, load_folder, load_jsonl, write_folder, write_jsonl
+from liqo_connectivity.facts.dumps.redaction import redact
+from liqo_connectivity.facts.extraction.controller_facts import enforcing, firewall_configuration
 from liqo_connectivity.rules import relations
 from liqo_connectivity.rules.relations import RELATION_NAMES
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from liqo_connectivity.facts import Reading, read
-from liqo_connectivity.facts.dump import jsonl_lines
+from liqo_connectivity.facts.dumps.dump import jsonl_lines
 
 POD = """\
 apiVersion: v1

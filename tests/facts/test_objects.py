@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liqo_connectivity.facts import KIND_BY_NAME, ObjectKey, decode_json, decode_mapping, kind_of
-from liqo_connectivity.facts.controller import enforcing, firewall_configuration
-from liqo_connectivity.facts.fact import pointer, segments
-from liqo_connectivity.facts.fields import canonical_address
+from liqo_connectivity.facts.base.fact import pointer, segments
+from liqo_connectivity.facts.extraction.controller_facts import enforcing, firewall_configuration
+from liqo_connectivity.facts.objects.fields import canonical_address
 from liqo_connectivity.rules.relations import RELATION_NAMES
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from liqo_connectivity.facts import FactBase, ObjectKey, Row, kind_of
-from liqo_connectivity.facts.dump import jsonl_lines
+from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from tests.support import recordings
 from tests.support.clusters import RENDERED, base_of, facts_of, rendered, rows, solve
 from tests.support.manifests import Object

@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from tests.support.checkout import PACKAGE, PACKAGE_DIR, PACKAGES, ROOMS, ROOT, files_of, run
+from tests.support.checkout import PACKAGE, ROOMS, ROOT, files_of, packages, run
 
-ORIGINS = f"import importlib\nfor name in {PACKAGES}: print(*importlib.import_module(name).__path__)"
+PACKAGES = packages(ROOT)
+ORIGINS = f"import importlib\nfor name in {[*PACKAGES]}: print(*importlib.import_module(name).__path__)"
 
 
 def shipped(root: Path) -> set[str]:
@@ -29,7 +30,7 @@ def tree(tmp_path: Path) -> Path:
     for room in (*ROOMS, "src"):
         ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / room, copy / room, symlinks=True, ignore=ignore)
-    for name in ("pyproject.toml", "LICENSE", "README.md"):
+    for name in ("pyproject.toml", "setup.py", "LICENSE", "README.md"):
         shutil.copy(ROOT / name, copy / name)
     return copy
 
@@ -112,15 +113,7 @@ def test_an_editable_install_serves_the_checkout_and_sees_new_modules(tree: Path
 def test_a_checkout_that_is_not_installed_imports() -> None:
     path = f"{ROOT / 'src'}:{sysconfig.get_path('purelib')}"  # -S: the packages, without the install that they link to
     origins = run(sys.executable, "-S", "-c", ORIGINS, PYTHONPATH=path).stdout.splitlines()
-    assert [Path(origin).resolve() for origin in origins] == [ROOT / _folder(name) for name in PACKAGES]
-
-
-def _folder(package: str) -> Path:
-    """Where the map puts a package: a folder of its own, or one in that of the package around it."""
-    if package in PACKAGE_DIR:
-        return Path(PACKAGE_DIR[package])
-    around, _, name = package.rpartition(".")
-    return _folder(around) / name
+    assert [Path(origin).resolve() for origin in origins] == list(PACKAGES.values())
 
 
 @pytest.mark.slow

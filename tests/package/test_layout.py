@@ -1,8 +1,7 @@
-"""Guards the house of six rooms in a checkout: links and build map agree, nothing hides Python, imports run one way.
+"""Guards the layout of a checkout: every room is linked, nothing hides Python's own modules, imports run one way.
 
-The rooms are top-level folders, put into the wheel by a map in pyproject.toml and shown to Python in a checkout by the
-links in src/liqo_connectivity. Both can go wrong silently: a folder that the map forgets is missing only for users, and
-an ``operator/__init__.py`` would hide Python's own ``operator`` from everything that is started at the root.
+The rooms are top-level folders, which links in src/liqo_connectivity show to Python in a checkout. That can go wrong
+silently: an ``operator/__init__.py`` would hide Python's own ``operator`` from everything that is started at the root.
 """
 
 import ast
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.checkout import PACKAGE, PACKAGE_DATA, PACKAGE_DIR, PACKAGES, PYPROJECT, ROOMS, ROOT, files_of, run
+from tests.support.checkout import PACKAGE, PACKAGE_DATA, PYPROJECT, ROOMS, ROOT, files_of, run
 
 NOT_ROOMS = {"benchmarks", "build", "dist", "docs", "examples", "src", "tests", "tools"}
 
@@ -57,19 +56,6 @@ def test_every_room_is_linked_into_the_package() -> None:
 def test_every_top_level_folder_with_code_is_a_room() -> None:
     with_code = {path.parent.name for path in ROOT.glob("[a-z]*/*.py")}
     assert with_code - NOT_ROOMS == set(ROOMS)
-
-
-def test_the_map_names_every_folder_of_code() -> None:
-    """A forgotten sub-package works in a checkout and is missing from the wheel."""
-    folders = {path.parent.relative_to(ROOT) for room in ROOMS for path in files_of(ROOT, room)}
-    found = {".".join((PACKAGE, *folder.parts)) for folder in folders}
-    assert set(PACKAGES) == {PACKAGE} | found
-    assert len(PACKAGES) == len(set(PACKAGES))
-
-
-def test_the_map_says_where_each_room_is() -> None:
-    expected = {PACKAGE: f"src/{PACKAGE}"} | {f"{PACKAGE}.{room}": room for room in ROOMS}
-    assert expected == PACKAGE_DIR
 
 
 def test_pyright_is_told_of_every_room() -> None:

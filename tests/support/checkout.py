@@ -1,7 +1,4 @@
-"""The checkout as the layout tests see it: its rooms, its build map, and children that start clean in it.
-
-Holds no test and judges nothing.
-"""
+"""The checkout as the tests of the package see it: its rooms and packages, and child processes that start clean in it."""
 
 import os
 import subprocess
@@ -13,8 +10,6 @@ PACKAGE = "liqo_connectivity"
 ROOMS = ("chains", "checker", "engine", "facts", "operator", "rules")
 
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PACKAGES: list[str] = PYPROJECT["tool"]["setuptools"]["packages"]
-PACKAGE_DIR: dict[str, str] = PYPROJECT["tool"]["setuptools"]["package-dir"]
 PACKAGE_DATA: dict[str, list[str]] = PYPROJECT["tool"]["setuptools"]["package-data"]
 
 
@@ -22,6 +17,13 @@ def files_of(root: Path, room: str) -> list[Path]:
     """Every file of a room that is worth shipping, by path; caches are not."""
     found = (root / room).rglob("*")
     return sorted(p for p in found if p.is_file() and "__pycache__" not in p.parts and not p.name.startswith("."))
+
+
+def packages(root: Path) -> dict[str, Path]:
+    """Every package and its folder in a checkout: each folder of a room that holds code."""
+    folders = {path.parent for room in ROOMS for path in files_of(root, room) if path.suffix == ".py"}
+    rooms = {".".join((PACKAGE, *folder.relative_to(root).parts)): folder for folder in sorted(folders)}
+    return {PACKAGE: root / "src" / PACKAGE} | rooms
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:

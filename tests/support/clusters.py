@@ -8,7 +8,7 @@ from random import Random
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Model, Program, Row, evaluate
 from liqo_connectivity.facts import FactBase, ObjectKey, decode_mapping, kind_of
-from liqo_connectivity.facts.fact import Fact
+from liqo_connectivity.facts.base.fact import Fact
 from liqo_connectivity.rules.program import load
 from liqo_connectivity.rules.relations import Flow
 from tests.support.descriptions import Cluster

@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from liqo_connectivity import chains
-from liqo_connectivity.facts.kinds import KIND_BY_NAME, KINDS
+from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS
 from tests.support.api_client import ApiError, Object, wait_until
 from tests.support.clusters import RENDERED, base_of, solve, tables
 from tests.support.control_plane import ControlPlane

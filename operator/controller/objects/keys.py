@@ -1,7 +1,7 @@
 """Objects and the symbols that rules name them by. It must not know which of them there are."""
 
-from liqo_connectivity.facts.controller import FIREWALL_SUFFIX
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
 
 

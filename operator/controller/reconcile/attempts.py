@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from liqo_connectivity.chains import ChainError
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
 from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler, Result

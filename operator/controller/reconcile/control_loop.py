@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from liqo_connectivity.facts.fact import Fact, ObjectKey
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.objects.stored import Observed
 from liqo_connectivity.operator.controller.reconcile.attempts import Attempts

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, cast
 
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.agent_reports import fold
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (

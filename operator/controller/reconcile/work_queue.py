@@ -5,7 +5,7 @@ This module must not know what is done in a turn, nor what follows it.
 
 from typing import Final
 
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.reconcile.delaying_queue import DelayingQueue
 from liqo_connectivity.operator.controller.reconcile.rate_limiter import RateLimiter

@@ -15,7 +15,7 @@ from liqo_connectivity.engine import EvaluationError, FactError, Program, Row
 from liqo_connectivity.engine.incremental.database import Database
 from liqo_connectivity.engine.incremental.transactions import Delta
 from liqo_connectivity.facts import FactBase, ObjectKey
-from liqo_connectivity.facts.controller import enforcing
+from liqo_connectivity.facts.extraction.controller_facts import enforcing
 from liqo_connectivity.operator.controller.objects.asserted_facts import Facts, asserted_by, not_evaluated, rows_of
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (

@@ -7,7 +7,7 @@ must not know where events come from.
 
 from collections.abc import Callable
 
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import Observed
 from liqo_connectivity.operator.controller.watching.resources import Event
 

@@ -1,6 +1,6 @@
 """The table of what is watched: where each resource is listed, whose CRD may be absent, and how its objects are read.
 
-What an object asserts here is exactly what ``facts.decode`` says that it asserts. This module must not know how watching
+What an object asserts here is exactly what ``facts.extraction.decode`` says that it asserts. This module must not know how watching
 works.
 """
 
@@ -11,11 +11,11 @@ from typing import Final, NamedTuple, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
-from liqo_connectivity.facts.decode import Decoded, decode_mapping
-from liqo_connectivity.facts.extract import extract_pod
-from liqo_connectivity.facts.fact import ObjectKey
-from liqo_connectivity.facts.kinds import KIND_BY_NAME, Kind
-from liqo_connectivity.facts.objects import FIREWALL_CRD, Pod
+from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts.extraction.core_facts import extract_pod
+from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping
+from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, Kind
+from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD, Pod
 from liqo_connectivity.operator.controller.objects.stored import (
     MANAGED_BY_LABEL,
     MANAGER,

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState, fold
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,

@@ -11,7 +11,7 @@ from typing import Final, Literal, cast
 from pydantic_core import to_json
 
 from liqo_connectivity.chains import firewall_configuration
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     MANAGED_BY_LABEL,

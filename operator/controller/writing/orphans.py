@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from liqo_connectivity.engine import Row
-from liqo_connectivity.facts.fact import ObjectKey
+from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.keys import object_key
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import yaml
 
-from liqo_connectivity.facts.documents import parse_yaml
+from liqo_connectivity.facts.parsing.documents import parse_yaml
 
 
 class Locator(Protocol):

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, StrictBool
 
-from liqo_connectivity.facts.fields import AddressText, Name, NamespaceName, PlainText
+from liqo_connectivity.facts.objects.fields import AddressText, Name, NamespaceName, PlainText
 
 FIREWALL_CRD: Final = "firewallconfigurations.networking.liqo.io"
 

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple, cast
 
-from liqo_connectivity.facts.base import FactBase
-from liqo_connectivity.facts.decode import Decoded, decode_mapping, malformed, name_at
-from liqo_connectivity.facts.fact import Fact, ObjectKey, segments
-from liqo_connectivity.facts.kinds import kind_of
-from liqo_connectivity.facts.locate import FixedLine, Locator
-from liqo_connectivity.facts.problems import Problem, one_line
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey, segments
+from liqo_connectivity.facts.base.fact_base import FactBase
+from liqo_connectivity.facts.base.problems import Problem, one_line
+from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping, malformed, name_at
+from liqo_connectivity.facts.extraction.kinds import kind_of
+from liqo_connectivity.facts.parsing.locators import FixedLine, Locator
 from liqo_connectivity.rules.relations import Unreadable
 
 Path = tuple[str | int, ...]

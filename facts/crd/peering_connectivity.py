@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
-from liqo_connectivity.facts.fields import LABEL_PATTERN
+from liqo_connectivity.facts.objects.fields import LABEL_PATTERN
 
 MAX_RULES: Final = 998
 """What one chain has room for, beside its two rules for packets that the policy does not govern."""

@@ -3,10 +3,10 @@
 This module must not know what the facts are used for, nor where the objects came from.
 """
 
-from liqo_connectivity.facts import liqo_objects
-from liqo_connectivity.facts.fact import Fact, Source, pointer
-from liqo_connectivity.facts.fields import TENANT_PREFIX, is_cluster_id, seconds_since_epoch
-from liqo_connectivity.facts.liqo_objects import REMOTE_CLUSTER
+from liqo_connectivity.facts.base.fact import Fact, Source, pointer
+from liqo_connectivity.facts.objects import liqo_objects
+from liqo_connectivity.facts.objects.fields import TENANT_PREFIX, is_cluster_id, seconds_since_epoch
+from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
 from liqo_connectivity.rules import relations
 
 _NAME = "/metadata/name"

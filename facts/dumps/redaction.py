@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Final
 
-from liqo_connectivity.facts.base import FactBase
-from liqo_connectivity.facts.controller import CONTROLLER, FIREWALL_CONFIGURATION
-from liqo_connectivity.facts.dump import FACTS_FILE
-from liqo_connectivity.facts.fact import Fact, Row, Source, make_row, pointer, segments
-from liqo_connectivity.facts.kinds import KIND_BY_NAME
-from liqo_connectivity.facts.objects import FIREWALL_CRD
+from liqo_connectivity.facts.base.fact import Fact, Row, Source, make_row, pointer, segments
+from liqo_connectivity.facts.base.fact_base import FactBase
+from liqo_connectivity.facts.dumps.dump import FACTS_FILE
+from liqo_connectivity.facts.extraction.controller_facts import CONTROLLER, FIREWALL_CONFIGURATION
+from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME
+from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.rules.relations import RELATION_NAMES, Unreadable
 
 REDACTED: Final = "redacted"

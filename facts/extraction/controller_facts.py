@@ -6,8 +6,8 @@ module must not know how objects are written.
 
 from typing import Final
 
-from liqo_connectivity.facts.fact import Fact, ObjectKey, Source, symbol
-from liqo_connectivity.facts.objects import FIREWALL_CRD
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Source, symbol
+from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.rules import relations
 
 CONTROLLER: Final = "Controller"

@@ -9,8 +9,15 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from liqo_connectivity.facts.fields import CidrText, Name, NamespaceName, PlainText, Timestamp, is_cluster_id
-from liqo_connectivity.facts.objects import ClusterMetadata
+from liqo_connectivity.facts.objects.core_objects import ClusterMetadata
+from liqo_connectivity.facts.objects.fields import (
+    CidrText,
+    Name,
+    NamespaceName,
+    PlainText,
+    Timestamp,
+    is_cluster_id,
+)
 
 REMOTE_CLUSTER: Final = "liqo.io/remote-cluster-id"
 DEFAULT_STRATEGY: Final = "LocalAndRemote"

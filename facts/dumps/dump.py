@@ -16,10 +16,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, cast, get_type_hints
 
-from liqo_connectivity.facts.base import FactBase
-from liqo_connectivity.facts.documents import UnparsableError, parse_json
-from liqo_connectivity.facts.fact import Fact, ObjectKey, Row, Source, make_row
-from liqo_connectivity.facts.problems import Problem, show
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row, Source, make_row
+from liqo_connectivity.facts.base.fact_base import FactBase
+from liqo_connectivity.facts.base.problems import Problem, show
+from liqo_connectivity.facts.parsing.documents import UnparsableError, parse_json
 from liqo_connectivity.rules.relations import RELATION_NAMES, Flow
 
 FORMAT: Final = "liqo-connectivity-facts"

@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from liqo_connectivity.facts import liqo_objects, objects
-from liqo_connectivity.facts.extract import KubernetesObject
+from liqo_connectivity.facts.extraction.extract import KubernetesObject
+from liqo_connectivity.facts.objects import core_objects, liqo_objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,15 @@ def _kind(decoded: type[KubernetesObject], group: str, version: str, plural: str
 
 
 KINDS: Final[tuple[Kind, ...]] = (
-    _kind(objects.Pod, "", "v1", "pods"),
+    _kind(core_objects.Pod, "", "v1", "pods"),
     _kind(liqo_objects.Namespace, "", "v1", "namespaces", namespaced=False),
-    _kind(objects.Node, "", "v1", "nodes", namespaced=False),
+    _kind(core_objects.Node, "", "v1", "nodes", namespaced=False),
     _kind(
-        objects.CustomResourceDefinition, "apiextensions.k8s.io", "v1", "customresourcedefinitions", namespaced=False
+        core_objects.CustomResourceDefinition,
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        namespaced=False,
     ),
     _kind(liqo_objects.Network, "ipam.liqo.io", "v1alpha1", "networks"),
     _kind(liqo_objects.Configuration, "networking.liqo.io", "v1beta1", "configurations"),

@@ -1,32 +1,13 @@
-"""One pure function per core kind, from a decoded object to its facts, and the table of the functions of all kinds.
+"""The facts of Kubernetes' own kinds: one pure function for each kind, from a decoded object to its facts."""
 
-This module must not know what the facts are used for, nor where the objects came from.
-"""
-
-from collections.abc import Callable, Mapping
 from sys import intern
-from typing import Any, Final
+from typing import Final
 
-from liqo_connectivity.facts import extract_liqo, liqo_objects, objects
-from liqo_connectivity.facts.fact import Fact, Source, pointer
-from liqo_connectivity.facts.fields import canonical_address
-from liqo_connectivity.facts.liqo_objects import REMOTE_CLUSTER
+from liqo_connectivity.facts.base.fact import Fact, Source, pointer
+from liqo_connectivity.facts.objects import core_objects, liqo_objects
+from liqo_connectivity.facts.objects.fields import canonical_address
+from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
 from liqo_connectivity.rules import relations
-
-KubernetesObject = (
-    objects.Pod
-    | objects.Node
-    | objects.CustomResourceDefinition
-    | liqo_objects.Namespace
-    | liqo_objects.Network
-    | liqo_objects.Configuration
-    | liqo_objects.NamespaceOffloading
-    | liqo_objects.NamespaceMap
-    | liqo_objects.VirtualNode
-    | liqo_objects.ForeignCluster
-    | liqo_objects.PeeringConnectivity
-)
-"""Any object that asserts facts."""
 
 _SHADOW = pointer("metadata", "labels", "liqo.io/shadowPod")
 _ORIGIN = pointer("metadata", "labels", "offloading.liqo.io/origin")
@@ -41,7 +22,7 @@ _NEEDED: Final = {"sets": (*_TABLE, "sets"), "ctstate": _CTSTATE}
 _CRD_VERSION: Final = "v1beta1"
 
 
-def extract_pod(pod: objects.Pod) -> tuple[Fact, ...]:
+def extract_pod(pod: core_objects.Pod) -> tuple[Fact, ...]:
     """The facts of a Pod: existence, node, phase, addresses, host network and the two labels of offloading."""
     metadata = pod.metadata
     # Thousands of Pods share these, and live long.
@@ -71,7 +52,7 @@ def extract_pod(pod: objects.Pod) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _addresses(facts: list[Fact], key: str, source: Source, status: objects.PodStatus) -> None:
+def _addresses(facts: list[Fact], key: str, source: Source, status: core_objects.PodStatus) -> None:
     first = ""
     if status.pod_ip:
         first = canonical_address(status.pod_ip)
@@ -111,7 +92,7 @@ def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def extract_node(node: objects.Node) -> tuple[Fact, ...]:
+def extract_node(node: core_objects.Node) -> tuple[Fact, ...]:
     """The facts of a Node: existence, whether it is a virtual one, and its cluster."""
     metadata = node.metadata
     name = metadata.name
@@ -127,7 +108,7 @@ def extract_node(node: objects.Node) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def extract_crd(crd: objects.CustomResourceDefinition) -> tuple[Fact, ...]:
+def extract_crd(crd: core_objects.CustomResourceDefinition) -> tuple[Fact, ...]:
     """The facts of the FirewallConfiguration definition: existence, and which of the fields that chains need it has.
 
     The API server prunes a field that the schema of the written version or that of the stored version lacks
@@ -148,7 +129,7 @@ def extract_crd(crd: objects.CustomResourceDefinition) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _schema_path(version: objects.CrdVersion, path: tuple[str, ...]) -> tuple[str, ...] | None:
+def _schema_path(version: core_objects.CrdVersion, path: tuple[str, ...]) -> tuple[str, ...] | None:
     """The path of a field inside a version's schema, or None when there is no such field; ``*`` is any item of a list."""
     schema = version.version_schema.open_api if version.version_schema is not None else None
     walked: list[str] = []
@@ -162,24 +143,3 @@ def _schema_path(version: objects.CrdVersion, path: tuple[str, ...]) -> tuple[st
             schema = (schema.properties or {}).get(step)
             walked += ("properties", step)
     return tuple(walked) if schema is not None else None
-
-
-# The table pairs each class with the function of that class, which a type cannot say.
-_EXTRACTORS: Mapping[type[KubernetesObject], Callable[[Any], tuple[Fact, ...]]] = {
-    objects.Pod: extract_pod,
-    objects.Node: extract_node,
-    objects.CustomResourceDefinition: extract_crd,
-    liqo_objects.Namespace: extract_namespace,
-    liqo_objects.Network: extract_liqo.extract_network,
-    liqo_objects.Configuration: extract_liqo.extract_configuration,
-    liqo_objects.NamespaceOffloading: extract_liqo.extract_namespace_offloading,
-    liqo_objects.NamespaceMap: extract_liqo.extract_namespace_map,
-    liqo_objects.VirtualNode: extract_liqo.extract_virtual_node,
-    liqo_objects.ForeignCluster: extract_liqo.extract_foreign_cluster,
-    liqo_objects.PeeringConnectivity: extract_liqo.extract_policy,
-}
-
-
-def extract(decoded: KubernetesObject) -> tuple[Fact, ...]:
-    """The facts of an object of any kind, in a fixed order, all with the same source."""
-    return _EXTRACTORS[type(decoded)](decoded)

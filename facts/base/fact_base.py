@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, KeysView
 from dataclasses import dataclass
 from itertools import chain
 
-from liqo_connectivity.facts.fact import Fact, ObjectKey, Row
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row
 from liqo_connectivity.rules.relations import RELATION_NAMES
 
 Change = tuple[str, Row]

@@ -11,11 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from liqo_connectivity.facts.collect import Collector, Origin, Reading
-from liqo_connectivity.facts.documents import UnparsableError, build, check_aliases, has_anchors, parse_json, parse_yaml
-from liqo_connectivity.facts.dump import Loaded, is_dump, load_folder, load_jsonl
-from liqo_connectivity.facts.locate import FixedLine, JsonLocator, YamlLocator
-from liqo_connectivity.facts.problems import Problem, one_line
+from liqo_connectivity.facts.base.problems import Problem, one_line
+from liqo_connectivity.facts.dumps.dump import Loaded, is_dump, load_folder, load_jsonl
+from liqo_connectivity.facts.parsing.documents import (
+    UnparsableError,
+    build,
+    check_aliases,
+    has_anchors,
+    parse_json,
+    parse_yaml,
+)
+from liqo_connectivity.facts.parsing.locators import FixedLine, JsonLocator, YamlLocator
+from liqo_connectivity.facts.reading.collector import Collector, Origin, Reading
 
 MAX_BYTES: Final = 1 << 30
 """The largest file that is read, in bytes."""
@@ -38,7 +45,7 @@ def read(
     """Read manifests and dumps of facts from files, folders and standard input (``-``).
 
     A folder is read recursively, without hidden files and links to folders. A file may hold YAML or JSON documents,
-    ``List`` objects included, or a dump as :mod:`~liqo_connectivity.facts.dump` writes it, also as a folder.
+    ``List`` objects included, or a dump as :mod:`~liqo_connectivity.facts.dumps.dump` writes it, also as a folder.
     ``stdin`` is read in place of the process's. ``progress`` is called while and after each file is read.
     """
     reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes)

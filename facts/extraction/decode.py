@@ -10,19 +10,24 @@ from typing import Final, NamedTuple, cast
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, from_json
 
-from liqo_connectivity.facts.extract import extract
-from liqo_connectivity.facts.fact import Fact, ObjectKey, pointer
-from liqo_connectivity.facts.fields import LABEL_PATTERN, MAX_CLUSTER_ID, PRINTABLE_PATTERN, SUBDOMAIN_PATTERN
-from liqo_connectivity.facts.kinds import Kind
-from liqo_connectivity.facts.liqo_objects import UNION_TAGS
-from liqo_connectivity.facts.objects import FIREWALL_CRD
-from liqo_connectivity.facts.problems import Problem, one_line, show, unreadable
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey, pointer
+from liqo_connectivity.facts.base.problems import Problem, one_line, show, unreadable
+from liqo_connectivity.facts.extraction.extract import extract
+from liqo_connectivity.facts.extraction.kinds import Kind
+from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
+from liqo_connectivity.facts.objects.fields import (
+    LABEL_PATTERN,
+    MAX_CLUSTER_ID,
+    PRINTABLE_PATTERN,
+    SUBDOMAIN_PATTERN,
+)
+from liqo_connectivity.facts.objects.liqo_objects import UNION_TAGS
 
 _NAME = pattern(SUBDOMAIN_PATTERN.replace("$", r"\Z"))
 
 _CRD: Final = "CustomResourceDefinition"
 
-# What is wrong and what to do, for each type of error of pydantic and of facts.fields.
+# What is wrong and what to do, for each type of error of pydantic and of facts.objects.fields.
 _OBJECT: Final = "must be an object"
 _MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "missing": ("is missing", "add it"),

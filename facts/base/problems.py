@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from liqo_connectivity.facts.fact import Fact, ObjectKey, Source, symbol
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Source, symbol
 from liqo_connectivity.rules.relations import Unreadable
 
 _SHOWN = 60

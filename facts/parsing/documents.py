@@ -11,7 +11,7 @@ from typing import Final
 
 import yaml
 
-from liqo_connectivity.facts.problems import one_line, show
+from liqo_connectivity.facts.base.problems import one_line, show
 
 MAX_DEPTH: Final = 200
 """How deep a YAML document may nest; schemas of CustomResourceDefinitions, the deepest objects known, stay below 100."""
