@@ -1,0 +1,107 @@
+"""What the documents name exists: every link and its heading, every path of the repository, test module and program."""
+
+import re
+from fnmatch import fnmatch
+
+import pytest
+
+from tests.support.checkout import PACKAGE, ROOT
+
+DOCUMENTS = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/**/*.md", "examples/*/README.md", "benchmarks/README.md", "changelog.d/README.md")
+    for path in ROOT.glob(pattern)
+)
+MADE = {"build", "dist"}
+"""Folders that `make` creates, whose content a document may name."""
+
+_FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
+_SPAN = re.compile(r"`([^`\n]+)`")
+_TEST = re.compile(r"test_\w+(\*|\.py)?")
+_PROGRAM = re.compile(rf"-m ((?:{PACKAGE}|benchmarks|tools|tests)(?:\.\w+)*)")
+
+
+def dead_links(document: str, text: str) -> list[str]:
+    """The links of a document to files or headings that do not exist."""
+    found: list[str] = []
+    for target in _LINK.findall(_FENCE.sub("", text)):
+        path, _, anchor = target.partition("#")
+        file = (ROOT / document).parent / path
+        if not file.exists() or (anchor and anchor not in anchors(file.read_text("utf-8") if path else text)):
+            found.append(target)
+    return found
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", _FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def dead_names(text: str) -> list[str]:
+    """The code spans that name a path, a test module or a program of this repository that does not exist.
+
+    A path begins with a folder of the repository. ``*`` stands for any text, and ``<…>`` for a name that the reader chooses.
+    """
+    spans = _SPAN.findall(_FENCE.sub("", text))
+    found = [span for span in spans if not (exists(span) and module_exists(span))]
+    return found + [name for name in _PROGRAM.findall(text) if not program_exists(name)]
+
+
+def exists(span: str) -> bool:
+    """Whether a span is no path of the repository, or one that exists."""
+    first, slash, _ = span.partition("/")
+    path, chosen, _ = span.partition("::")[0].partition("<")
+    path = path.rpartition("/")[0] if chosen else path
+    if not slash or " " in path or first in MADE or not first.strip(".") or not (ROOT / first).is_dir():
+        return True
+    return any(ROOT.glob(path.rstrip("/")))
+
+
+def module_exists(span: str) -> bool:
+    """Whether a span is no name of a test module, or one that exists."""
+    pattern = span.removesuffix(".py")
+    return not _TEST.fullmatch(span) or any(fnmatch(path.stem, pattern) for path in (ROOT / "tests").rglob("test_*.py"))
+
+
+def program_exists(name: str) -> bool:
+    """Whether ``python -m`` finds a module."""
+    path = ROOT.joinpath(*name.removeprefix(f"{PACKAGE}.").split("."))
+    return name == PACKAGE or path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_links_lead_somewhere(document: str) -> None:
+    assert not dead_links(document, (ROOT / document).read_text("utf-8"))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_names_of_the_repository_exist(document: str) -> None:
+    assert not dead_names((ROOT / document).read_text("utf-8"))
+
+
+def test_documents_are_found() -> None:
+    assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md", "examples/consumer/README.md"} <= set(DOCUMENTS)
+
+
+@pytest.mark.parametrize(
+    ("text", "dead"),
+    [
+        ("`engine/syntax/`, `rules/*.dl`, `tests/data/cases/<name>/`, `README.md`, `security.liqo.io/v1`", []),
+        ("`engine/nothing.py`", ["engine/nothing.py"]),
+        ("`tests/data/nothing/<name>`", ["tests/data/nothing/<name>"]),
+        ("`rules/nothing*.dl`", ["rules/nothing*.dl"]),
+        ("`test_cases`, `test_certificate*`, `test_documents.py`", []),
+        ("`test_nothing`", ["test_nothing"]),
+        ("```sh\npython -m tools.soak\npython -m tools.nothing\n```", ["tools.nothing"]),
+        ("`python -m benchmarks`, `python -m liqo_connectivity.rules.generate`", []),
+    ],
+)
+def test_a_name_that_does_not_exist_is_seen(text: str, dead: list[str]) -> None:
+    assert dead_names(text) == dead
+
+
+def test_a_link_that_leads_nowhere_is_seen() -> None:
+    text = "[a](README.md) [b](nothing.md) [c](#here) [d](README.md#the-house) [e](README.md#nothing)\n# Here\n"
+    assert dead_links("CONTRIBUTING.md", text) == ["nothing.md", "README.md#nothing"]
