@@ -14,18 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.checkout import PACKAGE, PACKAGE_DATA, PYPROJECT, ROOMS, ROOT, files_of, run
+from tests.support.layers import KNOWN_BREACHES, LAYERS, MAY_IMPORT
 
 NOT_ROOMS = {"benchmarks", "build", "dist", "docs", "examples", "src", "tests", "tools"}
 
-# The one direction: what each room may import of the others.
-MAY_IMPORT: dict[str, tuple[str, ...]] = {
-    "engine": (),
-    "chains": (),
-    "checker": (),
-    "facts": ("rules.relations",),
-    "rules": ("engine",),
-    "operator": ("chains", "checker", "engine", "facts", "rules"),
-}
 ONLY_OPERATOR = {"click", "kubernetes"}
 HEAVY = {"kubernetes", "lark", "networkx", "pyDatalog", "pydantic"}
 
@@ -101,13 +93,16 @@ def breaches(source: str, module: str) -> list[str]:
     return found
 
 
+def modules_of(folder: str) -> Iterator[tuple[str, str]]:
+    """The dotted name and the source of every module in a folder of a room."""
+    for path in files_of(ROOT, folder):
+        if path.suffix == ".py":
+            yield ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts)), path.read_text()
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_run_one_way(room: str) -> None:
-    found: list[str] = []
-    for path in files_of(ROOT, room):
-        if path.suffix == ".py":
-            module = ".".join((PACKAGE, *path.relative_to(ROOT).with_suffix("").parts))
-            found += breaches(path.read_text(), module)
+    found = [breach for module, source in modules_of(room) for breach in breaches(source, module)]
     assert not found, "\n".join(found)
 
 
@@ -141,6 +136,65 @@ def test_an_import_the_wrong_way_is_seen(module: str, source: str) -> None:
 )
 def test_an_import_the_right_way_passes(module: str, source: str) -> None:
     assert not breaches(source, f"{PACKAGE}.{module}")
+
+
+def upward(folder: str, source: str, module: str) -> list[tuple[str, str, int]]:
+    """The imports of a module in a folder that ``LAYERS`` orders from a lower layer to a higher one: from, to, line."""
+    order = LAYERS[folder]
+    inside = f"{PACKAGE}.{folder.replace('/', '.')}."
+
+    def layer(dotted: str) -> str:
+        return dotted.removeprefix(inside).partition(".")[0]
+
+    def height(name: str) -> int:
+        return order.index(name) if name in order else len(order)
+
+    own = layer(module)
+    names = ((line, layer(name)) for line, name in imported(source, module) if name.startswith(inside))
+    return [(f"{folder}/{own}", f"{folder}/{other}", line) for line, other in names if height(other) > height(own)]
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_every_folder_has_its_place_in_the_order(folder: str) -> None:
+    inside = {path.parent for path in files_of(ROOT, folder) if path.suffix == ".py"} - {ROOT / folder}
+    assert {path.relative_to(ROOT / folder).parts[0] for path in inside} <= set(LAYERS[folder])
+
+
+@pytest.mark.parametrize("folder", LAYERS)
+def test_no_lower_folder_imports_a_higher_one(folder: str) -> None:
+    found = [
+        f"{module}:{line}: {own} imports {other}"
+        for module, source in modules_of(folder)
+        for own, other, line in upward(folder, source, module)
+        if (own, other) not in KNOWN_BREACHES
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("folder", "module", "source", "other"),
+    [
+        ("engine", "engine.syntax.x", "from liqo_connectivity.engine.plan import y", "engine/plan"),
+        ("engine", "engine.syntax.x", "def f():\n    import liqo_connectivity.engine.evaluator", "engine/evaluator"),
+        ("operator/controller", "operator.controller.logs", "from .state import y", "operator/controller/state"),
+        ("facts", "facts.base.x", "from liqo_connectivity.facts import FactBase", "facts/FactBase"),
+    ],
+)
+def test_an_import_of_a_higher_folder_is_seen(folder: str, module: str, source: str, other: str) -> None:
+    assert [found[1] for found in upward(folder, source, f"{PACKAGE}.{module}")] == [other]
+
+
+@pytest.mark.parametrize(
+    ("folder", "module", "source"),
+    [
+        ("engine", "engine.plan.x", "from liqo_connectivity.engine.syntax import y"),
+        ("engine", "engine.plan.x", "from .y import z"),
+        ("engine", "engine.evaluator", "from liqo_connectivity.engine.why_not import y"),
+        ("operator/controller", "operator.controller.process", "from liqo_connectivity.operator.kube import y"),
+    ],
+)
+def test_an_import_of_a_lower_folder_passes(folder: str, module: str, source: str) -> None:
+    assert not upward(folder, source, f"{PACKAGE}.{module}")
 
 
 def test_help_imports_nothing_heavy() -> None:
