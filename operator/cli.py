@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 import click
 
 from liqo_connectivity import __version__
-from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator import exits
 
 VERBS: Final = {
     "render": ("render", "Print the ordered chains that enforce the policies."),

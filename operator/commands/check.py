@@ -1,15 +1,14 @@
-"""``check``: are the policies and rule files right? What is wrong, what never decides, what is odd.
-
-This module must not judge: it lists what the rules derive.
-"""
+"""``check``: are the policies and rule files right? What is wrong, what never decides, what is odd."""
 
 import json
 
 import click
 
-from liqo_connectivity.operator.commands import exits
-from liqo_connectivity.operator.commands.options import Input, input_options, output_option
-from liqo_connectivity.operator.explain import report
+from liqo_connectivity.operator import exits
+from liqo_connectivity.operator.commands.options import input_options, output_option
+from liqo_connectivity.operator.explain import findings, report
+from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
+from liqo_connectivity.operator.sources.input import Input
 from liqo_connectivity.operator.sources.session import Session
 
 GOALS = ("pending", "invalid_rule", "shadowed", "finding", "governing", "misplaced", "policy", "group")
@@ -30,25 +29,18 @@ def command(given: Input, output: str) -> int:
     read. What merely waits for the cluster (a CIDR that is not assigned yet) is a note.
     """
     session = Session.open(given)
-    model = session.solve(GOALS)
-    session.verify(model, GOALS)
-    report.report_problems(session.reading)
-    policies = report.in_namespace(model.rows("policy"), given.namespace)
-    lines = report.invalid_rules(model, given.namespace)
-    misplaced = set(model.rows("misplaced"))
-    for policy, *why in report.in_namespace(model.rows("pending"), given.namespace):
-        if (policy, why[0]) in misplaced:
-            lines.append(f"error: PeeringConnectivity {policy}: {report.sentence(*why)}")
-        elif why[0] != "InvalidPolicy":
-            click.echo(f"note: PeeringConnectivity {policy} is pending: {report.sentence(*why)}", err=True)
-    governing = {peering: policy for peering, policy in model.rows("governing")}  # noqa: C416  dict() loses the types
-    shadowed = [(governing[peering], rule, by) for peering, rule, by in model.rows("shadowed")]
-    lines += [
-        f"warning: PeeringConnectivity {policy} /spec/rules/{rule}: never decides, rule {by} matches all that it matches"
-        for policy, rule, by in report.in_namespace(shadowed, given.namespace)
+    model = session.solve_verified(GOALS)
+    report.problems(session.reading)
+    for note in findings.waiting(model, given.namespace):
+        click.echo(note, err=True)
+    lines = [
+        *findings.invalid_rules(model, given.namespace),
+        *findings.misplaced(model, given.namespace),
+        *findings.shadowed(model, given.namespace),
+        *(f"warning: {sentence(*row)}" for row in model.rows("finding")),
+        *(warning.render(dict(session.program.texts)) for warning in session.program.warnings()),
     ]
-    lines += [f"warning: {report.sentence(*row)}" for row in model.rows("finding")]
-    lines += [warning.render(dict(session.program.texts)) for warning in session.program.warnings()]
+    policies = in_namespace(model.rows("policy"), given.namespace)
     if output == "json":
         click.echo(json.dumps({"findings": lines, "policies": len(policies)}, indent=2))
     elif lines:

@@ -1,9 +1,9 @@
-"""``completion``: the script that lets a shell complete commands. This module must not know the commands."""
+"""``completion``: the script that lets a shell complete commands."""
 
 import click
 from click.shell_completion import get_completion_class
 
-from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator import exits
 
 _VARIABLE = "_LIQO_CONNECTIVITY_COMPLETE"
 

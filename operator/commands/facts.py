@@ -1,7 +1,4 @@
-"""``facts dump`` and ``facts load``: the facts of a cluster, written down and read back.
-
-This module must not know the formats; facts/ does.
-"""
+"""``facts dump`` and ``facts load``: the facts of a cluster, written down and read back."""
 
 import json
 from pathlib import Path
@@ -11,10 +8,10 @@ import click
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.facts.dumps.dump import jsonl_lines, write_folder
 from liqo_connectivity.facts.dumps.redaction import redact
-from liqo_connectivity.operator.commands import exits
-from liqo_connectivity.operator.commands.options import Objects, object_options, operator_option, output_option
+from liqo_connectivity.operator import exits
+from liqo_connectivity.operator.commands.options import object_options, operator_option, output_option
 from liqo_connectivity.operator.explain import report
-from liqo_connectivity.operator.sources.inputs import read_input
+from liqo_connectivity.operator.sources.input import ObjectSource, read_objects
 
 
 @click.group("facts")
@@ -37,15 +34,15 @@ def command() -> None:
 @operator_option
 @output_option("jsonl", "souffle")
 @object_options
-def dump(objects: Objects, hide: bool, output_folder: str, output: str) -> int:
+def dump(objects: ObjectSource, hide: bool, output_folder: str, output: str) -> int:
     """Write the facts of a cluster: JSON Lines with provenance, or a folder of .facts files for Souffle.
 
     The same objects in any order give the same bytes. Exits with 3 when an object could not be read.
     """
     if (output == "souffle") != bool(output_folder):
         raise click.UsageError("-o souffle and --output-folder go together")
-    reading = read_input(objects)
-    report.report_problems(reading)
+    reading = read_objects(objects)
+    report.problems(reading)
     base = redact(reading.base) if hide else reading.base
     if output == "souffle":
         folder = Path(output_folder)
@@ -65,8 +62,8 @@ def dump(objects: Objects, hide: bool, output_folder: str, output: str) -> int:
 @output_option("text", "json")
 def load(path: str, output: str) -> int:
     """Read a dump back and count its facts by relation. Exits with 3 when part of it cannot be read."""
-    reading = read_input(Objects((path,)))
-    report.report_problems(reading)
+    reading = read_objects(ObjectSource((path,)))
+    report.problems(reading)
     counts = _counts(reading.base)
     if output == "json":
         click.echo(json.dumps(counts, indent=2))

@@ -1,68 +1,26 @@
-"""The options that every verb shares, so that input is named the same way everywhere.
-
-This module must not read anything.
-"""
+"""The options that commands share, so that input and output are named the same way everywhere."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import wraps
 from typing import Any, Final, TypeVar
 
 import click
+
+from liqo_connectivity.operator.sources.input import Input, ObjectSource
 
 _R = TypeVar("_R")
 
 ENGINES: Final = ("incremental", "reference", "pydatalog")
 
 
-@dataclass(frozen=True, slots=True)
-class Objects:
-    """Where the cluster's objects come from.
-
-    ``files`` are paths or ``-``; without any, the live cluster of ``kubeconfig`` and ``context`` is read, or what the
-    controller that runs knows, if ``operator``. Raises click.UsageError for more than one of them.
-    """
-
-    files: tuple[str, ...]
-    kubeconfig: str = ""
-    context: str = ""
-    operator: bool = False
-
-    def __post_init__(self) -> None:
-        if self.operator and (self.files or self.kubeconfig or self.context):
-            raise click.UsageError(
-                "--operator answers about what the controller knows: leave out -f, --kubeconfig, --context"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """The objects that an answer is about, and the program that judges them.
-
-    ``namespace`` is empty for all namespaces. ``seconds`` and ``megabytes`` limit the pyDatalog child. Raises
-    click.UsageError for rules besides those of the controller.
-    """
-
-    objects: Objects
-    namespace: str
-    rules: tuple[str, ...]
-    engine: str
-    verify: bool
-    seconds: float
-    megabytes: int
-
-    def __post_init__(self) -> None:
-        if self.objects.operator and self.rules:
-            raise click.UsageError("--operator answers by the controller's rules: leave out --rules")
-
-
 def object_options(function: Callable[..., _R]) -> Callable[..., _R]:
-    """Give a command the options that name objects, as one parameter ``objects: Objects``."""
+    """Give a command the options that name objects, as one parameter ``objects: ObjectSource``."""
 
     @wraps(function)
     def command(**parameters: Any) -> _R:
         # Not every command can ask the controller.
-        objects = Objects(**{f.name: parameters.pop(f.name) for f in fields(Objects) if f.name in parameters})
+        objects = ObjectSource(**{f.name: parameters.pop(f.name) for f in fields(ObjectSource) if f.name in parameters})
         return function(objects=objects, **parameters)
 
     return _with(command, _OBJECT_OPTIONS)
@@ -87,6 +45,10 @@ def _with(command: Callable[..., _R], options: Iterable[Callable[..., Any]]) -> 
     return command
 
 
+rules_option = click.option(
+    "--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable."
+)
+"""``--rules``, for the commands that take no other options of input."""
 _OBJECT_OPTIONS = (
     click.option(
         "-f",
@@ -110,9 +72,7 @@ _ANSWER_OPTIONS = (
         "of endpoints that name none. All objects are read in any case: a verdict needs them.",
     ),
     click.option("-A", "--all-namespaces", is_flag=True, help="Policies of all namespaces. This is the default."),
-    click.option(
-        "--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable."
-    ),
+    rules_option,
     click.option(
         "--engine",
         type=click.Choice(ENGINES),
@@ -156,3 +116,13 @@ def output_option(*formats: str) -> Callable[[Callable[..., _R]], Callable[..., 
     return click.option(
         "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
     )
+
+
+state_option = click.option(
+    "--state",
+    type=click.Choice(["new", "established"]),
+    default="new",
+    show_default=True,
+    help="The state of the connection that the packet belongs to.",
+)
+"""``--state``, for the commands that ask about a flow."""

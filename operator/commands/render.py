@@ -1,15 +1,15 @@
 """``render``: the ordered chains of every enforced policy, as Liqo or as nft takes them.
 
-What is pending is left out and named, so that whoever applies the output keeps the last enforced chain. This module
-must not know how chains are laid out or written.
+What is pending is left out and named, so that whoever applies the output keeps the last enforced chain.
 """
 
 import click
 
 from liqo_connectivity import chains
-from liqo_connectivity.operator.commands import exits
-from liqo_connectivity.operator.commands.options import Input, input_options, output_option
+from liqo_connectivity.operator import exits
+from liqo_connectivity.operator.commands.options import input_options, output_option
 from liqo_connectivity.operator.explain import report
+from liqo_connectivity.operator.sources.input import Input
 from liqo_connectivity.operator.sources.session import Session
 
 
@@ -28,11 +28,10 @@ def command(given: Input, output: str) -> int:
     """
     session = Session.open(given)
     goals = (*chains.COLUMNS, "pending", "invalid_rule", "finding", "unenforced", "group", "policy")
-    model = session.solve(goals)
-    session.verify(model, goals)
-    report.report_problems(session.reading)
-    report.report_pending(model, given.namespace)
-    report.report_findings(model)
+    model = session.solve_verified(goals)
+    report.problems(session.reading)
+    report.pending(model, given.namespace)
+    report.findings(model)
     layout = chains.Layout.from_relations({name: model.rows(name) for name in chains.COLUMNS})
     writers = {
         "yaml": chains.firewall_yaml,

@@ -3,7 +3,7 @@
 import click
 
 from liqo_connectivity.operator.controller.settings import ENVIRONMENT, Settings, setting_options
-from liqo_connectivity.operator.sources.inputs import build_rules, rule_texts
+from liqo_connectivity.operator.sources.rules import build_program, rule_texts
 
 
 @click.command(
@@ -41,6 +41,6 @@ def command(
     from liqo_connectivity.operator.controller.process import Mode, run
 
     added = rule_texts(rules)
-    program = build_rules(added)
+    program = build_program(added)
     mode = Mode.DRY_RUN if dry_run else Mode.ONCE if once else Mode.STAY
     return run(settings, mode, kubeconfig, context, program, added)

@@ -5,16 +5,15 @@ module must not decide anything.
 """
 
 import json
-import sys
 from importlib.resources import files
-from pathlib import Path
 
 import click
 
 from liqo_connectivity import checker
-from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import output_option
-from liqo_connectivity.operator.explain.document import echo_document
+from liqo_connectivity.operator.explain.document.output import echo_document
+from liqo_connectivity.operator.sources.text import read_text
 
 
 @click.command(
@@ -36,15 +35,15 @@ def command(proof: str, dump: str, rules: tuple[str, ...], output: str) -> int:
     (between groups it shows denials only) or DUMP is damaged.
     """
     try:
-        trusted = checker.read_rules({**_builtin(), **{path: _text(path) for path in rules}})
+        trusted = checker.read_rules({**_builtin(), **{path: read_text(path) for path in rules}})
     except checker.RulesError as error:
         raise click.UsageError(f"the rules cannot be used: {error}") from None
     try:
-        facts = checker.read_facts(_text(dump).splitlines(keepends=True), trusted)
+        facts = checker.read_facts(read_text(dump).splitlines(keepends=True), trusted)
     except checker.DumpError as error:
         return _tell(output, exits.UNKNOWN, f"unknown: {dump}: {error}", str(error))
     try:
-        document: object = json.loads(_text(proof))
+        document: object = json.loads(read_text(proof))
     except (ValueError, RecursionError):
         return _tell(output, exits.REJECTED, f"rejected: {proof}: it is not JSON", "it is not JSON")
     try:
@@ -70,12 +69,3 @@ def _tell(output: str, code: int, line: str, problem: str | None = None, pointer
 def _builtin() -> dict[str, str]:
     folder = files("liqo_connectivity.rules")
     return {f"rules/{p.name}": p.read_text("utf-8") for p in folder.iterdir() if p.name.endswith(".dl")}
-
-
-def _text(path: str) -> str:
-    try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path}: is not UTF-8 text") from None

@@ -1,20 +1,20 @@
-"""``why``: the verdict on a flow, who decided it, and the proof. This module must not decide anything."""
+"""``why``: the verdict on a flow, who decided it, and the proof."""
 
 import click
 
-from liqo_connectivity.operator.commands import exits
-from liqo_connectivity.operator.commands.options import Input, input_options, operator_option, output_option
-from liqo_connectivity.operator.explain import answer, answer_text, endpoints, proof_text, report
-from liqo_connectivity.operator.explain.document import echo_document
-from liqo_connectivity.operator.sources.session import Session, relations_of
-from liqo_connectivity.rules.relations import Flow
+from liqo_connectivity.operator import exits
+from liqo_connectivity.operator.commands.options import input_options, operator_option, output_option, state_option
+from liqo_connectivity.operator.explain import answer, endpoints, report
+from liqo_connectivity.operator.explain.document.answer import answer_document
+from liqo_connectivity.operator.explain.document.output import echo_document
+from liqo_connectivity.operator.explain.dot import proofs_dot
+from liqo_connectivity.operator.explain.flows import flows_between
+from liqo_connectivity.operator.explain.text.answer import answer_lines
+from liqo_connectivity.operator.sources.input import Input
+from liqo_connectivity.operator.sources.session import Session
 
-ENDS = ("peering", "group", "member", "member_cidr", "local_cidr", "remote_cidr")
-CLASSES = ("in_group", "in_scope", "namespace_member", "located")
-VERDICTS = ("flow_verdict", "peering_verdict", "decided_by", "governs", "unknown_because", "rule", "policy")
-ODDITIES = ("finding", "finished")
+GOALS = (*answer.RELATIONS, "finding", "finished")
 EXITS = {"allowed": exits.OK, "denied": exits.DENIED, "unknown": exits.UNKNOWN}
-_MANY = 16
 
 
 @click.command(
@@ -25,13 +25,7 @@ _MANY = 16
 )
 @click.argument("source", metavar="SRC")
 @click.argument("destination", metavar="DST[:PORT/PROTO]")
-@click.option(
-    "--state",
-    type=click.Choice(["new", "established"]),
-    default="new",
-    show_default=True,
-    help="The state of the connection that the packet belongs to.",
-)
+@state_option
 @click.option(
     "--proofs",
     type=click.IntRange(1, 100),
@@ -54,68 +48,22 @@ def command(given: Input, source: str, destination: str, state: str, proofs: int
     start = endpoints.parse_endpoint(source, given.namespace)
     end, service = endpoints.parse_destination(destination, given.namespace)
     session = Session.open(given)
-    report.report_problems(session.reading)
+    report.problems(session.reading)
     try:
-        flows = questions(session, start, end, state)
+        flows = flows_between(session.solve_verified, session.reading.base, start, end, state)
     except endpoints.UnknownEndpointError as error:
         found = answer.unresolved(start, end, service, state, error)
     else:
-        model = session.solve((*VERDICTS, *ODDITIES), flows)
-        report.report_endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
+        model = session.solve(GOALS, flows)
+        report.endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
         found = answer.make(model, session.reading.base, flows, start, end, service)
         if proofs > 1:
             found = answer.with_alternatives(found, model, proofs)
-        used = {
-            *VERDICTS,
-            *ODDITIES,
-            *(name for p in found.peerings for proof in (p.proof, *p.alternatives) for name in relations_of(proof)),
-        }
-        used.update(
-            name for peering in found.peerings for absence in peering.passed_over for name in absence.relations()
-        )
-        session.verify(model, used, flows)
-    _print(found, output, full)
+        session.verify(model, {*GOALS, *answer.relations_used(found)}, flows)
+    if output == "text":
+        click.echo("\n".join(answer_lines(found, full)))
+    elif output == "dot":
+        click.echo(proofs_dot(answer.proofs_of(found), found.base), nl=False)
+    else:
+        echo_document(answer_document(found), output)
     return EXITS[found.verdict]
-
-
-def questions(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoint, state: str) -> list[Flow]:
-    """Make the questions: one, or one for each pair of classes of addresses between groups.
-
-    Raises click.UsageError, and UnknownEndpointError for an end whose address is not known.
-    """
-    if "group" in (start.kind, end.kind):
-        sources, destinations = _group_ends(session, start, end)
-    else:
-        sources, destinations = ([endpoints.pod_address(e, session.reading.base)] for e in (start, end))
-    found = list(endpoints.pairs(sources, destinations))
-    families = {(":" in s, ":" in d) for s, d in found}
-    if any(first != second for first, second in families):
-        raise click.UsageError("the two ends have addresses of different families")
-    return [Flow(f"{s} -> {d}", s, d, state) for s, d in found]
-
-
-def _group_ends(session: Session, start: endpoints.Endpoint, end: endpoints.Endpoint) -> tuple[list[str], list[str]]:
-    model = session.solve(ENDS)
-    session.verify(model, ENDS)
-    sources, destinations = (
-        endpoints.group_addresses(e, model) if e.kind == "group" else [endpoints.pod_address(e, session.reading.base)]
-        for e in (start, end)
-    )
-    if len(sources) * len(destinations) > _MANY:
-        asked = [Flow(address, address, address, "new") for address in sorted({*sources, *destinations})]
-        told = session.solve(CLASSES, asked)
-        session.verify(told, CLASSES, asked)
-        sources, destinations = endpoints.classes(sources, told), endpoints.classes(destinations, told)
-    return sources, destinations
-
-
-def _print(found: answer.Answer, output: str, full: bool) -> None:
-    if output == "dot":
-        click.echo(
-            proof_text.to_dot([proof for p in found.peerings for proof in (p.proof, *p.alternatives)], found.base),
-            nl=False,
-        )
-    elif output == "text":
-        click.echo("\n".join(answer_text.to_lines(found, full)))
-    else:
-        echo_document(answer.to_json(found), output)

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from liqo_connectivity.engine import Program
-from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.controller.leader_election import LeaderElector, new_identity
 from liqo_connectivity.operator.controller.reconcile.control_loop import ControlLoop
 from liqo_connectivity.operator.controller.serving.metrics import GaugeValues, Metrics

@@ -9,12 +9,12 @@ from typing import Final
 
 import click
 
-from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.manager import ExitReason, Manager
 from liqo_connectivity.operator.controller.state.state import State
 from liqo_connectivity.operator.controller.writing.preview import previews
-from liqo_connectivity.operator.explain.report import sentence
+from liqo_connectivity.operator.explain.reasons import sentence
 from liqo_connectivity.operator.kube.errors import ApiError, NotLeading
 
 _PATIENCE: Final = 0.1

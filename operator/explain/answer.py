@@ -1,23 +1,28 @@
-"""The answer to ``why`` as data: the verdict, what decided it at each peering, the proofs, and what is not known.
-
-``to_json`` gives the published form (why.schema.json). Everything is read from derived tuples; this module must not
-decide anything, nor lay anything out.
-"""
+"""The answer to ``why`` as data: the verdict, what decided it at each peering, the proofs, and what is not known."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Final
 
 from liqo_connectivity.engine import Aggregated, Model, Proof, prove
 from liqo_connectivity.engine.proofs.enumeration import proofs
 from liqo_connectivity.engine.why_not.failures import Absence, pattern, why_not
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.endpoints import Endpoint, Service, UnknownEndpointError
-from liqo_connectivity.operator.explain.proof_json import proof_json
+from liqo_connectivity.operator.explain.proof_steps import relations_of
 from liqo_connectivity.rules.relations import Flow
 
-SCHEMA_VERSION = 2
+RELATIONS: Final = (
+    "flow_verdict",
+    "peering_verdict",
+    "decided_by",
+    "governs",
+    "unknown_because",
+    "rule",
+    "policy",
+)
+"""What an answer is read from."""
 _PASSED_OVER = 3
 _DEPTH = 8
 _WORST = ("denied", "unknown", "allowed")
@@ -133,39 +138,13 @@ def unresolved(
     return Answer(source, destination, service, Flow("", "", "", state), "unknown", counted, (), unknown, FactBase())
 
 
-def to_json(found: Answer) -> dict[str, Any]:
-    """Give the answer in its published form."""
-    destination = _end(found.destination, found.flow.destination)
-    if found.service is not None:
-        destination |= {"port": found.service.port, "protocol": found.service.protocol}
-    return {
-        "schemaVersion": SCHEMA_VERSION,
-        "source": _end(found.source, found.flow.source),
-        "destination": destination,
-        "state": found.flow.state,
-        "verdict": found.verdict,
-        "pairs": found.pairs,
-        "peerings": [_peering_json(peering, found.base) for peering in found.peerings],
-        "unknown": [{"object": o, "reason": reason, "detail": detail} for o, reason, detail in found.unknown],
-    }
+def proofs_of(found: Answer) -> list[Proof]:
+    """List the proofs of an answer, each peering's alternatives after its first."""
+    return [proof for peering in found.peerings for proof in (peering.proof, *peering.alternatives)]
 
 
-def _end(endpoint: Endpoint, address: str) -> dict[str, Any]:
-    return {"endpoint": endpoint.text, "address": address or None}
-
-
-def _peering_json(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
-    decided = peering.decision
-    others = {
-        "alternatives": [proof_json(proof, base) for proof in peering.alternatives],
-        "alternativesComplete": peering.complete,
-    }
-    return {
-        "peering": peering.peering,
-        "namespace": peering.namespace,
-        "policy": peering.policy,
-        "verdict": peering.verdict,
-        "decidedBy": decided and {"kind": decided.kind, "index": decided.index, "action": decided.action},
-        "proof": proof_json(peering.proof, base),
-        **(others if peering.alternatives else {}),
-    }
+def relations_used(found: Answer) -> set[str]:
+    """Give the relations that the proofs and explanations of an answer rest on."""
+    absences = (absence for peering in found.peerings for absence in peering.passed_over)
+    names: set[str] = set()
+    return names.union(*map(relations_of, proofs_of(found)), *(absence.relations() for absence in absences))

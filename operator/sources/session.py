@@ -9,14 +9,12 @@ from dataclasses import dataclass
 
 from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.engine.incremental.database import Database
-from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Proof
 from liqo_connectivity.engine.pydatalog.child_process import Limits
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate as evaluate_by_pydatalog
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations, first_difference
-from liqo_connectivity.engine.syntax.nodes import Atom
 from liqo_connectivity.facts import Reading
-from liqo_connectivity.operator.commands.options import Input
-from liqo_connectivity.operator.sources.inputs import input_rules, read_input
+from liqo_connectivity.operator.sources.input import Input, read_objects
+from liqo_connectivity.operator.sources.rules import read_program
 from liqo_connectivity.rules.relations import Flow
 
 
@@ -31,8 +29,8 @@ class Session:
     @classmethod
     def open(cls, given: Input) -> "Session":
         """Read rules and objects. Raises click.UsageError."""
-        program = input_rules(given)
-        return cls(given, read_input(given.objects), program)
+        program = read_program(given)
+        return cls(given, read_objects(given.objects), program)
 
     def facts(self, flows: Iterable[Flow] = ()) -> Mapping[str, Iterable[Row]]:
         """Give the facts of the objects, and the question."""
@@ -51,6 +49,13 @@ class Session:
         database.load(self.facts(flows))
         return database
 
+    def solve_verified(self, goals: Iterable[str], flows: Iterable[Flow] = ()) -> Model:
+        """Derive some relations and, if it was asked for, compare all of them with pyDatalog's. Raises OracleError."""
+        goals, flows = tuple(goals), tuple(flows)
+        model = self.solve(goals, flows)
+        self.verify(model, goals, flows)
+        return model
+
     def verify(self, model: Model, relations: Iterable[str], flows: Iterable[Flow] = ()) -> None:
         """If it was asked for, derive the relations of an answer by pyDatalog and compare.
 
@@ -66,14 +71,3 @@ class Session:
 
     def _limits(self) -> Limits:
         return Limits(self.given.seconds, self.given.megabytes)
-
-
-def relations_of(proof: Proof) -> set[str]:
-    """Give the relations that a proof rests on, those that it found nothing in or aggregated included."""
-    found: set[str] = set()
-    for node in proof.walk():
-        if isinstance(node, Proof | Absent):
-            found.add(node.relation)
-        elif isinstance(node, Aggregated):
-            found |= {item.relation for item in node.aggregate.body if isinstance(item, Atom)}
-    return found

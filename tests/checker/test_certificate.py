@@ -8,6 +8,7 @@ import pytest
 from liqo_connectivity import checker
 from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from liqo_connectivity.operator.explain import answer
+from liqo_connectivity.operator.explain.document.answer import answer_document
 from liqo_connectivity.operator.explain.endpoints import Endpoint
 from liqo_connectivity.rules.program import builtin_texts
 from liqo_connectivity.rules.relations import Flow
@@ -58,7 +59,7 @@ def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
         for flow in together:
             source, destination = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
             document = json.loads(
-                json.dumps(answer.to_json(answer.make(model, base, [flow], source, destination, None)))
+                json.dumps(answer_document(answer.make(model, base, [flow], source, destination, None)))
             )
             document["pairs"] = {verdict: int(verdict == document["verdict"]) for verdict in document["pairs"]}
             assert checker.check(document, RULES, read).verdict == document["verdict"]

@@ -14,8 +14,9 @@ from liqo_connectivity.checker.syntax import Row
 from liqo_connectivity.engine import EvaluationError, Facts, Program, Proof, evaluate, prove
 from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.facts.base.fact import Source as Object
-from liqo_connectivity.operator.explain.proof_json import proof_json
-from liqo_connectivity.operator.explain.proof_text import proof_lines, to_dot
+from liqo_connectivity.operator.explain.document.proof import proof_document
+from liqo_connectivity.operator.explain.dot import proofs_dot
+from liqo_connectivity.operator.explain.text.proof import proof_lines
 from tests.support.random_programs import random_program
 from tests.support.small_programs import declarations, small_facts, small_rules
 
@@ -46,7 +47,7 @@ def steps_for(text: str, facts: Facts, wanted: Sequence[str] | None = None) -> S
 
 def certificate(proof: Proof) -> Any:
     """A proof as it is printed, read again."""
-    return json.loads(json.dumps(proof_json(proof, BASE)))
+    return json.loads(json.dumps(proof_document(proof, BASE)))
 
 
 def proved(text: str, facts: Facts, relation: str, row: Row) -> Proof:
@@ -143,7 +144,7 @@ def test_a_proof_of_thousands_of_steps_is_laid_out(chain: Proof) -> None:
         lines = proof_lines(chain, BASE, full=full)
         assert lines[0].startswith(f"reached({HEIGHT})")
         assert sum("reached(" in line for line in lines) >= HEIGHT
-    assert to_dot([chain], BASE).count(" -> ") == 2 * HEIGHT
+    assert proofs_dot([chain], BASE).count(" -> ") == 2 * HEIGHT
 
 
 # ---- Recursion by hand ----

@@ -13,8 +13,8 @@ from liqo_connectivity.facts import KIND_BY_NAME
 from liqo_connectivity.facts.crd.generate import custom_resource_definition, text
 from liqo_connectivity.facts.crd.peering_connectivity import MAX_RULES, PeeringConnectivity
 from liqo_connectivity.facts.objects import liqo_objects
+from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.cli import run
-from liqo_connectivity.operator.commands import exits
 from tests.support.api_client import ApiError, wait_until
 from tests.support.checkout import ROOT
 from tests.support.control_plane import ControlPlane

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from liqo_connectivity import __version__
-from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator import exits
 from tests.support.api_client import wait_until
 from tests.support.control_plane import ControlPlane
 from tests.support.image import Container, Image, base_name, built, first_process

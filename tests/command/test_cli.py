@@ -14,7 +14,7 @@ import yaml
 from liqo_connectivity.engine.pydatalog import second_opinion
 from liqo_connectivity.operator import cli
 from liqo_connectivity.operator.cli import run
-from liqo_connectivity.operator.sources import inputs, session
+from liqo_connectivity.operator.sources import files, session
 
 ROOT = Path(__file__).parents[2]
 SUBCOMMANDS = {"facts": ["dump", "load"], "rules": ["show", "graph"]}
@@ -338,7 +338,7 @@ def test_findings_exit_with_1(cluster: str, capsys: pytest.CaptureFixture[str]) 
 def test_reading_that_takes_long_draws_a_bar_on_a_terminal_only(
     cluster: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "_QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(files, "_QUIET_SECONDS", 0.0)
     assert "reading [" not in outputs(capsys, "render", "-f", cluster)[2]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _, out, err = outputs(capsys, "render", "-f", cluster)
@@ -349,6 +349,6 @@ def test_reading_that_takes_long_draws_a_bar_on_a_terminal_only(
 def test_reading_that_is_quick_draws_no_bar(
     cluster: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "_QUIET_SECONDS", 3600.0)
+    monkeypatch.setattr(files, "_QUIET_SECONDS", 3600.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert "reading [" not in outputs(capsys, "render", "-f", cluster)[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from liqo_connectivity.operator.explain import report
+from liqo_connectivity.operator.explain import reasons
 from liqo_connectivity.rules.program import load
 from tests.support import nft, transcript
 from tests.support.checkout import ROOT
@@ -115,7 +115,7 @@ def test_quick_start_is_the_policy_of_the_provider() -> None:
 def test_semantics_name_every_reason_finding_and_relation() -> None:
     text = Path("docs/semantics.md").read_text("utf-8")
     quoted = set(re.findall(r"`([^`]+)`", text))
-    assert {*report.REASONS, *report.FINDINGS} <= quoted
+    assert {*reasons.REASONS, *reasons.FINDINGS} <= quoted
     named = {word for word in quoted if re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)+", word)} - {"br_netfilter"}
     assert len(named) > 20
     assert named <= set(load().schema.relations)

@@ -9,7 +9,7 @@ import pytest
 from tools.control_plane_binaries import program
 
 from liqo_connectivity import __version__
-from liqo_connectivity.operator.commands import exits
+from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.plugin_completion import answer
 from tests.support.checkout import ROOT
 

@@ -12,9 +12,9 @@ from liqo_connectivity.engine.why_not.failures import pattern, why_not
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.commands import query
 from liqo_connectivity.operator.explain import answer
-from liqo_connectivity.operator.explain.absence_json import absence_json
-from liqo_connectivity.operator.explain.absence_text import absence_lines
-from liqo_connectivity.operator.explain.proof_json import proof_json
+from liqo_connectivity.operator.explain.document.absence import absence_document
+from liqo_connectivity.operator.explain.document.proof import proof_document
+from liqo_connectivity.operator.explain.text.absence import absence_lines
 from tests.support.certificates import FLOWS, RULES, call, dump, facts
 
 FIRSTS = """.decl offer(rule: number)
@@ -35,7 +35,7 @@ def proof(text: str, relation: str, row: Row) -> Proof:
 
 
 def test_premises_are_numbers_and_what_is_no_tuple_stands_in_its_place() -> None:
-    document = proof_json(proof(FIRSTS, "first", (2,)), FactBase())
+    document = proof_document(proof(FIRSTS, "first", (2,)), FactBase())
     assert document["minimal"] is True
     root, matches, hit, offer = document["steps"]
     assert [(step["step"], step["relation"]) for step in document["steps"]] == [
@@ -119,7 +119,7 @@ def test_a_missing_tuple_that_several_rules_need_is_explained_once() -> None:
     )
     found = why_not(evaluate(Program.parse({"t.dl": text}), {}), pattern(f"p{height}", ()), depth=40)
     assert found is not None
-    document = absence_json(found, FactBase())
+    document = absence_document(found, FactBase())
     assert [goal["goal"] for goal in document["goals"]] == list(range(len(document["goals"])))
     assert (document["goals"][0]["text"], document["proofs"]) == (f"p{height}()", [])
     below = {failure["because"]["goal"] for goal in document["goals"] for failure in goal["failures"]}
@@ -135,7 +135,7 @@ def test_a_proof_that_several_failures_need_is_written_once() -> None:
     model = evaluate(Program.parse({"t.dl": text}), {})
     found = why_not(model, pattern("good", (1,)))
     assert found is not None
-    document = absence_json(found, FactBase())
+    document = absence_document(found, FactBase())
     (goal,) = document["goals"]
     assert [failure["because"] for failure in goal["failures"]] == [{"proof": 0}, {"proof": 0}]
     (proof,) = document["proofs"]

@@ -6,7 +6,9 @@ import pytest
 
 from liqo_connectivity.engine import Program, Proof, Row, evaluate, prove
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.proof_text import caveat, proof_lines, to_dot
+from liqo_connectivity.operator.explain.dot import proofs_dot
+from liqo_connectivity.operator.explain.proof_steps import caveat
+from liqo_connectivity.operator.explain.text.proof import proof_lines
 
 TEXT = """.decl offer(rule: number)
 .decl hit(rule: number)
@@ -58,7 +60,7 @@ def test_the_full_form_keeps_the_aggregate_above_its_witness() -> None:
 
 
 def test_a_graph_draws_a_witness_below_its_aggregate() -> None:
-    lines = to_dot([proof("first", (1,), [1])], FactBase()).splitlines()
+    lines = proofs_dot([proof("first", (1,), [1])], FactBase()).splitlines()
     nodes = {line.split('"')[1]: line.split()[0] for line in lines if 'label="' in line}
     aggregate, witness = nodes["1 = min M : { matches(M) }"], nodes["matches(1)\\nt.dl:6"]
     assert f"  {witness} -> {aggregate};" in lines
@@ -67,8 +69,8 @@ def test_a_graph_draws_a_witness_below_its_aggregate() -> None:
 def test_a_search_that_ended_early_is_told() -> None:
     found = proof("first", (1,), [1])
     assert caveat(found) == []
-    assert "label=" not in to_dot([found], FactBase()).replace('[label="', "")
+    assert "label=" not in proofs_dot([found], FactBase()).replace('[label="', "")
     early = replace(found, minimal=False)
     (line,) = caveat(early)
     assert line == "the search ended early: the proof is valid, but a lower one may exist"
-    assert f'  label="{line}";' in to_dot([found, early], FactBase()).splitlines()
+    assert f'  label="{line}";' in proofs_dot([found, early], FactBase()).splitlines()

@@ -12,7 +12,7 @@ from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOut
 from liqo_connectivity.operator.controller.state.state import State
 from liqo_connectivity.operator.controller.writing import conditions
 from liqo_connectivity.operator.controller.writing.conditions import StoredChain, dated, deletion_failed
-from liqo_connectivity.operator.explain import report
+from liqo_connectivity.operator.explain import reasons
 from tests.support.clusters import facts_of, program
 from tests.support.descriptions import Cluster
 from tests.support.manifests import Object, objects
@@ -254,7 +254,7 @@ def test_every_pending_policy_shows_why_and_every_other_has_a_chain(seed: int) -
         assert (f"{key.namespace}/{key.name}" in chains) == enforced
         assert (kinds["Ready"][0] == "True") == enforced
         for reason, *_ in (*outcome.refused, *outcome.waiting):
-            assert reason in report.REASONS
+            assert reason in reasons.REASONS
         assert all(messages)
 
 

@@ -20,7 +20,7 @@ from liqo_connectivity.operator.controller.settings import (
     setting_options,
 )
 from liqo_connectivity.operator.controller.writing import conditions
-from liqo_connectivity.operator.explain.report import REASONS
+from liqo_connectivity.operator.explain.reasons import REASONS
 
 
 @click.command(context_settings={"auto_envvar_prefix": ENVIRONMENT})

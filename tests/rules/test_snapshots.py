@@ -11,7 +11,7 @@ import pytest
 
 from liqo_connectivity.facts import kind_of, read
 from liqo_connectivity.operator.cli import run
-from liqo_connectivity.operator.sources import inputs
+from liqo_connectivity.operator.sources import rules
 from liqo_connectivity.rules.program import load
 from tests.support import recordings
 from tests.support.clusters import RENDERED, base_of, program, solve, tables
@@ -99,7 +99,7 @@ EXITS = {"allowed": 0, "denied": 1, "unknown": 3, "": 2}
 @pytest.fixture(autouse=True)
 def _one_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parse the rule files once for all commands of this module."""
-    monkeypatch.setattr(inputs, "load", lambda added: load(added) if added else program())
+    monkeypatch.setattr(rules, "load", lambda added: load(added) if added else program())
 
 
 @pytest.mark.parametrize("state", STATES)

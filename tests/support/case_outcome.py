@@ -20,7 +20,7 @@ import yaml
 from liqo_connectivity.engine import Model, Program, Row, evaluate
 from liqo_connectivity.facts import FactBase, read
 from liqo_connectivity.operator.cli import run
-from liqo_connectivity.operator.sources import inputs
+from liqo_connectivity.operator.sources import rules as rule_files
 from liqo_connectivity.rules.program import load
 from liqo_connectivity.rules.relations import Flow
 from tests.support.case_folder import Case, FlowIntent, turned
@@ -79,7 +79,7 @@ class Outcome:
 @contextmanager
 def laid_out(files: Mapping[str, bytes]) -> Iterator[tuple[str, ...]]:
     """Give the files to commands that run meanwhile: their names, in a folder that is the current one."""
-    with TemporaryDirectory() as folder, chdir(folder), patch.object(inputs, "load", _load):
+    with TemporaryDirectory() as folder, chdir(folder), patch.object(rule_files, "load", _load):
         for name, content in files.items():
             Path(name).write_bytes(content)
         yield tuple(files)

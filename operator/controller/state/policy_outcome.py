@@ -9,7 +9,7 @@ from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_symbol
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.state.state import State
-from liqo_connectivity.operator.explain import report
+from liqo_connectivity.operator.explain.reasons import sentence
 
 Why = tuple[str, str, str, str]
 """Reason, and kind, name and detail of the object at fault."""
@@ -59,7 +59,7 @@ class PolicyOutcomes:
             reasons[condition].append((reason, key.kind, symbol, problem))
         peering = self._governed.get(symbol, "")
         warnings = tuple(
-            report.sentence("RoleMismatch", key.kind, symbol, group) for _, group in self._mismatches.get(symbol, ())
+            sentence("RoleMismatch", key.kind, symbol, group) for _, group in self._mismatches.get(symbol, ())
         )
         return PolicyOutcome(
             refused=tuple(sorted(reasons["Accepted"])),

@@ -11,7 +11,7 @@ from typing import Final
 from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState
 from liqo_connectivity.operator.controller.objects.stored import Condition
 from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome
-from liqo_connectivity.operator.explain.report import sentence
+from liqo_connectivity.operator.explain.reasons import sentence
 
 ACCEPTED: Final = "Accepted"
 PROGRAMMED: Final = "Programmed"

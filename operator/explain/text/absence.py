@@ -11,7 +11,8 @@ from liqo_connectivity.engine.syntax.nodes import Atom, Comparison, Constant, Li
 from liqo_connectivity.engine.syntax.printer import format_atom, format_body
 from liqo_connectivity.engine.why_not.failures import Absence, Failure
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.proof_text import caveat, proof_lines
+from liqo_connectivity.operator.explain.proof_steps import caveat
+from liqo_connectivity.operator.explain.text.proof import proof_lines
 
 _QUESTION = {"flow", "flow_end", "endpoint"}
 _REASONS = {

@@ -1,4 +1,4 @@
-"""Proofs for people: a tree of at most a screenful, or a Graphviz graph.
+"""A proof as text: an indented tree of at most a screenful.
 
 The short form keeps what a reader needs to check the verdict: each derived tuple once, what was looked for and not
 found beside it, and the objects' fields at the leaves. It leaves out steps that restate the question, constants of the
@@ -10,11 +10,9 @@ from itertools import groupby
 
 from liqo_connectivity.engine import Absent, Aggregated, Holds, Proof
 from liqo_connectivity.engine.proofs.proof import Premise, premises
-from liqo_connectivity.engine.syntax.printer import format_value
 from liqo_connectivity.facts import Fact, FactBase
-from liqo_connectivity.operator.explain.proof_steps import QUESTION, proofs_below, sources, top_down
+from liqo_connectivity.operator.explain.proof_steps import QUESTION, evidence, place, proofs_below, sources, top_down
 
-_CAVEAT = "the search ended early: the proof is valid, but a lower one may exist"
 _PASSED_OVER = 3
 """How many tuples are named that would have come before the least, or greatest."""
 
@@ -22,11 +20,6 @@ _PASSED_OVER = 3
 def proof_lines(node: Proof, base: FactBase, *, full: bool = False) -> list[str]:
     """Lay a proof out as an indented tree, two spaces a step."""
     return list(_full(node, base) if full else _short(node, base))
-
-
-def caveat(node: Proof) -> list[str]:
-    """Say on one line that a lower proof may exist, if that is not known."""
-    return [] if node.minimal else [_CAVEAT]
 
 
 def _full(root: Proof, base: FactBase) -> Iterator[str]:
@@ -38,13 +31,13 @@ def _full(root: Proof, base: FactBase) -> Iterator[str]:
         if not isinstance(node, Proof):
             yield f"{indent}{_remark(node)}"
         elif node.rule is None:
-            yield f"{indent}{node}  <- {_evidence(sources(node, base)) or 'the question'}"
+            yield f"{indent}{node}  <- {evidence(sources(node, base)) or 'the question'}"
         elif id(node) in shown:
             yield f"{indent}{node}  (as above)"
             below = ()
         else:
             shown.add(id(node))
-            yield f"{indent}{node}  [{_place(node)}]"
+            yield f"{indent}{node}  [{place(node)}]"
         pending.extend((premise, indent + "  ") for premise in reversed(below))
 
 
@@ -68,7 +61,7 @@ def _not_found(absent: Sequence[Absent]) -> list[str]:
 
 def _short(root: Proof, base: FactBase) -> Iterator[str]:
     if root.rule is None:
-        yield f"{root}  <- {_evidence(sources(root, base)) or 'the question'}"
+        yield f"{root}  <- {evidence(sources(root, base)) or 'the question'}"
         return
     left_out = _restating(root) - {id(root)}
     pending: list[tuple[Proof | str, str]] = [(root, "")]
@@ -87,13 +80,13 @@ def _short(root: Proof, base: FactBase) -> Iterator[str]:
             if len(derived) != 1 or facts or remarks:
                 break
             chain.append(derived[0])
-        line = "  ".join([f"{indent}{' <- '.join(map(str, chain))}", f"[{_place(chain[-1])}]", *remarks])
-        evidence = [_evidence(group) for _, group in groupby(_sorted_facts(facts, base), key=lambda fact: fact.source)]
-        if not derived and len(evidence) == 1:
-            yield f"{line}  <- {evidence[0]}"
+        line = "  ".join([f"{indent}{' <- '.join(map(str, chain))}", f"[{place(chain[-1])}]", *remarks])
+        asserting = [evidence(group) for _, group in groupby(_sorted_facts(facts, base), key=lambda fact: fact.source)]
+        if not derived and len(asserting) == 1:
+            yield f"{line}  <- {asserting[0]}"
             continue
         yield line
-        below: list[Proof | str] = [*derived, *evidence]
+        below: list[Proof | str] = [*derived, *asserting]
         pending.extend((part, indent + "  ") for part in reversed(below))
 
 
@@ -131,58 +124,3 @@ def _restating(root: Proof) -> set[int]:
 
 def _sorted_facts(nodes: Iterable[Proof], base: FactBase) -> list[Fact]:
     return sorted((fact for node in nodes for fact in sources(node, base)), key=lambda fact: (fact.source, fact.field))
-
-
-def _place(node: Proof) -> str:
-    return f"{node.rule.span.file}:{node.rule.span.line}" if node.rule else ""
-
-
-def _evidence(facts: Iterable[Fact]) -> str:
-    """Name the object of some facts and the fields that assert them, with their values."""
-    facts = list(facts)
-    if not facts:
-        return ""
-    source = facts[0].source
-    name = f"{source.namespace}/{source.name}" if source.namespace else source.name
-    # Fields whose mere presence is the fact carry no value worth repeating.
-    fields = (f.field if f.value is True else f"{f.field} = {_value(f.value)}" for f in facts)
-    version = f" (resourceVersion {source.resource_version})" if source.resource_version else ""
-    return f"{source.kind} {name}{version}: {', '.join(dict.fromkeys(fields))}"
-
-
-def _value(value: str | int | bool) -> str:
-    return str(value).lower() if isinstance(value, bool) else format_value(value)
-
-
-def to_dot(proofs: Sequence[Proof], base: FactBase) -> str:
-    """Draw proofs as one Graphviz graph; a step that several share is one node."""
-    numbers: dict[str, int] = {}
-    nodes: list[str] = []
-    edges: dict[str, None] = {}
-    for proof in proofs:
-        for node in proof.walk():
-            number = numbers.setdefault(_label(node), len(numbers))
-            if number == len(nodes):
-                nodes.append(f"  n{number} [{_attributes(node, base)}];")
-            for premise in premises(node):
-                target = numbers.get(_label(premise))
-                if target is None:
-                    target = numbers[_label(premise)] = len(nodes)
-                    nodes.append(f"  n{target} [{_attributes(premise, base)}];")
-                edges[f"  n{target} -> n{number};"] = None
-    header = ["digraph why {", "  rankdir=BT;", '  node [shape=box, fontname="monospace"];']
-    header += [f'  label="{_CAVEAT}";'] if any(caveat(proof) for proof in proofs) else []
-    return "\n".join([*header, *nodes, *edges, "}"]) + "\n"
-
-
-def _label(node: Premise) -> str:
-    return f"not found: {node}" if isinstance(node, Absent) else str(node)
-
-
-def _attributes(node: Premise, base: FactBase) -> str:
-    label, style = _label(node), ", style=dashed"
-    if isinstance(node, Proof):
-        below = _place(node) or _evidence(sources(node, base)) or "the question"
-        label, style = f"{label}\n{below}", "" if node.rule else ", style=bold"
-    escaped = label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'label="{escaped}"{style}'

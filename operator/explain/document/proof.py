@@ -15,7 +15,7 @@ from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.operator.explain.proof_steps import proofs_below, sources, top_down
 
 
-def proof_json(root: Proof, base: FactBase) -> dict[str, Any]:
+def proof_document(root: Proof, base: FactBase) -> dict[str, Any]:
     """Give a proof in its published form.
 
     Step 0 is the tuple that is proved. A step names its premises by their numbers, which are greater than its own: the
@@ -30,8 +30,8 @@ def proof_json(root: Proof, base: FactBase) -> dict[str, Any]:
 def _step(node: Proof, number: Mapping[int, int], base: FactBase) -> dict[str, Any]:
     shown = {"step": number[id(node)], "relation": node.relation, "row": list(node.row), "height": node.height}
     if node.rule is None:
-        return {**shown, "sources": [source_json(fact) for fact in sources(node, base)]}
-    return {**shown, "rule": rule_json(node.rule), "premises": [_premise(p, number) for p in node.premises]}
+        return {**shown, "sources": [_source(fact) for fact in sources(node, base)]}
+    return {**shown, "rule": rule_document(node.rule), "premises": [_premise(p, number) for p in node.premises]}
 
 
 def _premise(node: Premise, number: Mapping[int, int]) -> int | dict[str, Any]:
@@ -54,12 +54,12 @@ def _premise(node: Premise, number: Mapping[int, int]) -> int | dict[str, Any]:
             }
 
 
-def rule_json(rule: Rule) -> dict[str, Any]:
+def rule_document(rule: Rule) -> dict[str, Any]:
     """Give a rule, and where it is written."""
     return {"file": rule.span.file, "line": rule.span.line, "text": format_rule(rule)}
 
 
-def source_json(fact: Fact) -> dict[str, Any]:
+def _source(fact: Fact) -> dict[str, Any]:
     """Give the object and field of a fact."""
     source = fact.source
     return {

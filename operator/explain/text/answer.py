@@ -2,13 +2,14 @@
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.absence_text import absence_lines, failure_lines
 from liqo_connectivity.operator.explain.answer import Answer, Decision, PeeringAnswer
-from liqo_connectivity.operator.explain.proof_text import caveat, proof_lines
-from liqo_connectivity.operator.explain.report import sentence
+from liqo_connectivity.operator.explain.proof_steps import caveat
+from liqo_connectivity.operator.explain.reasons import sentence
+from liqo_connectivity.operator.explain.text.absence import absence_lines, failure_lines
+from liqo_connectivity.operator.explain.text.proof import proof_lines
 
 
-def to_lines(found: Answer, full: bool) -> list[str]:
+def answer_lines(found: Answer, full: bool) -> list[str]:
     """Lay the answer out; ``full`` keeps every step of the proofs."""
     lines = headlines(found)
     if not found.peerings and found.verdict == "allowed":

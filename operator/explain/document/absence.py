@@ -8,11 +8,11 @@ from liqo_connectivity.engine.syntax.nodes import Constant
 from liqo_connectivity.engine.syntax.printer import format_body
 from liqo_connectivity.engine.why_not.failures import Absence, Failure
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.proof_json import proof_json, rule_json
+from liqo_connectivity.operator.explain.document.proof import proof_document, rule_document
 from liqo_connectivity.operator.explain.proof_steps import top_down
 
 
-def absence_json(found: Absence, base: FactBase) -> dict[str, Any]:
+def absence_document(found: Absence, base: FactBase) -> dict[str, Any]:
     """Give an explanation as the goals that nothing matches, and the proofs of what should not be there.
 
     Goal 0 is the one that was asked about. A failure names the goal or the proof that explains it by its number; a goal
@@ -24,7 +24,7 @@ def absence_json(found: Absence, base: FactBase) -> dict[str, Any]:
     number |= {key: position for position, key in enumerate(proofs)}
     return {
         "goals": [_goal(goal, number) for goal in goals],
-        "proofs": [proof_json(proof, base) for proof in proofs.values()],
+        "proofs": [proof_document(proof, base) for proof in proofs.values()],
     }
 
 
@@ -48,7 +48,7 @@ def _failure(failure: Failure, number: Mapping[int, int]) -> dict[str, Any]:
     why = failure.because
     kind = "goal" if isinstance(why, Absence) else "proof"
     return {
-        "rule": rule_json(failure.rule),
+        "rule": rule_document(failure.rule),
         "holds": [format_body(item) for item in failure.holding],
         "fails": str(failure),
         "because": {kind: number[id(why)]} if why else None,

@@ -1,0 +1,66 @@
+"""The answer to ``why-not`` as data: for each peering that denies, what its allowing rules lack or that they come late."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from liqo_connectivity.engine import Model
+from liqo_connectivity.engine.why_not.failures import Absence, pattern, why_not
+from liqo_connectivity.operator.explain.answer import Answer, PeeringAnswer
+
+SIDES: Final = ("source", "destination")
+
+
+@dataclass(frozen=True, slots=True)
+class AllowRule:
+    """A rule of a policy that allows, its two parties, and for each side that does not match why.
+
+    ``first`` tells whether it comes before what decided, so that it would have decided if it matched.
+    """
+
+    index: int
+    parties: tuple[str, str]
+    first: bool
+    misses: tuple[tuple[str, Absence], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """A peering that denies, and the rules of its policy that allow."""
+
+    peering: PeeringAnswer
+    rules: tuple[AllowRule, ...]
+
+
+def denials_of(found: Answer, model: Model, depth: int) -> tuple[Denial, ...]:
+    """Explain every peering that denies the flow; ``depth`` is how many rules deep a failure is followed."""
+    return tuple(_denial(model, peering, found, depth) for peering in found.peerings if peering.verdict == "denied")
+
+
+def relations_used(denials: tuple[Denial, ...]) -> set[str]:
+    """Give the relations that explanations rest on."""
+    absences = (absence for denial in denials for rule in denial.rules for _, absence in rule.misses)
+    names: set[str] = set()
+    return names.union(*(absence.relations() for absence in absences))
+
+
+def _denial(model: Model, peering: PeeringAnswer, found: Answer, depth: int) -> Denial:
+    decided = peering.decision.index if peering.decision else None
+    allowing = [
+        int(index) for owner, index, action in model.rows("rule") if (owner, action) == (peering.peering, "allow")
+    ]
+    rules: list[AllowRule] = []
+    for index in allowing:
+        goals = {side: pattern("side_matches", (peering.peering, index, side, found.flow.flow)) for side in SIDES}
+        absences = {side: why_not(model, goal, depth) for side, goal in goals.items()}
+        misses = tuple((side, absence) for side, absence in absences.items() if absence is not None)
+        source, destination = (_party(model, peering.peering, index, side) for side in SIDES)
+        rules.append(AllowRule(index, (source, destination), decided is None or index < decided, misses))
+    return Denial(peering, tuple(rules))
+
+
+def _party(model: Model, peering: str, rule: int, side: str) -> str:
+    for relation, word in (("party_group", ""), ("party_namespace", "namespace ")):
+        for *key, name in model.rows(relation):
+            if key == [peering, rule, side]:
+                return f"{word}{name}"
+    return "any"

@@ -1,0 +1,50 @@
+"""What is wrong with policies and odd about a cluster: a line for each, from tuples that rules derive."""
+
+from difflib import get_close_matches
+
+from liqo_connectivity.engine import Model
+from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
+
+
+def invalid_rules(model: Model, namespace: str) -> list[str]:
+    """Name every rule of a policy that is wrong, with its field and, for a group that does not exist, those that do."""
+    lines: list[str] = []
+    groups = sorted({str(group) for group, _ in model.rows("group")})
+    for policy, rule, field, problem in in_namespace(model.rows("invalid_rule"), namespace):
+        lines.append(f"error: PeeringConnectivity {policy} /spec/rules/{rule}/{field}: {problem}")
+        named = [group for *place, group in model.rows("policy_party_group") if place == [policy, rule, field]]
+        if named and named[0] not in groups:
+            near = get_close_matches(str(named[0]), groups, 1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            lines.append(f"  = help: {hint}the groups are {', '.join(groups)}; --rules adds others")
+    return lines
+
+
+def misplaced(model: Model, namespace: str) -> list[str]:
+    """Name every policy outside a tenant namespace, and why it governs nothing."""
+    found = set(model.rows("misplaced"))
+    return [
+        f"error: PeeringConnectivity {policy}: {sentence(*why)}"
+        for policy, *why in in_namespace(model.rows("pending"), namespace)
+        if (policy, why[0]) in found
+    ]
+
+
+def waiting(model: Model, namespace: str) -> list[str]:
+    """Name every policy that is right but pending, and what it waits for."""
+    known = set(model.rows("misplaced"))
+    return [
+        f"note: PeeringConnectivity {policy} is pending: {sentence(*why)}"
+        for policy, *why in in_namespace(model.rows("pending"), namespace)
+        if (policy, why[0]) not in known and why[0] != "InvalidPolicy"
+    ]
+
+
+def shadowed(model: Model, namespace: str) -> list[str]:
+    """Name every rule of a policy that an earlier one leaves nothing to decide."""
+    governing = {peering: policy for peering, policy in model.rows("governing")}  # noqa: C416  dict() loses the types
+    rows = [(governing[peering], rule, by) for peering, rule, by in model.rows("shadowed")]
+    return [
+        f"warning: PeeringConnectivity {policy} /spec/rules/{rule}: never decides, rule {by} matches all that it matches"
+        for policy, rule, by in in_namespace(rows, namespace)
+    ]

@@ -1,0 +1,75 @@
+"""The addresses of a group that are worth asking about.
+
+A group stands for many addresses. They fall into classes that no rule tells apart, and one address of each class is
+enough. Which addresses belong together is read from derived tuples.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network
+
+import click
+
+from liqo_connectivity.engine import Model
+from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError, numeric
+
+
+def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
+    """Give the addresses that may differ in a group, sorted.
+
+    Raises click.UsageError for a group or peering that does not exist, UnknownEndpointError for an empty group.
+    """
+    groups = {str(group) for group, _ in model.rows("group")}
+    if endpoint.name not in groups:
+        raise click.UsageError(
+            f"{endpoint.text!r}: there is no group {endpoint.name!r}; groups: {', '.join(sorted(groups))}"
+        )
+    if (endpoint.peering,) not in model.relation("peering"):
+        peerings = ", ".join(str(row[0]) for row in model.rows("peering")) or "none"
+        raise click.UsageError(f"{endpoint.text!r}: there is no peering {endpoint.peering!r}; peerings: {peerings}")
+    own = (endpoint.peering, endpoint.name)
+    members = {str(address) for *group, address in model.rows("member") if tuple(group) == own}
+    cidrs = [
+        IPv4Network(str(cidr)) for *group, cidr in model.rows("member_cidr") if tuple(group) == own and "." in str(cidr)
+    ]
+    found = members.union(*(_representatives(cidr, model) for cidr in cidrs))
+    if not found:
+        raise UnknownEndpointError(f"Group {endpoint.text}", "no Pod is a member", "EmptyGroup")
+    return sorted(found, key=numeric)
+
+
+def _representatives(cidr: IPv4Network, model: Model) -> set[str]:
+    """Give the known addresses inside a CIDR, and one unknown address for each way in which known CIDRs cut it."""
+    known = {IPv4Address(str(a)) for _, a in model.rows("pod_ip") if "." in str(a)}
+    relations = ((model.rows("member_cidr"), 2), (model.rows("local_cidr"), 0), (model.rows("remote_cidr"), 2))
+    written = {str(row[column]) for rows, column in relations for row in rows}
+    inner = {n for n in map(IPv4Network, (w for w in written if "." in w)) if n.subnet_of(cidr)} | {cidr}
+    fresh = (_fresh(network, [n for n in inner if n != network and n.subnet_of(network)], known) for network in inner)
+    return {str(a) for a in known if a in cidr} | {str(a) for a in fresh if a is not None}
+
+
+def _fresh(network: IPv4Network, holes: list[IPv4Network], known: set[IPv4Address]) -> IPv4Address | None:
+    """Find the highest address of a network outside the holes that is not known."""
+    candidate = int(network.broadcast_address)
+    while candidate >= int(network.network_address):
+        address = IPv4Address(candidate)
+        hole = next((h for h in holes if address in h), None)
+        if hole is not None:
+            candidate = int(hole.network_address) - 1
+        elif address in known:
+            candidate -= 1
+        else:
+            return address
+    return None
+
+
+def classes(candidates: Iterable[str], model: Model) -> list[str]:
+    """Keep one of the addresses that no rule tells apart, given a model in which each was asked about."""
+    kept: dict[frozenset[tuple[object, ...]], str] = {}
+    profiles: dict[str, set[tuple[object, ...]]] = {}
+    for name, column in (("in_group", 2), ("in_scope", 1), ("namespace_member", 2), ("located", 1)):
+        for row in model.relation(name):
+            profile = (name, *row[:column], *row[column + 1 :])
+            profiles.setdefault(str(row[column]), set()).add(profile)
+    for address in sorted(candidates, key=numeric):
+        kept.setdefault(frozenset(profiles.get(address, ())), address)
+    return list(kept.values())

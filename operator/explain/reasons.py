@@ -1,0 +1,56 @@
+"""What the reasons and codes that rules derive mean, in a sentence each, for reports and for status conditions.
+
+Which of them holds is decided by rules.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from liqo_connectivity.engine import Value
+from liqo_connectivity.facts.base.problems import one_line
+
+REASONS: Final[Mapping[str, str]] = {
+    "NetworkNotReady": "IPAM has not assigned its CIDR yet",
+    "NetworkTerminating": "its CIDR is about to change",
+    "NetworkMissing": "no Network stands for a CIDR that it names",
+    "NoRemoteNetwork": "the peering has no pod CIDR",
+    "NoLocalNetwork": "this cluster has no pod CIDR",
+    "LocalNetworkNotReady": "IPAM has not assigned its CIDR yet",
+    "InvalidCIDR": "Liqo would never assign this CIDR",
+    "CIDROverlap": "its CIDR overlaps another",
+    "NamespaceTerminating": "nothing can be made in it any more",
+    "ObjectUnreadable": "it could not be read",
+    "MemberUnknown": "the address of a member cannot be judged until the Networks of its cluster are ready",
+    "UnsupportedLiqo": "the installed Liqo cannot enforce chains: it lacks what no release up to v1.2.0 has",
+    "InvalidPolicy": "a rule of the policy is wrong",
+    "Conflict": "another policy governs this peering",
+    "EmptyGroup": "the group has no members now",
+    "EndpointUnknown": "its address is not known",
+    "ClusterIDExtractionFailed": "a policy belongs into the tenant namespace of a peering, liqo-tenant-<cluster id>",
+}
+"""What each reason of a pending policy means."""
+
+FINDINGS: Final[Mapping[str, str]] = {
+    "StaleAddress": "the address is outside its cluster's current CIDRs, so it is in no set",
+    "AddressOfAnotherPeering": "the stale address now lies in a CIDR of another peering",
+    "ForgedShadowLabel": "it carries liqo.io/shadowPod on a physical node: treated as a local pod",
+    "ForgedOriginLabel": "it carries offloading.liqo.io/origin outside that cluster's namespaces: not counted as offloaded",
+    "NodeUnknown": "it carries liqo.io/shadowPod, but its node is not among the objects",
+    "IPv6NotEnforced": "the chains filter IPv4 only",
+    "NotMapped": "it is offloaded, but no NamespaceMap names it yet: its pods are not in vc-local",
+    "RoleMismatch": "the role of the remote cluster leaves this group empty",
+}
+"""What each finding means; findings about a peering's CIDRs share the reasons above."""
+
+
+def sentence(reason: object, kind: object, found: object, detail: object) -> str:
+    """Write a reason or finding with its object: ``Reason: Kind name: what it means (detail)``."""
+    text = REASONS.get(str(reason)) or FINDINGS.get(str(reason), "")
+    subject = f"{kind} {found}".strip() or "the input"
+    # Labels and texts of files come from tenants: they must not be able to forge a line of a report.
+    return one_line(f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}")
+
+
+def in_namespace(rows: Iterable[tuple[Value, ...]], namespace: str) -> list[tuple[Value, ...]]:
+    """Keep the rows whose first column is an object of a namespace; all of them if the namespace is empty."""
+    return [row for row in rows if not namespace or str(row[0]).startswith(f"{namespace}/")]

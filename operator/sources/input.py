@@ -1,0 +1,73 @@
+"""What a command is to work on, as its options say: where the objects come from, which rules, which evaluator.
+
+Plain data, so that options can be declared without importing what reads them.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from liqo_connectivity.facts import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSource:
+    """Where the cluster's objects come from.
+
+    ``files`` are paths or ``-`` for stdin. Without any, they are listed from the live cluster of ``kubeconfig`` and
+    ``context``, or, if ``operator`` is set, the facts of the running controller are used. Raises click.UsageError for
+    more than one of these.
+    """
+
+    files: tuple[str, ...]
+    kubeconfig: str = ""
+    context: str = ""
+    operator: bool = False
+
+    def __post_init__(self) -> None:
+        if self.operator and (self.files or self.kubeconfig or self.context):
+            raise click.UsageError(
+                "--operator answers from the running controller: leave out -f, --kubeconfig and --context"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """The objects that an answer is about, and how to derive it.
+
+    ``namespace`` is empty for all namespaces. ``rules`` are paths of rule files. ``seconds`` and ``megabytes`` limit
+    the pyDatalog process. Raises click.UsageError for rule files together with ``--operator``.
+    """
+
+    objects: ObjectSource
+    namespace: str
+    rules: tuple[str, ...]
+    engine: str
+    verify: bool
+    seconds: float
+    megabytes: int
+
+    def __post_init__(self) -> None:
+        if self.objects.operator and self.rules:
+            raise click.UsageError("--operator answers by the controller's rules: leave out --rules")
+
+
+def read_objects(source: ObjectSource) -> "Reading":
+    """Read the objects of a source.
+
+    Raises click.UsageError for a path that does not exist, or a cluster or controller that cannot be reached.
+    """
+    # Each imports only what it needs: the HTTP and Kubernetes clients are slow to import.
+    if source.operator:
+        from liqo_connectivity.operator.sources.remote import read_facts
+
+        return read_facts()
+    if source.files:
+        from liqo_connectivity.operator.sources.files import read_files
+
+        return read_files(source.files)
+    from liqo_connectivity.operator.sources.live import read_cluster
+
+    return read_cluster(source.kubeconfig, source.context)

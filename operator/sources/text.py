@@ -1,0 +1,16 @@
+"""Text that the user names: a file, or stdin."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+def read_text(path: str) -> str:
+    """Read a UTF-8 file, or stdin for ``-``. Raises click.UsageError if that fails."""
+    try:
+        return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise click.UsageError(f"{path}: is not UTF-8 text") from None
