@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from re import compile as pattern
 from typing import Final, NamedTuple, cast
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails, ValidationError, from_json
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, pointer
 from liqo_connectivity.facts.base.problems import Problem, one_line, show, unreadable

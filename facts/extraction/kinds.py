@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
-
-from pydantic import TypeAdapter
 
 from liqo_connectivity.facts.extraction.extract import KubernetesObject
 from liqo_connectivity.facts.objects import core_objects, liqo_objects
+from liqo_connectivity.facts.objects.models import validator
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Kind:
 
     ``group`` is empty for core kinds; ``version`` and ``plural`` are those that Kubernetes or Liqo v1.2 serves, for
     requests to an API server: objects of any version of the group are accepted. ``from_json`` and ``from_mapping``
-    decode one object and raise ``pydantic.ValidationError``.
+    decode one object and raise ``pydantic_core.ValidationError``.
     """
 
     group: str
@@ -34,8 +34,17 @@ class Kind:
 
 
 def _kind(decoded: type[KubernetesObject], group: str, version: str, plural: str, namespaced: bool = True) -> Kind:
-    adapter: TypeAdapter[KubernetesObject] = TypeAdapter(decoded)
-    return Kind(group, decoded.__name__, version, plural, namespaced, adapter.validate_json, adapter.validate_python)
+    # A command seldom reads every kind, so each has its validator made when its first object comes.
+    made = cache(lambda: validator(decoded))
+    return Kind(
+        group,
+        decoded.__name__,
+        version,
+        plural,
+        namespaced,
+        lambda data: made().validate_json(data),
+        lambda value: made().validate_python(value),
+    )
 
 
 KINDS: Final[tuple[Kind, ...]] = (

@@ -3,52 +3,50 @@
 They say which shape a field has to have. They must not know what a fact is, or what makes a policy valid.
 """
 
-from dataclasses import dataclass
-from typing import Annotated, Final
-
-from pydantic import Field, StrictBool
+from typing import Final
 
 from liqo_connectivity.facts.objects.fields import AddressText, Name, NamespaceName, PlainText
+from liqo_connectivity.facts.objects.models import field, model
 
 FIREWALL_CRD: Final = "firewallconfigurations.networking.liqo.io"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PodLabels:
     """Labels of a Pod. Tenants write them, so any text is accepted."""
 
-    shadow_pod: Annotated[str | None, Field(alias="liqo.io/shadowPod")] = None
-    origin: Annotated[str | None, Field(alias="offloading.liqo.io/origin")] = None
+    shadow_pod: str | None = field("liqo.io/shadowPod", default=None)
+    origin: str | None = field("offloading.liqo.io/origin", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PodMetadata:
     name: Name
     namespace: NamespaceName
     uid: str = ""
-    resource_version: Annotated[str, Field(alias="resourceVersion")] = ""
+    resource_version: str = field("resourceVersion", default="")
     labels: PodLabels | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PodSpec:
-    node_name: Annotated[PlainText | None, Field(alias="nodeName")] = None
-    host_network: Annotated[StrictBool | None, Field(alias="hostNetwork")] = None
+    node_name: PlainText | None = field("nodeName", default=None)
+    host_network: bool | None = field("hostNetwork", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PodAddress:
     ip: AddressText | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PodStatus:
     phase: PlainText | None = None
-    pod_ip: Annotated[AddressText | None, Field(alias="podIP")] = None
-    pod_ips: Annotated[tuple[PodAddress, ...] | None, Field(alias="podIPs")] = None
+    pod_ip: AddressText | None = field("podIP", default=None)
+    pod_ips: tuple[PodAddress, ...] | None = field("podIPs", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Pod:
     """A core ``Pod``."""
 
@@ -57,28 +55,28 @@ class Pod:
     status: PodStatus | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NodeLabels:
-    type: Annotated[str | None, Field(alias="liqo.io/type")] = None
-    remote_cluster_id: Annotated[str | None, Field(alias="liqo.io/remote-cluster-id")] = None
+    type: str | None = field("liqo.io/type", default=None)
+    remote_cluster_id: str | None = field("liqo.io/remote-cluster-id", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NodeMetadata:
     name: Name
     uid: str = ""
-    resource_version: Annotated[str, Field(alias="resourceVersion")] = ""
+    resource_version: str = field("resourceVersion", default="")
     labels: NodeLabels | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Node:
     """A core ``Node``."""
 
     metadata: NodeMetadata
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Schema:
     """The part of an OpenAPI v3 schema that says which fields exist."""
 
@@ -86,34 +84,34 @@ class Schema:
     items: "Schema | None" = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class VersionSchema:
-    open_api: Annotated[Schema | None, Field(alias="openAPIV3Schema")] = None
+    open_api: Schema | None = field("openAPIV3Schema", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class CrdVersion:
     name: PlainText
-    served: StrictBool = False
-    storage: StrictBool = False
-    version_schema: Annotated[VersionSchema | None, Field(alias="schema")] = None
+    served: bool = False
+    storage: bool = False
+    version_schema: VersionSchema | None = field("schema", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class CrdSpec:
     versions: tuple[CrdVersion, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class ClusterMetadata:
     """Metadata of a cluster-scoped object whose labels are not read."""
 
     name: Name
     uid: str = ""
-    resource_version: Annotated[str, Field(alias="resourceVersion")] = ""
+    resource_version: str = field("resourceVersion", default="")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class CustomResourceDefinition:
     """An ``apiextensions.k8s.io`` CustomResourceDefinition; only :data:`FIREWALL_CRD` is ever decoded."""
 

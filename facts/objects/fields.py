@@ -5,8 +5,10 @@ from datetime import datetime
 from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function, str_schema
+
+from liqo_connectivity.facts.objects.models import Shape
 
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 """A DNS-1123 label; also the pattern of a Liqo cluster id (its ClusterID type)."""
@@ -77,12 +79,15 @@ def _timestamp(text: str) -> str:
     return text
 
 
-Name = Annotated[str, StringConstraints(pattern=SUBDOMAIN_PATTERN, max_length=253)]
-NamespaceName = Annotated[str, StringConstraints(pattern=LABEL_PATTERN, max_length=63)]
-AddressText = Annotated[str, AfterValidator(_address)]
+CIDR_TEXT: Final = str_schema(max_length=64, pattern=PRINTABLE_PATTERN)
+"""The schema of ``CidrText``."""
+
+Name = Annotated[str, Shape(str_schema(max_length=253, pattern=SUBDOMAIN_PATTERN))]
+NamespaceName = Annotated[str, Shape(str_schema(max_length=63, pattern=LABEL_PATTERN))]
+AddressText = Annotated[str, Shape(no_info_after_validator_function(_address, str_schema()))]
 """An IP address as written, in any form; empty means none."""
-CidrText = Annotated[str, StringConstraints(max_length=64, pattern=PRINTABLE_PATTERN)]
+CidrText = Annotated[str, Shape(CIDR_TEXT)]
 """A CIDR as written; whether it is one is for the rules to say."""
-PlainText = Annotated[str, StringConstraints(max_length=253, pattern=PRINTABLE_PATTERN)]
+PlainText = Annotated[str, Shape(str_schema(max_length=253, pattern=PRINTABLE_PATTERN))]
 """A keyword or name as written; which ones are valid is for the rules to say."""
-Timestamp = Annotated[str, AfterValidator(_timestamp)]
+Timestamp = Annotated[str, Shape(no_info_after_validator_function(_timestamp, str_schema()))]

@@ -3,14 +3,21 @@
 They say which shape a field has to have. They must not know what a fact is, or what makes a policy valid.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, ValidationInfo
 from pydantic_core import PydanticCustomError
+from pydantic_core.core_schema import (
+    ValidationInfo,
+    nullable_schema,
+    str_schema,
+    tagged_union_schema,
+    tuple_variable_schema,
+    with_info_after_validator_function,
+)
 
 from liqo_connectivity.facts.objects.core_objects import ClusterMetadata
 from liqo_connectivity.facts.objects.fields import (
+    CIDR_TEXT,
     CidrText,
     Name,
     NamespaceName,
@@ -18,6 +25,7 @@ from liqo_connectivity.facts.objects.fields import (
     Timestamp,
     is_cluster_id,
 )
+from liqo_connectivity.facts.objects.models import Shape, field, model
 
 REMOTE_CLUSTER: Final = "liqo.io/remote-cluster-id"
 DEFAULT_STRATEGY: Final = "LocalAndRemote"
@@ -32,65 +40,70 @@ def _tenant_cluster_id(value: str | None, info: ValidationInfo) -> str | None:
     return value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+_TenantClusterId = Annotated[
+    str | None, Shape(with_info_after_validator_function(_tenant_cluster_id, nullable_schema(str_schema())))
+]
+
+
+@model
 class NamespaceLabels:
     """Labels of a Namespace. Liqo derives a peering from a tenant namespace's, so that one has to be a cluster id."""
 
-    tenant: Annotated[str | None, Field(alias="liqo.io/tenant-namespace")] = None
-    remote_cluster_id: Annotated[str | None, Field(alias=REMOTE_CLUSTER), AfterValidator(_tenant_cluster_id)] = None
+    tenant: str | None = field("liqo.io/tenant-namespace", default=None)
+    remote_cluster_id: _TenantClusterId = field(REMOTE_CLUSTER, default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NamespaceAnnotations:
-    managed_by: Annotated[str | None, Field(alias="liqo.io/managed-by-namespace-map")] = None
+    managed_by: str | None = field("liqo.io/managed-by-namespace-map", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NamespaceMetadata:
     name: NamespaceName
     uid: str = ""
-    resource_version: Annotated[str, Field(alias="resourceVersion")] = ""
-    deletion_timestamp: Annotated[str | None, Field(alias="deletionTimestamp")] = None
+    resource_version: str = field("resourceVersion", default="")
+    deletion_timestamp: str | None = field("deletionTimestamp", default=None)
     labels: NamespaceLabels | None = None
     annotations: NamespaceAnnotations | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Namespace:
     """A core ``Namespace``."""
 
     metadata: NamespaceMetadata
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Labels:
     """Every label that is read from a namespaced Liqo object."""
 
-    network_type: Annotated[str | None, Field(alias="ipam.liqo.io/network-type")] = None
-    remote_cluster_id: Annotated[str | None, Field(alias=REMOTE_CLUSTER)] = None
-    cidr_type: Annotated[str | None, Field(alias="configuration.liqo.io/cidr-type")] = None
-    replication: Annotated[str | None, Field(alias="liqo.io/replication")] = None
-    origin_id: Annotated[str | None, Field(alias="liqo.io/originID")] = None
+    network_type: str | None = field("ipam.liqo.io/network-type", default=None)
+    remote_cluster_id: str | None = field(REMOTE_CLUSTER, default=None)
+    cidr_type: str | None = field("configuration.liqo.io/cidr-type", default=None)
+    replication: str | None = field("liqo.io/replication", default=None)
+    origin_id: str | None = field("liqo.io/originID", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Metadata:
     """Metadata of a namespaced Liqo object."""
 
     name: Name
     namespace: NamespaceName
     uid: str = ""
-    resource_version: Annotated[str, Field(alias="resourceVersion")] = ""
-    deletion_timestamp: Annotated[str | None, Field(alias="deletionTimestamp")] = None
+    resource_version: str = field("resourceVersion", default="")
+    deletion_timestamp: str | None = field("deletionTimestamp", default=None)
     labels: Labels | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NetworkCidr:
     cidr: CidrText | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Network:
     """An ``ipam.liqo.io`` Network, as Liqo up to 1.1 and from 1.2 on write it."""
 
@@ -104,28 +117,29 @@ def _shape(value: object) -> str:
 
 
 Cidrs = Annotated[
-    Annotated[tuple[CidrText, ...], Tag("<list>")] | Annotated[CidrText, Tag("<one>")], Discriminator(_shape)
+    tuple[str, ...] | str,
+    Shape(tagged_union_schema({"<list>": tuple_variable_schema(CIDR_TEXT), "<one>": CIDR_TEXT}, _shape)),
 ]
 """A list of CIDRs, or one CIDR, as Liqo before 1.0 wrote it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class ConfigurationCidrs:
     pod: Cidrs | None = None
     external: Cidrs | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class ConfigurationSide:
     cidr: ConfigurationCidrs | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class ConfigurationSpec:
     remote: ConfigurationSide | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Configuration:
     """A ``networking.liqo.io`` Configuration."""
 
@@ -133,12 +147,12 @@ class Configuration:
     spec: ConfigurationSpec | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NamespaceOffloadingSpec:
-    strategy: Annotated[PlainText | None, Field(alias="podOffloadingStrategy")] = None
+    strategy: PlainText | None = field("podOffloadingStrategy", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NamespaceOffloading:
     """An ``offloading.liqo.io`` NamespaceOffloading."""
 
@@ -146,18 +160,18 @@ class NamespaceOffloading:
     spec: NamespaceOffloadingSpec | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class MappingEntry:
-    remote_namespace: Annotated[NamespaceName | None, Field(alias="remoteNamespace")] = None
+    remote_namespace: NamespaceName | None = field("remoteNamespace", default=None)
     phase: PlainText | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NamespaceMapStatus:
-    current_mapping: Annotated[dict[NamespaceName, MappingEntry] | None, Field(alias="currentMapping")] = None
+    current_mapping: dict[NamespaceName, MappingEntry] | None = field("currentMapping", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class NamespaceMap:
     """An ``offloading.liqo.io`` NamespaceMap."""
 
@@ -165,12 +179,12 @@ class NamespaceMap:
     status: NamespaceMapStatus | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class ClusterSpec:
-    cluster_id: Annotated[PlainText, Field(alias="clusterID")]
+    cluster_id: PlainText = field("clusterID")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class VirtualNode:
     """An ``offloading.liqo.io`` VirtualNode."""
 
@@ -178,18 +192,18 @@ class VirtualNode:
     spec: ClusterSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class TenantNamespace:
     local: PlainText | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class ForeignClusterStatus:
     role: PlainText | None = None
-    tenant_namespace: Annotated[TenantNamespace | None, Field(alias="tenantNamespace")] = None
+    tenant_namespace: TenantNamespace | None = field("tenantNamespace", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class ForeignCluster:
     """A ``core.liqo.io`` ForeignCluster."""
 
@@ -198,7 +212,7 @@ class ForeignCluster:
     status: ForeignClusterStatus | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class Party:
     """A side of a rule, as written: which groups are valid, and that exactly one field is set, is for the rules."""
 
@@ -206,29 +220,29 @@ class Party:
     namespace: NamespaceName | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PolicyRule:
     action: PlainText | None = None
     source: Party | None = None
     destination: Party | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PolicySpec:
     rules: tuple[PolicyRule, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PolicyMetadata:
     name: Name
     namespace: NamespaceName
     uid: str = ""
-    resource_version: Annotated[str, Field(alias="resourceVersion")] = ""
-    creation_timestamp: Annotated[Timestamp | None, Field(alias="creationTimestamp")] = None
-    deletion_timestamp: Annotated[str | None, Field(alias="deletionTimestamp")] = None
+    resource_version: str = field("resourceVersion", default="")
+    creation_timestamp: Timestamp | None = field("creationTimestamp", default=None)
+    deletion_timestamp: str | None = field("deletionTimestamp", default=None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@model
 class PeeringConnectivity:
     """A ``security.liqo.io`` PeeringConnectivity: the policy of one peering."""
 

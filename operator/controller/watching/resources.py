@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
-from pydantic import TypeAdapter, ValidationError
-from pydantic_core import from_json
+from pydantic_core import ValidationError, from_json
 
 from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.facts.extraction.core_facts import extract_pod
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, Kind
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD, Pod
+from liqo_connectivity.facts.objects.models import model, validator
 from liqo_connectivity.operator.controller.objects.stored import (
     MANAGED_BY_LABEL,
     MANAGER,
@@ -159,19 +159,19 @@ def _of_kind(kind: Kind) -> Resource:
             return Resource(kind.plural, path, read, crd=f"{kind.plural}.{kind.group}")
 
 
-@dataclass(frozen=True, slots=True)
+@model
 class _PodEvent:
     type: str
     object: Pod
 
 
-_POD_EVENT: Final = TypeAdapter(_PodEvent)
+_POD_EVENT: Final = validator(_PodEvent)
 
 
 def _read_pod(line: bytes) -> Event | None:
     # Pods are most of a cluster, and only a few hundred bytes of each are needed: straight from bytes to those.
     try:
-        told = _POD_EVENT.validate_json(line)
+        told: _PodEvent = _POD_EVENT.validate_json(line)
     except ValidationError:
         return None
     if told.type not in ("ADDED", "MODIFIED", "DELETED"):
