@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from liqo_connectivity.engine.program.program import Program
-from liqo_connectivity.engine.program.schema import NUMBER_RANGE
 from liqo_connectivity.engine.proofs.derivations import Derivations
 from liqo_connectivity.engine.proofs.model_access import RelationAccess
 from liqo_connectivity.engine.storage.relation import Relation
+from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.syntax.nodes import Row
 

@@ -7,8 +7,8 @@ where what is below the component counts as nothing. This module must not know w
 
 from collections.abc import Mapping
 
+from liqo_connectivity.engine.codegen.term_closures import Bindings, row_reader, slots
 from liqo_connectivity.engine.program.stratification import Component
-from liqo_connectivity.engine.proofs.bindings import Bindings, row_reader, slots
 from liqo_connectivity.engine.storage.relation import Relation
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import Atom, Row, Rule

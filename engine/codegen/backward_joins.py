@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from liqo_connectivity.engine.codegen.nested_loops import Join, Names, row_name, write_head
-from liqo_connectivity.engine.codegen.source import Cell, Template, Writer
+from liqo_connectivity.engine.codegen.source import Capture, Template, Writer
 from liqo_connectivity.engine.plan.join_order import Cost, flatten, order
 from liqo_connectivity.engine.plan.join_steps import goal_steps
 from liqo_connectivity.engine.plan.occurrences import projected
@@ -43,7 +43,7 @@ def backward_join(
                 writer.open(f"if row == {writer.row(head.terms, names)}:")
             needs = {place: writer.name("n") for place in atoms}
             for place, relation in atoms.items():
-                name = writer.cell(Cell("constant", constant=relation))
+                name = writer.capture(Capture("constant", constant=relation))
                 writer.line(f"{needs[place]} = ({name}, {names[row_name(place)]})")
             left = [need for place, need in needs.items() if atoms[place] in derived]
             values = writer.row(map(Variable, kept), names)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from liqo_connectivity.engine.codegen.source import Cell, Writer, tuple_of
-from liqo_connectivity.engine.plan.join_steps import Bind, Fold, Lookup, Scan, Step, Test
+from liqo_connectivity.engine.codegen.source import Capture, Writer, tuple_of
+from liqo_connectivity.engine.plan.join_steps import Aggregation, Bind, JoinStep, Lookup, Scan, Test
 from liqo_connectivity.engine.syntax.nodes import Atom, Constant, Variable, variables
 
 _DEEPEST: Final = 15
@@ -74,7 +74,7 @@ class Join:
     counters: str = ""
     block: Block | None = None
 
-    def write(self, steps: Sequence[Step], names: Names, loops: int = 0) -> None:
+    def write(self, steps: Sequence[JoinStep], names: Names, loops: int = 0) -> None:
         """Write the steps as nested blocks; the indentation is as before afterwards."""
         if not steps:
             self.emit(names)
@@ -94,7 +94,7 @@ class Join:
             case Test(comparison=test):
                 left, right = writer.value(test.left, names), writer.value(test.right, names)
                 writer.open(f"if {left} {_OPERATORS[test.operator]} {right}:")
-            case Fold():
+            case Aggregation():
                 names = self._fold(step, names, loops)
             case Lookup():
                 names = self._lookup(step, names)
@@ -104,7 +104,7 @@ class Join:
         self.write(rest, names, loops)
         writer.depth = depth
 
-    def _fold(self, step: Fold, names: Names, loops: int) -> Names:
+    def _fold(self, step: Aggregation, names: Names, loops: int) -> Names:
         writer, aggregate, found = self.writer, step.aggregate, self.writer.name("a")
         target = aggregate.target
         writer.line(f"{found} = []")
@@ -128,7 +128,7 @@ class Join:
 
     def _lookup(self, step: Lookup, names: Names) -> Names:
         writer = self.writer
-        rows, row = writer.cell(Cell("rows", step.relation)), writer.row(step.terms, names)
+        rows, row = writer.capture(Capture("rows", step.relation)), writer.row(step.terms, names)
         if step.position in self.guards or step.position in self.kept:
             names = {**names, row_name(step.position): writer.name("r")}
             writer.line(f"{names[row_name(step.position)]} = {row}")
@@ -141,16 +141,16 @@ class Join:
             writer.open(f"if {rows} and {row} in {rows}{guard}:")
         return names
 
-    def _scan(self, step: Scan, rest: Sequence[Step], names: Names) -> Names:
+    def _scan(self, step: Scan, rest: Sequence[JoinStep], names: Names) -> Names:
         writer, row = self.writer, self.writer.name("r")
         if step.source == "index":
-            get = writer.cell(Cell("lookup", step.relation, step.columns))
+            get = writer.capture(Capture("lookup", step.relation, step.columns))
             values = [writer.value(term, names) for term in step.keys]
             bucket = self._bucket(f"{get}({values[0] if len(values) == 1 else writer.row(step.keys, names)})")
             writer.open(f"if {bucket} is not None:")
             writer.open(f"for {row} in ({bucket},) if type({bucket}) is tuple else {bucket}:")
         else:
-            writer.open(f"for {row} in {writer.cell(Cell('rows', step.relation))}:")
+            writer.open(f"for {row} in {writer.capture(Capture('rows', step.relation))}:")
         if step.position in self.guards:
             writer.open(f"if {row} not in {self.guards[step.position]}:")
         if step.position in self.kept:
@@ -176,7 +176,7 @@ class Join:
             writer.open(f"if {' and '.join(tests)}:")
         return {name: columns[column] for name, column in column_of.items()} | {tuple_of(columns): "row"}
 
-    def _read(self, step: Scan, rest: Sequence[Step], row: str, names: Names) -> Names:
+    def _read(self, step: Scan, rest: Sequence[JoinStep], row: str, names: Names) -> Names:
         """Write the tests of a scanned row, and give identifiers to those of its variables that are read later."""
         writer, column_of = self.writer, {name: column for column, name in step.binds}
         known = {column: writer.value(term, names) for column, term in zip(step.columns, step.keys, strict=True)}
@@ -196,11 +196,11 @@ class Join:
         return {**names, **bound, tuple_of(known[column] for column in range(step.width)): row}
 
 
-def _reads(step: Step) -> frozenset[str]:
+def _reads(step: JoinStep) -> frozenset[str]:
     match step:
         case Scan(keys=terms) | Lookup(terms=terms):
             return frozenset(v.name for term in terms for v in variables(term))
-        case Fold(name=name, aggregate=aggregate):
+        case Aggregation(name=name, aggregate=aggregate):
             return frozenset((name, *aggregate.outer))
         case Bind(term=term):
             return frozenset(v.name for v in variables(term))

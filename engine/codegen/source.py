@@ -15,7 +15,7 @@ from liqo_connectivity.engine.syntax.nodes import Aggregate, Arithmetic, Call, C
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class Capture:
     """What a generated function is given when it is made.
 
     ``rows``, ``changes``: dictionaries of the relation ``name``; ``index``: its index on ``columns``;
@@ -31,26 +31,26 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Compiled source of a factory, and the cells that it takes, in order."""
+    """Compiled source of a factory, and the captures that it takes, in order."""
 
     code: CodeType
-    cells: tuple[Cell, ...]
+    captures: tuple[Capture, ...]
     source: str
 
-    def make(self, resolve: Callable[[Cell], object]) -> object:
-        """Make the function, with what ``resolve`` gives for each cell."""
+    def make(self, resolve: Callable[[Capture], object]) -> object:
+        """Make the function, with what ``resolve`` gives for each capture."""
         namespace: dict[str, Callable[..., object]] = {}
         exec(self.code, namespace)  # noqa: S102  # the source is ours: it holds no name and no value of a program
         # Taken out, so that the function and its globals do not keep each other alive.
-        return namespace.pop("make")(*[resolve(cell) for cell in self.cells])
+        return namespace.pop("make")(*[resolve(capture) for capture in self.captures])
 
 
 @dataclass
 class Writer:
-    """Source under construction: lines at an indentation, and cells by identifier."""
+    """Source under construction: lines at an indentation, and captures by identifier."""
 
     lines: list[str] = field(default_factory=list[str])
-    cells: dict[Cell, str] = field(default_factory=dict[Cell, str])
+    captures: dict[Capture, str] = field(default_factory=dict[Capture, str])
     depth: int = 1
     _helpers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     _fresh: int = 0
@@ -64,9 +64,9 @@ class Writer:
         self.line(text)
         self.depth += 1
 
-    def cell(self, cell: Cell) -> str:
-        """Name a cell."""
-        return self.cells.setdefault(cell, f"c{len(self.cells)}")
+    def capture(self, capture: Capture) -> str:
+        """Name a capture."""
+        return self.captures.setdefault(capture, f"c{len(self.captures)}")
 
     def name(self, letter: str) -> str:
         """Make an identifier that is not used yet."""
@@ -98,8 +98,8 @@ class Writer:
 
     def finish(self, result: str, label: str) -> Template:
         """Compile the factory, which returns ``result``; ``label`` stands for a file name in tracebacks."""
-        source = "\n".join([f"def make({', '.join(self.cells.values())}):", *self.lines, f" return {result}", ""])
-        return Template(compile(source, f"<{label}>", "exec"), tuple(self.cells), source)
+        source = "\n".join([f"def make({', '.join(self.captures.values())}):", *self.lines, f" return {result}", ""])
+        return Template(compile(source, f"<{label}>", "exec"), tuple(self.captures), source)
 
     def value(self, term: Term, names: Mapping[str, str]) -> str:
         """Write a term, given the identifiers of variables."""
@@ -107,15 +107,13 @@ class Writer:
             case Variable(name=name):
                 return names[name]
             case Constant(value=constant):
-                return self.cell(Cell("constant", constant=constant))
+                return self.capture(Capture("constant", constant=constant))
             case Arithmetic(operator=symbol, left=left, right=right):
-                operator = self.cell(Cell("constant", constant=symbol))
-                return (
-                    f"{self.cell(Cell('calculate'))}({operator}, {self.value(left, names)}, {self.value(right, names)})"
-                )
+                operator = self.capture(Capture("constant", constant=symbol))
+                return f"{self.capture(Capture('calculate'))}({operator}, {self.value(left, names)}, {self.value(right, names)})"
             case Call(functor=functor, arguments=arguments):
                 values = ", ".join(self.value(argument, names) for argument in arguments)
-                return f"{self.cell(Cell('functor', functor))}({values})"
+                return f"{self.capture(Capture('functor', functor))}({values})"
             case Wildcard() | Aggregate():
                 raise AssertionError("analysis refuses _ where a value is needed, and dataflow refuses aggregates")
 

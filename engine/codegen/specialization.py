@@ -12,8 +12,8 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from liqo_connectivity.engine.codegen.nested_loops import Block, Join, Names, row_name, write_head
-from liqo_connectivity.engine.codegen.source import Cell, Template, Writer, key, tuple_of
-from liqo_connectivity.engine.plan.join_steps import Scan, Step, backward_steps, delta_steps, full_steps
+from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, key, tuple_of
+from liqo_connectivity.engine.plan.join_steps import JoinStep, Scan, backward_steps, delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
 from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Negation, Rule, variables
 
@@ -96,7 +96,7 @@ class Specializer:
 
         def follow(rule: Rule, position: int, columns: Sequence[str]) -> None:
             ranked = _positions(rule, component)
-            head = writer.cell(Cell("constant", constant=rule.head.relation))
+            head = writer.capture(Capture("constant", constant=rule.head.relation))
 
             def emit(names: Names) -> None:
                 rank = _rank(writer, rule, ranked, {**names, row_name(position): "row"})
@@ -148,8 +148,8 @@ class Specializer:
         """Give a join that counts the head of each instance, or only notes it where counting would not help."""
         relation, groups = rule.head.relation, self.flow.groups
         noted = relation in self.flow.recursive or (relation in groups and groups[relation].kind != "count")
-        heads = writer.cell(Cell("changes" if noted or relation in groups else target, relation))
-        counters = writer.cell(Cell("counters", constant=rule.number)) if self.profiled else ""
+        heads = writer.capture(Capture("changes" if noted or relation in groups else target, relation))
+        counters = writer.capture(Capture("counters", constant=rule.number)) if self.profiled else ""
 
         def emit(names: Names) -> None:
             if counters:
@@ -166,7 +166,7 @@ class Specializer:
         if not self.profiled:
             write()
             return
-        clock, counters = writer.cell(Cell("clock")), writer.cell(Cell("counters", constant=rule.number))
+        clock, counters = writer.capture(Capture("clock")), writer.capture(Capture("counters", constant=rule.number))
         writer.line(f"start = {clock}()")
         write()
         writer.line(f"{counters}[2] += {clock}() - start")
@@ -184,7 +184,7 @@ def _columns(writer: Writer, occurrences: Sequence[Occurrence]) -> list[str]:
     return columns
 
 
-def _from_change(join: Join, steps: Sequence[Step], columns: Sequence[str]) -> None:
+def _from_change(join: Join, steps: Sequence[JoinStep], columns: Sequence[str]) -> None:
     """Write a join that begins at a row whose columns have these identifiers."""
     first, *rest = steps
     assert isinstance(first, Scan)
@@ -221,7 +221,7 @@ def _positions(rule: Rule, component: Collection[str]) -> list[int]:
 
 def _rank(writer: Writer, rule: Rule, ranked: Sequence[int], names: Names) -> str:
     """Write the rank that an instance gives to its head: one more than the highest of its component's premises."""
-    ranks = [f"{writer.cell(Cell('rows', _relation(rule.body[p]) or ''))}[{names[row_name(p)]}]" for p in ranked]
+    ranks = [f"{writer.capture(Capture('rows', _relation(rule.body[p]) or ''))}[{names[row_name(p)]}]" for p in ranked]
     if len(ranks) > 1:
         return f"1 + max({', '.join(ranks)})"
     return f"1 + {ranks[0]}" if ranks else str(int(bool(rule.body)))
@@ -241,12 +241,12 @@ def inserter(columns: tuple[tuple[int, ...], ...]) -> Template:
     writer = Writer()
 
     def body() -> None:
-        writer.line(f"{writer.cell(Cell('rows'))}.update(rows)")
+        writer.line(f"{writer.capture(Capture('rows'))}.update(rows)")
         if not columns:
             return
         writer.open("for row in rows:")
         for place in columns:
-            index = writer.cell(Cell("index", columns=place))
+            index = writer.capture(Capture("index", columns=place))
             writer.line(f"key = {key(place, 'row')}")
             writer.line(f"bucket = {index}.get(key)")
             writer.line("if bucket is None:")
@@ -266,9 +266,9 @@ def remover(columns: tuple[tuple[int, ...], ...]) -> Template:
 
     def body() -> None:
         writer.open("for row in rows:")
-        writer.line(f"del {writer.cell(Cell('rows'))}[row]")
+        writer.line(f"del {writer.capture(Capture('rows'))}[row]")
         for place in columns:
-            index = writer.cell(Cell("index", columns=place))
+            index = writer.capture(Capture("index", columns=place))
             writer.line(f"key = {key(place, 'row')}")
             writer.line(f"bucket = {index}[key]")
             writer.line("if type(bucket) is dict:")

@@ -1,4 +1,4 @@
-"""Groups: one row for each key that has something to count or compare, with the value that an aggregate gives it.
+"""AggregateMaintenance: one row for each key that has something to count or compare, with the value that an aggregate gives it.
 
 Counts are kept as sums, by the counting algorithm for aggregation of Gupta, Mumick and Subrahmanian (1993): a change adds
 to its group's value and looks at nothing else. Of a least or greatest value, the values of the group are compared again.
@@ -7,20 +7,22 @@ This module must not know rules.
 
 from collections.abc import Callable, Iterable
 
-from liqo_connectivity.engine.incremental.propagation import Node, Numbers, Work
+from liqo_connectivity.engine.incremental.propagation import ChangeLog, Numbers, Propagator
 from liqo_connectivity.engine.plan.aggregate_rewriting import Group
 from liqo_connectivity.engine.storage.tables import Table, rows_of
 from liqo_connectivity.engine.syntax.nodes import Row, Value
 
 
-class Groups:
+class AggregateMaintenance:
     """Settles the groups of one aggregate. What is collected for them are keys, for ``count`` with what is to be added."""
 
-    __slots__ = ("_group", "_loads", "_values", "node")
+    __slots__ = ("_group", "_loads", "_values", "propagator")
 
-    def __init__(self, node: Node, group: Group, values: Table | None, loads: Iterable[Callable[[], None]]) -> None:
+    def __init__(
+        self, propagator: Propagator, group: Group, values: Table | None, loads: Iterable[Callable[[], None]]
+    ) -> None:
         """Take the table of the values to compare, ``None`` for ``count``."""
-        self.node = node
+        self.propagator = propagator
         self._group = group
         self._values = values
         self._loads = loads
@@ -29,14 +31,14 @@ class Groups:
         """Give every group its value."""
         for load in self._loads:
             load()
-        table = self.node.table
+        table = self.propagator.table
         found = [self._row(key, added) for key, added in table.changes.items()]
         table.changes.clear()
         table.insert({row: 1 for row in found if row is not None})
 
-    def settle(self, work: Work) -> None:
+    def update(self, log: ChangeLog) -> None:
         """Give the groups that changed their new values; pass on the rows that came or went."""
-        table = self.node.table
+        table = self.propagator.table
         deleted: Numbers = {}
         inserted: Numbers = {}
         for key, added in table.changes.items():
@@ -48,7 +50,7 @@ class Groups:
                     inserted[new] = 1
         table.changes.clear()
         if deleted or inserted:
-            self.node.change(work, deleted, inserted)
+            self.propagator.change(log, deleted, inserted)
 
     def _row(self, key: Row, added: int) -> Row | None:
         if self._values is None:
@@ -61,7 +63,7 @@ class Groups:
         return (*key, min(values) if self._group.kind == "min" else max(values))
 
     def _current(self, key: Row) -> Row | None:
-        return next(iter(_of_key(self.node.table, key)), None)
+        return next(iter(_of_key(self.propagator.table, key)), None)
 
 
 def _of_key(table: Table, key: Row) -> Iterable[Row]:

@@ -1,4 +1,4 @@
-"""Counting: a derived row outside recursion is there while it has a derivation, and the table says how many it has.
+"""CountMaintenance: a derived row outside recursion is there while it has a derivation, and the table says how many it has.
 
 The counting algorithm of Gupta, Mumick and Subrahmanian (1993). A deletion is an insertion with the other sign, so
 nothing is ever derived again, and a row with thousands of derivations costs as little to change as one with a single
@@ -7,16 +7,16 @@ derivation. A row that was also given as a fact has one more. This module must n
 
 from collections.abc import Callable, Iterable
 
-from liqo_connectivity.engine.incremental.propagation import Node, Numbers, Work
+from liqo_connectivity.engine.incremental.propagation import ChangeLog, Numbers, Propagator
 
 
-class Counting:
+class CountMaintenance:
     """Settles one relation that does not depend on itself, or that has no rules."""
 
-    __slots__ = ("_loads", "node")
+    __slots__ = ("_loads", "propagator")
 
-    def __init__(self, node: Node, loads: Iterable[Callable[[], None]]) -> None:
-        self.node = node
+    def __init__(self, propagator: Propagator, loads: Iterable[Callable[[], None]]) -> None:
+        self.propagator = propagator
         self._loads = loads
 
     def load(self) -> None:
@@ -24,9 +24,9 @@ class Counting:
         for load in self._loads:
             load()
 
-    def settle(self, work: Work) -> None:
+    def update(self, log: ChangeLog) -> None:
         """Add the counts that were collected; pass on the rows that came or went."""
-        table = self.node.table
+        table = self.propagator.table
         rows, number_of = table.rows, table.rows.get
         deleted: Numbers = {}
         inserted: Numbers = {}
@@ -42,7 +42,7 @@ class Counting:
                     deleted[row] = number
         table.changes.clear()
         if recounted:
-            work.log.append((table, {row: rows[row] for row in recounted}, {}))
+            log.partial.append((table, {row: rows[row] for row in recounted}, {}))
             rows.update(recounted)
         if deleted or inserted:
-            self.node.change(work, deleted, inserted)
+            self.propagator.change(log, deleted, inserted)

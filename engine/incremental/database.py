@@ -13,18 +13,18 @@ from threading import RLock
 from typing import Final
 
 from liqo_connectivity.engine.codegen.specialization import Specializer
-from liqo_connectivity.engine.incremental.propagation import Work
-from liqo_connectivity.engine.incremental.semi_naive import Maintenance
+from liqo_connectivity.engine.incremental.maintenance import Maintenance
+from liqo_connectivity.engine.incremental.propagation import ChangeLog
 from liqo_connectivity.engine.incremental.snapshots import Commit, Snapshot, rows_at
 from liqo_connectivity.engine.incremental.transactions import Delta, Requests, Transaction, apply, requested, take_back
 from liqo_connectivity.engine.model import Facts, Model
-from liqo_connectivity.engine.plan.aggregate_rewriting import MADE
+from liqo_connectivity.engine.plan.aggregate_rewriting import GENERATED
 from liqo_connectivity.engine.plan.join_steps import delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.proofs.derivations import Derivations
 from liqo_connectivity.engine.proofs.model_access import TableAccess
-from liqo_connectivity.engine.storage.fact_check import Intake
+from liqo_connectivity.engine.storage.fact_check import FactCheck
 from liqo_connectivity.engine.storage.relation import Relation
 from liqo_connectivity.engine.storage.stored_relation import StoredRelation
 from liqo_connectivity.engine.storage.tables import Table
@@ -65,7 +65,7 @@ class Database(Model):
     def __init__(self, program: Program, *, profiled: bool = False) -> None:
         super().__init__(program, {}, {})
         self._specializer = Specializer(Dataflow.of(program), profiled)
-        self._intake = Intake(program.schema)
+        self._fact_check = FactCheck(program.schema)
         self._lock = RLock()
         self._prepared = False
         self._asked: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class Database(Model):
         Garbage collection pauses meanwhile. Rows form no cycles: a process that keeps one large database spares the
         collector later passes over it by calling ``gc.freeze()`` now.
         """
-        given = {name: self._intake.rows(name, rows) for name, rows in facts.items()}
+        given = {name: self._fact_check.rows(name, rows) for name, rows in facts.items()}
         with self._lock:
             self._replace(self._derive(given), Delta({}))
 
@@ -156,7 +156,7 @@ class Database(Model):
 
         Leaving the block commits. EvaluationError, or any other exception, leaves everything as it was.
         """
-        return Transaction(self._intake, self._commit)
+        return Transaction(self._fact_check, self._commit)
 
     def what_if(self, inserts: Facts, deletes: Facts) -> Delta:
         """Tell what a transaction would change; nothing does. Raises FactError and EvaluationError."""
@@ -171,42 +171,42 @@ class Database(Model):
 
     def _try(self, requests: Requests) -> Delta:
         with self._lock:
-            work = Work()
+            log = ChangeLog()
             try:
                 if self._is_large(requests):
                     return self._would_change(requests)
-                apply(self._maintenance, requests, work)
-                return self._next(work).delta
+                apply(self._maintenance, requests, log)
+                return self._next(log).delta
             except EvaluationError:
-                take_back(self._maintenance, work)
-                work = Work()
+                take_back(self._maintenance, log)
+                log = ChangeLog()
                 return self._would_change(requests)
             finally:
-                take_back(self._maintenance, work)
+                take_back(self._maintenance, log)
 
     def _commit(self, requests: Requests) -> Delta:
         with self._lock:
             if self._is_large(requests):
                 return self._rebuild(requests)
-            work = Work()
+            log = ChangeLog()
             try:
-                apply(self._maintenance, requests, work)
-                place = self._next(work)
+                apply(self._maintenance, requests, log)
+                place = self._next(log)
                 # The commit: one statement, and the last one inside.
                 self._place.next = self._place = place
             except EvaluationError:
                 # Relations change one after the other; between two of them a rule may meet what it never will after.
-                take_back(self._maintenance, work)
+                take_back(self._maintenance, log)
                 return self._rebuild(requests)
             except BaseException:
-                take_back(self._maintenance, work)
+                take_back(self._maintenance, log)
                 raise
             return place.delta
 
-    def _next(self, work: Work) -> Commit:
+    def _next(self, log: ChangeLog) -> Commit:
         public = self.program.schema.relations
-        delta = Delta.of((table.name, left, came) for table, left, came in work.done if table.name in public)
-        given = Delta.of((table.name, left, came) for table, left, came in work.given)
+        delta = Delta.of((table.name, left, came) for table, left, came in log.applied if table.name in public)
+        given = Delta.of((table.name, left, came) for table, left, came in log.given)
         return Commit(self.version + 1, delta, given)
 
     def _is_large(self, requests: Requests) -> bool:
@@ -268,7 +268,7 @@ class Database(Model):
     def counters(self) -> list[RuleCounters]:
         """List what each rule has cost since the last load, in order of their numbers; nothing unless ``profiled``."""
         counters = sorted(self._maintenance.counters.items())
-        return [RuleCounters(rule, int(p), int(i), s) for rule, (p, i, s) in counters if rule != MADE]
+        return [RuleCounters(rule, int(p), int(i), s) for rule, (p, i, s) in counters if rule != GENERATED]
 
     def explain_plan(self, number: int) -> str:
         """Say how a rule is joined: when loading, and from a change of each of its atoms. Raises ValueError."""

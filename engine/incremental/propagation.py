@@ -1,6 +1,6 @@
 """One relation changes: its rows, its indexes, and what the rules that read it have to count anew.
 
-The six steps of ``Node.change`` make counting exact without any old version of a relation. Seen from each rule, the
+The six steps of ``Propagator.change`` make counting exact without any old version of a relation. Seen from each rule, the
 relations change one after the other, in order of evaluation, and within one relation deletions come before insertions;
 each step joins changed rows with the rest as it is at that moment, so that every instance of a rule is counted as often
 as it comes or goes. This module must not know how a row's number is computed.
@@ -18,33 +18,33 @@ Follow = Callable[[Mapping[Row, int], int], None]
 """Follows rows of a relation, with a sign, to the heads of the rules that read it."""
 
 
-class Settler(Protocol):
+class Maintainer(Protocol):
     """Brings a component up to date. There is one for each way of deriving: counting and recursion."""
 
     def load(self) -> None:
         """Derive everything, once, from the relations before, which are complete."""
 
-    def settle(self, work: "Work") -> None:
+    def update(self, log: "ChangeLog") -> None:
         """Apply the changes that were collected in the tables of the component."""
 
 
-class Work:
+class ChangeLog:
     """What a transaction has done so far, and how to undo it.
 
-    By table, ``done`` lists the rows that left and came, each with its number; ``log`` what else has to be undone: rows
-    to put back with their numbers, and rows to take out again. An entry is made before its table is touched. ``given``
-    lists, for derived relations, the rows that cease or begin to be given.
+    By table, ``applied`` lists the rows that left and came, each with its number; ``partial`` what else has to be undone:
+    rows to put back with their numbers, and rows to take out again. An entry is made before its table is touched.
+    ``given`` lists, for derived relations, the rows that cease or begin to be given.
     """
 
-    __slots__ = ("done", "given", "log")
+    __slots__ = ("applied", "given", "partial")
 
     def __init__(self) -> None:
-        self.log: list[tuple[Table, Numbers, Numbers]] = []
+        self.partial: list[tuple[Table, Numbers, Numbers]] = []
         self.given: list[tuple[Table, Numbers, Numbers]] = []
-        self.done: list[tuple[Table, Numbers, Numbers]] = []
+        self.applied: list[tuple[Table, Numbers, Numbers]] = []
 
 
-class Node:
+class Propagator:
     """A relation, and the functions that follow its changes."""
 
     __slots__ = ("_make", "_negative", "_positive", "_ready", "table")
@@ -62,12 +62,12 @@ class Node:
             self._positive, self._negative = self._make(self.table.name)
             self._ready = True
 
-    def change(self, work: Work, deleted: Numbers, inserted: Numbers) -> None:
+    def change(self, log: ChangeLog, deleted: Numbers, inserted: Numbers) -> None:
         """Take rows out and put rows in, and collect in the heads' tables what that changes there."""
         if not self._ready:
             self.prepare()
         positive, negative, table = self._positive, self._negative, self.table
-        work.done.append((table, deleted, inserted))
+        log.applied.append((table, deleted, inserted))
         if deleted:
             # Instances that read the row are still complete: the other rows of the relation are all there.
             if positive is not None:

@@ -9,74 +9,33 @@ delete-and-rederive would. This module must not know rules.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from heapq import heappop, heappush
 
 from liqo_connectivity.engine.codegen.specialization import NO_RANK
-from liqo_connectivity.engine.incremental.propagation import Follow, Node, Numbers, Work
-from liqo_connectivity.engine.storage.tables import Table
+from liqo_connectivity.engine.incremental.propagation import ChangeLog, Numbers, Propagator
+from liqo_connectivity.engine.incremental.semi_naive import RecursiveRelation, Use, evaluate_component
 from liqo_connectivity.engine.syntax.nodes import Row
 
-Use = tuple[str, Row, int]
-"""An instance of a rule that reads a row: the relation and row of its head, and the rank that it gives."""
 
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A relation of the component, and the functions over it, made on first use.
-
-    ``inner`` notes the heads of the component's instances that read some rows; ``forward`` lists the uses of a row;
-    ``backward`` lists the ranks that a row's derivations give it.
-    """
-
-    node: Node
-    inner: Callable[[], Follow]
-    forward: Callable[[], Callable[[Row, list[Use]], None]]
-    backward: Callable[[], Callable[[Row, list[int]], None]]
-
-
-class Recursion:
+class RankMaintenance:
     """Settles the relations of one component that depend on each other."""
 
     __slots__ = ("_loads", "_members")
 
-    def __init__(self, members: Mapping[str, Member], loads: Iterable[tuple[int, Callable[[], None]]]) -> None:
+    def __init__(
+        self, members: Mapping[str, RecursiveRelation], loads: Iterable[tuple[int, Callable[[], None]]]
+    ) -> None:
         """Take the members, and the loads of the rules that do not recurse, each with the rank that it gives."""
         self._members = members
         self._loads = loads
 
     def load(self) -> None:
-        """Derive everything in rounds (semi-naive evaluation, Bancilhon 1986); the round of a row is its rank."""
-        tables = {name: member.node.table for name, member in self._members.items()}
-        last: dict[str, Numbers] = {name: dict(table.rows) for name, table in tables.items()}
-        exits = sorted(self._loads, key=lambda pair: pair[0])
-        for rank, load in exits:
-            if rank == 0:
-                load()
-        for name, table in tables.items():
-            last[name] |= _take_new(table, 0)
-        rank = 0
-        while rank == 0 or any(last.values()):
-            rank += 1
-            for name, rows in last.items():
-                if rows:
-                    self._members[name].inner()(rows, 1)
-            if rank == 1:
-                for exit_rank, load in exits:
-                    if exit_rank == 1:
-                        load()
-            last = {name: _take_new(table, rank) for name, table in tables.items()}
+        """Derive everything, by semi-naive evaluation."""
+        evaluate_component(self._members, self._loads)
 
-    def settle(self, work: Work) -> None:
+    def update(self, log: ChangeLog) -> None:
         """Compute the ranks anew that may have changed; pass on the rows that came or went."""
-        _Repair(self._members, work).run()
-
-
-def _take_new(table: Table, rank: int) -> Numbers:
-    new = {row: rank for row in table.changes if row not in table.rows}
-    table.changes.clear()
-    table.insert(new)
-    return new
+        _Repair(self._members, log).run()
 
 
 class _Repair:
@@ -86,10 +45,10 @@ class _Repair:
     every such row by the smaller of both ranks.
     """
 
-    def __init__(self, members: Mapping[str, Member], work: Work) -> None:
-        self._tables = {name: member.node.table for name, member in members.items()}
+    def __init__(self, members: Mapping[str, RecursiveRelation], log: ChangeLog) -> None:
+        self._tables = {name: member.propagator.table for name, member in members.items()}
         self._members = members
-        self._work = work
+        self._log = log
         self._forward = {name: member.forward() for name, member in members.items()}
         self._backward = {name: member.backward() for name, member in members.items()}
         self._wanted: dict[tuple[str, Row], int] = {}
@@ -99,7 +58,7 @@ class _Repair:
 
     def run(self) -> None:
         for name, table in self._tables.items():
-            self._work.log.append((table, self._left[name], self._came[name]))
+            self._log.partial.append((table, self._left[name], self._came[name]))
             for row in table.changes:
                 self._look_again(name, row)
             table.changes.clear()
@@ -174,14 +133,14 @@ class _Repair:
 
     def _pass_on(self) -> None:
         """Let each relation change from what it was to what it is now, for the rules outside the component."""
-        changed: list[tuple[Node, Numbers, Numbers]] = []
+        changed: list[tuple[Propagator, Numbers, Numbers]] = []
         for name, table in self._tables.items():
             deleted = {row: rank for row, rank in self._left[name].items() if row not in table.rows}
             inserted = {row: table.rows[row] for row in self._came[name] if row in table.rows}
-            changed.append((self._members[name].node, deleted, inserted))
-        for node, deleted, inserted in changed:
-            node.table.remove(inserted)
-            node.table.insert(deleted)
-        for node, deleted, inserted in changed:
+            changed.append((self._members[name].propagator, deleted, inserted))
+        for propagator, deleted, inserted in changed:
+            propagator.table.remove(inserted)
+            propagator.table.insert(deleted)
+        for propagator, deleted, inserted in changed:
             if deleted or inserted:
-                node.change(self._work, deleted, inserted)
+                propagator.change(self._log, deleted, inserted)

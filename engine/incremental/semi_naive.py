@@ -1,133 +1,65 @@
-"""All relations of a program over one set of facts, derived once and then kept up as facts change.
+"""Semi-naive evaluation: a recursive component, derived in rounds from the relations below it, which are complete.
 
-Puts together the tables, the functions that a program is specialised into, and what settles each component; and walks
-the components in order. This module must not know where changes come from, nor how they are taken back.
+Each round joins every recursive atom with only the rows that the round before found, until a round finds none
+(Bancilhon, "Naive evaluation of recursively defined relations", 1986). The round that first finds a row is its rank.
+The functions that join are generated (``codegen.specialization``).
 """
 
-from collections.abc import Callable, Mapping
-from functools import cache
-from itertools import compress
-from time import perf_counter
-from typing import cast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from liqo_connectivity.engine.codegen.source import Cell, Template
-from liqo_connectivity.engine.codegen.specialization import Specializer
-from liqo_connectivity.engine.incremental.aggregate_maintenance import Groups
-from liqo_connectivity.engine.incremental.counting import Counting
-from liqo_connectivity.engine.incremental.propagation import Follow, Node, Settler, Work
-from liqo_connectivity.engine.incremental.rank_maintenance import Member, Recursion, Use
-from liqo_connectivity.engine.program.stratification import Component
+from liqo_connectivity.engine.incremental.propagation import Follow, Numbers, Propagator
 from liqo_connectivity.engine.storage.tables import Table
-from liqo_connectivity.engine.syntax.arithmetic import calculate
-from liqo_connectivity.engine.syntax.nodes import Atom, Row, Rule
+from liqo_connectivity.engine.syntax.nodes import Row
+
+Use = tuple[str, Row, int]
+"""An instance of a rule that reads a row: the relation and row of its head, and the rank that it gives."""
 
 
-class Maintenance:
-    """The tables of a program, projections included, and what keeps them.
+@dataclass(frozen=True, slots=True)
+class RecursiveRelation:
+    """A relation of the component, and the functions over it, made on first use.
 
-    ``counters`` maps the number of each rule to its probes, instances and seconds, if the functions are profiled.
+    ``inner`` notes the heads of the component's instances that read some rows; ``forward`` lists the uses of a row;
+    ``backward`` lists the ranks that a row's derivations give it.
     """
 
-    def __init__(self, specializer: Specializer, facts: Mapping[str, dict[Row, int]]) -> None:
-        """Derive everything from facts: rows by relation, each with the number 1. The tables take the rows over."""
-        self._specializer = specializer
-        self._flow = flow = specializer.flow
-        self.counters: dict[int, list[float]] = {}
-        derived = {name: component for component in flow.components for name in component.relations}
-        self.tables: dict[str, Table] = {}
-        for name in flow.numbers:
-            given = facts.get(name, {})
-            number = 0 if name in derived and derived[name].recursive else 1
-            rows = dict.fromkeys(given, number) if name in derived else given
-            self.tables[name] = Table(name, rows, given)
-        self.nodes = {name: Node(table, self._followers) for name, table in self.tables.items()}
-        self._settlers: list[Settler] = []
-        self._pending: list[dict[Row, int]] = []
-        for component in flow.components:
-            settler = self._settler(component)
-            for name in component.relations:
-                self._settlers.append(settler)
-                self._pending.append(self.tables[name].changes)
-            settler.load()
+    propagator: Propagator
+    inner: Callable[[], Follow]
+    forward: Callable[[], Callable[[Row, list[Use]], None]]
+    backward: Callable[[], Callable[[Row, list[int]], None]]
 
-    def settle(self, work: Work) -> None:
-        """Bring everything up to date with the changes that were collected, in order of evaluation."""
-        for settler in compress(self._settlers, self._pending):
-            settler.settle(work)
 
-    def release(self) -> None:
-        """Let go of all that refers back here, so that the tables are freed at once, with no garbage collection."""
-        self.nodes.clear()
-        self._settlers.clear()
+def evaluate_component(
+    members: Mapping[str, RecursiveRelation], loads: Iterable[tuple[int, Callable[[], None]]]
+) -> None:
+    """Derive all rows of a component, with their ranks; its tables hold what was given.
 
-    def prepare(self) -> None:
-        """Make the functions and indexes for every change that facts of ``.input`` relations can cause."""
-        changing = self._flow.changing()
-        for name, node in self.nodes.items():
-            if name in changing:
-                node.prepare()
+    ``loads`` derive what the rules without a recursive atom give, each with its rank: 0 without a body, else 1.
+    """
+    tables = {name: member.propagator.table for name, member in members.items()}
+    last: dict[str, Numbers] = {name: dict(table.rows) for name, table in tables.items()}
+    exits = sorted(loads, key=lambda pair: pair[0])
+    for rank, load in exits:
+        if rank == 0:
+            load()
+    for name, table in tables.items():
+        last[name] |= _take_new(table, 0)
+    rank = 0
+    while rank == 0 or any(last.values()):
+        rank += 1
+        for name, rows in last.items():
+            if rows:
+                members[name].inner()(rows, 1)
+        if rank == 1:
+            for exit_rank, load in exits:
+                if exit_rank == 1:
+                    load()
+        last = {name: _take_new(table, rank) for name, table in tables.items()}
 
-    def _settler(self, component: Component) -> Settler:
-        if not component.recursive:
-            (name,) = component.relations
-            if name in self._flow.groups:
-                return self._groups(name, component)
-            return Counting(self.nodes[name], (self._loader(rule) for rule in component.rules if self._can_fire(rule)))
-        members = {name: self._member(name) for name in component.relations}
-        own = set(component.relations)
-        exits = [
-            rule for rule in component.rules if not any(isinstance(i, Atom) and i.relation in own for i in rule.body)
-        ]
-        return Recursion(members, [(int(bool(rule.body)), self._loader(rule)) for rule in exits])
 
-    def _groups(self, name: str, component: Component) -> Groups:
-        group = self._flow.groups[name]
-        values = None if group.kind == "count" else self.tables[group.values]
-        return Groups(self.nodes[name], group, values, [self._loader(rule) for rule in component.rules])
-
-    def _can_fire(self, rule: Rule) -> bool:
-        return all(self.tables[item.relation].rows for item in rule.body if isinstance(item, Atom))
-
-    def _loader(self, rule: Rule) -> Callable[[], None]:
-        return lambda: cast("Callable[[], None]", self._make(self._specializer.load(rule)))()
-
-    def _member(self, name: str) -> Member:
-        written = self._specializer
-        return Member(
-            self.nodes[name],
-            cache(lambda: cast("Follow", self._make(written.inner(name)))),
-            cache(lambda: cast("Callable[[Row, list[Use]], None]", self._make(written.forward(name)))),
-            cache(lambda: cast("Callable[[Row, list[int]], None]", self._make(written.backward(name)))),
-        )
-
-    def _followers(self, name: str) -> tuple[Follow | None, Follow | None]:
-        positive = negative = None
-        if name in self._flow.positive:
-            positive = cast("Follow", self._make(self._specializer.positive(name)))
-        if name in self._flow.negative:
-            negative = cast("Follow", self._make(self._specializer.negative(name)))
-        return positive, negative
-
-    def _make(self, template: Template) -> object:
-        return template.make(self._resolve)
-
-    def _resolve(self, cell: Cell) -> object:
-        match cell.kind:
-            case "constant":
-                return cell.constant
-            case "calculate":
-                return calculate
-            case "clock":
-                return perf_counter
-            case "functor":
-                return self._flow.program.functors[cell.name]
-            case "counters":
-                return self.counters.setdefault(int(cell.constant), [0, 0, 0.0])
-            case "rows":
-                return self.tables[cell.name].rows
-            case "changes":
-                return self.tables[cell.name].changes
-            case "index":
-                return self.tables[cell.name].index(cell.columns)
-            case "lookup":
-                return self.tables[cell.name].index(cell.columns).get
+def _take_new(table: Table, rank: int) -> Numbers:
+    new = {row: rank for row in table.changes if row not in table.rows}
+    table.changes.clear()
+    table.insert(new)
+    return new

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from liqo_connectivity.engine.incremental.propagation import Numbers, Work
-from liqo_connectivity.engine.incremental.semi_naive import Maintenance
-from liqo_connectivity.engine.storage.fact_check import Intake
+from liqo_connectivity.engine.incremental.maintenance import Maintenance
+from liqo_connectivity.engine.incremental.propagation import ChangeLog, Numbers
+from liqo_connectivity.engine.storage.fact_check import FactCheck
 from liqo_connectivity.engine.syntax.nodes import Row
 
 Requests = dict[str, dict[Row, bool]]
@@ -63,19 +63,19 @@ class Transaction:
     ``requests`` is what it asks for so far; ``delta`` is what the commit changed, and empty before.
     """
 
-    def __init__(self, intake: Intake, commit: Callable[[Requests], Delta]) -> None:
-        self._intake = intake
+    def __init__(self, fact_check: FactCheck, commit: Callable[[Requests], Delta]) -> None:
+        self._fact_check = fact_check
         self._commit = commit
         self.requests: Requests = {}
         self.delta = Delta({})
 
     def insert(self, relation: str, row: Row) -> None:
         """Ask for a fact to be there. Raises FactError."""
-        self.requests.setdefault(relation, {})[self._intake.row(relation, row)] = True
+        self.requests.setdefault(relation, {})[self._fact_check.row(relation, row)] = True
 
     def delete(self, relation: str, row: Row) -> None:
         """Ask for a fact not to be there; a derived tuple stays while rules derive it. Raises FactError."""
-        self.requests.setdefault(relation, {})[self._intake.row(relation, row)] = False
+        self.requests.setdefault(relation, {})[self._fact_check.row(relation, row)] = False
 
     def __enter__(self) -> Self:
         return self
@@ -87,16 +87,16 @@ class Transaction:
             self.delta = self._commit(self.requests)
 
 
-def apply(maintenance: Maintenance, requests: Requests, work: Work) -> None:
+def apply(maintenance: Maintenance, requests: Requests, log: ChangeLog) -> None:
     """Make facts come and go, with all that follows. If it raises, ``take_back`` must follow."""
     for relation, rows in requests.items():
-        _request(maintenance, relation, rows, work)
-    maintenance.settle(work)
+        _request(maintenance, relation, rows, log)
+    maintenance.update(log)
 
 
-def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool], work: Work) -> None:
-    node = maintenance.nodes[relation]
-    table = node.table
+def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool], log: ChangeLog) -> None:
+    propagator = maintenance.propagators[relation]
+    table = propagator.table
     given = table.given
     coming: Numbers = {}
     leaving: Numbers = {}
@@ -110,9 +110,9 @@ def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool]
         return
     if given is table.rows:
         # Nothing comes before a relation without rules in the order of evaluation: it can change at once.
-        node.change(work, leaving, coming)
+        propagator.change(log, leaving, coming)
         return
-    work.given.append((table, leaving, coming))
+    log.given.append((table, leaving, coming))
     changes = table.changes
     for rows, sign in ((leaving, -1), (coming, 1)):
         for row in rows:
@@ -135,16 +135,16 @@ def requested(maintenance: Maintenance, requests: Requests) -> dict[str, dict[Ro
     return facts
 
 
-def take_back(maintenance: Maintenance, work: Work) -> None:
+def take_back(maintenance: Maintenance, log: ChangeLog) -> None:
     """Put every table back as it was before some work, finished or not."""
     for table in maintenance.tables.values():
         table.changes.clear()
-    for table, left, came in (*work.log, *work.done):
+    for table, left, came in (*log.partial, *log.applied):
         for row in came:
             table.restore(row, None)
         for row, number in left.items():
             table.restore(row, number)
-    for table, left, came in work.given:
+    for table, left, came in log.given:
         for row in came:
             table.given.pop(row, None)
         table.given.update(left)

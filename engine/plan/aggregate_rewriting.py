@@ -28,7 +28,7 @@ from liqo_connectivity.engine.syntax.nodes import (
     variables,
 )
 
-MADE: Final = -1
+GENERATED: Final = -1
 """The number of every rule that is in no program."""
 
 
@@ -81,10 +81,10 @@ def _rules(
     body = (*(keys_rule.head for keys_rule in context), *aggregate.body)
     groups[name] = Group(aggregate.kind, f"{name} of")
     if aggregate.target is None:
-        return [*context, Rule(MADE, Atom(name, keys), body, rule.span)]
+        return [*context, Rule(GENERATED, Atom(name, keys), body, rule.span)]
     values = Atom(f"{name} of", (*keys, aggregate.target))
-    changed = Rule(MADE, Atom(name, keys), (Atom(values.relation, (*keys, Wildcard())),), rule.span)
-    return [*context, Rule(MADE, values, body, rule.span), changed]
+    changed = Rule(GENERATED, Atom(name, keys), (Atom(values.relation, (*keys, Wildcard())),), rule.span)
+    return [*context, Rule(GENERATED, values, body, rule.span), changed]
 
 
 def _alternatives(name: str, aggregate: Aggregate, value: Variable) -> tuple[tuple[Literal_, ...], ...]:
@@ -110,4 +110,4 @@ def _context(
     if not bound.issuperset(missing):
         return None
     body = tuple(item for item in rest if bound.issuperset(v.name for v in variables(item)))
-    return [Rule(MADE, Atom(f"{name} for", tuple(map(Variable, missing))), body, rule.span)]
+    return [Rule(GENERATED, Atom(f"{name} for", tuple(map(Variable, missing))), body, rule.span)]

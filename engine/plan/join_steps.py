@@ -88,7 +88,7 @@ class Test:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class Aggregation:
     """Give a variable the value of an aggregate, or compare it if the variable is ``known``, by a join inside the join.
 
     ``steps`` read what comes from outside under the names that it has there.
@@ -97,22 +97,22 @@ class Fold:
     name: str
     known: bool
     aggregate: Aggregate
-    steps: "tuple[Step, ...]"
+    steps: "tuple[JoinStep, ...]"
 
     def __str__(self) -> str:
         return f"compute {format_body(Comparison('=', Variable(self.name), self.aggregate))}"
 
 
-Step = Scan | Lookup | Bind | Test | Fold
+JoinStep = Scan | Lookup | Bind | Test | Aggregation
 
 
-def full_steps(rule: Rule) -> list[Step]:
+def full_steps(rule: Rule) -> list[JoinStep]:
     """Plan a rule with nothing known at the start."""
     plain, _ = flatten(rule.body)
     return _steps(plain, [(place, place) for place in order(plain)], ())
 
 
-def delta_steps(rule: Rule, position: int, inside: int | None = None, small: Container[str] = ()) -> list[Step]:
+def delta_steps(rule: Rule, position: int, inside: int | None = None, small: Container[str] = ()) -> list[JoinStep]:
     """Plan a rule from the changed rows of the literal at a position, or of one inside the aggregate there.
 
     A change of a negated relation binds variables as one of a positive one does. ``small`` are relations of few rows.
@@ -140,7 +140,7 @@ def _from_inside(aggregate: Aggregate, inside: int) -> Atom:
     return Atom(atom.relation, tuple(terms))
 
 
-def backward_steps(rule: Rule, inner: Iterable[str]) -> list[Step]:
+def backward_steps(rule: Rule, inner: Iterable[str]) -> list[JoinStep]:
     """Plan a rule from a row of its head. Relations of the same component come late: they are the larger ones."""
     bound = {term.name for term in rule.head.terms if isinstance(term, Variable)}
     inner = frozenset(inner)
@@ -152,16 +152,16 @@ def backward_steps(rule: Rule, inner: Iterable[str]) -> list[Step]:
     return _steps(plain, [(place, positions[place]) for place in order(plain, bound)], bound)
 
 
-def goal_steps(plain: Sequence[Literal_], ordered: Iterable[int], bound: Iterable[str]) -> list[Step]:
+def goal_steps(plain: Sequence[Literal_], ordered: Iterable[int], bound: Iterable[str]) -> list[JoinStep]:
     """Plan a flattened body in a given order, with some variables known at the start."""
     return _steps(plain, [(place, place) for place in ordered], bound)
 
 
 def _steps(
     plain: Sequence[Literal_], ordered: Iterable[tuple[int, int]], bound: Iterable[str], first: int | None = None
-) -> list[Step]:
+) -> list[JoinStep]:
     """Make a step of each literal; ``ordered`` gives its place in ``plain`` and its position in the rule."""
-    found: list[Step] = []
+    found: list[JoinStep] = []
     known = set(bound)
     for place, position in ordered:
         found.append(_step(plain[place], position, known, "changes" if place == first else "index"))
@@ -169,7 +169,7 @@ def _steps(
     return found
 
 
-def _step(item: Literal_, position: int, known: set[str], source: Literal["changes", "index"]) -> Step:
+def _step(item: Literal_, position: int, known: set[str], source: Literal["changes", "index"]) -> JoinStep:
     match item:
         case Atom():
             return _scan(item, position, known, source)
@@ -178,7 +178,7 @@ def _step(item: Literal_, position: int, known: set[str], source: Literal["chang
         case Comparison(left=Variable(name=name), right=Aggregate(body=body, outer=outer) as aggregate):
             plain, _ = flatten(body)
             inner = _steps(plain, [(place, place) for place in order(plain, outer)], outer)
-            return Fold(name, name in known, aggregate, tuple(inner))
+            return Aggregation(name, name in known, aggregate, tuple(inner))
         case Comparison(operator="=", left=Variable(name=name), right=other) if name not in known:
             return Bind(name, other)
         case Comparison(operator="=", left=other, right=Variable(name=name)) if name not in known:
@@ -187,7 +187,7 @@ def _step(item: Literal_, position: int, known: set[str], source: Literal["chang
             return Test(item)
 
 
-def _scan(atom: Atom, position: int, known: set[str], source: Literal["changes", "index"]) -> Step:
+def _scan(atom: Atom, position: int, known: set[str], source: Literal["changes", "index"]) -> JoinStep:
     fixed = [(column, term) for column, term in enumerate(atom.terms) if _is_known(term, known)]
     binds: dict[str, int] = {}
     repeats: list[tuple[int, str]] = []

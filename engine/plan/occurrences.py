@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from liqo_connectivity.engine.plan.aggregate_rewriting import MADE, Group, expand
+from liqo_connectivity.engine.plan.aggregate_rewriting import GENERATED, Group, expand
 from liqo_connectivity.engine.program import stratification
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.program.stratification import Component
@@ -170,5 +170,5 @@ def _projection(atom: Atom, projections: dict[str, Rule]) -> Atom:
     name = f"{atom.relation}[{','.join(map(str, kept))}]"
     terms = [Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))]
     head = Atom(name, tuple(terms[column] for column in kept), atom.span)
-    projections.setdefault(name, Rule(MADE, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
+    projections.setdefault(name, Rule(GENERATED, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
     return Atom(name, tuple(atom.terms[column] for column in kept), atom.span)

@@ -11,7 +11,8 @@ from inspect import Parameter, signature
 from math import prod
 from typing import Final
 
-from liqo_connectivity.engine.program.schema import NUMBER_RANGE, ROOT_TYPES, Schema
+from liqo_connectivity.engine.program.schema import ROOT_TYPES, Schema
+from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, Span
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import (

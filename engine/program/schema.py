@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 
+from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, FactError, Span
 from liqo_connectivity.engine.syntax.nodes import (
     Column,
@@ -19,8 +20,6 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 
 ROOT_TYPES: Final = ("symbol", "number")
-NUMBER_RANGE: Final = range(-(2**31), 2**31)
-"""Numbers are 32 bits wide, as in a default build of Soufflé."""
 
 NO_SUCH_TYPE: Final = {
     "float": "the dialect has no floats: count in whole numbers, such as thousandths",

@@ -1,7 +1,7 @@
-"""The cone of a tuple: all that may take part in its proofs, with every instance; and the least heights within it.
+"""The graph of a tuple: all that may take part in its proofs, with every instance; and the least heights within it.
 
 Knuth's generalization of Dijkstra's algorithm (1977), bottom-up from what needs nothing. The lowest proof alone is found
-with less (``heights``); the cone is for those who want the others too. This module must not know which proofs they are.
+with less (``heights``); the graph is for those who want the others too. This module must not know which proofs they are.
 """
 
 from collections import deque
@@ -12,23 +12,23 @@ from liqo_connectivity.engine.proofs.derivations import Derivations
 from liqo_connectivity.engine.proofs.least_height import GIVEN, Choice
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
 
-Cone = dict[Tuple, list[Choice]]
+DerivationGraph = dict[Tuple, list[Choice]]
 """The ways to derive each tuple, in the order of rules and needs; their heights are not known yet.
 
 What was given has none, and tuples of relations without rules are left out.
 """
 
 
-def cone_of(derivations: Derivations, goal: Tuple, budget: int) -> tuple[Cone, bool]:
-    """Find the cone of a tuple, breadth first; false if more than ``budget`` instances would have to be looked at."""
-    cone: Cone = {}
+def derivation_graph(derivations: Derivations, goal: Tuple, budget: int) -> tuple[DerivationGraph, bool]:
+    """Find the graph of a tuple, breadth first; false if more than ``budget`` instances would have to be looked at."""
+    graph: DerivationGraph = {}
     pending = deque([goal])
     while pending:
         wanted = pending.popleft()
-        if wanted in cone:
+        if wanted in graph:
             continue
         if derivations.is_given(wanted):
-            cone[wanted] = []
+            graph[wanted] = []
             continue
         found = [
             Choice(derivation.lowest, derivation, instance)
@@ -37,10 +37,10 @@ def cone_of(derivations: Derivations, goal: Tuple, budget: int) -> tuple[Cone, b
         ]
         budget -= len(found)
         if budget < 0:
-            return cone, False
-        cone[wanted] = found
+            return graph, False
+        graph[wanted] = found
         pending.extend(need for choice in found for need in open_needs(choice))
-    return cone, True
+    return graph, True
 
 
 def open_needs(choice: Choice) -> tuple[Tuple, ...]:
@@ -48,12 +48,12 @@ def open_needs(choice: Choice) -> tuple[Tuple, ...]:
     return () if choice.instance is None else choice.instance[1]
 
 
-def least_heights(cone: Cone) -> dict[Tuple, int]:
-    """Give each tuple of the cone the least height of its proofs; tuples that have none within the cone are left out."""
+def least_heights(graph: DerivationGraph) -> dict[Tuple, int]:
+    """Give each tuple of the graph the least height of its proofs; tuples that have none within the graph are left out."""
     users: dict[Tuple, list[tuple[Tuple, int]]] = {}
     waiting: dict[tuple[Tuple, int], int] = {}
     queue: list[tuple[int, Tuple]] = []
-    for derived, choices in cone.items():
+    for derived, choices in graph.items():
         if not choices:
             queue.append((0, derived))
         for number, choice in enumerate(choices):
@@ -78,7 +78,7 @@ def least_heights(cone: Cone) -> dict[Tuple, int]:
     return heights
 
 
-def choose(goal: Tuple, cone: Cone, heights: Mapping[Tuple, int]) -> dict[Tuple, Choice]:
+def choose(goal: Tuple, graph: DerivationGraph, heights: Mapping[Tuple, int]) -> dict[Tuple, Choice]:
     """Take the best choice for the goal, and for each tuple that those taken need, in the order of need."""
 
     def rank(choice: Choice) -> tuple[int, int, tuple[Tuple, ...]]:
@@ -92,6 +92,6 @@ def choose(goal: Tuple, cone: Cone, heights: Mapping[Tuple, int]) -> dict[Tuple,
     while pending:
         current = pending.pop()
         if current not in chosen:
-            chosen[current] = min(cone[current], key=rank) if cone[current] else GIVEN
+            chosen[current] = min(graph[current], key=rank) if graph[current] else GIVEN
             pending.extend(open_needs(chosen[current]))
     return chosen

@@ -15,7 +15,7 @@ from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.proofs.model_access import Access
 from liqo_connectivity.engine.proofs.premises import Premises
 from liqo_connectivity.engine.proofs.proof import Proof
-from liqo_connectivity.engine.proofs.rule_instances import Conjunction, Instance, Tuple
+from liqo_connectivity.engine.proofs.rule_instances import BackwardJoin, Instance, Tuple
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import Atom, Constant, Literal_, Row, Rule, aggregate_of
 
@@ -44,8 +44,8 @@ class Derivation:
         self._functors = functors
 
     @cached_property
-    def _body(self) -> Conjunction:
-        return Conjunction(self.rule.head, self.rule.body, self._derived, self._access, self._functors)
+    def _body(self) -> BackwardJoin:
+        return BackwardJoin(self.rule.head, self.rule.body, self._derived, self._access, self._functors)
 
     @cached_property
     def premises(self) -> Premises:

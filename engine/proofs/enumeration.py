@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from liqo_connectivity.engine.model import Model
-from liqo_connectivity.engine.proofs.derivation_graph import Cone, choose, cone_of, least_heights, open_needs
+from liqo_connectivity.engine.proofs.derivation_graph import (
+    DerivationGraph,
+    choose,
+    derivation_graph,
+    least_heights,
+    open_needs,
+)
 from liqo_connectivity.engine.proofs.derivations import NEVER
 from liqo_connectivity.engine.proofs.least_height import Choice
 from liqo_connectivity.engine.proofs.proof import Proof
@@ -22,7 +28,7 @@ from liqo_connectivity.engine.syntax.nodes import Row
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Partition:
     """The proofs that take some instances and do not take some others, and the best of them."""
 
     held: Mapping[Tuple, Choice]
@@ -52,12 +58,12 @@ def proofs(model: Model, relation: str, row: Row, limit: int, budget: int | None
     if found is None or limit < 1:
         return Proofs((), found is None)
     goal, chosen, least = found
-    cone, complete = cone_of(model.derivations(), goal, NEVER if budget is None else budget)
+    graph, complete = derivation_graph(model.derivations(), goal, NEVER if budget is None else budget)
     first = _taken(goal, chosen)
     for current, choice in first.items():
-        cone.setdefault(current, [] if choice.derivation is None else [choice])
-    others = (part.chosen for part in _parts(goal, cone) if _instances(part.chosen) != _instances(first))
-    settled: Container[Tuple] = cone if complete else ()
+        graph.setdefault(current, [] if choice.derivation is None else [choice])
+    others = (part.chosen for part in _partitions(goal, graph) if _instances(part.chosen) != _instances(first))
+    settled: Container[Tuple] = graph if complete else ()
     further = tuple(build(goal, other, settled) for other in islice(others, limit - 1))
     return Proofs((build(goal, first, least), *further), complete and next(others, None) is None)
 
@@ -78,8 +84,8 @@ def _instances(chosen: Mapping[Tuple, Choice]) -> dict[Tuple, object]:
     return {current: (choice.derivation, choice.instance) for current, choice in chosen.items()}
 
 
-def _parts(goal: Tuple, cone: Cone) -> Iterator[_Part]:
-    whole = _solve(goal, cone, {}, {})
+def _partitions(goal: Tuple, graph: DerivationGraph) -> Iterator[_Partition]:
+    whole = _solve(goal, graph, {}, {})
     # Parts differ in what they choose, so that no two compare equal before the last element.
     queue = [(_rank(whole), 0, whole)] if whole else []
     made = 1
@@ -90,10 +96,10 @@ def _parts(goal: Tuple, cone: Cone) -> Iterator[_Part]:
         for current, choice in part.chosen.items():
             if current in held or choice.derivation is None:
                 continue
-            refused = part.refused.get(current, frozenset()) | {cone[current].index(choice)}
+            refused = part.refused.get(current, frozenset()) | {graph[current].index(choice)}
             # What is held needs this tuple, so that one of its instances must be left.
-            left = len(refused) < len(cone[current])
-            rest = _solve(goal, cone, dict(held), {**part.refused, current: refused}) if left else None
+            left = len(refused) < len(graph[current])
+            rest = _solve(goal, graph, dict(held), {**part.refused, current: refused}) if left else None
             if rest:
                 heapq.heappush(queue, (_rank(rest), made, rest))
                 made += 1
@@ -101,11 +107,11 @@ def _parts(goal: Tuple, cone: Cone) -> Iterator[_Part]:
 
 
 def _solve(
-    goal: Tuple, cone: Cone, held: Mapping[Tuple, Choice], refused: Mapping[Tuple, frozenset[int]]
-) -> _Part | None:
+    goal: Tuple, graph: DerivationGraph, held: Mapping[Tuple, Choice], refused: Mapping[Tuple, frozenset[int]]
+) -> _Partition | None:
     """Find the best proof with the instances that are left, if there is one."""
-    left: Cone = {}
-    for current, choices in cone.items():
+    left: DerivationGraph = {}
+    for current, choices in graph.items():
         allowed = [choice for number, choice in enumerate(choices) if number not in refused.get(current, frozenset())]
         if current in held:
             allowed = [held[current]]
@@ -120,10 +126,10 @@ def _solve(
         for current, choices in left.items()
         if current in heights
     }
-    return _Part(held, refused, choose(goal, usable, heights), heights[goal])
+    return _Partition(held, refused, choose(goal, usable, heights), heights[goal])
 
 
-def _rank(part: _Part) -> tuple[object, ...]:
+def _rank(part: _Partition) -> tuple[object, ...]:
     choices = tuple(
         (t, c.derivation.number, c.instance[0]) for t, c in part.chosen.items() if c.derivation and c.instance
     )

@@ -7,10 +7,10 @@ an instance was chosen.
 
 from collections.abc import Callable, Mapping
 
-from liqo_connectivity.engine.proofs.bindings import key_reader, reader
+from liqo_connectivity.engine.codegen.term_closures import key_reader, reader
 from liqo_connectivity.engine.proofs.model_access import Access, listed
 from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Holds, Premise, Proof
-from liqo_connectivity.engine.proofs.rule_instances import Conjunction, Instance, Tuple, Witnesses
+from liqo_connectivity.engine.proofs.rule_instances import BackwardJoin, Instance, Tuple, Witnesses
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
@@ -38,21 +38,21 @@ _Offers = Callable[[int, Row], tuple[int, ...]]
 class Premises:
     """The premises of one conjunction's instances."""
 
-    def __init__(self, body: Conjunction, functors: Mapping[str, Functor], access: Access | None = None) -> None:
+    def __init__(self, body: BackwardJoin, functors: Mapping[str, Functor], access: Access | None = None) -> None:
         """Compile a body; with ``access``, values that aggregates passed over are looked up."""
-        self._parts: list[_Side | _Shown | None] = []
+        self._partitions: list[_Side | _Shown | None] = []
         aggregates = iter(body.aggregates)
         for item in body.body:
             if isinstance(item, Atom):
-                self._parts.append(None)
+                self._partitions.append(None)
             elif isinstance(item, Comparison) and aggregate_of(item):
                 found = next(aggregates)
-                self._parts.append(
+                self._partitions.append(
                     _Shown(item, found.aggregate, Premises(found.inner, functors), body, functors, access)
                 )
             else:
-                self._parts.append(_side(item, body.slot_of, functors))
-        self._atoms_only = all(part is None for part in self._parts)
+                self._partitions.append(_side(item, body.slot_of, functors))
+        self._atoms_only = all(part is None for part in self._partitions)
 
     def of(self, instance: Instance, proofs: Mapping[Tuple, Proof]) -> tuple[Premise, ...]:
         """Give the premises of an instance, given the proofs of all that it needs."""
@@ -67,7 +67,7 @@ class Premises:
                 else part.premise(next(shown), values, proofs)
                 if isinstance(part, _Shown)
                 else part(values)
-                for part in self._parts
+                for part in self._partitions
             ]
         )
 
@@ -80,7 +80,7 @@ class _Shown:
         item: Comparison,
         aggregate: Aggregate,
         inner: Premises,
-        body: Conjunction,
+        body: BackwardJoin,
         functors: Mapping[str, Functor],
         access: Access | None,
     ) -> None:
@@ -125,7 +125,7 @@ def _text(term: Term, slot_of: Mapping[str, int]) -> Callable[[Row], str]:
 def _offers(
     item: Comparison,
     aggregate: Aggregate,
-    body: Conjunction,
+    body: BackwardJoin,
     functors: Mapping[str, Functor],
     access: Access,
 ) -> _Offers | None:

@@ -12,7 +12,7 @@ from collections.abc import Container, Mapping
 from typing import Final
 
 from liqo_connectivity.engine.model import Model
-from liqo_connectivity.engine.proofs.greedy_choice import choose_greedily
+from liqo_connectivity.engine.proofs.fallback_choice import choose_without_search
 from liqo_connectivity.engine.proofs.least_height import Choice, OverBudgetError, Search
 from liqo_connectivity.engine.proofs.proof import Proof
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
@@ -57,7 +57,7 @@ def choices_for(
     try:
         search.run(goal)
     except OverBudgetError:
-        return goal, choose_greedily(goal, search), search.settled
+        return goal, choose_without_search(goal, search), search.settled
     return goal, search.settled, search.settled
 
 

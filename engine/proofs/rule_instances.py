@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Final, cast
 
 from liqo_connectivity.engine.codegen.backward_joins import backward_join, backward_order
-from liqo_connectivity.engine.codegen.source import Cell
+from liqo_connectivity.engine.codegen.source import Capture
 from liqo_connectivity.engine.proofs.model_access import Access
 from liqo_connectivity.engine.syntax.arithmetic import calculate, folded
 from liqo_connectivity.engine.syntax.functors import Functor
@@ -37,7 +37,7 @@ Instance = tuple[tuple[Tuple, ...], tuple[Tuple, ...], Row, "tuple[Witnesses, ..
 
 The needs are the tuples of its atoms, in order, then those of the witnesses; they name the instance, since all values
 follow from them and from the head. Open are those whose relations have rules. The values are those of the variables in
-``Conjunction.slot_of``; the witnesses are one for each literal with an aggregate.
+``BackwardJoin.slot_of``; the witnesses are one for each literal with an aggregate.
 """
 
 
@@ -49,7 +49,7 @@ class Witnesses:
     shown: tuple[Instance, ...]
 
 
-class Conjunction:
+class BackwardJoin:
     """A body, compiled once for all rows of a head that are asked about.
 
     ``join(row, found)`` appends the instances that a row of the head has, without witnesses; ``aggregates`` are those
@@ -79,20 +79,20 @@ class Conjunction:
             ]
             return 0 if len(fixed) == len(atom.terms) else access.fan_out(atom.relation, tuple(fixed))
 
-        def resolve(cell: Cell) -> object:
-            match cell.kind:
+        def resolve(capture: Capture) -> object:
+            match capture.kind:
                 case "constant":
-                    return cell.constant
+                    return capture.constant
                 case "calculate":
                     return calculate
                 case "functor":
-                    return functors[cell.name]
+                    return functors[capture.name]
                 case "rows":
-                    return access.rows(cell.name)
+                    return access.rows(capture.name)
                 case "lookup":
-                    return access.find(cell.name, cell.columns)
+                    return access.find(capture.name, capture.columns)
                 case _:
-                    raise AssertionError(f"a backward join reads no {cell.kind}")
+                    raise AssertionError(f"a backward join reads no {capture.kind}")
 
         template = backward_join(head, body, backward_order(head, body, cost), derived, tuple(names))
         self.join = cast("Callable[[Row, list[Instance]], None]", template.make(resolve))
@@ -134,7 +134,7 @@ class _Aggregate:
         self.aggregate = aggregate
         kept = () if aggregate.target is None else (aggregate.target.name,)
         head = Atom("", tuple(map(Variable, aggregate.outer)))
-        self.inner = Conjunction(head, aggregate.body, derived, access, functors, kept)
+        self.inner = BackwardJoin(head, aggregate.body, derived, access, functors, kept)
         self._outer = [slot_of[name] for name in aggregate.outer]
         self._target = self.inner.slot_of[kept[0]] if kept else 0
 

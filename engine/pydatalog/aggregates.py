@@ -45,14 +45,14 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class PlainRules:
     """The rules that stand for one rule, and the groupings that they read, in the order in which they are to be made."""
 
     rules: tuple[Rule, ...]
     groupings: tuple[Grouping, ...]
 
 
-def without_aggregates(rule: Rule, unfinished: Collection[str], number: Iterator[int]) -> Plain:
+def without_aggregates(rule: Rule, unfinished: Collection[str], number: Iterator[int]) -> PlainRules:
     """Rewrite a rule; ``unfinished`` are the relations of its component. Raises OracleError.
 
     ``number`` counts all groupings of a program.
@@ -79,7 +79,7 @@ def without_aggregates(rule: Rule, unfinished: Collection[str], number: Iterator
         )
         forms = [some, none] if aggregate.kind == "count" else [some]
         bodies = [(*body, *form) for body in bodies for form in forms]
-    return Plain(tuple(Rule(rule.number, rule.head, body, rule.span) for body in bodies), tuple(groupings))
+    return PlainRules(tuple(Rule(rule.number, rule.head, body, rule.span) for body in bodies), tuple(groupings))
 
 
 def _grouping(rule: Rule, aggregate: Aggregate, unfinished: Collection[str], number: int) -> Grouping:
@@ -114,6 +114,6 @@ def _lister(rule: Rule, name: str, unfinished: Collection[str]) -> Atom:
     return refuse(rule, f"no atom outside the braces, of another component, lists the values of {name}")
 
 
-def groupings_of(plain: Iterable[Plain]) -> tuple[Grouping, ...]:
+def groupings_of(plain: Iterable[PlainRules]) -> tuple[Grouping, ...]:
     """Give all groupings that some rules read."""
     return tuple(grouping for rules in plain for grouping in rules.groupings)

@@ -44,7 +44,7 @@ from liqo_connectivity.engine.syntax.nodes import (
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GoalStep:
     """One goal to be asked: its arity, its clauses, and the table and arity that each value of column 0 stands for.
 
     ``repeat`` asks for more rounds until no table grows.
@@ -58,7 +58,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class AggregateStep:
     """An aggregate to be computed: the table ``into`` gets a row for each group of the rows of ``source``.
 
     The first ``width`` columns make the group; ``value`` is the column that the aggregate is over.
@@ -75,7 +75,7 @@ class Fold:
 class Translation:
     """The steps in order, the table of each relation that they need, and the arity of every table."""
 
-    steps: list[Step | Fold]
+    steps: list[GoalStep | AggregateStep]
     table_of: Mapping[str, str]
     arities: Mapping[str, int]
 
@@ -87,7 +87,7 @@ def translate(program: Program, relations: Iterable[str]) -> Translation:
     # Numbers instead of names: no relation can collide with a predicate that means something to pyDatalog.
     table_of = {name: f"r{number}" for number, name in enumerate(needed)}
     arities = {table: len(program.schema.relations[name].columns) for name, table in table_of.items()}
-    steps: list[Step | Fold] = []
+    steps: list[GoalStep | AggregateStep] = []
     projections: dict[Position, str] = {}
     tables = Tables(table_of, arities, projections)
     number = count()
@@ -108,7 +108,7 @@ def translate(program: Program, relations: Iterable[str]) -> Translation:
             derive([rule.head.relation], [rule])
         into = table_of[grouping.groups] = f"a{len(table_of)}"
         arities[into] = grouping.width + 1
-        steps.append(Fold(table_of[grouping.instances], into, grouping.kind, grouping.width, grouping.value))
+        steps.append(AggregateStep(table_of[grouping.instances], into, grouping.kind, grouping.width, grouping.value))
 
     for names in _components([name for name in needed if name in program.rules_by_head], reached):
         rules = [rule for name in names for rule in program.rules_by_head[name]]
@@ -169,18 +169,18 @@ def _projected(rule: Rule) -> list[Position]:
     return [position_of(atom) for atom in negated if any(isinstance(t, Wildcard) for t in atom.terms)]
 
 
-def _projection(position: Position, table_of: Mapping[str, str], table: str, goal: str) -> Step:
+def _projection(position: Position, table_of: Mapping[str, str], table: str, goal: str) -> GoalStep:
     """Project a relation on the columns that a negation names: ``!p(X, _)`` means ``!n(X)`` with ``n(X) :- p(X, _)``."""
     relation, *columns = position
     every = [variable(f"column {number}") for number in range(len(columns))]
     kept = [term for term, mark in zip(every, columns, strict=True) if not mark]
     clause: ChildClause = ((goal, [value_of(0), *kept]), [(table_of[relation], every)])
-    return Step(goal, 1 + len(kept), [clause], [(table, len(kept))], repeat=False)
+    return GoalStep(goal, 1 + len(kept), [clause], [(table, len(kept))], repeat=False)
 
 
 def _step(
     goal: str, names: list[str], rules: list[Rule], tables: Tables, reached: Mapping[str, frozenset[str]]
-) -> Step:
+) -> GoalStep:
     into = [(tables.of[name], tables.arities[tables.of[name]]) for name in names]
     width = max(arity for _, arity in into)
     clauses: list[ChildClause] = []
@@ -193,4 +193,4 @@ def _step(
         clause = ClauseTranslation(rule, goal, width, names, tables)
         clauses.append(clause.translate())
         repeat = repeat or sum(isinstance(i, Atom) and i.relation in names for i in rule.body) > 1
-    return Step(goal, 1 + width, clauses, into, repeat)
+    return GoalStep(goal, 1 + width, clauses, into, repeat)

@@ -8,11 +8,12 @@ a fact.
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from liqo_connectivity.engine.program.schema import NUMBER_RANGE, Schema
+from liqo_connectivity.engine.program.schema import Schema
+from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.nodes import Row
 
 
-class Intake:
+class FactCheck:
     """Checks facts against one schema."""
 
     def __init__(self, schema: Schema) -> None:

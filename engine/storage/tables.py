@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import cast
 
-from liqo_connectivity.engine.codegen.source import Cell
+from liqo_connectivity.engine.codegen.source import Capture
 from liqo_connectivity.engine.codegen.specialization import inserter, remover
 from liqo_connectivity.engine.syntax.nodes import Row
 
@@ -50,8 +50,8 @@ class Table:
         return found
 
     def _keep_up(self, indexes: dict[tuple[int, ...], Index]) -> None:
-        def resolve(cell: Cell) -> object:
-            return self.rows if cell.kind == "rows" else indexes[cell.columns]
+        def resolve(capture: Capture) -> object:
+            return self.rows if capture.kind == "rows" else indexes[capture.columns]
 
         columns = tuple(indexes)
         insert = cast("Callable[[Mapping[Row, int]], None]", inserter(columns).make(resolve))

@@ -5,11 +5,13 @@ The same definitions serve evaluation, maintenance and why-not. This module must
 
 import operator
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from liqo_connectivity.engine.program.schema import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.diagnostics import DatalogError
 from liqo_connectivity.engine.syntax.nodes import Value
+
+NUMBER_RANGE: Final = range(-(2**31), 2**31)
+"""Numbers are 32 bits wide, as in a default build of Soufflé."""
 
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,

@@ -1,7 +1,7 @@
 """Why a tuple is not there: for each rule that could derive it, how far the rule gets and what fails.
 
 The failed derivations of why-not provenance (Huang, Chen, Doan, Naughton, "On the provenance of non-answers", VLDB
-2008; Lee, Ludäscher, Glavic, "PUG", VLDB Journal 2019), the furthest of each rule only: its longest prefix that holds,
+2008; Lee, Ludäscher, Glavic, "PUG", VLDB Journal 2019), the furthest of each rule only: the longest part of it that holds,
 the first literal that fails under those values, and why that one fails in turn. A missing tuple is explained by the
 rules that could derive it, a tuple that should be missing by its proof. Nothing is asked of the user, and a budget of
 rows keeps the search short. This module must not know what a tuple means.
@@ -35,13 +35,13 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 from liqo_connectivity.engine.syntax.printer import format_atom, format_body
 from liqo_connectivity.engine.syntax.substitution import ground
-from liqo_connectivity.engine.why_not.longest_prefix import (
+from liqo_connectivity.engine.why_not.partial_match import (
     Budget,
     Environment,
-    Prefix,
+    PartialMatch,
     aggregated,
     fixed,
-    longest_prefix,
+    longest_match,
     matching,
 )
 
@@ -191,7 +191,7 @@ class _Explainer:
         return self._known[goal, depth]
 
     def _derived(self, goal: Atom, rules: tuple[Rule, ...], depth: int, above: tuple[Atom, ...]) -> Absence:
-        found: list[tuple[Rule, Prefix]] = []
+        found: list[tuple[Rule, PartialMatch]] = []
         others: list[Rule] = []
         for rule in rules:
             unified = _unify(rule.head, goal)
@@ -200,19 +200,19 @@ class _Explainer:
                 continue
             values, equations = unified
             self._budget.rows -= _RULE_COST
-            found.append((rule, longest_prefix(self._model, (*rule.body, *equations), values, self._budget)))
+            found.append((rule, longest_match(self._model, (*rule.body, *equations), values, self._budget)))
         found.sort(key=lambda pair: (-pair[1].holding, len(pair[1].body), pair[0].number))
-        failures = tuple(self._failure(rule, prefix, depth, above) for rule, prefix in found)
+        failures = tuple(self._failure(rule, match, depth, above) for rule, match in found)
         return Absence(goal, "derived", failures, tuple(others))
 
-    def _failure(self, rule: Rule, prefix: Prefix, depth: int, above: tuple[Atom, ...]) -> Failure:
-        values = dict(prefix.values)
-        if prefix.holding == len(prefix.body):
+    def _failure(self, rule: Rule, match: PartialMatch, depth: int, above: tuple[Atom, ...]) -> Failure:
+        values = dict(match.values)
+        if match.holding == len(match.body):
             # Facts of a program and comparisons of constants are bodies too; a satisfied one derives its head.
             raise AssertionError(f"{format_atom(rule.head)} is derivable, but not in the model")
-        holding = tuple(self._shown(item, values, prefix.written) for item in prefix.body[: prefix.holding])
-        failing = prefix.body[prefix.holding]
-        shown = self._shown(failing, values, prefix.written)
+        holding = tuple(self._shown(item, values, match.written) for item in match.body[: match.holding])
+        failing = match.body[match.holding]
+        shown = self._shown(failing, values, match.written)
         because: Absence | Proof | None = None
         if isinstance(shown, Atom):
             because = self.explain(shown, depth - 1, above)
@@ -220,7 +220,7 @@ class _Explainer:
             because = self._prove(shown.atom)
         elif isinstance(failing, Comparison) and isinstance(failing.right, Aggregate):
             because = self._extreme(failing.right, values, depth, above)
-        return Failure(rule, holding, shown, because, prefix.complete)
+        return Failure(rule, holding, shown, because, match.complete)
 
     def _extreme(
         self, aggregate: Aggregate, values: Environment, depth: int, above: tuple[Atom, ...]

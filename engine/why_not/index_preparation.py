@@ -20,7 +20,7 @@ from liqo_connectivity.engine.syntax.nodes import (
     aggregate_of,
     variables,
 )
-from liqo_connectivity.engine.why_not.longest_prefix import join_order
+from liqo_connectivity.engine.why_not.partial_match import join_order
 
 _Columns = tuple[int, ...]
 

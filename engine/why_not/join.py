@@ -7,8 +7,8 @@ is joined.
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
+from liqo_connectivity.engine.codegen.term_closures import Bindings, Reader, key_reader, reader, row_reader, slots
 from liqo_connectivity.engine.plan.join_order import flatten, order
-from liqo_connectivity.engine.proofs.bindings import Bindings, Reader, key_reader, reader, row_reader, slots
 from liqo_connectivity.engine.storage.relation import Relation
 from liqo_connectivity.engine.syntax.arithmetic import COMPARISONS, folded
 from liqo_connectivity.engine.syntax.functors import Functor

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from liqo_connectivity.engine import EvaluationError, Facts, Model, Program, Proof, Row, evaluate, prove
-from liqo_connectivity.engine.proofs.derivation_graph import Cone, cone_of, open_needs
+from liqo_connectivity.engine.proofs.derivation_graph import DerivationGraph, derivation_graph, open_needs
 from liqo_connectivity.engine.proofs.enumeration import Proofs, proofs
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
 from tests.support.proof_checker import check
@@ -63,29 +63,31 @@ def test_the_order_of_facts_does_not_matter() -> None:
 def count(model: Model, relation: str, row: Row) -> int | None:
     """Count the proofs by brute force: every choice of an instance for each tuple that is needed; None for too many."""
     goal = (relation, row)
-    cone, _ = cone_of(model.derivations(), goal, 10_000)
-    derived = [t for t, uses in cone.items() if uses]
+    graph, _ = derivation_graph(model.derivations(), goal, 10_000)
+    derived = [t for t, uses in graph.items() if uses]
     total = 1
     for t in derived:
-        total *= len(cone[t])
+        total *= len(graph[t])
     if total > 3000:
         return None
     found: set[tuple[object, ...]] = set()
-    for choice in product(*(range(len(cone[t])) for t in derived)):
+    for choice in product(*(range(len(graph[t])) for t in derived)):
         used: dict[Tuple, int] = {}
-        if sound(goal, cone, dict(zip(derived, choice, strict=True)), (), used):
+        if sound(goal, graph, dict(zip(derived, choice, strict=True)), (), used):
             found.add(tuple(sorted(used.items(), key=str)))
     return len(found)
 
 
-def sound(goal: Tuple, cone: Cone, chosen: dict[Tuple, int], path: tuple[Tuple, ...], used: dict[Tuple, int]) -> bool:
+def sound(
+    goal: Tuple, graph: DerivationGraph, chosen: dict[Tuple, int], path: tuple[Tuple, ...], used: dict[Tuple, int]
+) -> bool:
     """Tell whether a choice proves a tuple without resting on itself; note what is used of it."""
     if goal not in chosen:
         return True
     if goal in path:
         return False
     used[goal] = chosen[goal]
-    return all(sound(need, cone, chosen, (*path, goal), used) for need in open_needs(cone[goal][chosen[goal]]))
+    return all(sound(need, graph, chosen, (*path, goal), used) for need in open_needs(graph[goal][chosen[goal]]))
 
 
 @pytest.mark.parametrize("seed", range(60))

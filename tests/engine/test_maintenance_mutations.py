@@ -12,6 +12,7 @@ from liqo_connectivity.engine.codegen import specialization
 from liqo_connectivity.engine.incremental import (
     aggregate_maintenance,
     counting,
+    maintenance,
     propagation,
     rank_maintenance,
     semi_naive,
@@ -29,69 +30,99 @@ Mutant = tuple[object, str, str, str]
 MUTANTS: dict[str, Mutant] = {
     # The six steps of a change.
     "deletions join after the removal": (
-        propagation.Node,
+        propagation.Propagator,
         "change",
         "            if positive is not None:\n                positive(deleted, -1)\n            table.remove(deleted)\n",
         "            table.remove(deleted)\n            if positive is not None:\n                positive(deleted, -1)\n",
     ),
     "negated deletions join before the removal": (
-        propagation.Node,
+        propagation.Propagator,
         "change",
         "            table.remove(deleted)\n            if negative is not None:\n                negative(deleted, 1)\n",
         "            if negative is not None:\n                negative(deleted, 1)\n            table.remove(deleted)\n",
     ),
     "negated insertions join after the insertion": (
-        propagation.Node,
+        propagation.Propagator,
         "change",
         "            if negative is not None:\n                negative(inserted, -1)\n            table.insert(inserted)\n",
         "            table.insert(inserted)\n            if negative is not None:\n                negative(inserted, -1)\n",
     ),
     "insertions join before the insertion": (
-        propagation.Node,
+        propagation.Propagator,
         "change",
         "            table.insert(inserted)\n            if positive is not None:\n                positive(inserted, 1)\n",
         "            if positive is not None:\n                positive(inserted, 1)\n            table.insert(inserted)\n",
     ),
-    "a deletion counts up": (propagation.Node, "change", "positive(deleted, -1)", "positive(deleted, 1)"),
-    "an insertion counts down": (propagation.Node, "change", "positive(inserted, 1)", "positive(inserted, -1)"),
-    "a negated deletion counts down": (propagation.Node, "change", "negative(deleted, 1)", "negative(deleted, -1)"),
-    "a negated insertion counts up": (propagation.Node, "change", "negative(inserted, -1)", "negative(inserted, 1)"),
-    "the last component is forgotten": (semi_naive.Maintenance, "settle", "self._pending)", "self._pending[:-1])"),
-    "components settle in no order": (
-        semi_naive.Maintenance,
-        "settle",
-        "compress(self._settlers, self._pending)",
-        "compress(self._settlers[::-1], self._pending[::-1])",
+    "a deletion counts up": (propagation.Propagator, "change", "positive(deleted, -1)", "positive(deleted, 1)"),
+    "an insertion counts down": (propagation.Propagator, "change", "positive(inserted, 1)", "positive(inserted, -1)"),
+    "a negated deletion counts down": (
+        propagation.Propagator,
+        "change",
+        "negative(deleted, 1)",
+        "negative(deleted, -1)",
     ),
-    # Counting.
-    "a count is replaced": (counting.Counting, "settle", "[row] = number + count", "[row] = count"),
-    "a row with derivations left is deleted": (counting.Counting, "settle", "elif number + count:", "elif count > 0:"),
-    "changes are not forgotten": (counting.Counting, "settle", "table.changes.clear()", "table.changes.copy()"),
+    "a negated insertion counts up": (
+        propagation.Propagator,
+        "change",
+        "negative(inserted, -1)",
+        "negative(inserted, 1)",
+    ),
+    "the last component is forgotten": (maintenance.Maintenance, "update", "self._pending)", "self._pending[:-1])"),
+    "components update in no order": (
+        maintenance.Maintenance,
+        "update",
+        "compress(self._maintainers, self._pending)",
+        "compress(self._maintainers[::-1], self._pending[::-1])",
+    ),
+    # CountMaintenance.
+    "a count is replaced": (counting.CountMaintenance, "update", "[row] = number + count", "[row] = count"),
+    "a row with derivations left is deleted": (
+        counting.CountMaintenance,
+        "update",
+        "elif number + count:",
+        "elif count > 0:",
+    ),
+    "changes are not forgotten": (counting.CountMaintenance, "update", "table.changes.clear()", "table.changes.copy()"),
     # What is generated.
     "no guard in self-joins": (specialization, "_earlier", "if type(other) is type(item)", "if other is item"),
     "a rank without a step": (specialization, "_rank", '"1 + max(', '"0 + max('),
     "the lowest premise counts": (specialization, "_rank", "1 + max(", "1 + min("),
     "a bucket of one stays a dictionary": (tables, "remover", "if len(bucket) == 1:", "if len(bucket) == 0:"),
     "a second row replaces the first": (tables, "inserter", "{{bucket: None, row: None}}", "row"),
-    # Groups.
-    "what is counted replaces the count": (aggregate_maintenance.Groups, "_row", "added + (", "added + 0 * ("),
-    "a group of nothing stays": (aggregate_maintenance.Groups, "_row", "if count else None", "if count > -9 else None"),
-    "the greatest is taken for the least": (aggregate_maintenance.Groups, "_row", "min(values) if", "max(values) if"),
-    "an old value stays": (aggregate_maintenance.Groups, "settle", "deleted[old] = 1", "pass"),
+    # AggregateMaintenance.
+    "what is counted replaces the count": (
+        aggregate_maintenance.AggregateMaintenance,
+        "_row",
+        "added + (",
+        "added + 0 * (",
+    ),
+    "a group of nothing stays": (
+        aggregate_maintenance.AggregateMaintenance,
+        "_row",
+        "if count else None",
+        "if count > -9 else None",
+    ),
+    "the greatest is taken for the least": (
+        aggregate_maintenance.AggregateMaintenance,
+        "_row",
+        "min(values) if",
+        "max(values) if",
+    ),
+    "an old value stays": (aggregate_maintenance.AggregateMaintenance, "update", "deleted[old] = 1", "pass"),
     "an aggregate inside is followed once": (
         occurrences.Dataflow,
         "of",
         "for reads in (positive, negative):",
         "for reads in (positive,):",
     ),
-    # Recursion.
+    # RankMaintenance.
     "higher ranks are not looked for": (rank_maintenance._Repair, "_drop", "if offered ==", "if offered <"),
     "lower ranks are not passed on": (rank_maintenance._Repair, "_lower", "if offered <", "if offered >"),
     "a dropped row is not wanted again": (rank_maintenance._Repair, "_drop", "self._want(name, row, wanted)", "pass"),
     "a given row needs a rule": (rank_maintenance._Repair, "_look_again", "[0] if row in", "[0] if row not in"),
-    "rows are passed on at once": (rank_maintenance._Repair, "_pass_on", "node.table.remove(inserted)", "pass"),
+    "rows are passed on at once": (rank_maintenance._Repair, "_pass_on", "propagator.table.remove(inserted)", "pass"),
     "ranks are taken as wanted": (rank_maintenance._Repair, "_want", "if rank == has:", "if rank >= has:"),
-    "rounds are not counted": (rank_maintenance.Recursion, "load", "rank += 1", "rank = 1"),
+    "rounds are not counted": (semi_naive, "evaluate_component", "rank += 1", "rank = 1"),
     # What is asked for.
     "a fact that is there comes again": (transactions, "_request", "if row not in given:", "if True:"),
     "a fact that is not there leaves": (transactions, "_request", "elif row in given:", "else:"),

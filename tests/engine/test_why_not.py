@@ -31,7 +31,7 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 from liqo_connectivity.engine.syntax.printer import format_body
 from liqo_connectivity.engine.why_not.failures import Absence, Failure, pattern, why_not
-from liqo_connectivity.engine.why_not.longest_prefix import Budget, longest_prefix
+from liqo_connectivity.engine.why_not.partial_match import Budget, longest_match
 from tests.support.naive import compare, environments, value
 from tests.support.proof_checker import check
 from tests.support.random_programs import random_program
@@ -384,7 +384,7 @@ def test_no_other_values_get_further(seed: int) -> None:
         heads = [t.value if isinstance(t, Constant) else None for t in rule.head.terms]
         if not rule.body or why_not(model, pattern(rule.head.relation, heads)) is None:
             continue
-        prefix = longest_prefix(model, rule.body, {}, Budget(100_000))
+        prefix = longest_match(model, rule.body, {}, Budget(100_000))
         names = {v.name for item in prefix.body for v in variables(item)}
         if len(names) > 5:
             continue

@@ -1,4 +1,4 @@
-"""How far a rule body gets: the longest prefix that some values satisfy, and the literal that fails after it.
+"""How far a rule body gets: the longest part that some values satisfy, and the literal that fails after it.
 
 A body is joined in an order of its own: what the values at hand look up in the fewest rows comes first, and a test
 comes before whatever would have to be enumerated. So a failure names the one tuple that is missing, rather than one of
@@ -13,9 +13,9 @@ from itertools import islice
 from operator import itemgetter
 from typing import cast
 
+from liqo_connectivity.engine.codegen.term_closures import Bindings, reader, slots
 from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.plan.join_order import flatten
-from liqo_connectivity.engine.proofs.bindings import Bindings, reader, slots
 from liqo_connectivity.engine.syntax.arithmetic import COMPARISONS, EvaluationError, calculate, folded
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import (
@@ -50,7 +50,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Prefix:
+class PartialMatch:
     """A body in join order, how many of its literals hold together, and for which values.
 
     ``body`` is flattened: an atom's arithmetic is an equation of its own, for a variable that ``written`` maps back.
@@ -64,7 +64,7 @@ class Prefix:
     complete: bool
 
 
-def longest_prefix(model: Model, body: Sequence[Literal_], values: Environment, budget: Budget) -> Prefix:
+def longest_match(model: Model, body: Sequence[Literal_], values: Environment, budget: Budget) -> PartialMatch:
     """Find the values that get furthest through a body that nothing satisfies; of several the smallest.
 
     ``values`` are those known before. For a body that can be satisfied, the answer is the whole of it.
@@ -76,7 +76,7 @@ def longest_prefix(model: Model, body: Sequence[Literal_], values: Environment, 
     ordered = join_order(model, plain, values)
     search = _Search(model, ordered, budget, dict(values))
     complete = search.run(0, dict(values)) or not search.cut
-    return Prefix(tuple(ordered), search.furthest, search.values, written, complete)
+    return PartialMatch(tuple(ordered), search.furthest, search.values, written, complete)
 
 
 def matching(model: Model, atom: Atom, values: Mapping[str, Value]) -> Iterable[Row]:

@@ -9,7 +9,7 @@ from liqo_connectivity.engine.proofs.least_height import Choice, Search
 from liqo_connectivity.engine.proofs.rule_instances import Instance, Tuple
 
 
-def choose_greedily(goal: Tuple, search: Search) -> dict[Tuple, Choice]:
+def choose_without_search(goal: Tuple, search: Search) -> dict[Tuple, Choice]:
     """Choose an instance for a goal, and for all that is needed then, by the best bounds that the search has found."""
     chosen: dict[Tuple, Choice] = {}
     pending = [goal]
