@@ -1,20 +1,10 @@
 """A policy goes: its chain is emptied, then deleted once Liqo's agents have removed it, and the policy only then."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from liqo_connectivity.facts import ObjectKey
-from liqo_connectivity.operator.controller.objects.stored import (
-    AGENT,
-    Agent,
-    StoredFirewall,
-    stored_firewall,
-    stored_policy,
-)
-from liqo_connectivity.operator.controller.writing.deletion import FirewallDeleter
+from liqo_connectivity.operator.controller.objects.stored import stored_policy
 from liqo_connectivity.operator.controller.writing.policy_status import FINALIZER, release
 from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.errors import Forbidden, ServerFault, Unreachable
@@ -227,100 +217,3 @@ def test_a_finalizer_that_somebody_else_put_there_is_taken_off(plane: ControlPla
     place.add_policy(finalizers=(FINALIZER,))
     release(api, policy)
     assert (place.get(place.policy()) or {})["metadata"]["finalizers"] == [FINALIZER], "it is another policy"
-
-
-# ---- The waits, by a clock that is told ----
-
-
-class Recorder:
-    """An API server that says yes: what was asked of it."""
-
-    def __init__(self, live: dict[str, Any]) -> None:
-        self.live = live
-        self.asked: list[str] = []
-
-    def get(self, path: str) -> dict[str, object]:
-        self.asked.append("get")
-        return self.live
-
-    def apply(self, path: str, body: Any, *, force: bool, partial: bool = False) -> dict[str, object]:
-        self.asked.append("apply")
-        self.live["spec"] = body["spec"]
-        return self.live
-
-    def create(self, path: str, body: Any) -> dict[str, object]:
-        raise NotImplementedError
-
-    def replace(self, path: str, body: Any) -> dict[str, object]:
-        raise NotImplementedError
-
-    def delete(self, path: str, *, uid: str, resource_version: str | None = None) -> dict[str, object]:
-        self.asked.append("delete")
-        return {}
-
-
-def live() -> dict[str, Any]:
-    labels = {"app.kubernetes.io/managed-by": "liqo-connectivity-engine"}
-    metadata = {"name": "milan-connectivity", "namespace": "t", "uid": "u", "resourceVersion": "1", "labels": labels}
-    return {"metadata": metadata, "spec": {"table": {"name": "connectivity-milan", "family": "IPV4", "chains": [{}]}}}
-
-
-def agents(*names: str) -> list[Agent]:
-    return [Agent(ObjectKey(AGENT, "liqo", name), live=True) for name in names]
-
-
-def stepped(remover: FirewallDeleter, stored: StoredFirewall, now: float, *names: str) -> StoredFirewall:
-    step = remover.step(stored, agents(*names), now, drain=True)
-    assert step.stored is not None
-    assert step.wait >= 0
-    return step.stored
-
-
-def test_reports_have_to_be_good_for_a_while() -> None:
-    calls = Recorder(live())
-    remover = FirewallDeleter(calls, settle=2.0, timeout=30.0)
-    stored = stepped(remover, stored_firewall(live()), 0.0, "a")
-    assert stored.empty
-    assert calls.asked == ["get", "apply"]
-    good = replace(stored, hosts=(("a", "True"),))
-    stepped(remover, good, 0.5, "a")
-    stepped(remover, replace(good, hosts=(("a", "False"),)), 1.0, "a")
-    stepped(remover, good, 1.5, "a")
-    stepped(remover, good, 3.4, "a")
-    assert "delete" not in calls.asked, "good since 1.5 only"
-    assert stepped(remover, good, 3.5, "a").deleting
-    assert calls.asked[-1] == "delete"
-
-
-def test_without_agents_only_the_settling_is_waited_for() -> None:
-    calls = Recorder(live())
-    remover = FirewallDeleter(calls, settle=2.0, timeout=30.0)
-    stored = stepped(remover, stored_firewall(live()), 0.0)
-    assert remover.step(stored, [], 1.0, drain=True).wait == pytest.approx(1.0)
-    assert stepped(remover, stored, 2.0).deleting
-
-
-def test_each_wait_has_an_end() -> None:
-    calls = Recorder(live())
-    remover = FirewallDeleter(calls, settle=2.0, timeout=30.0)
-    stored = stepped(remover, stored_firewall(live()), 0.0, "a")
-    assert remover.step(stored, agents("a"), 29.0, drain=True).wait == pytest.approx(1.0)
-    step = remover.step(stored, agents("a"), 30.0, drain=True)
-    assert "before it was removed everywhere" in step.overdue
-    assert step.stored is not None
-    assert step.stored.deleting
-    assert not remover.has_given_up(stored.key, 59.0)
-    assert remover.has_given_up(stored.key, 60.0)
-    assert "finalizer" in remover.step(step.stored, agents("a"), 60.0, drain=True).overdue
-    remover.forget(stored.key)
-    assert not remover.has_given_up(stored.key, 60.0)
-
-
-def test_an_object_of_somebody_else_is_not_emptied() -> None:
-    foreign = live()
-    del foreign["metadata"]["labels"]
-    calls = Recorder(foreign)
-    step = FirewallDeleter(calls, 2.0, 30.0).step(stored_firewall(live()), [], 0.0, drain=True)
-    assert calls.asked == ["get"]
-    assert step.stored is not None
-    assert not step.stored.managed

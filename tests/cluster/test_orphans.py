@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from liqo_connectivity.facts import ObjectKey
-from liqo_connectivity.operator.controller.objects.stored import POLICY, stored_firewall, stored_policy
-from liqo_connectivity.operator.controller.writing.orphans import is_orphan, removals
+from liqo_connectivity.operator.controller.objects.stored import stored_firewall, stored_policy
+from liqo_connectivity.operator.controller.writing.orphans import is_orphan
 from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.control_plane import ControlPlane
@@ -141,12 +140,3 @@ def test_a_policy_that_the_watch_does_not_know_yet_is_no_reason_to_take_anything
     assert is_orphan(api, stored, None), "it is going"
     place.client.patch(place.policy(), {"metadata": {"finalizers": None}})
     assert is_orphan(api, stored, policy), "it is gone"
-
-
-def test_the_manner_of_each_removal() -> None:
-    found = removals([("t/milan-connectivity", "drain"), ("u/by-hand", "delete")])
-    assert found == {
-        ObjectKey("FirewallConfiguration", "t", "milan-connectivity"): "drain",
-        ObjectKey("FirewallConfiguration", "u", "by-hand"): "delete",
-    }
-    assert POLICY not in {key.kind for key in found}

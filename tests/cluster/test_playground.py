@@ -10,7 +10,6 @@ from tests.support.operator_process import ROOT, environment
 
 pytestmark = pytest.mark.slow
 
-NEEDS_CONTROL_PLANE = True
 AGE = re.compile(r"\d+m?s$")
 
 

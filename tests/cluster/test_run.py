@@ -1,7 +1,6 @@
 """The process ``liqo-connectivity run`` against a real API server: what it writes, when it may, and how it ends."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -289,15 +288,3 @@ def test_an_address_that_is_taken_is_wrong_usage(kubeconfig: Path) -> None:
         done = once(kubeconfig, f"--probes-address=127.0.0.1:{taken.getsockname()[1]}")
     assert done.returncode == 2
     assert "--probes-address" in done.stderr
-
-
-def test_wrong_usage_ends_before_anything_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert outputs(capsys, "run", "--kubeconfig", str(tmp_path / "none"))[0] == 2
-    code, _, err = outputs(capsys, "run", "--renew-deadline", "20")
-    assert code == 2
-    assert "--renew-deadline" in err
-    rules = tmp_path / "wrong.dl"
-    rules.write_text("member(P, Q) :- nothing.\n")
-    code, _, err = outputs(capsys, "run", "--kubeconfig", os.devnull, "--rules", str(rules))
-    assert code == 2
-    assert "wrong.dl" in err
