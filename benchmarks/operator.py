@@ -13,6 +13,8 @@ from argparse import ArgumentParser
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tests.support.waiting import pause
+
 from benchmarks import pods as reading
 from benchmarks.operator_rig import FIREWALLS, Cluster, Operator, Stored, address_of, cluster, complete
 
@@ -49,7 +51,7 @@ def paced(count: int, rate: float) -> Iterator[int]:
     """Numbers at a rate; late ones follow at once."""
     started = time.perf_counter()
     for number in range(count):
-        time.sleep(max(0.0, started + number / rate - time.perf_counter()))
+        pause(max(0.0, started + number / rate - time.perf_counter()))
         yield number
 
 
@@ -80,7 +82,7 @@ def heartbeats(operator: Operator, stored: Stored, made: Cluster) -> Figures:
     before, writes = operator.cpu(), stored.writes
     for number in paced(HEARTBEATS, made.pods / PROBED_EVERY):
         made.put(made.pod(number % made.pods), beat=number + 1)
-    time.sleep(2)
+    pause(2)
     return {
         "heartbeat_cpu_ms": 1e3 * (operator.cpu() - before) / HEARTBEATS,
         "heartbeat_writes": stored.writes - writes,
@@ -104,7 +106,7 @@ def server(made: Cluster) -> Figures:
         started = time.perf_counter()
         made.client.apply(body)
         found.append(time.perf_counter() - started)
-        time.sleep(0.5)
+        pause(0.5)
     made.client.delete(
         f"{FIREWALLS.removesuffix('firewallconfigurations')}namespaces/default/firewallconfigurations/alone"
     )
@@ -114,7 +116,7 @@ def server(made: Cluster) -> Figures:
 
 def lone(stored: Stored, made: Cluster) -> Figures:
     for number in range(LONE):
-        time.sleep(1.5)
+        pause(1.5)
         pod = made.pod(number, 1)
         stored.expect(address_of(pod))
         made.put(pod)
@@ -154,7 +156,7 @@ def burst(operator: Operator, stored: Stored, made: Cluster) -> Figures:
     ended = time.perf_counter()
     stored.latencies()
     exact = time.perf_counter() - ended
-    time.sleep(3)
+    pause(3)
     return {
         "burst_create_s": ended - started,
         "burst_exact_s": exact,

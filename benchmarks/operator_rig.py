@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from tests.support.api_client import ApiError, Client, wait_until
+from tests.support.api_client import ApiError, Client
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
+from tests.support.waiting import eventually
 from urllib3.exceptions import HTTPError
 
 from benchmarks import peerings
@@ -122,9 +123,14 @@ class Operator:
     def quiet(self) -> None:
         """Wait until it uses no CPU any more."""
         before = -1.0
-        while (now := self.cpu()) - before > 0.02:
-            before = now
-            time.sleep(1)
+
+        def idle() -> bool:
+            nonlocal before
+            now = self.cpu()
+            used, before = now - before, now
+            return used <= 0.02
+
+        eventually(idle, 600, every=1)
 
     def stop(self) -> None:
         self.process.terminate()
@@ -144,7 +150,7 @@ class Cluster:
     def fill(self) -> None:
         for made in peerings.objects(self.peerings):
             # A server that has just learnt of a CRD answers 429 for a moment.
-            wait_until(partial(self._create, made))
+            eventually(partial(self._create, made))
         for number in range(5 * self.peerings):
             # Of each peering a pod that runs here and a shadow pod, to make all others of.
             pod = self.pod(number)
@@ -192,11 +198,11 @@ def cluster(pods: int, count: int) -> Iterator[tuple[ControlPlane, Cluster]]:
         made = Cluster(plane.client(plane.kubeconfig()), Etcd(plane.etcd), pods, count)
         made.fill()
         # A server that has just learnt of a CRD refuses to watch it for a moment.
-        wait_until(lambda: [made.client.list(FIREWALLS)])
+        eventually(lambda: [made.client.list(FIREWALLS)])
         yield plane, made
 
 
 def complete(stored: Stored, made: Cluster, check: Callable[[], bool]) -> None:
     """Wait until each pod's address is in an object. Rules name all members of both groups."""
     wanted = {address_of(made.pod(number)) for number in range(made.pods)}
-    wait_until(lambda: check() and wanted <= set().union(*stored.members.values()), 120)
+    eventually(lambda: check() and wanted <= set().union(*stored.members.values()), 120)

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.support.waiting import pause
+
 MODULES = Path(__file__).parent / "go_modules"
 LOCK = MODULES / "go.lock"
 
@@ -116,7 +118,7 @@ def fetch(step: str, command: Sequence[str], folder: Path, environment: Mapping[
             return _run(step, command, folder, environment)
         except PreparationError as error:
             print(f"tools: again in {seconds} s: {error}", flush=True)
-            time.sleep(seconds)
+            pause(seconds)
     return _run(step, command, folder, environment)
 
 

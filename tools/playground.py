@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 
-from tests.support.api_client import wait_until
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.liqo_fabric import Fabric
@@ -23,6 +22,7 @@ from tests.support.manifest_tools import NAMESPACE
 from tests.support.operator_cluster import OperatorCluster, install
 from tests.support.operator_process import ROOT
 from tests.support.planted import plant
+from tests.support.waiting import eventually
 
 EXAMPLE = ROOT / "examples/consumer"
 FABRIC = "liqo-fabric-7hq2n"
@@ -72,7 +72,7 @@ def _show(cluster: OperatorCluster, environment: Mapping[str, str]) -> int:
         print(f"$ {line}", flush=True)
         command = shlex.split(line)
         if command[1] == "get" and "delete" in SHOWN[SHOWN.index(line) - 1]:
-            wait_until(lambda: not cluster.written())
+            eventually(lambda: not cluster.written())
         done = subprocess.run(command, env=dict(environment), check=False)
         # ``why`` says by its exit code that the flow is denied.
         codes.append(done.returncode if command[0] == "kubectl" else done.returncode != 1)

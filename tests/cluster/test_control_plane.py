@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 from urllib3.exceptions import HTTPError
 
-from tests.support.api_client import ApiError, Object, wait_until
+from tests.support.api_client import ApiError, Object
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import VERSIONS, crds, with_sets_and_ctstate
 from tests.support.liqo_webhook_server import WebhookServer
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -115,7 +116,7 @@ def test_the_crd_of_a_release_prunes_what_the_pull_requests_add(
     assert rules(pruned)[0]["match"] == [{"op": "eq"}]  # which accepts everything
 
     fresh_control_plane.install(with_sets_and_ctstate(released))
-    stored = wait_until(lambda: admin.apply(wanted, fieldValidation="Strict"))
+    stored = eventually(lambda: admin.apply(wanted, fieldValidation="Strict"))
     assert stored["spec"] == wanted["spec"]
 
 
@@ -217,7 +218,7 @@ def test_a_service_account_may_do_what_a_role_says(control_plane: ControlPlane) 
         f"--serviceaccount={namespace}:operator",
     )
     assert binding.returncode == 0, binding.stderr
-    assert wait_until(lambda: [account.list(path)]) == [[]]
+    assert eventually(lambda: [account.list(path)]) == [[]]
     with pytest.raises(ApiError, match="cannot create resource"):
         account.create(configuration(namespace))
 
@@ -272,10 +273,10 @@ def test_a_namespace_takes_its_objects_along(control_plane: ControlPlane) -> Non
     control_plane.admin.create(configuration(namespace))
     held = control_plane.admin.create(config_map(namespace, "held", finalizers=["test.example/held"]))
     control_plane.admin.delete(f"/api/v1/namespaces/{namespace}")
-    wait_until(lambda: is_gone(control_plane, control_plane.admin.path(configuration(namespace))))
+    eventually(lambda: is_gone(control_plane, control_plane.admin.path(configuration(namespace))))
     assert control_plane.admin.get(f"/api/v1/namespaces/{namespace}")["status"]["phase"] == "Terminating"
     control_plane.admin.patch(control_plane.admin.path(held), {"metadata": {"finalizers": None}})
-    wait_until(lambda: is_gone(control_plane, f"/api/v1/namespaces/{namespace}"), 60)
+    eventually(lambda: is_gone(control_plane, f"/api/v1/namespaces/{namespace}"), 60)
 
 
 def test_what_an_object_owns_is_collected(control_plane: ControlPlane) -> None:
@@ -284,7 +285,7 @@ def test_what_an_object_owns_is_collected(control_plane: ControlPlane) -> None:
     reference = {"apiVersion": "v1", "kind": "ConfigMap", "name": "owner", "uid": owner["metadata"]["uid"]}
     owned = control_plane.admin.create(config_map(namespace, "owned", ownerReferences=[reference]))
     control_plane.admin.delete(control_plane.admin.path(owner))
-    wait_until(lambda: is_gone(control_plane, control_plane.admin.path(owned)), 60)
+    eventually(lambda: is_gone(control_plane, control_plane.admin.path(owned)), 60)
 
 
 # ---- Faults ----
@@ -335,9 +336,9 @@ time.sleep(600)
         folder, *groups = tests.stdout.readline().split()
         assert len(groups) == 2
         tests.send_signal(signal.SIGKILL)
-    wait_until(lambda: not Path(folder).exists())
+    eventually(lambda: not Path(folder).exists())
     for group in map(int, groups):
-        wait_until(partial(_ended, group))
+        eventually(partial(_ended, group))
 
 
 def _ended(pid: int) -> bool:

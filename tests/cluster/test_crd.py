@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from liqo_connectivity.facts.crd.generate import custom_resource_definition
-from tests.support.api_client import ApiError, wait_until
+from tests.support.api_client import ApiError
 from tests.support.control_plane import ControlPlane
 from tests.support.policy_documents import DOCUMENTS, Document, Object, rule, rules
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -121,7 +122,7 @@ def test_a_policy_of_an_older_definition_can_be_told_so_and_deleted(fresh_contro
             return error.status == 422
         return False
 
-    wait_until(refused)
+    eventually(refused)
     identity = {key: stored[key] for key in ("apiVersion", "kind")}
     metadata = {"name": "policy", "namespace": namespace}
     told = {**identity, "metadata": metadata, "status": status("False", "InvalidPolicy")}

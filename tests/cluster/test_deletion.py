@@ -9,10 +9,11 @@ from liqo_connectivity.operator.controller.writing.policy_status import FINALIZE
 from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.errors import Forbidden, ServerFault, Unreachable
 from liqo_connectivity.operator.kube.rest_client import RestClient
-from tests.support.api_client import Object, wait_until
+from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
 from tests.support.controller_rig import Rig, Site, install, placed, rig
 from tests.support.faulty_calls import FaultyCalls, failing
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def place(plane: ControlPlane) -> Iterator[Site]:
 def liqo(plane: ControlPlane) -> str:
     """A namespace with one agent, fabric-a."""
     name = plane.namespace("liqo")
-    wait_until(lambda: plane.admin.get(f"/api/v1/namespaces/{name}/serviceaccounts/default"))
+    eventually(lambda: plane.admin.get(f"/api/v1/namespaces/{name}/serviceaccounts/default"))
     fabric: Object = {
         "apiVersion": "v1",
         "kind": "Pod",

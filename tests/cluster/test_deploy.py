@@ -11,11 +11,12 @@ import pytest
 from tools.control_plane_binaries import program
 
 from liqo_connectivity.operator.controller.watching.resources import Resource, resources
-from tests.support.api_client import ApiError, Client, Object, wait_until
+from tests.support.api_client import ApiError, Client, Object
 from tests.support.checkout import ROOT
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.manifest_tools import CHART, DEPLOY, NAME, NAMESPACE, helm, objects
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +31,7 @@ def plane() -> Iterator[ControlPlane]:
     with ControlPlane(crds=with_sets_and_ctstate(crds())) as plane:
         done = plane.kubectl("apply", "-f", str(DEPLOY / "install.yaml"))
         assert done.returncode == 0, done.stderr
-        wait_until(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
+        eventually(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
         yield plane
 
 
@@ -80,7 +81,7 @@ def test_a_pod_with_less_is_not(plane: ControlPlane, part: str) -> None:
 @pytest.mark.parametrize("resource", resources("liqo"), ids=lambda resource: resource.name)
 def test_the_controller_may_watch_what_it_watches(controller: Client, resource: Resource) -> None:
     # For a moment after its definition, the server says of a kind that it is not ready.
-    wait_until(lambda: controller.get(resource.path, **dict(resource.query)))
+    eventually(lambda: controller.get(resource.path, **dict(resource.query)))
     for event in controller.watch(resource.path, 1, **dict(resource.query)):
         assert event["type"] != "ERROR", event
 
@@ -201,7 +202,7 @@ def test_make_installs_and_uninstalls(fresh_control_plane: ControlPlane) -> None
         assert done.returncode == 0, done.stdout + done.stderr
     [container] = plane.admin.get(DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
     assert container["image"] == "registry.example:5000/engine:1"
-    wait_until(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
+    eventually(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
     stored = plane.admin.create(policy("default"))
     for target in ("undeploy", "uninstall"):
         refused = make(plane, target)
@@ -212,7 +213,7 @@ def test_make_installs_and_uninstalls(fresh_control_plane: ControlPlane) -> None
     done = make(plane, "undeploy")
     assert done.returncode == 0, done.stdout + done.stderr
     assert missing(plane, DEPLOYMENT)
-    wait_until(lambda: missing(plane, POLICY_CRD))
+    eventually(lambda: missing(plane, POLICY_CRD))
     assert not missing(plane, f"/api/v1/namespaces/{NAMESPACE}"), "others may use the namespace"
 
 
@@ -227,7 +228,7 @@ def test_helm_installs_upgrades_and_leaves_the_policies(fresh_control_plane: Con
 
     notes = run("install", NAME, str(CHART), "--create-namespace")
     assert f"kubectl -n {NAMESPACE} logs -l app={NAME}" in notes
-    wait_until(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
+    eventually(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
     stored = plane.admin.create(policy("default"))
     run("upgrade", NAME, str(CHART), "--set", "replicas=2")
     assert plane.admin.get(DEPLOYMENT)["spec"]["replicas"] == 2

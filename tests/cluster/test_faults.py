@@ -18,6 +18,7 @@ from tests.support.fault_proxy import Fault, FaultProxy, Request
 from tests.support.operator_churn import Churn
 from tests.support.operator_process import Running
 from tests.support.operator_scene import Scene, staged, through
+from tests.support.waiting import pause
 
 pytestmark = pytest.mark.slow
 
@@ -135,7 +136,7 @@ def test_etcd_stands_still(stage: Stage, seconds: int) -> None:
     changes.start()
     stage.scene.plane.pause_etcd()
     try:
-        threading.Event().wait(seconds)
+        pause(seconds)
     finally:
         stage.scene.plane.resume_etcd()
     changes.join()

@@ -16,11 +16,11 @@ import yaml
 
 from liqo_connectivity import __version__
 from liqo_connectivity.operator import exits
-from tests.support.api_client import wait_until
 from tests.support.control_plane import ControlPlane
 from tests.support.image import Container, Image, base_name, built, first_process
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.manifest_tools import DEPLOY, NAME, NAMESPACE, objects
+from tests.support.waiting import eventually
 
 PYTHON = "/opt/liqo-connectivity/bin/python3"
 SECRETS = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -55,7 +55,7 @@ def cluster_around(container: Container) -> Iterator[tuple[ControlPlane, dict[st
         container.write(f"{SECRETS}/ca.crt", Path(authority).read_text())
         container.write(f"{SECRETS}/namespace", NAMESPACE)
         host, _, port = plane.server.removeprefix("https://").partition(":")
-        wait_until(lambda: plane.admin.list("/apis/security.liqo.io/v1/peeringconnectivities") == [])
+        eventually(lambda: plane.admin.list("/apis/security.liqo.io/v1/peeringconnectivities") == [])
         yield plane, {"KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": port}
 
 
@@ -131,7 +131,7 @@ def the_controller_gets_ready_and_ends_on_sigterm(container: Container, environm
         address = f"127.0.0.1:{free.getsockname()[1]}"
     process = container.start(*arguments(), f"--probes-address={address}", "--answers-address=", **environment)
     try:
-        wait_until(lambda: _answers(f"http://{address}/readyz") or process.poll() is not None, 60)
+        eventually(lambda: _answers(f"http://{address}/readyz") or process.poll() is not None, 60)
         assert process.poll() is None, process.communicate()
         os.kill(first_process(process), signal.SIGTERM)
         _, errors = process.communicate(timeout=30)

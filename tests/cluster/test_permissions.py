@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.api_client import wait_until
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.liqo_fabric import Fabric
 from tests.support.liqo_peerings import Place
 from tests.support.manifest_tools import DEPLOY, NAME, NAMESPACE, kustomize, objects
 from tests.support.operator_cluster import FINALIZER, FIREWALLS, LEASE, OperatorCluster, install
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ def life() -> Iterator[Life]:
         cluster = OperatorCluster(plane, install(plane))
         place = Place(plane)
         # For a moment after its definition, the server says of a kind that it is not ready.
-        wait_until(lambda: plane.admin.get(FIREWALLS))
+        eventually(lambda: plane.admin.get(FIREWALLS))
         with Fabric(plane, "fabric-a"):
             live(cluster, place)
         allowed, refused = set[Permission](), set[Permission]()
@@ -94,14 +94,14 @@ def live(cluster: OperatorCluster, place: Place) -> None:
         cluster.client.apply({**identity, "metadata": metadata}, fieldManager="somebody")
         for policy in policies[:2]:
             cluster.client.delete(policy)
-        wait_until(lambda: [cluster.get(policy) for policy in policies[:2]] == [None, None])
+        eventually(lambda: [cluster.get(policy) for policy in policies[:2]] == [None, None])
         controller.stop()
     # What a controller finds that has been away: a policy gone by force, and its chain left behind.
     place.remove(policies[2])
     with cluster.operator():
-        wait_until(lambda: cluster.get(peerings[2].firewall) is None)
+        eventually(lambda: cluster.get(peerings[2].firewall) is None)
         held = cluster.client.get(LEASE)["spec"]["renewTime"]
-        wait_until(lambda: cluster.client.get(LEASE)["spec"]["renewTime"] != held)
+        eventually(lambda: cluster.client.get(LEASE)["spec"]["renewTime"] != held)
 
 
 def granted() -> frozenset[Permission]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.api_client import wait_until
 from tests.support.chain_verdict import Packet, configuration_verdict
 from tests.support.checkout import ROOT
 from tests.support.liqo_peerings import Peering
 from tests.support.operator_scene import Scene
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -59,7 +59,7 @@ def test_the_policy_is_applied(applied: str) -> None:
 
 
 def test_get_shows_whether_it_is_enforced(scene: Scene, applied: str) -> None:
-    wait_until(lambda: table(kubectl(scene, "get", "peeringconnectivity", "-n", TENANT))[0].get("MEMBERS") == "1")
+    eventually(lambda: table(kubectl(scene, "get", "peeringconnectivity", "-n", TENANT))[0].get("MEMBERS") == "1")
     [row] = table(kubectl(scene, "get", "peeringconnectivity", "-n", TENANT))
     assert {**row, "AGE": ""} == {"NAME": CLUSTER, "READY": "True", "RULES": "3", "MEMBERS": "1", "AGE": ""}
     [short] = table(kubectl(scene, "get", "pcon", "-n", TENANT, "-o", "wide"))
@@ -101,7 +101,7 @@ def test_what_is_stored_does_what_the_policy_says(scene: Scene, peering: Peering
         (other, "192.0.2.1"): "accept",
     }
     assert {flow: configuration_verdict([stored], Packet(*flow)) for flow in verdicts} == verdicts
-    wait_until(lambda: scene.fabric.holds(f"connectivity-{CLUSTER}") == ["fabric-a", "fabric-b"])
+    eventually(lambda: scene.fabric.holds(f"connectivity-{CLUSTER}") == ["fabric-a", "fabric-b"])
 
 
 def test_applying_it_again_changes_nothing(scene: Scene, applied: str, tmp_path: Path) -> None:

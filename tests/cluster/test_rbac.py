@@ -12,12 +12,13 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.support.api_client import Client, Object, wait_until
+from tests.support.api_client import Client, Object
 from tests.support.liqo_peerings import Peering, written_policy
 from tests.support.manifest_tools import DEPLOY, NAME, NAMESPACE, kustomize, objects
 from tests.support.operator_cluster import CRDS, FINALIZER, LEASE, read_crds
 from tests.support.operator_process import Running
 from tests.support.operator_scene import Scene, staged
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -84,7 +85,7 @@ def _set(
 ) -> None:
     scene.cluster.client.patch(role, {"rules": rules})
     for permission in changed:  # the authorizer learns of it by a watch
-        wait_until(partial(_is, account, permission, allowed))
+        eventually(partial(_is, account, permission, allowed))
 
 
 def _is(account: Client, permission: Permission, allowed: bool) -> bool:
@@ -165,10 +166,10 @@ class Life:
         assert self.cluster.get(self.peering.firewall)
 
     def ends(self) -> None:
-        wait_until(lambda: self.cluster.get(self.policy) is None and self.cluster.get(self.peering.firewall) is None)
+        eventually(lambda: self.cluster.get(self.policy) is None and self.cluster.get(self.peering.firewall) is None)
 
     def has_no_status(self) -> None:
-        wait_until(lambda: self.cluster.get(self.peering.firewall))
+        eventually(lambda: self.cluster.get(self.peering.firewall))
         assert not self.cluster.conditions(self.policy)
 
     def restore(self) -> None:
@@ -234,7 +235,7 @@ def test_without_a_permission_to_write_something_waits_for_it(
     before(life)
     with without(paging, permission):
         act(life)
-        wait_until(lambda: complained(controller, permission))
+        eventually(lambda: complained(controller, permission))
         fails(life)
     works(life)
 
@@ -243,7 +244,7 @@ def test_without_list_nothing_is_ever_known(paging: Scene) -> None:
     taken = [(resource, "list") for resource in READ]
     with without(paging, *taken), paging.cluster.operator(ready=False) as controller:
         for permission in taken:
-            wait_until(partial(complained, controller, permission))
+            eventually(partial(complained, controller, permission))
         assert {f"watch {resource}" for resource in READ} <= unready(controller)
         controller.stop()
 
@@ -252,7 +253,7 @@ def test_without_watch_every_resource_says_so(paging: Scene) -> None:
     taken = [(resource, "watch") for resource in READ]
     with without(paging, *taken), paging.cluster.operator(ready=False) as controller:
         for permission in taken:
-            wait_until(partial(complained, controller, permission))
+            eventually(partial(complained, controller, permission))
         controller.stop()
 
 
@@ -260,11 +261,11 @@ def test_without_the_definitions_an_absent_kind_is_not_known_to_be_absent(paging
     absent = [crd for crd in read_crds() if crd["spec"]["names"]["plural"] == "foreignclusters"]
     path = f"{CRDS}/{absent[0]['metadata']['name']}"
     paging.cluster.client.delete(path)
-    wait_until(lambda: paging.cluster.get(path) is None)
+    eventually(lambda: paging.cluster.get(path) is None)
     try:
         with without(paging, (CRD, "get")), paging.cluster.operator(ready=False) as controller:
             controller.logged("Resource could not be watched")
-            wait_until(lambda: unready(controller) == {"watch foreignclusters", "controller"})
+            eventually(lambda: unready(controller) == {"watch foreignclusters", "controller"})
         with paging.cluster.operator() as controller:
             controller.stop()
     finally:
@@ -280,11 +281,11 @@ def test_without_a_permission_on_leases_nobody_leads(paging: Scene) -> None:
     get, create, update = ("leases", "get"), ("leases", "create"), ("leases", "update")
     with without(paging, create, role=ROLE):
         with without(paging, get, role=ROLE), cluster.operator(*options) as controller:
-            wait_until(lambda: complained(controller, get))
+            eventually(lambda: complained(controller, get))
             assert not controller.entries("Became leader")
             controller.stop()
         with cluster.operator(*options) as controller:
-            wait_until(lambda: complained(controller, create))
+            eventually(lambda: complained(controller, create))
             assert not controller.entries("Became leader")
             controller.stop()
     with cluster.operator(*options) as controller:

@@ -7,10 +7,11 @@ import pytest
 
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
-from tests.support.api_client import Object, wait_until
+from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
 from tests.support.controller_rig import Site, add_network, install, placed, rig, site
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
+from tests.support.waiting import eventually
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/firewallconfigurations.networking.liqo.io"
 
@@ -283,7 +284,7 @@ def test_a_liqo_that_cannot_enforce_makes_policies_wait(fresh_control_plane: Con
         plane.install(crd for crd in everything if is_firewall(crd))
         running.until(lambda: "(ctstate)" in place.message("Ready"))
         # The API server is busy with a definition that is new.
-        wait_until(lambda: place.client.list(place.firewall.rpartition("/")[0]) == [])
+        eventually(lambda: place.client.list(place.firewall.rpartition("/")[0]) == [])
         plane.install(crd for crd in with_sets_and_ctstate(everything) if is_firewall(crd))
         running.until(place.stored)
         running.until(lambda: place.conditions()["Programmed"] == ("True", "Programmed"))

@@ -19,9 +19,9 @@ from liqo_connectivity.operator.controller.watching.resources import resources
 from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.errors import Conflict, Forbidden, NotFound, ServerFault
 from liqo_connectivity.operator.kube.rest_client import RestClient
-from tests.support.api_client import wait_until
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds
+from tests.support.waiting import eventually, pause
 
 QUICK = Settings(watch_backoff=0.05, watch_backoff_limit=1.0, absent_interval=0.2, request_timeout=8.0)
 
@@ -46,7 +46,7 @@ class Watches:
         ]
 
     def synced(self, seconds: float = 20.0) -> None:
-        wait_until(lambda: all(watch.synced.is_set() for watch in self.all), seconds)
+        eventually(lambda: all(watch.synced.is_set() for watch in self.all), seconds)
 
     def look(self, resource: str, namespace: str) -> dict[str, Observed]:
         """The objects of a resource in a namespace, by name."""
@@ -102,13 +102,13 @@ def test_everything_is_synced_and_followed(control_plane: ControlPlane) -> None:
         crd = watches.look("customresourcedefinitions", "")["firewallconfigurations.networking.liqo.io"]
         assert {fact.relation for fact in crd.facts} == {"firewall_crd", "firewall_crd_field"}
         new_pod(control_plane, namespace, "after")
-        wait_until(lambda: set(watches.look("pods", namespace)) == {"before", "after"}, 5)
+        eventually(lambda: set(watches.look("pods", namespace)) == {"before", "after"}, 5)
         pod = f"/api/v1/namespaces/{namespace}/pods/after"
         control_plane.admin.patch_status(pod, {"phase": "Running", "podIP": "10.1.1.1", "podIPs": [{"ip": "10.1.1.1"}]})
         expected = decode_mapping(KIND_BY_NAME["Pod"], control_plane.admin.get(pod))
-        wait_until(lambda: watches.look("pods", namespace)["after"].facts == expected.facts, 5)
+        eventually(lambda: watches.look("pods", namespace)["after"].facts == expected.facts, 5)
         control_plane.admin.delete(pod, gracePeriodSeconds="0")
-        wait_until(lambda: set(watches.look("pods", namespace)) == {"before"}, 5)
+        eventually(lambda: set(watches.look("pods", namespace)) == {"before"}, 5)
         # Every list was streamed, and every watch goes on since: two requests each, and two for what is absent.
         assert all(watches.restarts(watch.resource.name, "ended") == 0 for watch in watches.all)
 
@@ -126,15 +126,15 @@ def test_a_version_that_is_too_old_is_listed_anew(control_plane: ControlPlane) -
         (watch,) = watches.all
         # What it shows now came by the watch and not by the list before it.
         create("b")
-        wait_until(lambda: set(watches.look("networks", namespace)) == {"a", "b"}, 10)
+        eventually(lambda: set(watches.look("networks", namespace)) == {"a", "b"}, 10)
         shown = int(watches.look("networks", namespace)["b"].facts[0].source.resource_version)
-        wait_until(lambda: (watch._version or 0) >= shown)
+        eventually(lambda: (watch._version or 0) >= shown)
         assert watch._stream is not None
         # Before the CustomResourceDefinition was: the server begins to remember a kind when it learns of it.
         watch._version = 1
         watch._stream.stop()
         create("c")
-        wait_until(lambda: set(watches.look("networks", namespace)) == {"a", "b", "c"}, 10)
+        eventually(lambda: set(watches.look("networks", namespace)) == {"a", "b", "c"}, 10)
         assert watches.restarts("networks", "gone") == 1
 
 
@@ -151,16 +151,16 @@ def test_a_kind_that_is_installed_and_removed_while_watching(fresh_control_plane
         assert watches.look("networks", "default") == {}
         fresh_control_plane.install(network_crd)
         # The server forgets and learns a kind in steps.
-        wait_until(lambda: fresh_control_plane.admin.apply(network))
-        wait_until(lambda: set(watches.look("networks", "default")) == {"pod-cidr"}, 10)
+        eventually(lambda: fresh_control_plane.admin.apply(network))
+        eventually(lambda: set(watches.look("networks", "default")) == {"pod-cidr"}, 10)
         fresh_control_plane.admin.delete(
             "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/networks.ipam.liqo.io"
         )
-        wait_until(lambda: watches.look("networks", "default") == {}, 10)
+        eventually(lambda: watches.look("networks", "default") == {}, 10)
         fresh_control_plane.install(network_crd)
         # The server forgets and learns a kind in steps.
-        wait_until(lambda: fresh_control_plane.admin.apply(network))
-        wait_until(lambda: set(watches.look("networks", "default")) == {"pod-cidr"}, 10)
+        eventually(lambda: fresh_control_plane.admin.apply(network))
+        eventually(lambda: set(watches.look("networks", "default")) == {"pod-cidr"}, 10)
 
 
 @pytest.mark.slow
@@ -172,11 +172,11 @@ def test_after_a_crash_of_the_server_the_state_is_right_within_ten_seconds(fresh
     with watching(plane) as watches:
         watches.synced()
         plane.kill_apiserver()
-        time.sleep(2)
+        pause(2)
         plane.restart_apiserver()
         plane.admin.delete(f"/api/v1/namespaces/{namespace}/pods/a", gracePeriodSeconds="0")
         new_pod(plane, namespace, "c")
-        wait_until(lambda: set(watches.look("pods", namespace)) == {"b", "c"}, 10)
+        eventually(lambda: set(watches.look("pods", namespace)) == {"b", "c"}, 10)
         failed = [code for _, code in watches.requests if code == "<error>"]
         # Thirteen watches for a few seconds.
         assert len(failed) < 13 * 30
@@ -190,10 +190,10 @@ def test_storage_that_hangs_delays_and_loses_nothing(fresh_control_plane: Contro
     with watching(plane, "pods", "namespaces") as watches:
         watches.synced()
         plane.pause_etcd()
-        time.sleep(5)
+        pause(5)
         plane.resume_etcd()
         new_pod(plane, namespace, "b")
-        wait_until(lambda: set(watches.look("pods", namespace)) == {"a", "b"}, 10)
+        eventually(lambda: set(watches.look("pods", namespace)) == {"a", "b"}, 10)
 
 
 def test_a_user_without_permission_is_refused(control_plane: ControlPlane) -> None:
@@ -259,14 +259,14 @@ def test_a_lease_is_got_renewed_released_and_taken_over(control_plane: ControlPl
         return spec
 
     first = candidate("first")
-    wait_until(first.is_leader, 5)
+    eventually(first.is_leader, 5)
     second = candidate("second")
     try:
         renewed = stored()["renewTime"]
-        wait_until(lambda: stored()["renewTime"] != renewed, 5)
-        wait_until(lambda: second.holder == "first", 5)
+        eventually(lambda: stored()["renewTime"] != renewed, 5)
+        eventually(lambda: second.holder == "first", 5)
         first.stop(5)
-        wait_until(second.is_leader, 5)
+        eventually(second.is_leader, 5)
         assert stored()["holderIdentity"] == "second"
         assert stored()["leaseTransitions"] == 1
     finally:

@@ -12,11 +12,12 @@ import pytest
 import yaml
 
 from liqo_connectivity.operator.cli import run
-from tests.support.api_client import ApiError, wait_until
+from tests.support.api_client import ApiError
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.operator_process import ROOT, command, environment, running
 from tests.support.planted import plant
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -88,14 +89,14 @@ def test_the_chain_of_an_example_is_stored_and_its_status_says_so(
     plane: ControlPlane, kubeconfig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running(kubeconfig, tmp_path / "log") as controller:
-        found = wait_until(lambda: stored(plane, FIREWALL))
+        found = eventually(lambda: stored(plane, FIREWALL))
         assert found
-        wait_until(lambda: conditions(plane).get("Programmed", ("", ""))[0] == "True")
+        eventually(lambda: conditions(plane).get("Programmed", ("", ""))[0] == "True")
         assert conditions(plane)["Accepted"][0] == "True"
-        wait_until(controller.ready)
+        eventually(controller.ready)
         assert controller.get("/healthz")[0] == 200
         synced = 'liqo_connectivity_policy_conditions{reason="Programmed",status="True",type="Programmed"} 1.0'
-        wait_until(lambda: synced in controller.get("/metrics")[1])
+        eventually(lambda: synced in controller.get("/metrics")[1])
         metrics = controller.get("/metrics")[1]
         assert 'liqo_connectivity_facts{relation="pod"} ' in metrics
         assert 'leader_election_master_status{name="liqo-connectivity-engine"} 1.0' in metrics
@@ -111,9 +112,9 @@ def test_a_change_of_a_pod_reaches_its_set(plane: ControlPlane, kubeconfig: Path
     before = plane.admin.get(path)["status"]
     try:
         with running(kubeconfig, tmp_path / "log"):
-            wait_until(lambda: stored(plane, FIREWALL))
+            eventually(lambda: stored(plane, FIREWALL))
             plane.admin.patch_status(path, {"podIP": "10.244.1.77", "podIPs": [{"ip": "10.244.1.77"}]})
-            wait_until(lambda: "10.244.1.77" in json.dumps(stored(plane, FIREWALL)))
+            eventually(lambda: "10.244.1.77" in json.dumps(stored(plane, FIREWALL)))
     finally:
         plane.admin.patch_status(path, {"podIP": before["podIP"], "podIPs": before["podIPs"]})
 
@@ -184,7 +185,7 @@ def test_the_controller_is_asked_and_answers_as_its_dump(
     with running(kubeconfig, tmp_path / "log") as controller:
         monkeypatch.setenv("LIQO_CONNECTIVITY_OPERATOR", f"http://127.0.0.1:{controller.port('answers')}")
         controller.logged("Became leader")
-        before = wait_until(ask)
+        before = eventually(ask)
         # A status that is written meanwhile is another version of the policy, and so another answer.
         while True:
             answered = outputs(capsys, *question, "--operator")
@@ -203,13 +204,13 @@ def test_a_standby_takes_over_from_a_leader_that_dies(plane: ControlPlane, kubec
     with running(kubeconfig, tmp_path / "first") as first:
         first.logged("Became leader")
         with running(kubeconfig, tmp_path / "second") as second:
-            wait_until(second.ready)
+            eventually(second.ready)
             assert not second.entries("Became leader")
-            wait_until(lambda: stored(plane, FIREWALL))
+            eventually(lambda: stored(plane, FIREWALL))
             first.process.kill()
             plane.admin.delete(FIREWALL)
             second.logged("Became leader")
-            wait_until(lambda: stored(plane, FIREWALL))
+            eventually(lambda: stored(plane, FIREWALL))
 
 
 def test_a_leader_that_stops_hands_over_at_once(plane: ControlPlane, kubeconfig: Path, tmp_path: Path) -> None:
@@ -217,7 +218,7 @@ def test_a_leader_that_stops_hands_over_at_once(plane: ControlPlane, kubeconfig:
     with running(kubeconfig, tmp_path / "first", *options) as first:
         first.logged("Became leader")
         with running(kubeconfig, tmp_path / "second", *options) as second:
-            wait_until(second.ready)
+            eventually(second.ready)
             first.process.send_signal(signal.SIGTERM)
             assert first.ended() == 0
             second.logged("Became leader")
@@ -226,7 +227,7 @@ def test_a_leader_that_stops_hands_over_at_once(plane: ControlPlane, kubeconfig:
 def test_a_lost_lease_is_the_end(plane: ControlPlane, kubeconfig: Path, tmp_path: Path) -> None:
     with running(kubeconfig, tmp_path / "log") as controller:
         controller.logged("Became leader")
-        wait_until(lambda: _usurp(plane))
+        eventually(lambda: _usurp(plane))
         assert controller.ended() == 1
         assert controller.entries("Lost the lease")
 
@@ -260,7 +261,7 @@ def test_who_may_not_list_is_not_ready_and_never_leads(
 
 def test_a_signal_drains_and_gives_the_lease_back(plane: ControlPlane, kubeconfig: Path, tmp_path: Path) -> None:
     with running(kubeconfig, tmp_path / "log") as controller:
-        wait_until(lambda: stored(plane, FIREWALL))
+        eventually(lambda: stored(plane, FIREWALL))
         controller.process.send_signal(signal.SIGTERM)
         assert controller.ended() == 0
         assert not plane.admin.get(LEASE)["spec"].get("holderIdentity")
@@ -275,7 +276,7 @@ def test_a_second_signal_ends_it_at_once(plane: ControlPlane, kubeconfig: Path, 
         plane.pause_etcd()
         try:
             controller.process.send_signal(signal.SIGTERM)
-            wait_until(lambda: controller.entries("Began to drain"))
+            eventually(lambda: controller.entries("Began to drain"))
             assert controller.process.poll() is None
             controller.process.send_signal(signal.SIGTERM)
             assert controller.ended(5) == 128 + signal.SIGTERM

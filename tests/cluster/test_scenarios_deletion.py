@@ -7,12 +7,13 @@ import time
 
 import pytest
 
-from tests.support.api_client import Object, wait_until
+from tests.support.api_client import Object
 from tests.support.liqo_fabric import BROKEN, SILENT, reported
 from tests.support.liqo_peerings import Peering, written_policy
 from tests.support.operator_cluster import FINALIZER, FIREWALLS, POLICIES
 from tests.support.operator_scene import HOSTS, Scene
 from tests.support.recorder import Recorder, version
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +25,7 @@ def enforced(scene: Scene) -> tuple[Peering, str]:
     peering = scene.place.peering()
     policy = peering.policy(*RULES)
     scene.cluster.said(policy, "Ready", "True")
-    wait_until(lambda: scene.fabric.holds(f"connectivity-{peering.name}") == list(HOSTS))
+    eventually(lambda: scene.fabric.holds(f"connectivity-{peering.name}") == list(HOSTS))
     return peering, policy
 
 
@@ -38,11 +39,11 @@ def test_scenario_32_a_chain_is_emptied_then_deleted_and_the_policy_goes_last(sc
         peering, policy = enforced(scene)
         assert scene.cluster.client.get(policy)["metadata"]["finalizers"] == [FINALIZER]
         scene.cluster.client.delete(policy)
-        wait_until(lambda: scene.cluster.get(policy) is None)
+        eventually(lambda: scene.cluster.get(policy) is None)
         assert scene.cluster.get(peering.firewall) is None
         assert scene.fabric.holds(f"connectivity-{peering.name}") == []
         name = f"{peering.name}-connectivity"
-        wait_until(lambda: recorder.of("FirewallConfiguration", name)[-1]["type"] == "DELETED")
+        eventually(lambda: recorder.of("FirewallConfiguration", name)[-1]["type"] == "DELETED")
         written = recorder.of("FirewallConfiguration", name)
         policies = [
             event
@@ -71,7 +72,7 @@ def test_scenario_32_a_deletion_that_is_refused_is_told_and_goes_on_later(scene:
         assert scene.cluster.client.get(peering.firewall)["spec"]["table"]["chains"]
     finally:
         scene.webhook.up()
-    wait_until(lambda: scene.cluster.get(policy) is None)
+    eventually(lambda: scene.cluster.get(policy) is None)
     assert scene.cluster.get(peering.firewall) is None
 
 
@@ -82,7 +83,7 @@ def test_scenario_32_an_agent_that_never_reports_is_waited_for_so_long_and_no_lo
         scene.cluster.said(policy, "Enforced", "Unknown")
         scene.cluster.client.delete(policy)
         begin = time.monotonic()
-        wait_until(lambda: scene.cluster.get(policy) is None)
+        eventually(lambda: scene.cluster.get(policy) is None)
         assert time.monotonic() - begin > 1.5, "it was given its time"
         written = recorder.of("FirewallConfiguration", f"{peering.name}-connectivity")
         assert any(is_empty(event) for event in written)
@@ -97,7 +98,7 @@ def test_scenario_33_a_policy_that_comes_back_waits_for_the_old_object_to_be_gon
     try:
         scene.cluster.client.delete(policy)
         # Nobody takes Liqo's finalizer off, so the controller gives up waiting.
-        wait_until(lambda: scene.cluster.get(policy) is None)
+        eventually(lambda: scene.cluster.get(policy) is None)
         terminating = scene.cluster.client.get(peering.firewall)
         assert terminating["metadata"]["deletionTimestamp"]
         peering.policy(*RULES)
@@ -110,7 +111,7 @@ def test_scenario_33_a_policy_that_comes_back_waits_for_the_old_object_to_be_gon
     scene.cluster.said(policy, "Ready", "True")
     assert scene.cluster.client.get(peering.firewall)["metadata"]["uid"] != old
     scene.cluster.as_rendered(peering.namespace)
-    wait_until(lambda: scene.fabric.holds(f"connectivity-{peering.name}") == list(HOSTS))
+    eventually(lambda: scene.fabric.holds(f"connectivity-{peering.name}") == list(HOSTS))
 
 
 def test_scenario_30_a_chain_is_handed_over_without_a_gap(scene: Scene) -> None:
@@ -133,7 +134,7 @@ def test_a_policy_that_governs_nothing_goes_at_once(scene: Scene) -> None:
     # As if it had governed before its namespace lost its labels.
     scene.cluster.client.patch(elsewhere, {"metadata": {"finalizers": [FINALIZER]}})
     scene.cluster.client.delete(elsewhere)
-    wait_until(lambda: scene.cluster.get(elsewhere) is None)
+    eventually(lambda: scene.cluster.get(elsewhere) is None)
 
 
 def test_a_tenant_namespace_can_be_deleted_with_all_that_is_in_it(scene: Scene) -> None:
@@ -142,10 +143,10 @@ def test_a_tenant_namespace_can_be_deleted_with_all_that_is_in_it(scene: Scene) 
     scene.fabric.pause()  # with the last of a cluster's peerings Liqo itself may be gone
     try:
         scene.cluster.client.delete(namespace)
-        wait_until(lambda: scene.cluster.get(policy) is None, 10)
+        eventually(lambda: scene.cluster.get(policy) is None, 10)
     finally:
         scene.fabric.resume()
-    wait_until(lambda: scene.cluster.get(namespace) is None)
+    eventually(lambda: scene.cluster.get(namespace) is None)
     assert scene.cluster.get(peering.firewall) is None
 
 
@@ -162,7 +163,7 @@ def test_a_policy_that_loses_its_tenant_label_keeps_its_chain(scene: Scene) -> N
     scene.cluster.client.patch(namespace, {"metadata": {"labels": {label: "true"}}})
     scene.cluster.said(policy, "Ready", "True")
     scene.cluster.client.delete(policy)
-    wait_until(lambda: scene.cluster.get(policy) is None)
+    eventually(lambda: scene.cluster.get(policy) is None)
     assert scene.cluster.get(peering.firewall) is None
 
 

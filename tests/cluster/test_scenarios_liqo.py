@@ -5,11 +5,12 @@ The tests bear the numbers of the scenarios that they play on a real API server.
 
 import pytest
 
-from tests.support.api_client import Object, wait_until
+from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import with_sets_and_ctstate
 from tests.support.liqo_peerings import Place
 from tests.support.operator_cluster import CRDS, OperatorCluster, install, read_crds
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,7 @@ def test_scenario_34_nothing_is_written_until_liqo_can_enforce_it(fresh_control_
         assert cluster.conditions(policy)["Accepted"][0] == "True"
 
         plane.install([firewall])
-        wait_until(lambda: "the definition" not in cluster.message(policy, "Programmed"))
+        eventually(lambda: "the definition" not in cluster.message(policy, "Programmed"))
         condition = cluster.said(policy, "Programmed", "False", "UnsupportedLiqo")
         assert "v1.2.0" in condition["message"]
         cluster.settled()

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.api_client import wait_until
 from tests.support.liqo_peerings import Peering
 from tests.support.operator_cluster import FINALIZER, FIREWALLS, OWNER_UID, party
 from tests.support.operator_process import Running
 from tests.support.operator_scene import Scene
 from tests.support.recorder import Recorder
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +62,7 @@ def lives(stage: Scene) -> Iterator[Lives]:
             stage.fabric.pause()
             client.delete(lives.policies["interrupted"])
             path = lives.peerings["interrupted"].firewall
-            wait_until(lambda: not client.get(path)["spec"]["table"].get("chains"))
+            eventually(lambda: not client.get(path)["spec"]["table"].get("chains"))
             second.kill()
             stage.fabric.resume()
         _meanwhile(lives)
@@ -109,7 +109,7 @@ def test_scenario_36_a_policy_that_changed_is_enforced_as_it_is_now(lives: Lives
 @pytest.mark.parametrize("name", ["deleted", "orphaned", "interrupted"])
 def test_scenario_36_what_no_policy_owns_any_more_is_emptied_and_deleted(lives: Lives, name: str) -> None:
     cluster, peering = lives.scene.cluster, lives.peerings[name]
-    wait_until(lambda: cluster.get(peering.firewall) is None and cluster.get(lives.policies[name]) is None)
+    eventually(lambda: cluster.get(peering.firewall) is None and cluster.get(lives.policies[name]) is None)
     written = lives.recorder.of("FirewallConfiguration", f"{peering.name}-connectivity")
     tables = [event["object"]["spec"]["table"] for event in written]
     assert any(not table["chains"] and not table["sets"] for table in tables)
@@ -118,12 +118,12 @@ def test_scenario_36_what_no_policy_owns_any_more_is_emptied_and_deleted(lives: 
 
 def test_a_policy_that_was_restored_takes_its_chain_over(lives: Lives) -> None:
     cluster, peering, policy = lives.scene.cluster, lives.peerings["restored"], lives.policies["restored"]
-    wait_until(lambda: cluster.client.get(peering.firewall)["metadata"]["labels"][OWNER_UID] == lives.restored_uid)
+    eventually(lambda: cluster.client.get(peering.firewall)["metadata"]["labels"][OWNER_UID] == lives.restored_uid)
     written = lives.recorder.of("FirewallConfiguration", f"{peering.name}-connectivity")
     assert all(event["object"]["spec"]["table"]["chains"] for event in written), "it was in place all the while"
     # The finalizer that came from the backup is a field of somebody else, and has to go all the same.
     cluster.client.delete(policy)
-    wait_until(lambda: cluster.get(policy) is None)
+    eventually(lambda: cluster.get(policy) is None)
     assert cluster.get(peering.firewall) is None
 
 
@@ -133,10 +133,10 @@ def test_scenario_36_an_orphan_that_appears_while_it_runs_goes_too(lives: Lives)
     cluster.said(lives.policies["untouched"], "Ready", "True")
     backup = cluster.client.get(peering.firewall)
     cluster.client.delete(lives.policies["untouched"])
-    wait_until(lambda: cluster.get(lives.policies["untouched"]) is None and cluster.get(peering.firewall) is None)
+    eventually(lambda: cluster.get(lives.policies["untouched"]) is None and cluster.get(peering.firewall) is None)
     metadata = {name: backup["metadata"][name] for name in ("name", "namespace", "labels", "annotations")}
     cluster.client.create({**backup, "metadata": metadata})
-    wait_until(lambda: cluster.get(peering.firewall) is None)
+    eventually(lambda: cluster.get(peering.firewall) is None)
 
 
 def test_a_policy_that_waited_all_the_while_is_programmed_in_the_end(lives: Lives) -> None:

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.api_client import ApiError, Object, wait_until
+from tests.support.api_client import ApiError, Object
 from tests.support.liqo_peerings import Peering
 from tests.support.manifest_tools import NAME
 from tests.support.operator_cluster import FIREWALLS, POLICIES, party
 from tests.support.operator_scene import Scene
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +71,7 @@ def test_scenario_31_an_edit_by_hand_is_undone(scene: Scene, peering: Peering, e
     before = scene.cluster.client.get(peering.firewall)
     edited = scene.cluster.client.patch(peering.firewall, EDITS[edit])
     assert _ours(edited) != _ours(before)
-    wait_until(lambda: _ours(scene.cluster.client.get(peering.firewall)) == _ours(before))
+    eventually(lambda: _ours(scene.cluster.client.get(peering.firewall)) == _ours(before))
     assert scene.cluster.client.get(peering.firewall)["metadata"]["uid"] == before["metadata"]["uid"]
     scene.cluster.settled()
     scene.cluster.said(policy_of(peering), "Ready", "True")
@@ -79,10 +80,10 @@ def test_scenario_31_an_edit_by_hand_is_undone(scene: Scene, peering: Peering, e
 def test_scenario_31_what_is_deleted_by_hand_is_made_again(scene: Scene, peering: Peering) -> None:
     before = scene.cluster.client.get(peering.firewall)
     scene.cluster.client.delete(peering.firewall)
-    wait_until(lambda: (scene.cluster.get(peering.firewall) or before)["metadata"]["uid"] != before["metadata"]["uid"])
+    eventually(lambda: (scene.cluster.get(peering.firewall) or before)["metadata"]["uid"] != before["metadata"]["uid"])
     scene.cluster.as_rendered(peering.namespace)
     scene.cluster.said(policy_of(peering), "Ready", "True")
-    wait_until(lambda: scene.fabric.holds(f"connectivity-{peering.name}") == ["fabric-a", "fabric-b"])
+    eventually(lambda: scene.fabric.holds(f"connectivity-{peering.name}") == ["fabric-a", "fabric-b"])
 
 
 def test_labels_and_annotations_of_others_stay(scene: Scene, peering: Peering) -> None:
@@ -200,7 +201,7 @@ def test_scenario_35_a_permission_that_is_missing_is_told(scene: Scene, peering:
         scene.cluster.client.patch(CLUSTER_ROLE, {"rules": rules})
         # The authorizer learns of it by a watch.
         client = scene.plane.client(scene.cluster.kubeconfig)
-        wait_until(lambda: _may_patch(client, peering.firewall) == (rules is not less))
+        eventually(lambda: _may_patch(client, peering.firewall) == (rules is not less))
 
     _refused_and_mended(scene, peering, lambda: allow(less), lambda: allow(role["rules"]), "firewallconfigurations")
 

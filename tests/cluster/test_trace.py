@@ -12,11 +12,12 @@ import pytest
 from liqo_connectivity.facts import ObjectKey
 from tests.facts.test_recorded_events import is_read
 from tests.support import recordings
-from tests.support.api_client import Object, wait_until
+from tests.support.api_client import Object
 from tests.support.clusters import facts_of
 from tests.support.operator_cluster import OperatorCluster, specs_of
 from tests.support.operator_scene import Scene
 from tests.support.trace_player import Player
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
@@ -57,12 +58,14 @@ def compare(cluster: OperatorCluster, replayed: Replayed, policies: list[Object]
         written = cluster.written()
         return [written] if rendered.items() <= written.items() else []
 
-    try:
-        return rendered, wait_until(stored, 20)[0]
-    except TimeoutError as error:
-        error.add_note(f"rendered {json.dumps(list(rendered.values()))}")
-        error.add_note(f"stored {json.dumps(list(cluster.written().values()))}")
-        raise
+    found = eventually(
+        stored,
+        20,
+        shows=lambda: (
+            f"rendered {json.dumps(list(rendered.values()))}\nstored {json.dumps(list(cluster.written().values()))}"
+        ),
+    )
+    return rendered, found[0]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import Agent, Observed
 from liqo_connectivity.operator.controller.watching.change_queue import ChangeQueue
+from tests.support.waiting import pause
 
 WEB = ObjectKey("Pod", "shop", "web")
 DB = ObjectKey("Pod", "shop", "db")
@@ -69,7 +70,7 @@ def test_the_window_begins_with_the_change_and_not_with_the_take() -> None:
     queue = ChangeQueue(0.2)
     begin = time.monotonic()
     queue.put("pods", WEB, None)
-    time.sleep(0.2)
+    pause(0.2)
     assert queue.take(60)
     assert begin <= queue.since <= begin + 0.1
 

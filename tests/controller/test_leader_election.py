@@ -18,7 +18,8 @@ from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.kube.errors import NotLeading
 from liqo_connectivity.operator.kube.rest_client import RestClient
-from tests.support.scripted_api import Exchange, Json, ScriptedApi, eventually, scripted_api
+from tests.support.scripted_api import Exchange, Json, ScriptedApi, scripted_api
+from tests.support.waiting import eventually, pause
 
 PATH = "/apis/coordination.k8s.io/v1/namespaces/liqo/leases"
 QUICK = Settings(lease_duration=1.0, renew_deadline=0.6, retry_period=0.05, request_timeout=0.5)
@@ -134,7 +135,7 @@ def never_both(leases: list[LeaderElector], seconds: float) -> int:
         leading = [lease.identity for lease in leases if lease.is_leader()]
         assert len(leading) <= 1
         nobody += not leading
-        time.sleep(0.002)
+        pause(0.002)
     return nobody
 
 
@@ -228,7 +229,7 @@ def test_a_hanging_server_never_keeps_the_lead(election: Election, methods: set[
     eventually(lambda: election.lost == ["first"])
     assert not first.alive
     election.leases.hangs = lambda exchange: False
-    time.sleep(0.3)
+    pause(0.3)
     assert not first.is_leader()
 
 
@@ -329,7 +330,7 @@ def test_a_lease_that_nobody_holds_is_taken_at_once(election: Election, spec: Js
 def test_a_candidate_that_never_led_loses_nothing(election: Election) -> None:
     election.leases.hangs = lambda exchange: True
     first = election.candidate("first")
-    time.sleep(0.2)
+    pause(0.2)
     first.stop(5)
     assert (first.alive, election.lost, first.is_leader()) == (False, [], False)
 

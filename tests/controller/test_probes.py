@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead
 
@@ -12,6 +12,7 @@ import pytest
 from liqo_connectivity.operator.controller.serving.http_server import Reply, Request, Server, text_reply
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.serving.probes import Health, HealthCheck, probes_server
+from tests.support.waiting import eventually
 
 
 class Clock:
@@ -112,14 +113,6 @@ def test_all_addresses_of_both_families_are_served_without_a_host() -> None:
 # ---- Clients that misbehave ----
 
 
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if true():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not happen within 10 s")
-
-
 def test_a_client_that_drips_is_cut_off_in_time() -> None:
     with (
         serving(Server("x", "127.0.0.1", 0, lambda _: text_reply("ok"), deadline=0.3, slots=1)) as port,
@@ -128,7 +121,7 @@ def test_a_client_that_drips_is_cut_off_in_time() -> None:
         slow.sendall(b"GET / HTTP/1.1\r\n")
         slow.settimeout(10)
         assert slow.recv(100) == b""
-        until(lambda: _answers(port))
+        eventually(lambda: _answers(port), 10)
 
 
 def test_whoever_comes_when_all_threads_are_taken_is_turned_away() -> None:
@@ -147,7 +140,7 @@ def test_whoever_comes_when_all_threads_are_taken_is_turned_away() -> None:
         assert not _answers(port)
         leave.set()
         waiting.join()
-        until(lambda: _answers(port))
+        eventually(lambda: _answers(port), 10)
 
 
 def _answers(port: int) -> bool:
@@ -177,7 +170,7 @@ def test_what_is_not_http_is_survived(sent: bytes) -> None:
             stranger.settimeout(10)
             while stranger.recv(4096):
                 pass
-        until(lambda: _answers(port))
+        eventually(lambda: _answers(port), 10)
 
 
 def test_a_body_that_is_made_while_it_is_sent_is_whole_or_seen_to_be_broken() -> None:

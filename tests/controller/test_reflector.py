@@ -35,17 +35,8 @@ from liqo_connectivity.operator.controller.watching.resources import (
 from liqo_connectivity.operator.kube.backoff import Backoff
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from liqo_connectivity.rules import relations
-from tests.support.scripted_api import (
-    Exchange,
-    Json,
-    Pods,
-    Script,
-    ScriptedApi,
-    bookmark,
-    eventually,
-    pod,
-    scripted_api,
-)
+from tests.support.scripted_api import Exchange, Json, Pods, Script, ScriptedApi, bookmark, pod, scripted_api
+from tests.support.waiting import eventually, pause
 
 RESOURCES = {resource.name: resource for resource in resources("liqo")}
 PODS = RESOURCES["pods"]
@@ -504,7 +495,7 @@ def test_a_watch_that_always_fails_at_once_is_not_asked_for_often(tmp_path: Path
     settings = Settings(watch_backoff=0.05, watch_backoff_limit=0.4)
     with watching(pods, tmp_path, settings) as running:
         synced(running)
-        time.sleep(2)
+        pause(2)
         # A wait of at least half the limit, and at most a list and a watch each time; the first waits are shorter.
         assert 4 <= len(running.server.sent("GET", watch="true")) <= 2 / 0.2 + 5
         pods.always = None
@@ -618,7 +609,7 @@ def test_after_any_faults_the_state_is_right(tmp_path: Path, seed: int) -> None:
                 stream = running.reflector._stream
                 if stream is not None:
                     stream.stop()
-            time.sleep(0.005)
+            pause(0.005)
         running.shows({name: item["status"]["podIP"] for name, item in pods.items.items()})
 
 

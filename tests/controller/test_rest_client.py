@@ -28,6 +28,7 @@ from liqo_connectivity.operator.kube.errors import (
 )
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.scripted_api import Exchange, ScriptedApi, scripted_api
+from tests.support.waiting import pause
 
 PATH = "/apis/networking.liqo.io/v1beta1/namespaces/liqo-tenant-milan/firewallconfigurations/milan-connectivity"
 
@@ -322,7 +323,7 @@ def read_until_stopped(server: ScriptedApi, api: RestClient) -> float:
 
         reader = threading.Thread(target=read)
         reader.start()
-        time.sleep(0.2)
+        pause(0.2)
         assert not ended
         begin = time.monotonic()
         stream.stop()

@@ -3,10 +3,13 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 from tests.support.checkout import ROOT
 
 TESTS = ROOT / "tests"
 CLUSTER = TESTS / "cluster"
+WAITING = TESTS / "support" / "waiting.py"
 # Who imports these starts a control plane; the fixtures that start one are visible in tests/cluster only.
 CONTROL_PLANE = {
     "tests.support.control_plane.ControlPlane",
@@ -32,3 +35,23 @@ def test_only_the_tests_in_the_cluster_folder_start_a_control_plane() -> None:
     assert len(modules) > 50
     whole = {name.rpartition(".")[0] for name in CONTROL_PLANE}
     assert [path.name for path in modules if imported(path) & (CONTROL_PLANE | whole)] == []
+
+
+def sleeps(source: str) -> list[int]:
+    """The lines that call a function named ``sleep``."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return [call.lineno for call in calls if ast.unparse(call.func).rpartition(".")[2] == "sleep"]
+
+
+@pytest.mark.parametrize("folder", ["tests", "tools", "benchmarks"])
+def test_only_the_module_for_waiting_sleeps(folder: str) -> None:
+    """A wait there has a deadline, and says what it saw last when it fails."""
+    found = {path: sleeps(path.read_text("utf-8")) for path in (ROOT / folder).rglob("*.py")}
+    assert found
+    assert [f"{path.relative_to(ROOT)}:{lines}" for path, lines in found.items() if lines and path != WAITING] == []
+
+
+def test_a_call_of_sleep_is_seen() -> None:
+    assert sleeps(WAITING.read_text("utf-8"))
+    assert sleeps("from time import sleep\nsleep(1)") == [2]
+    assert not sleeps("pause(1)")

@@ -5,10 +5,9 @@ that is no success is an ApiError with the status that the server gave.
 """
 
 import json
-import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 import urllib3
@@ -16,7 +15,6 @@ import yaml
 
 Object: TypeAlias = dict[str, Any]
 Objects: TypeAlias = list[Object]
-T = TypeVar("T")
 
 JSON = "application/json"
 APPLY = "application/apply-patch+yaml"
@@ -153,21 +151,6 @@ class Client:
                 if "/" not in resource["name"]:
                     self._plurals[api_version, resource["kind"]] = resource["name"], resource["namespaced"]
         return self._plurals[api_version, kind]
-
-
-def wait_until(answer: Callable[[], T], seconds: float = 30) -> T:
-    """The first true answer; TimeoutError with the last one. An ApiError or a lost connection is asked again."""
-    end = time.monotonic() + seconds
-    while True:
-        last: object
-        try:
-            if last := answer():
-                return last
-        except (ApiError, urllib3.exceptions.HTTPError) as error:
-            last = error
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {seconds} s; the last answer was {last!r}")
-        time.sleep(0.02)
 
 
 def _root(api_version: str) -> str:

@@ -26,9 +26,10 @@ from uuid import uuid4
 import trustme
 from tools.control_plane_binaries import program
 
-from tests.support.api_client import ApiError, Client, Object, wait_until
+from tests.support.api_client import ApiError, Client, Object
 from tests.support.etcd_states import EtcdStates
 from tests.support.reaper import Reaper
+from tests.support.waiting import eventually
 
 ISSUER = "https://kubernetes.default.svc"
 
@@ -164,7 +165,7 @@ class ControlPlane:
         for crd in crds:
             spec = crd["spec"]
             for version in (version["name"] for version in spec["versions"] if version["served"]):
-                wait_until(partial(self.admin.serves, f"{spec['group']}/{version}", spec["names"]["kind"]))
+                eventually(partial(self.admin.serves, f"{spec['group']}/{version}", spec["names"]["kind"]))
 
     def namespace(self, prefix: str = "test", labels: Mapping[str, str] | None = None) -> str:
         """The name of a new namespace that no other test has."""
@@ -233,8 +234,8 @@ class ControlPlane:
             "--disable-admission-plugins=ServiceAccount",  # no pod runs, so none waits for a token
             *self._features,
         )
-        wait_until(lambda: self._alive("kube-apiserver") and self.admin.get("/readyz", exclude=unneeded), 120)
-        wait_until(lambda: self.admin.get("/api/v1/namespaces/default"))
+        eventually(lambda: self._alive("kube-apiserver") and self.admin.get("/readyz", exclude=unneeded), 120)
+        eventually(lambda: self.admin.get("/api/v1/namespaces/default"))
 
     def _start_controllers(self) -> None:
         self._run(

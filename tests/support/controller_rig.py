@@ -24,9 +24,10 @@ from liqo_connectivity.operator.controller.watching.resources import resources
 from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from liqo_connectivity.rules.program import load as load_rules
-from tests.support.api_client import ApiError, Client, Object, wait_until
+from tests.support.api_client import ApiError, Client, Object
 from tests.support.checkout import ROOT
 from tests.support.control_plane import ControlPlane
+from tests.support.waiting import eventually
 
 T = TypeVar("T")
 FIREWALLS = "/apis/networking.liqo.io/v1beta1/namespaces/{}/firewallconfigurations"
@@ -179,7 +180,7 @@ def site(plane: ControlPlane, *, network: bool = True) -> Site:
     labels = {"liqo.io/remote-cluster-id": cluster, "liqo.io/tenant-namespace": "true"}
     made = Site(plane.admin, cluster, plane.namespace("tenant", labels), plane.namespace("pods"))
     # Pods are refused until the controller manager has made it.
-    wait_until(lambda: made.get(f"/api/v1/namespaces/{made.pods}/serviceaccounts/default"))
+    eventually(lambda: made.get(f"/api/v1/namespaces/{made.pods}/serviceaccounts/default"))
     if network:
         add_network(made)
     return made

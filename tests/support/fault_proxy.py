@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
+from tests.support.waiting import pause
+
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "host", "keep-alive"}
 
 Stage = Literal["before", "after"]
@@ -275,7 +277,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, request: Request, answer: Any, fault: Fault, over: threading.Event | None) -> None:
         if not request.watches:
             if fault.delay:
-                time.sleep(fault.delay)
+                pause(fault.delay)
             data = answer.read()
             self.owner.record(request, answer.status)
             self.send_response(answer.status)

@@ -13,9 +13,10 @@ from typing import Any, Self
 
 import urllib3
 
-from tests.support.api_client import ApiError, Object, wait_until
+from tests.support.api_client import ApiError, Object
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_agent import Agent, KernelError
+from tests.support.waiting import eventually
 
 COLLECTION = "/apis/networking.liqo.io/v1beta1/firewallconfigurations"
 FINALIZER = "firewallconfigurations-controller.liqo.io/finalizer"
@@ -199,4 +200,4 @@ def reported(plane: ControlPlane, path: str, **hosts: str) -> None:
         conditions = plane.admin.get(path).get("status", {}).get("conditions", [])
         return dict(hosts).items() <= {each["host"]: each["status"] for each in conditions}.items()
 
-    wait_until(said)
+    eventually(said)

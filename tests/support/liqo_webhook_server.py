@@ -13,9 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
 
-from tests.support.api_client import ApiError, Object, wait_until
+from tests.support.api_client import ApiError, Object
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_webhook import DeniedError, admit
+from tests.support.waiting import eventually
 
 NAME = "firewallconfiguration.validate.liqo.io"
 COLLECTION = "/apis/networking.liqo.io/v1beta1/firewallconfigurations"
@@ -39,7 +40,7 @@ class WebhookServer:
         try:
             # The server learns of a new webhook by a watch, a moment after it stored it.
             self.refusal = "not asked yet"
-            wait_until(self._is_asked)
+            eventually(self._is_asked)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -50,7 +51,7 @@ class WebhookServer:
         self._plane.admin.delete(self._plane.admin.path(self._configuration()))
         self.down()
         # Gone only when the server knows it: until then it would deny for want of an answer.
-        wait_until(lambda: self._try() is None)
+        eventually(lambda: self._try() is None)
 
     def up(self) -> None:
         """Answer, at the address of before; nothing if it does."""

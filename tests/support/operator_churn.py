@@ -9,11 +9,12 @@ import random
 import time
 from typing import Any
 
-from tests.support.api_client import Object, wait_until
+from tests.support.api_client import Object
 from tests.support.fault_proxy import FaultProxy
 from tests.support.liqo_peerings import Peering
 from tests.support.operator_cluster import OperatorCluster, elements
 from tests.support.operator_scene import Scene
+from tests.support.waiting import eventually, pause
 
 ALWAYS = ("deny", "vc-remote", "private-subnets")
 SOMETIMES = ("allow", "vc-local", "vc-remote")
@@ -42,25 +43,25 @@ class Churn:
         change = self._random.choice((self._add, self._add, self._move, self._remove, self._finish, self._edit))
         change()
 
-    def run(self, seconds: float, pause: float = 0.05) -> None:
+    def run(self, seconds: float, every: float = 0.05) -> None:
         """Change things for some seconds."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.step()
-            time.sleep(pause)
+            pause(every)
 
     def converged(self, seconds: float = 10) -> None:
         """Wait until what is stored is what everything there is gives, and the status says so."""
         key = self.peering.namespace, f"{self.peering.name}-connectivity"
         # A server that has just come back refuses some kinds for a moment.
-        wanted = wait_until(self.cluster.rendered)[key]
+        wanted = eventually(self.cluster.rendered)[key]
         end = time.monotonic() + seconds
-        try:
-            wait_until(lambda: self.cluster.written().get(key) == wanted, seconds)
-        except TimeoutError as error:
-            error.add_note(f"wanted {json.dumps(wanted)}\nstored {json.dumps(self.cluster.written().get(key))}")
-            raise
-        wait_until(
+        eventually(
+            lambda: self.cluster.written().get(key) == wanted,
+            seconds,
+            shows=lambda: f"wanted {json.dumps(wanted)}\nstored {json.dumps(self.cluster.written().get(key))}",
+        )
+        eventually(
             lambda: self.cluster.conditions(self.policy).get("Programmed", ("",))[0] == "True",
             end + 5 - time.monotonic(),
         )

@@ -15,12 +15,13 @@ from typing import Any
 
 from liqo_connectivity import chains
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS
-from tests.support.api_client import ApiError, Object, wait_until
+from tests.support.api_client import ApiError, Object
 from tests.support.clusters import RENDERED, base_of, solve, tables
 from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds
 from tests.support.manifest_tools import DEPLOY, NAME, NAMESPACE, kustomize, objects
 from tests.support.operator_process import Running, running
+from tests.support.waiting import eventually
 
 FIREWALLS = "/apis/networking.liqo.io/v1beta1/firewallconfigurations"
 POLICIES = "/apis/security.liqo.io/v1/peeringconnectivities"
@@ -54,7 +55,7 @@ def install(plane: ControlPlane, change: Change | None = None) -> Path:
     for (kind, _, _), found in sorted(shipped.items(), key=lambda each: each[0][0] != "Namespace"):
         if kind not in ("Deployment", "Service"):
             plane.admin.apply(found)
-    wait_until(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
+    eventually(lambda: plane.admin.serves("security.liqo.io/v1", "PeeringConnectivity"))
     return plane.service_account_kubeconfig(NAMESPACE, NAME)
 
 
@@ -78,7 +79,7 @@ class OperatorCluster:
         with running(self.kubeconfig, log, *PATIENT, *namespace, *options) as controller:
             try:
                 if ready:
-                    wait_until(controller.ready)
+                    eventually(controller.ready)
                 yield controller
             except BaseException as error:
                 error.add_note(f"the controller logged:\n{log.read_text('utf-8')[-6000:]}")
@@ -118,11 +119,7 @@ class OperatorCluster:
                 return {}
             return found if found["status"] == status and reason in ("", found["reason"]) else {}
 
-        try:
-            return wait_until(answer, 20)
-        except TimeoutError as error:
-            error.add_note(json.dumps(self.get(policy), indent=1))
-            raise
+        return eventually(answer, 20, shows=lambda: json.dumps(self.get(policy), indent=1))
 
     def programmed(self, policy: str) -> None:
         """Wait until the chain of a policy is stored."""
@@ -134,18 +131,18 @@ class OperatorCluster:
 
     def holds(self, firewall: str, party: str, *wanted: str) -> None:
         """Wait until a set has exactly these elements."""
-        try:
-            wait_until(lambda: self.elements(firewall, party) == sorted(wanted, key=_numeric), 20)
-        except TimeoutError as error:
-            error.add_note(f"wanted {wanted}, there is {json.dumps(self.get(firewall), indent=1)[:4000]}")
-            raise
+        eventually(
+            lambda: self.elements(firewall, party) == sorted(wanted, key=_numeric),
+            20,
+            shows=lambda: f"wanted {wanted}, there is {json.dumps(self.get(firewall), indent=1)[:4000]}",
+        )
 
     def versions(self, namespace: str = "") -> dict[str, str]:
         """The resourceVersion of every object that the controller writes, in one namespace or in all, by its place."""
         held = {}
         for path in (FIREWALLS, POLICIES):
             # For a moment after its definition changed, the server says of a kind that it is not ready.
-            for found in wait_until(partial(self._listed, path))[0]:
+            for found in eventually(partial(self._listed, path))[0]:
                 metadata = found["metadata"]
                 if namespace in ("", metadata["namespace"]):
                     held[f"{path}:{metadata['namespace']}/{metadata['name']}"] = metadata["resourceVersion"]
@@ -157,13 +154,15 @@ class OperatorCluster:
 
     def settled(self, namespace: str = "", seconds: float = 30) -> dict[str, str]:
         """Wait until no version has changed for a while, in one namespace or in all; the versions."""
-        end = time.monotonic() + seconds
         held, since = self.versions(namespace), time.monotonic()
-        while time.monotonic() - since < QUIET:
-            assert time.monotonic() < end, "objects are written over and over"
-            time.sleep(0.1)
+
+        def is_quiet() -> bool:
+            nonlocal held, since
             if (found := self.versions(namespace)) != held:
                 held, since = found, time.monotonic()
+            return time.monotonic() - since >= QUIET
+
+        eventually(is_quiet, seconds, every=0.1, shows=lambda: f"objects are written over and over: {held}")
         return held
 
     # -- what should be stored
@@ -195,12 +194,13 @@ class OperatorCluster:
             return {key: spec for key, spec in found.items() if namespace in ("", key[0])}
 
         wanted = only(self.rendered())
-        try:
-            wait_until(lambda: only(self.written()) == wanted, 15)
-        except TimeoutError as error:
-            error.add_note(f"wanted {json.dumps(list(wanted.values()))}")
-            error.add_note(f"stored {json.dumps(list(only(self.written()).values()))}")
-            raise
+        eventually(
+            lambda: only(self.written()) == wanted,
+            15,
+            shows=lambda: (
+                f"wanted {json.dumps(list(wanted.values()))}\nstored {json.dumps(list(only(self.written()).values()))}"
+            ),
+        )
 
 
 def specs_of(state: list[Object]) -> dict[tuple[str, str], Object]:

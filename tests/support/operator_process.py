@@ -11,7 +11,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from tests.support.api_client import wait_until
+from tests.support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 QUICK = (
@@ -51,7 +51,7 @@ class Running:
             assert self.process.poll() is None or self.entries(message), self.log.read_text("utf-8")
             return self.entries(message)
 
-        entries: list[dict[str, Any]] = wait_until(found, seconds)
+        entries: list[dict[str, Any]] = eventually(found, seconds)
         return entries[0]
 
     def port(self, served: str) -> int:

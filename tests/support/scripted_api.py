@@ -330,11 +330,3 @@ class Pods:
             for _, kind, item in news:
                 exchange.event(kind, item)
         exchange.end()
-
-
-def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
-    """Wait until a condition holds; AssertionError if it does not."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
