@@ -10,6 +10,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
@@ -35,8 +36,12 @@ def missing(engine: str) -> list[str]:
 def in_sql(engine: str, work: Workload) -> Figures:
     """Measure SQLite or DuckDB; each event changes its tables, and then every derived relation is filled anew."""
     # DuckDB need not be installed to check this module's types.
-    connection: Any = import_module("duckdb").connect() if engine == "duckdb" else sqlite3.connect(":memory:")
+    opened: Any = import_module("duckdb").connect() if engine == "duckdb" else sqlite3.connect(":memory:")
+    with closing(opened) as connection:
+        return _in_sql(engine, work, connection)
 
+
+def _in_sql(engine: str, work: Workload, connection: Any) -> Figures:
     def execute(statement: str, values: Sequence[Value]) -> Any:
         return connection.execute(statement, values)
 
