@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 import pytest
 
 from tests.support.checkout import PACKAGE, ROOT
+from tests.support.layers import LAYERS
 
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
@@ -14,6 +15,8 @@ DOCUMENTS = sorted(
 )
 MADE = {"build", "dist"}
 """Folders that `make` creates, whose content a document may name."""
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?://)([^)\s]+)\)")
@@ -79,6 +82,18 @@ def test_links_lead_somewhere(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_names_of_the_repository_exist(document: str) -> None:
     assert not dead_names((ROOT / document).read_text("utf-8"))
+
+
+def test_the_architecture_quotes_the_table_of_imports() -> None:
+    (quoted,) = re.findall(r"```python\n(.*?)```", ARCHITECTURE, re.DOTALL)
+    assert quoted.startswith("MAY_IMPORT")
+    assert quoted in (ROOT / "tests" / "support" / "layers.py").read_text("utf-8")
+
+
+@pytest.mark.parametrize("folder", ["engine", "facts", "operator", "operator/controller"])
+def test_the_architecture_lists_the_folders_in_their_order(folder: str) -> None:
+    listed = re.findall(rf"^\| `{folder}/(\w+)/` \|", ARCHITECTURE, re.MULTILINE)
+    assert listed == [name for name in LAYERS[folder] if (ROOT / folder / name).is_dir()]
 
 
 def test_documents_are_found() -> None:
