@@ -170,7 +170,7 @@ publish: $(VENV)/.dev ## Publish dist/ on the package index, as the workflow tha
 	$(BIN)/uv publish --trusted-publishing always dist/*.whl dist/*.tar.gz
 
 .PHONY: manifests
-manifests: $(VENV)/.dev controlplane ## Write the CustomResourceDefinition and deploy/install.yaml anew
+manifests: $(VENV)/.dev controlplane ## Generate the CustomResourceDefinition and deploy/install.yaml
 	$(BIN)/python -m liqo_connectivity.facts.crd.generate deploy/base/crd.yaml deploy/chart/crd.yaml
 	$(BIN)/python -m pytest -q tests/package/test_deploy.py -k install_yaml --update
 
@@ -233,7 +233,7 @@ no-policies:
 	'$(KUBECTL) delete peeringconnectivities --all --all-namespaces' >&2; exit 1; }
 
 .PHONY: lock
-lock: $(VENV)/.dev ## Write the lock files anew; LOCK_FLAGS=--upgrade takes newer versions
+lock: $(VENV)/.dev ## Resolve the lock files; LOCK_FLAGS=--upgrade takes newer versions
 	$(LOCK) pyproject.toml --group build --output-file requirements.lock
 	$(LOCK) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --group go --output-file tools/go_modules/go.lock

@@ -1,6 +1,6 @@
 """``python -m benchmarks``: the policy program and the same facts, by our engine, by pyDatalog and by clingo.
 
-Every engine derives every relation, in a child process of its own; runs are interleaved and the quickest counts. If any
+Every engine derives every relation, in its own child process; runs are interleaved and the quickest counts. If any
 two engines differ in a single row, nothing is printed but that. README.md says how to read the numbers.
 """
 

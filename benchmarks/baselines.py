@@ -1,4 +1,4 @@
-"""``python -m benchmarks.baselines ENGINE PODS``: the synthetic program by an engine that derives anew, in this process.
+"""``python -m benchmarks.baselines ENGINE PODS``: the synthetic program by an engine that recomputes everything, in this process.
 
 Prints JSON: seconds from facts as Python tuples to all relations as Python tuples, seconds to have everything right
 again after one event, and digests of what was derived. It must not know our engine's figures.
@@ -34,7 +34,7 @@ def missing(engine: str) -> list[str]:
 
 
 def in_sql(engine: str, work: Workload) -> Figures:
-    """Measure SQLite or DuckDB; each event changes its tables, and then every derived relation is filled anew."""
+    """Measure SQLite or DuckDB; each event changes its tables, and then every derived relation is recomputed."""
     # DuckDB need not be installed to check this module's types.
     opened: Any = import_module("duckdb").connect() if engine == "duckdb" else sqlite3.connect(":memory:")
     with closing(opened) as connection:
@@ -88,12 +88,12 @@ def _in_sql(engine: str, work: Workload, connection: Any) -> Figures:
 
 
 def in_clingo(work: Workload) -> Figures:
-    """Measure clingo, which cannot take facts back: after an event it does all anew."""
+    """Measure clingo, which cannot take facts back: after an event it recomputes everything."""
     return _once(lambda: asp.solve(work.program, work.facts, work.program.rules_by_head))
 
 
 def in_pydatalog(work: Workload) -> Figures:
-    """Measure pyDatalog as this project calls it: in a child process, by component, and all anew after an event."""
+    """Measure pyDatalog as this project calls it: in a child process, by component, and everything again after an event."""
     return _once(lambda: evaluate_relations(work.program, work.facts, work.program.rules_by_head, limits=LIMITS))
 
 

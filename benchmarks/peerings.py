@@ -59,7 +59,7 @@ def pod(number: int, peerings: int, address: int = 0) -> Object:
 def whole(pod: Object) -> Object:
     """The same pod with all that makes it one of 6 KB."""
     full = padded(pod, indent=2)
-    # The server writes managed fields of its own, and wants the volumes that are mounted.
+    # The server writes its own managed fields, and wants the volumes that are mounted.
     del full["metadata"]["managedFields"]
     full["spec"]["volumes"] = [{"name": f"volume-{n}", "emptyDir": {}} for n in range(3)]
     return full

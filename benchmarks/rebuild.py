@@ -1,4 +1,4 @@
-"""``python -m benchmarks.rebuild PROGRAM PODS``: from what size of a transaction on deriving anew is cheaper than following.
+"""``python -m benchmarks.rebuild PROGRAM PODS``: from which transaction size on recomputing is cheaper than following.
 
 Prints JSON: for a share of the pods that is deleted in one transaction and put back in another, the CPU seconds of both
 ways, and the share at which they cost the same. It must not know how either works.
@@ -19,7 +19,7 @@ from liqo_connectivity.engine.incremental.database import Database
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 ROUNDS = 2
-_WAYS = {"followed": 0.0, "anew": math.inf}
+_WAYS = {"followed": 0.0, "recomputed": math.inf}
 """What a fact must cost to follow, for the database to go one way always."""
 
 
@@ -53,7 +53,7 @@ def measure(name: str, pods: int) -> Figures:
 
 
 def chosen() -> list[float]:
-    """Give the shares from which on the database derives anew, by its constant: of a deletion, of an insertion.
+    """Give the shares from which on the database recomputes, by its constant: of a deletion, of an insertion.
 
     1 if it never does.
     """
@@ -66,7 +66,7 @@ def crossing(shares: Sequence[float], costs: Sequence[Sequence[float]]) -> float
 
     1 if it never does: then no share of the pods is large enough.
     """
-    ratios = [math.log(followed / anew) for followed, anew in costs]
+    ratios = [math.log(followed / recomputed) for followed, recomputed in costs]
     last = max((n for n, ratio in enumerate(ratios) if ratio < 0), default=None)
     if last is None:
         return shares[0]

@@ -1,6 +1,6 @@
 """``make playground``: a real control plane with the objects of an example, and the controller at work in it.
 
-For a reader who wants to see the whole without a cluster of their own: etcd, the API server, Liqo's CRDs with the fields
+For a reader who wants to see the whole without a cluster at hand: etcd, the API server, Liqo's CRDs with the fields
 that its open pull requests add, Liqo's webhook and its agents (both emulated), everything that this project installs,
 and the controller as a child process. It shows what a user would look at; with ``--keep`` it then stays until Ctrl-C.
 """
