@@ -11,15 +11,15 @@ from liqo_connectivity.chains.assemble import assemble, assemble_one, with_eleme
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.firewall_configuration import (
     FirewallConfiguration,
-    Outline,
-    fill,
+    FirewallTemplate,
+    fill_template,
     firewall_json,
     firewall_object,
+    firewall_template,
     firewall_yaml,
-    outline,
 )
 from liqo_connectivity.chains.layout import COLUMNS, Layout
-from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Rule, Set, SetMatch, StateMatch, Table
+from liqo_connectivity.chains.model import Chain, CidrMatch, Match, NftRule, Set, SetMatch, StateMatch, Table
 from liqo_connectivity.chains.nft_json import nft_transaction, nft_transaction_json
 from liqo_connectivity.chains.nft_text import nft_script
 from liqo_connectivity.chains.sets import Elements, Party
@@ -31,24 +31,24 @@ __all__ = [
     "CidrMatch",
     "Elements",
     "FirewallConfiguration",
+    "FirewallTemplate",
     "Layout",
     "Match",
-    "Outline",
+    "NftRule",
     "Party",
-    "Rule",
     "Set",
     "SetMatch",
     "StateMatch",
     "Table",
     "assemble",
     "assemble_one",
-    "fill",
+    "fill_template",
     "firewall_json",
     "firewall_object",
+    "firewall_template",
     "firewall_yaml",
     "nft_script",
     "nft_transaction",
     "nft_transaction_json",
-    "outline",
     "with_elements",
 ]

@@ -20,8 +20,8 @@ from liqo_connectivity.chains.model import (
     Chain,
     CidrMatch,
     Match,
+    NftRule,
     Operator,
-    Rule,
     Set,
     SetMatch,
     Side,
@@ -83,7 +83,7 @@ class FilterRule(TypedDict):
     match: list[MatchEntry]
 
 
-class Rules(TypedDict):
+class RulesSpec(TypedDict):
     """The CRD allows exactly one kind of rules."""
 
     filterRules: list[FilterRule]
@@ -97,7 +97,7 @@ class ChainSpec(TypedDict):
     policy: Literal["accept", "drop"]
     priority: int
     type: Literal["filter"]
-    rules: Rules
+    rules: RulesSpec
 
 
 class Element(TypedDict):
@@ -139,7 +139,7 @@ class FirewallConfiguration(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class FirewallTemplate:
     """The object of a table without the elements of its sets, and the bytes of that as compact JSON."""
 
     made: FirewallConfiguration
@@ -148,10 +148,10 @@ class Outline:
 
 def firewall_object(table: Table) -> FirewallConfiguration:
     """The object of one table. Raises ChainError if it is larger than MAX_OBJECT_BYTES."""
-    return fill(outline(table), table.sets)
+    return fill_template(firewall_template(table), table.sets)
 
 
-def outline(table: Table) -> Outline:
+def firewall_template(table: Table) -> FirewallTemplate:
     """What stays of the object of a table while the elements of its sets change."""
     made: FirewallConfiguration = {
         "apiVersion": "networking.liqo.io/v1beta1",
@@ -170,20 +170,20 @@ def outline(table: Table) -> Outline:
             }
         },
     }
-    return Outline(made, _bytes(made))
+    return FirewallTemplate(made, _bytes(made))
 
 
-def fill(outlined: Outline, sets: Iterable[Set]) -> FirewallConfiguration:
-    """The object of an outline with the elements of its sets, which are given in their order.
+def fill_template(template: FirewallTemplate, sets: Iterable[Set]) -> FirewallConfiguration:
+    """The object of a template with the elements of its sets, which are given in their order.
 
-    It shares its chains with the outline. Raises ChainError if it is larger than MAX_OBJECT_BYTES, and ValueError for
+    It shares its chains with the template. Raises ChainError if it is larger than MAX_OBJECT_BYTES, and ValueError for
     other sets.
     """
-    table = outlined.made["spec"]["table"]
+    table = template.made["spec"]["table"]
     filled = [_filled(empty, held) for empty, held in zip(table["sets"], sets, strict=True)]
-    made: FirewallConfiguration = {**outlined.made, "spec": {"table": {**table, "sets": filled}}}
+    made: FirewallConfiguration = {**template.made, "spec": {"table": {**table, "sets": filled}}}
     # Hardly any object is near the limit, and to count the bytes of one takes longer than to make it.
-    if outlined.size + _ELEMENT_BYTES * sum(len(held["elements"]) for held in filled) > MAX_OBJECT_BYTES:
+    if template.size + _ELEMENT_BYTES * sum(len(held["elements"]) for held in filled) > MAX_OBJECT_BYTES:
         size = _bytes(made)
         if size > MAX_OBJECT_BYTES:
             metadata = made["metadata"]
@@ -229,7 +229,7 @@ def _chain(chain: Chain) -> ChainSpec:
     }
 
 
-def _rule(rule: Rule) -> FilterRule:
+def _rule(rule: NftRule) -> FilterRule:
     # one entry per criterion: op is for all criteria of an entry
     return {
         "name": rule.name,

@@ -88,7 +88,7 @@ Match: TypeAlias = CidrMatch | SetMatch | StateMatch
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class NftRule:
     """A rule: if all ``matches`` hold, ``verdict``; without matches it is for every packet.
 
     ``name`` is unique in its chain and at most MAX_RULE_NAME of ``a-z``, ``0-9`` and ``-``. It is the identity of the
@@ -116,7 +116,7 @@ class Chain:
     whose type, hook, priority or policy changes.
     """
 
-    rules: tuple[Rule, ...]
+    rules: tuple[NftRule, ...]
     name: Literal["connectivity"] = "connectivity"
     type: Literal["filter"] = "filter"
     hook: Literal["postrouting"] = "postrouting"

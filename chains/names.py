@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias, assert_never
 
-from liqo_connectivity.chains.model import CidrMatch, Match, Rule, SetMatch, StateMatch, Verdict
+from liqo_connectivity.chains.model import CidrMatch, Match, NftRule, SetMatch, StateMatch, Verdict
 
 Origin: TypeAlias = Literal["established", "outside-scope", "rule"]
 
@@ -39,7 +39,7 @@ class Draft:
         return f"rule-{self.number}" if self.origin == "rule" else self.origin
 
 
-def named(drafts: Iterable[Draft]) -> tuple[Rule, ...]:
+def named(drafts: Iterable[Draft]) -> tuple[NftRule, ...]:
     """The rules of one chain, in order, named ``r<index>-<origin>-<hash>``; ``r003-rule-1-0f9a6c1d2e3b`` for one.
 
     The index has three digits or more and counts the rules of the chain, the number after ``rule`` those of the
@@ -48,15 +48,17 @@ def named(drafts: Iterable[Draft]) -> tuple[Rule, ...]:
     one, and the latter would keep its place while the former is appended after it. Sets are in it by name, not by
     their elements, so that a new pod renames nothing.
 
-    Raises ChainError (from Rule) for a name above the limit, which takes a policy index of 90 digits.
+    Raises ChainError (from NftRule) for a name above the limit, which takes a policy index of 90 digits.
     """
     running = sha256()
-    rules: list[Rule] = []
+    rules: list[NftRule] = []
     for index, draft in enumerate(drafts):
         # no part holds a separator, so two different chains cannot serialize alike
         parts = [draft.label, *(_serialized(match) for match in draft.matches), draft.verdict]
         running.update(("; ".join(parts) + "\n").encode("ascii"))
-        rules.append(Rule(f"r{index:03}-{draft.label}-{running.hexdigest()[:_DIGITS]}", draft.matches, draft.verdict))
+        rules.append(
+            NftRule(f"r{index:03}-{draft.label}-{running.hexdigest()[:_DIGITS]}", draft.matches, draft.verdict)
+        )
     return tuple(rules)
 
 

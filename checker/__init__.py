@@ -9,18 +9,18 @@ complete. This room must not import any other room, nor anything outside the sta
 
 from liqo_connectivity.checker.certificate import Checked, NotShownError, check
 from liqo_connectivity.checker.dialect import read_rules
-from liqo_connectivity.checker.dump import DumpError, Facts, read_facts
+from liqo_connectivity.checker.dump import DumpError, SourcedFacts, read_facts
 from liqo_connectivity.checker.proof import RejectedError
-from liqo_connectivity.checker.syntax import Rules, RulesError
+from liqo_connectivity.checker.syntax import RulesError, TrustedRules
 
 __all__ = [
     "Checked",
     "DumpError",
-    "Facts",
     "NotShownError",
     "RejectedError",
-    "Rules",
     "RulesError",
+    "SourcedFacts",
+    "TrustedRules",
     "check",
     "read_facts",
     "read_rules",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
-from liqo_connectivity.checker.dump import QUESTION, Facts, row_of
+from liqo_connectivity.checker.dump import QUESTION, SourcedFacts, row_of
 from liqo_connectivity.checker.functors import address_family, bits, cidr_family
 from liqo_connectivity.checker.proof import RejectedError, tuples
-from liqo_connectivity.checker.steps import Steps
-from liqo_connectivity.checker.syntax import Const, Item, Row, Rule, Rules, Value
+from liqo_connectivity.checker.steps import StepChecker
+from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules, Value
 
 SCHEMA_VERSION: Final = 2
 CLAIMS: Final = ("flow_verdict", "governs", "peering_verdict", "decided_by", "unknown_because", "in_group")
@@ -39,7 +39,7 @@ class Checked:
     absences: int
 
 
-def check(document: object, rules: Rules, facts: Facts) -> Checked:
+def check(document: object, rules: TrustedRules, facts: SourcedFacts) -> Checked:
     """Check a certificate. Raises RejectedError, NotShownError, and RulesError for rules that mean nothing."""
     answer = _object(document, "")
     verdict, state = answer.get("verdict"), answer.get("state")
@@ -61,7 +61,7 @@ def check(document: object, rules: Rules, facts: Facts) -> Checked:
     follows = Consequences(rules.rules, {**given, QUESTION: questions}, named.union(CLAIMS))
     for side, end in (("source", source), ("destination", destination)):
         _check_end(side, end[0], str(end[1]), facts, follows)
-    steps = Steps(rules, facts, frozenset(questions), follows)
+    steps = StepChecker(rules, facts, frozenset(questions), follows)
     for number, peering in enumerate(peerings):
         _check_peering(peering, f"/peerings/{number}", question[0], steps)
     _check_claims(answer, question[0], follows)
@@ -95,7 +95,7 @@ def _end(answer: Mapping[str, object], side: str) -> tuple[str, str | None]:
     return endpoint, address
 
 
-def _check_end(side: str, endpoint: str, address: str, facts: Facts, follows: Consequences) -> None:
+def _check_end(side: str, endpoint: str, address: str, facts: SourcedFacts, follows: Consequences) -> None:
     place = f"/{side}/address"
     if address_family(address) == 0:
         raise RejectedError(place, address, "it is not an IP address")
@@ -110,18 +110,18 @@ def _check_end(side: str, endpoint: str, address: str, facts: Facts, follows: Co
         raise RejectedError(place, address, f"it is not the address of {endpoint}")
 
 
-def _pods(endpoint: str, facts: Facts) -> list[str]:
+def _pods(endpoint: str, facts: SourcedFacts) -> list[str]:
     # A pod named alone is one of the namespace that the command was given.
     pods = (str(row[0]) for row in facts.get("pod", {}))
     return [pod for pod in pods if pod == endpoint or pod.endswith(f"/{endpoint}")]
 
 
-def _first_address(pod: str, facts: Facts) -> str | None:
+def _first_address(pod: str, facts: SourcedFacts) -> str | None:
     own = [str(address) for owner, address in facts.get("pod_ip", {}) if owner == pod]
     return min(own, key=lambda address: bits(address) or (0, 0), default=None)
 
 
-def _check_no_address(answer: Mapping[str, object], rules: Rules, facts: Facts) -> Checked:
+def _check_no_address(answer: Mapping[str, object], rules: TrustedRules, facts: SourcedFacts) -> Checked:
     """Check the answer about an end whose address is not known: nothing but that is claimed."""
     if answer.get("verdict") != "unknown" or answer.get("peerings") != []:
         raise RejectedError("/verdict", str(answer.get("verdict")), "without addresses no verdict is known")
@@ -140,7 +140,7 @@ def _check_no_address(answer: Mapping[str, object], rules: Rules, facts: Facts) 
     return Checked("unknown", ends[0], ends[1], (), 0, 0, 0)
 
 
-def _lacks_address(endpoint: str, claimed: str, rules: Rules, facts: Facts) -> bool:
+def _lacks_address(endpoint: str, claimed: str, rules: TrustedRules, facts: SourcedFacts) -> bool:
     if endpoint.startswith("group:"):
         if claimed != f"Group {endpoint}":
             return False
@@ -156,7 +156,7 @@ def _lacks_address(endpoint: str, claimed: str, rules: Rules, facts: Facts) -> b
     return unreadable or (pod in _pods(endpoint, facts) and _first_address(pod, facts) is None)
 
 
-def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: Steps) -> None:
+def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: StepChecker) -> None:
     peering, policy, verdict = claim.get("peering"), claim.get("policy"), claim.get("verdict")
     others = _list(claim.get("alternatives", []), f"{place}/alternatives")
     proofs = [(claim.get("proof"), f"{place}/proof")]
@@ -219,17 +219,17 @@ def _check_pairs(answer: Mapping[str, object], verdict: str, *, grouped: bool) -
         raise NotShownError(f"{shown}: a certificate between groups shows a denial only")
 
 
-def _with_groups(rules: Rules) -> Rules:
+def _with_groups(rules: TrustedRules) -> TrustedRules:
     """Add the facts that loading the policy adds: ``group(name, relation)`` for each group that a head names."""
     heads = [
         (r, r.head.terms[1]) for r in rules.rules if r.head.name in ("member", "member_cidr") and len(r.head.terms) > 1
     ]
     added = tuple(
-        Rule(Item("atom", "group", (group, Const(rule.head.name))), (), rule.file, rule.head_line, rule.head_line)
+        Rule(Literal("atom", "group", (group, Constant(rule.head.name))), (), rule.file, rule.head_line, rule.head_line)
         for rule, group in heads
-        if isinstance(group, Const)
+        if isinstance(group, Constant)
     )
-    return Rules(rules.columns, rules.inputs, (*rules.rules, *added))
+    return TrustedRules(rules.columns, rules.inputs, (*rules.rules, *added))
 
 
 def _object(node: object, place: str) -> Mapping[str, object]:

@@ -11,18 +11,18 @@ from typing import Any, Final
 
 from liqo_connectivity.checker.functors import FUNCTORS, UndefinedError, arithmetic
 from liqo_connectivity.checker.syntax import (
-    Any_,
-    Apply,
-    Const,
-    Fold,
-    Item,
+    Aggregate,
+    Application,
+    Constant,
+    Literal,
     Row,
     Rule,
     RulesError,
     Term,
     Value,
-    Var,
-    names,
+    Variable,
+    Wildcard,
+    variables,
 )
 
 Environment = Mapping[str, Value]
@@ -32,11 +32,11 @@ COMPARE: Final[Mapping[str, Any]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": 
 
 def value(term: Term, environment: Environment) -> Value:
     """Compute a term whose variables have values. Raises UndefinedError, and RulesError for what is no function."""
-    if isinstance(term, Const):
+    if isinstance(term, Constant):
         return term.value
-    if isinstance(term, Var):
+    if isinstance(term, Variable):
         return environment[term.name]
-    if isinstance(term, Any_ | Fold):
+    if isinstance(term, Wildcard | Aggregate):
         raise RulesError("_ or an aggregate stands where a value is needed")
     arguments = [value(argument, environment) for argument in term.arguments]
     if term.function in FUNCTORS:
@@ -82,7 +82,7 @@ class Consequences:
         for rule in rules:
             if any(name in component for name in _complete(rule)):
                 raise RulesError(f"{rule.file}:{rule.line}: {rule.head.name} depends on its own negation or aggregate")
-        recursive = any(item.kind == "atom" and item.name in component for rule in rules for item in rule.body)
+        recursive = any(literal.kind == "atom" and literal.name in component for rule in rules for literal in rule.body)
         while True:
             new = {name: set[Row]() for name in component}
             for rule in rules:
@@ -98,25 +98,25 @@ class Consequences:
     def _heads(self, rule: Rule) -> Iterable[Row]:
         place = f"{rule.file}:{rule.line}"
         found, known = self._solved(rule.body, {}, place)
-        if not names(rule.head.terms) <= known:
+        if not variables(rule.head.terms) <= known:
             raise RulesError(f"{place}: a variable of the head has no values")
         for environment in found:
             yield from _rows_of(rule.head.terms, environment)
 
-    def instances(self, body: Sequence[Item], outer: Environment) -> list[Environment]:
+    def instances(self, body: Sequence[Literal], outer: Environment) -> list[Environment]:
         """Give the values for which a body holds, one for each choice of rows, with the ones that are known."""
         return self._solved(body, outer, "an aggregate")[0]
 
-    def _solved(self, body: Sequence[Item], outer: Environment, place: str) -> tuple[list[Environment], set[str]]:
+    def _solved(self, body: Sequence[Literal], outer: Environment, place: str) -> tuple[list[Environment], set[str]]:
         found, known = [outer], set(outer)
-        for item in _ordered(body, known, place):
-            found = self._joined(item, found, known)
-            known |= names(item.terms)
+        for literal in _ordered(body, known, place):
+            found = self._joined(literal, found, known)
+            known |= variables(literal.terms)
         return found, known
 
     def value(self, term: Term, environment: Environment) -> Value:
         """Compute a term or an aggregate. Raises UndefinedError, also for the least or greatest of nothing."""
-        if not isinstance(term, Fold):
+        if not isinstance(term, Aggregate):
             return value(term, environment)
         found = self.instances(term.body, {name: environment[name] for name in term.outer})
         if term.target is None:
@@ -126,13 +126,13 @@ class Consequences:
             raise UndefinedError
         return min(numbers) if term.kind == "min" else max(numbers)
 
-    def compare(self, item: Item, environment: Environment) -> bool:
+    def compare(self, literal: Literal, environment: Environment) -> bool:
         """Tell whether a comparison whose variables have values is true; one without a value is not."""
         try:
-            left, right = (self.value(term, environment) for term in item.terms)
+            left, right = (self.value(term, environment) for term in literal.terms)
         except UndefinedError:
             return False
-        return bool(COMPARE[item.name](left, right))
+        return bool(COMPARE[literal.name](left, right))
 
     def _values(self, term: Term, environment: Environment) -> list[Value]:
         """Give the value of a term, if it has one."""
@@ -141,19 +141,21 @@ class Consequences:
         except UndefinedError:
             return []
 
-    def _joined(self, item: Item, found: list[Environment], known: set[str]) -> list[Environment]:
+    def _joined(self, literal: Literal, found: list[Environment], known: set[str]) -> list[Environment]:
         """Keep the environments in which a literal holds, with the values that it gives to more variables."""
-        if item.kind == "comparison":
-            for target, other in (item.terms, item.terms[::-1]):
-                if isinstance(target, Var) and target.name not in known:
+        if literal.kind == "comparison":
+            for target, other in (literal.terms, literal.terms[::-1]):
+                if isinstance(target, Variable) and target.name not in known:
                     return [{**env, target.name: result} for env in found for result in self._values(other, env)]
-            return [env for env in found if self.compare(item, env)]
-        keyed = [c for c, term in enumerate(item.terms) if not isinstance(term, Any_) and names([term]) <= known]
-        index = self._index(item.name, tuple(keyed))
-        terms = [item.terms[column] for column in keyed]
-        if item.kind == "negation":
+            return [env for env in found if self.compare(literal, env)]
+        keyed = [
+            c for c, term in enumerate(literal.terms) if not isinstance(term, Wildcard) and variables([term]) <= known
+        ]
+        index = self._index(literal.name, tuple(keyed))
+        terms = [literal.terms[column] for column in keyed]
+        if literal.kind == "negation":
             return [env for env in found for key in _rows_of(terms, env) if key not in index]
-        fresh = [(t.name, c) for c, t in enumerate(item.terms) if isinstance(t, Var) and t.name not in known]
+        fresh = [(t.name, c) for c, t in enumerate(literal.terms) if isinstance(t, Variable) and t.name not in known]
         joined: list[Environment] = []
         for env in found:
             for key in _rows_of(terms, env):
@@ -171,62 +173,62 @@ def _rows_of(terms: Sequence[Term], environment: Environment) -> list[Row]:
         return []
 
 
-def _plain(body: Iterable[Item]) -> list[Item]:
+def _plain(body: Iterable[Literal]) -> list[Literal]:
     """Give a body in which the arithmetic of atoms is an equation: ``a(X + 1)`` is ``a(Y), Y = X + 1``."""
-    plain: list[Item] = []
-    for position, item in enumerate(body):
-        terms = list(item.terms)
-        for column, term in enumerate(item.terms):
-            if item.kind == "atom" and isinstance(term, Apply):
+    plain: list[Literal] = []
+    for position, literal in enumerate(body):
+        terms = list(literal.terms)
+        for column, term in enumerate(literal.terms):
+            if literal.kind == "atom" and isinstance(term, Application):
                 # No text can write such a name.
-                terms[column] = Var(f"{position} {column}")
-                plain.append(Item("comparison", "=", (terms[column], term)))
-        plain.append(Item(item.kind, item.name, tuple(terms)))
+                terms[column] = Variable(f"{position} {column}")
+                plain.append(Literal("comparison", "=", (terms[column], term)))
+        plain.append(Literal(literal.kind, literal.name, tuple(terms)))
     return plain
 
 
-def _ordered(body: Sequence[Item], outer: Iterable[str], place: str) -> list[Item]:
+def _ordered(body: Sequence[Literal], outer: Iterable[str], place: str) -> list[Literal]:
     """Order a body: what is ready first, then the atom with the most known columns. Raises RulesError."""
-    rest, ordered, known = _plain(body), list[Item](), set(outer)
+    rest, ordered, known = _plain(body), list[Literal](), set(outer)
     while rest:
-        ready = [item for item in rest if item.kind != "atom" and _is_ready(item, known)]
-        atoms = [item for item in rest if item.kind == "atom"]
+        ready = [literal for literal in rest if literal.kind != "atom" and _is_ready(literal, known)]
+        atoms = [literal for literal in rest if literal.kind == "atom"]
         if not ready and not atoms:
             raise RulesError(f"{place}: a variable has no values")
-        chosen = ready[0] if ready else max(atoms, key=lambda item: _bound(item, known))
+        chosen = ready[0] if ready else max(atoms, key=lambda literal: _bound(literal, known))
         rest.remove(chosen)
         ordered.append(chosen)
-        known |= names(chosen.terms)
+        known |= variables(chosen.terms)
     return ordered
 
 
-def _is_ready(item: Item, known: set[str]) -> bool:
-    if names(item.terms) <= known:
+def _is_ready(literal: Literal, known: set[str]) -> bool:
+    if variables(literal.terms) <= known:
         return True
-    if item.kind != "comparison" or item.name != "=":
+    if literal.kind != "comparison" or literal.name != "=":
         return False
-    return any(isinstance(t, Var) and names([o]) <= known for t, o in (item.terms, item.terms[::-1]))
+    return any(isinstance(t, Variable) and variables([o]) <= known for t, o in (literal.terms, literal.terms[::-1]))
 
 
-def _bound(item: Item, known: set[str]) -> int:
-    return sum(not isinstance(term, Any_) and names([term]) <= known for term in item.terms)
+def _bound(literal: Literal, known: set[str]) -> int:
+    return sum(not isinstance(term, Wildcard) and variables([term]) <= known for term in literal.terms)
 
 
-def _read(items: Iterable[Item]) -> set[str]:
+def _read(literals: Iterable[Literal]) -> set[str]:
     """Give the relations that some literals read, those of aggregates included."""
     found: set[str] = set()
-    for item in items:
-        if item.kind != "comparison":
-            found.add(item.name)
-        for term in item.terms:
-            if isinstance(term, Fold):
+    for literal in literals:
+        if literal.kind != "comparison":
+            found.add(literal.name)
+        for term in literal.terms:
+            if isinstance(term, Aggregate):
                 found |= _read(term.body)
     return found
 
 
 def _complete(rule: Rule) -> set[str]:
     """Give the relations that must be complete before a rule is applied: the negated, and those of aggregates."""
-    return _read(item for item in rule.body if item.kind != "atom")
+    return _read(literal for literal in rule.body if literal.kind != "atom")
 
 
 def _components(by_head: Mapping[str, Sequence[Rule]], wanted: Iterable[str]) -> list[frozenset[str]]:

@@ -10,19 +10,19 @@ from itertools import product
 from typing import Final
 
 from liqo_connectivity.checker.syntax import (
-    Any_,
-    Apply,
-    Const,
-    Fold,
-    Item,
-    Kind,
+    Aggregate,
+    Application,
+    Constant,
+    Literal,
+    LiteralKind,
     Rule,
-    Rules,
     RulesError,
     Term,
-    Var,
-    all_items,
-    names,
+    TrustedRules,
+    Variable,
+    Wildcard,
+    all_literals,
+    variables,
 )
 
 _TOKEN: Final = re.compile(
@@ -36,11 +36,11 @@ _TOKEN: Final = re.compile(
 )
 _ESCAPES: Final = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 _COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
-_Choice = tuple[Item, ...]
+_Choice = tuple[Literal, ...]
 """One alternative of a body."""
 
 
-def read_rules(texts: Mapping[str, str]) -> Rules:
+def read_rules(texts: Mapping[str, str]) -> TrustedRules:
     """Read rule texts, given by file name. Raises RulesError."""
     types: dict[str, str] = {}
     declared: dict[str, tuple[str, ...]] = {}
@@ -60,25 +60,25 @@ def read_rules(texts: Mapping[str, str]) -> Rules:
 
     columns = {name: tuple(map(root, wanted)) for name, wanted in declared.items()}
     for rule in rules:
-        for item in all_items((rule.head, *rule.body)):
-            if item.kind != "comparison" and len(columns.get(item.name, ())) != len(item.terms):
-                raise RulesError(f"{rule.file}:{rule.line}: {item.name} is not declared with these columns")
-            if item.kind != "comparison" and item.name not in columns:
-                raise RulesError(f"{rule.file}:{rule.line}: relation {item.name!r} is not declared")
-    return Rules(columns, frozenset(inputs), tuple(rules))
+        for literal in all_literals((rule.head, *rule.body)):
+            if literal.kind != "comparison" and len(columns.get(literal.name, ())) != len(literal.terms):
+                raise RulesError(f"{rule.file}:{rule.line}: {literal.name} is not declared with these columns")
+            if literal.kind != "comparison" and literal.name not in columns:
+                raise RulesError(f"{rule.file}:{rule.line}: relation {literal.name!r} is not declared")
+    return TrustedRules(columns, frozenset(inputs), tuple(rules))
 
 
-def _scoped(head: Item, body: _Choice) -> _Choice:
+def _scoped(head: Literal, body: _Choice) -> _Choice:
     """Tell the aggregates of a body which of their variables occur elsewhere in the rule."""
-    outside = names(term for item in (head, *body) for term in item.terms)
+    outside = variables(term for literal in (head, *body) for term in literal.terms)
 
     def scope(term: Term) -> Term:
-        if not isinstance(term, Fold):
+        if not isinstance(term, Aggregate):
             return term
-        own = names(inner for item in term.body for inner in item.terms)
-        return Fold(term.kind, term.target, term.body, frozenset(own & outside))
+        own = variables(inner for literal in term.body for inner in literal.terms)
+        return Aggregate(term.kind, term.target, term.body, frozenset(own & outside))
 
-    return tuple(Item(item.kind, item.name, tuple(map(scope, item.terms))) for item in body)
+    return tuple(Literal(literal.kind, literal.name, tuple(map(scope, literal.terms))) for literal in body)
 
 
 def read_rule(text: str) -> Rule | None:
@@ -92,7 +92,7 @@ def read_rule(text: str) -> Rule | None:
     return rules[0] if reader.kind == "end" and len(rules) == 1 else None
 
 
-def read_comparison(text: str) -> Item | None:
+def read_comparison(text: str) -> Literal | None:
     """Read the one comparison that a text holds; ``None`` if it holds anything else."""
     try:
         reader = _Reader(text, "")
@@ -202,7 +202,7 @@ class _Reader:
         parts = [self._item()]
         while self._try(","):
             parts.append(self._item())
-        return [tuple(item for part in choice for item in part) for choice in product(*parts)]
+        return [tuple(literal for part in choice for literal in part) for choice in product(*parts)]
 
     def _item(self) -> list[_Choice]:
         place = self._place
@@ -224,9 +224,9 @@ class _Reader:
                 return group
         return [(self.comparison(),)]
 
-    def _atom(self, kind: Kind) -> Item:
+    def _atom(self, kind: LiteralKind) -> Literal:
         name = self._take()
-        return Item(kind, name, self._terms())
+        return Literal(kind, name, self._terms())
 
     def _terms(self) -> tuple[Term, ...]:
         self._take("(")
@@ -237,17 +237,17 @@ class _Reader:
             terms.append(self._term())
         return tuple(terms)
 
-    def comparison(self) -> Item:
+    def comparison(self) -> Literal:
         """Read a comparison."""
         left = self._side()
-        return Item("comparison", self._take(*_COMPARISONS), (left, self._side()))
+        return Literal("comparison", self._take(*_COMPARISONS), (left, self._side()))
 
     def _side(self) -> Term:
         place, kind = self._place, self.token
         if self.kind != "name" or kind not in ("count", "min", "max"):
             return self._term()
         self._move(self._next)
-        target = Var(self._take()) if kind != "count" and self.kind == "name" else None
+        target = Variable(self._take()) if kind != "count" and self.kind == "name" else None
         if not self._is(":") or (kind != "count" and target is None):
             # A variable may be named so.
             self._move(place)
@@ -256,18 +256,18 @@ class _Reader:
         self._take("{")
         (body,) = self._conjunction()
         self._take("}")
-        return Fold(kind, target, body)
+        return Aggregate(kind, target, body)
 
     def _term(self) -> Term:
         left = self._product()
         while self._is("+", "-"):
-            left = Apply(self._take("+", "-"), (left, self._product()))
+            left = Application(self._take("+", "-"), (left, self._product()))
         return left
 
     def _product(self) -> Term:
         left = self._factor()
         while self._is("*", "/", "%"):
-            left = Apply(self._take("*", "/", "%"), (left, self._factor()))
+            left = Application(self._take("*", "/", "%"), (left, self._factor()))
         return left
 
     def _factor(self) -> Term:
@@ -277,16 +277,16 @@ class _Reader:
             self._take(")")
             return inner
         if self._try("@"):
-            return Apply(f"@{self._take()}", self._terms())
+            return Application(f"@{self._take()}", self._terms())
         if self._try("-"):
             if self.kind != "number":
                 raise self._error("a number")
-            return Const(-int(self._take(self.token)))
+            return Constant(-int(self._take(self.token)))
         if self._try("_"):
-            return Any_()
+            return Wildcard()
         if kind not in ("string", "number", "name"):
             raise self._error("a term")
         self._move(self._next)
         if kind == "string":
-            return Const(re.sub(r'\\["\\nrt]', lambda found: _ESCAPES[found.group()], written[1:-1]))
-        return Const(int(written)) if kind == "number" else Var(written)
+            return Constant(re.sub(r'\\["\\nrt]', lambda found: _ESCAPES[found.group()], written[1:-1]))
+        return Constant(int(written)) if kind == "number" else Variable(written)

@@ -1,4 +1,4 @@
-"""Facts, read from JSON Lines: each row, and which fields of which objects assert it.
+"""SourcedFacts, read from JSON Lines: each row, and which fields of which objects assert it.
 
 A second reader of what ``facts dump`` writes: a line that is not one makes the whole dump worthless. This module must
 not know what facts mean.
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 
-from liqo_connectivity.checker.syntax import Row, Rules, Value
+from liqo_connectivity.checker.syntax import Row, TrustedRules, Value
 
 HEADER: Final = {"format": "liqo-connectivity-facts", "version": 1}
 QUESTION: Final = "flow"
@@ -18,7 +18,7 @@ SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion", "field",
 
 Source = tuple[object, ...]
 """The object, the field and its value, as in ``SOURCE``."""
-Facts = Mapping[str, Mapping[Row, frozenset[Source]]]
+SourcedFacts = Mapping[str, Mapping[Row, frozenset[Source]]]
 """The rows of each input relation, with their sources."""
 
 
@@ -35,7 +35,7 @@ class _Line:
         return DumpError(f"line {self.number}: {problem}")
 
 
-def read_facts(lines: Iterable[str], rules: Rules) -> Facts:
+def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
     """Read the lines of a dump, with their line ends. Raises DumpError."""
     facts: dict[str, dict[Row, frozenset[Source]]] = {name: {} for name in rules.inputs if name != QUESTION}
     line = _Line(0, "")

@@ -27,7 +27,7 @@ class RejectedError(Exception):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class ProofStep:
     """One step of a proof: its number, its pointer, its fields, and the tuple that it speaks of."""
 
     proof: "Proof"
@@ -63,11 +63,11 @@ class Proof:
         self._used = {0}
 
     @property
-    def root(self) -> Step:
+    def root(self) -> ProofStep:
         """Give the step of the tuple that is proved."""
         return self._steps[0]
 
-    def in_order(self) -> Iterator[Step]:
+    def in_order(self) -> Iterator[ProofStep]:
         """Give the steps by their numbers; each must be used by then. Raises RejectedError."""
         known: dict[Tuple, int] = {}
         for step in self._steps:
@@ -78,7 +78,7 @@ class Proof:
                 raise step.error(f"step {other} speaks of it already")
             yield step
 
-    def premise(self, user: Step, reference: object, place: str) -> Step:
+    def premise(self, user: ProofStep, reference: object, place: str) -> ProofStep:
         """Give the step that another names as a premise. Raises RejectedError."""
         if type(reference) is not int:
             raise user.error("the number of a step is needed here", place)
@@ -90,7 +90,7 @@ class Proof:
         self._used.add(reference)
         return self._steps[reference]
 
-    def _read(self, step: object, place: str, number: int, columns: Mapping[str, tuple[str, ...]]) -> Step:
+    def _read(self, step: object, place: str, number: int, columns: Mapping[str, tuple[str, ...]]) -> ProofStep:
         fields = fields_of(step, place)
         relation = fields.get("relation")
         if not isinstance(relation, str) or relation not in columns:
@@ -98,7 +98,7 @@ class Proof:
         row = row_of(fields.get("row"), columns[relation])
         if row is None:
             raise RejectedError(place, relation, "its row does not have the columns of the relation")
-        found = Step(self, number, place, fields, (relation, row))
+        found = ProofStep(self, number, place, fields, (relation, row))
         if type(fields.get("step")) is not int or fields["step"] != number:
             raise found.error(f"its number is {number}, for the steps are numbered in order, from 0")
         if frozenset(fields) not in (DERIVED, FACT):

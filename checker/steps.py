@@ -11,19 +11,19 @@ from typing import cast
 
 from liqo_connectivity.checker.consequences import Consequences, value
 from liqo_connectivity.checker.dialect import read_comparison, read_rule
-from liqo_connectivity.checker.dump import QUESTION, Facts, source_of
+from liqo_connectivity.checker.dump import QUESTION, SourcedFacts, source_of
 from liqo_connectivity.checker.functors import UndefinedError
-from liqo_connectivity.checker.proof import Proof, RejectedError, Step, fields_of
+from liqo_connectivity.checker.proof import Proof, ProofStep, RejectedError, fields_of
 from liqo_connectivity.checker.substitution import Tuple, agrees, fill_in, unify, value_if_known, write, write_tuple
-from liqo_connectivity.checker.syntax import Any_, Fold, Item, Row, Rule, Rules, Value, Var
+from liqo_connectivity.checker.syntax import Aggregate, Literal, Row, Rule, TrustedRules, Value, Variable, Wildcard
 
 
 @dataclass(slots=True)
-class Steps:
+class StepChecker:
     """Checks proofs against trusted rules, facts, and all that follows from them; counts what it has checked."""
 
-    rules: Rules
-    facts: Facts
+    rules: TrustedRules
+    facts: SourcedFacts
     questions: frozenset[Row]
     follows: Consequences
     derived: int = 0
@@ -47,7 +47,7 @@ class Steps:
             judge()
         return proof.root.tuple
 
-    def _leaf(self, step: Step) -> None:
+    def _leaf(self, step: ProofStep) -> None:
         relation, row = step.tuple
         self.leaves += 1
         sources = step.fields["sources"]
@@ -64,7 +64,7 @@ class Steps:
         if not claimed or any(source_of(source) not in known for source in claimed):
             raise step.error("its sources are not those of the facts")
 
-    def _instance(self, step: Step) -> None:
+    def _instance(self, step: ProofStep) -> None:
         """Check a derived tuple against its rule and the tuples that its premises name."""
         self.derived += 1
         rule = self._rule(step)
@@ -81,37 +81,39 @@ class Steps:
             raise step.error(f"its height is {height}")
 
     def _conjunction(
-        self, step: Step, body: Sequence[Item], claimed: object, place: str, values: dict[str, Value]
-    ) -> list[Step]:
+        self, step: ProofStep, body: Sequence[Literal], claimed: object, place: str, values: dict[str, Value]
+    ) -> list[ProofStep]:
         """Check that premises fit the literals of a body; complete the values, and give the steps that are named."""
         premises = cast("list[object]", claimed) if isinstance(claimed, list) else []
         if len(premises) != len(body) or not isinstance(claimed, list):
             raise step.error(f"{len(body)} conditions need a premise each", place.rpartition("/")[0])
-        places = [(item, premise, f"{place}/{n}") for n, (item, premise) in enumerate(zip(body, premises, strict=True))]
-        below: dict[str, Step] = {}
-        for item, premise, where in places:
-            if item.kind == "atom":
+        places = [
+            (literal, premise, f"{place}/{n}") for n, (literal, premise) in enumerate(zip(body, premises, strict=True))
+        ]
+        below: dict[str, ProofStep] = {}
+        for literal, premise, where in places:
+            if literal.kind == "atom":
                 below[where] = found = step.proof.premise(step, premise, where)
-                if found.tuple[0] != item.name or not unify(item.terms, found.tuple[1], values):
-                    raise _unfit(item, found, where, values)
+                if found.tuple[0] != literal.name or not unify(literal.terms, found.tuple[1], values):
+                    raise _unfit(literal, found, where, values)
         self._solve(body, values)
-        witnesses: list[Step] = []
-        for item, premise, where in places:
-            folds = [term for term in item.terms if isinstance(term, Fold)]
-            if folds:
-                witnesses += self._aggregated(step, body, item, folds[0], premise, where, values)
-            elif item.kind == "atom":
-                if not agrees(item.terms, below[where].tuple[1], values):
-                    raise _unfit(item, below[where], where, values)
-            elif item.kind == "negation":
-                self._absent(item, _only("absent", premise, where), where, values)
+        witnesses: list[ProofStep] = []
+        for literal, premise, where in places:
+            aggregates = [term for term in literal.terms if isinstance(term, Aggregate)]
+            if aggregates:
+                witnesses += self._aggregated(step, body, literal, aggregates[0], premise, where, values)
+            elif literal.kind == "atom":
+                if not agrees(literal.terms, below[where].tuple[1], values):
+                    raise _unfit(literal, below[where], where, values)
+            elif literal.kind == "negation":
+                self._absent(literal, _only("absent", premise, where), where, values)
             else:
-                self._compared(item, _only("holds", premise, where), where, values)
-                if not self.follows.compare(item, values):
-                    raise RejectedError(where, write(item, values), "this is not true")
+                self._compared(literal, _only("holds", premise, where), where, values)
+                if not self.follows.compare(literal, values):
+                    raise RejectedError(where, write(literal, values), "this is not true")
         return [*below.values(), *witnesses]
 
-    def _rule(self, step: Step) -> Rule:
+    def _rule(self, step: ProofStep) -> Rule:
         fields = fields_of(step.fields["rule"], f"{step.place}/rule")
         text, file, line = (fields.get(name) for name in ("text", "file", "line"))
         if not isinstance(text, str) or not isinstance(file, str):
@@ -129,99 +131,99 @@ class Steps:
             raise step.error(f"its rule is not at {file}:{line}, but at {places}")
         return known[0]
 
-    def _compared(self, item: Item, shown: object, where: str, values: Mapping[str, Value]) -> None:
+    def _compared(self, literal: Literal, shown: object, where: str, values: Mapping[str, Value]) -> None:
         read = read_comparison(shown) if isinstance(shown, str) else None
-        if read is None or read != fill_in(item, values):
-            raise RejectedError(where, str(shown), f"the rule needs {write(item, values)} here")
+        if read is None or read != fill_in(literal, values):
+            raise RejectedError(where, str(shown), f"the rule needs {write(literal, values)} here")
 
     def _aggregated(
         self,
-        step: Step,
-        body: Sequence[Item],
-        item: Item,
-        fold: Fold,
+        step: ProofStep,
+        body: Sequence[Literal],
+        literal: Literal,
+        aggregate: Aggregate,
         premise: object,
         where: str,
         values: Mapping[str, Value],
-    ) -> list[Step]:
+    ) -> list[ProofStep]:
         """Check a comparison with an aggregate, which is computed anew, and the instances that are shown for it."""
         fields = fields_of(_only("aggregated", premise, where), where)
         claim, witnesses = str(fields.get("comparison")), fields.get("witnesses")
-        self._compared(item, fields.get("comparison"), where, values)
+        self._compared(literal, fields.get("comparison"), where, values)
         result, shown = fields.get("value"), cast("list[object]", witnesses) if isinstance(witnesses, list) else []
-        if fields.get("kind") != fold.kind or type(result) is not int:
-            raise RejectedError(where, claim, f"it is a {fold.kind}, and has a value")
-        if not isinstance(witnesses, list) or bool(shown) != (fold.kind != "count" or result != 0):
+        if fields.get("kind") != aggregate.kind or type(result) is not int:
+            raise RejectedError(where, claim, f"it is a {aggregate.kind}, and has a value")
+        if not isinstance(witnesses, list) or bool(shown) != (aggregate.kind != "count" or result != 0):
             raise RejectedError(where, claim, "instances of its body are needed, if there are any")
 
         def judge() -> None:
-            if not self.follows.compare(item, values):
+            if not self.follows.compare(literal, values):
                 raise RejectedError(where, claim, "this is not true")
-            if self.follows.value(fold, values) != result:
-                raise RejectedError(where, claim, f"its value is {self.follows.value(fold, values)}")
-            if fields.get("passedOver") != self._passed_over(body, item, fold, result, values):
+            if self.follows.value(aggregate, values) != result:
+                raise RejectedError(where, claim, f"its value is {self.follows.value(aggregate, values)}")
+            if fields.get("passedOver") != self._passed_over(body, literal, aggregate, result, values):
                 raise RejectedError(where, claim, "other values than these come before its value")
 
         self._later.append(judge)
-        below: list[Step] = []
+        below: list[ProofStep] = []
         for number, witness in enumerate(shown):
-            own = {name: values[name] for name in fold.outer}
+            own = {name: values[name] for name in aggregate.outer}
             place = f"{where}/aggregated/witnesses/{number}"
-            below += self._conjunction(step, fold.body, witness, place, own)
-            if fold.target is not None and own[fold.target.name] != result:
+            below += self._conjunction(step, aggregate.body, witness, place, own)
+            if aggregate.target is not None and own[aggregate.target.name] != result:
                 raise RejectedError(place, claim, f"this instance does not have the value {result}")
         return below
 
     def _passed_over(
-        self, body: Sequence[Item], item: Item, fold: Fold, result: int, values: Mapping[str, Value]
+        self, body: Sequence[Literal], literal: Literal, aggregate: Aggregate, result: int, values: Mapping[str, Value]
     ) -> list[int]:
         """List what the first atom with the variable of ``V = min X : ...`` offers for it and that comes before."""
-        name = next((term.name for term in item.terms if isinstance(term, Var)), None)
-        atoms = [other for other in body if other.kind == "atom" and any(t == Var(str(name)) for t in other.terms)]
-        if fold.target is None or item.name != "=" or name is None or not atoms:
+        name = next((term.name for term in literal.terms if isinstance(term, Variable)), None)
+        atoms = [other for other in body if other.kind == "atom" and any(t == Variable(str(name)) for t in other.terms)]
+        if aggregate.target is None or literal.name != "=" or name is None or not atoms:
             return []
         atom = atoms[0]
-        known = {outer: values[outer] for outer in fold.outer}
+        known = {outer: values[outer] for outer in aggregate.outer}
         wanted = [value_if_known(term, known) for term in atom.terms]
-        column = atom.terms.index(Var(name))
+        column = atom.terms.index(Variable(name))
         offered = {int(row[column]) for row in self.follows.matching(atom.name, wanted)}
-        before = [number for number in offered if (number < result if fold.kind == "min" else number > result)]
-        return sorted(before, reverse=fold.kind == "max")
+        before = [number for number in offered if (number < result if aggregate.kind == "min" else number > result)]
+        return sorted(before, reverse=aggregate.kind == "max")
 
-    def _solve(self, body: Sequence[Item], values: dict[str, Value]) -> None:
+    def _solve(self, body: Sequence[Literal], values: dict[str, Value]) -> None:
         """Give values to the variables that only equations bind."""
         for _ in body:
-            for item in body:
-                if item.kind != "comparison" or item.name != "=":
+            for literal in body:
+                if literal.kind != "comparison" or literal.name != "=":
                     continue
-                for target, other in (item.terms, item.terms[::-1]):
-                    if isinstance(target, Var) and target.name not in values:
+                for target, other in (literal.terms, literal.terms[::-1]):
+                    if isinstance(target, Variable) and target.name not in values:
                         with suppress(KeyError, UndefinedError):
                             values[target.name] = self.follows.value(other, values)
 
-    def _absent(self, item: Item, shown: object, where: str, values: Mapping[str, Value]) -> None:
+    def _absent(self, literal: Literal, shown: object, where: str, values: Mapping[str, Value]) -> None:
         self.absences += 1
         claimed = fields_of(shown, where)
         try:
-            pattern = [None if isinstance(term, Any_) else value(term, values) for term in item.terms]
+            pattern = [None if isinstance(term, Wildcard) else value(term, values) for term in literal.terms]
         except UndefinedError:
-            raise RejectedError(where, item.name, "it needs arithmetic that has no value") from None
+            raise RejectedError(where, literal.name, "it needs arithmetic that has no value") from None
         row = claimed.get("row")
         types = [type(v) for v in cast("list[object]", row)] if isinstance(row, list) else []
-        if claimed.get("relation") != item.name or row != pattern or types != [type(v) for v in pattern]:
-            raise RejectedError(where, str(claimed.get("relation")), f"the rule needs {write(item, values)} here")
-        written = write(item, values)
+        if claimed.get("relation") != literal.name or row != pattern or types != [type(v) for v in pattern]:
+            raise RejectedError(where, str(claimed.get("relation")), f"the rule needs {write(literal, values)} here")
+        written = write(literal, values)
 
         def judge() -> None:
-            present = self.follows.matching(item.name, pattern)
+            present = self.follows.matching(literal.name, pattern)
             if present:
-                raise RejectedError(where, written, f"{write_tuple((item.name, min(present)))} follows")
+                raise RejectedError(where, written, f"{write_tuple((literal.name, min(present)))} follows")
 
         self._later.append(judge)
 
 
-def _unfit(item: Item, found: Step, where: str, values: Mapping[str, Value]) -> RejectedError:
-    return found.error(f"the rule needs {write(item, values)} here, and step {found.number} is not that", where)
+def _unfit(literal: Literal, found: ProofStep, where: str, values: Mapping[str, Value]) -> RejectedError:
+    return found.error(f"the rule needs {write(literal, values)} here, and step {found.number} is not that", where)
 
 
 def _only(name: str, premise: object, where: str) -> object:

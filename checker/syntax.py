@@ -3,35 +3,35 @@
 This module must not know how texts are read, nor what follows from them.
 """
 
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 Value = str | int
 Row = tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Var:
+class Variable:
     """A variable."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:  # noqa: N801  Any is taken
+class Wildcard:
     """``_``."""
 
 
 @dataclass(frozen=True, slots=True)
-class Const:
+class Constant:
     """A symbol or number."""
 
     value: Value
 
 
 @dataclass(frozen=True, slots=True)
-class Apply:
+class Application:
     """``+ - * / %`` or a functor, written ``@name``, of arguments."""
 
     function: str
@@ -39,24 +39,24 @@ class Apply:
 
 
 @dataclass(frozen=True, slots=True)
-class Fold:
+class Aggregate:
     """``count``, or ``min`` or ``max`` of a variable, over the instances of a body; ``outer`` variables are the rule's."""
 
     kind: str
-    target: Var | None
-    body: "tuple[Item, ...]"
+    target: Variable | None
+    body: "tuple[Literal, ...]"
     outer: frozenset[str] = frozenset()
 
 
-Term = Var | Any_ | Const | Apply | Fold
-Kind = Literal["atom", "negation", "comparison"]
+Term = Variable | Wildcard | Constant | Application | Aggregate
+LiteralKind = typing.Literal["atom", "negation", "comparison"]
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class Literal:
     """A literal: its relation or comparison operator, and its terms."""
 
-    kind: Kind
+    kind: LiteralKind
     name: str
     terms: tuple[Term, ...]
 
@@ -65,15 +65,15 @@ class Item:
 class Rule:
     """A head and a conjunction; where the clause and its head stand takes no part in equality."""
 
-    head: Item
-    body: tuple[Item, ...]
+    head: Literal
+    body: tuple[Literal, ...]
     file: str = field(default="", compare=False)
     line: int = field(default=0, compare=False)
     head_line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class TrustedRules:
     """What texts say: ``columns`` gives the root type of each column of each relation, ``symbol`` or ``number``."""
 
     columns: Mapping[str, tuple[str, ...]]
@@ -85,23 +85,23 @@ class RulesError(Exception):
     """A rule text cannot be read: the place and what was expected."""
 
 
-def all_items(items: Iterable[Item]) -> Iterator[Item]:
+def all_literals(literals: Iterable[Literal]) -> Iterator[Literal]:
     """Give some literals, and those inside their aggregates."""
-    for item in items:
-        yield item
-        for term in item.terms:
-            if isinstance(term, Fold):
-                yield from all_items(term.body)
+    for literal in literals:
+        yield literal
+        for term in literal.terms:
+            if isinstance(term, Aggregate):
+                yield from all_literals(term.body)
 
 
-def names(terms: Iterable[Term]) -> set[str]:
+def variables(terms: Iterable[Term]) -> set[str]:
     """Give the variables of some terms; of an aggregate those of the rule around it."""
     found: set[str] = set()
     for term in terms:
-        if isinstance(term, Var):
+        if isinstance(term, Variable):
             found.add(term.name)
-        elif isinstance(term, Apply):
-            found |= names(term.arguments)
-        elif isinstance(term, Fold):
+        elif isinstance(term, Application):
+            found |= variables(term.arguments)
+        elif isinstance(term, Aggregate):
             found |= term.outer
     return found

@@ -13,7 +13,7 @@ Files are read by :func:`read`, and facts written down by :mod:`liqo_connectivit
 """
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row, Source
-from liqo_connectivity.facts.base.fact_base import Delta, FactBase
+from liqo_connectivity.facts.base.fact_base import FactBase, FactChange
 from liqo_connectivity.facts.base.problems import Problem
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
@@ -24,9 +24,9 @@ __all__ = [
     "KINDS",
     "KIND_BY_NAME",
     "Decoded",
-    "Delta",
     "Fact",
     "FactBase",
+    "FactChange",
     "Kind",
     "ObjectKey",
     "Problem",

@@ -10,19 +10,19 @@ from itertools import chain
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row
 from liqo_connectivity.rules.relations import RELATION_NAMES
 
-Change = tuple[str, Row]
+AssertedRow = tuple[str, Row]
 """The name of a relation and one of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
-    """The rows whose presence in a base changed; false when there is none. No row is in both, none is repeated."""
+class FactChange:
+    """The rows that left a fact base and those that came. No row is in both, and none is repeated."""
 
-    added: tuple[Change, ...] = ()
-    removed: tuple[Change, ...] = ()
+    removed: tuple[AssertedRow, ...] = ()
+    added: tuple[AssertedRow, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed)
+        return bool(self.removed or self.added)
 
 
 class FactBase:
@@ -38,24 +38,25 @@ class FactBase:
         self._facts: dict[ObjectKey, tuple[Fact, ...]] = {}
         self._owners: dict[str, dict[Row, tuple[ObjectKey, ...]]] = {name: {} for name in RELATION_NAMES.values()}
 
-    def replace(self, key: ObjectKey, facts: Iterable[Fact]) -> Delta:
+    def replace(self, key: ObjectKey, facts: Iterable[Fact]) -> FactChange:
         """Make these the facts of an object, in place of those it had; without facts, the object is forgotten."""
         new = tuple(facts)
         old = self._facts.get(key)
         if old is None:
             if new:
                 self._facts[key] = new
-            return Delta(tuple(self._assert(key, _rows(new))), ())
+            return FactChange(added=tuple(self._assert(key, _rows(new))))
         if new:
             self._facts[key] = new
         else:
             del self._facts[key]
         before = _rows(old)
         after = _rows(new)
-        removed = tuple(self._withdraw(key, [change for change in before if change not in after]))
-        return Delta(tuple(self._assert(key, [change for change in after if change not in before])), removed)
+        removed = tuple(self._withdraw(key, [row for row in before if row not in after]))
+        added = tuple(self._assert(key, [row for row in after if row not in before]))
+        return FactChange(removed, added)
 
-    def remove(self, key: ObjectKey) -> Delta:
+    def remove(self, key: ObjectKey) -> FactChange:
         """Withdraw all facts of an object; one that the base does not have changes nothing."""
         return self.replace(key, ())
 
@@ -98,9 +99,9 @@ class FactBase:
         """How many rows all relations have together."""
         return sum(map(len, self._owners.values()))
 
-    def _assert(self, key: ObjectKey, changes: Iterable[Change]) -> list[Change]:
+    def _assert(self, key: ObjectKey, changes: Iterable[AssertedRow]) -> list[AssertedRow]:
         owner = (key,)
-        added: list[Change] = []
+        added: list[AssertedRow] = []
         for change in changes:
             relation, row = change
             owners = self._owners[relation]
@@ -112,8 +113,8 @@ class FactBase:
                 owners[row] = others + owner
         return added
 
-    def _withdraw(self, key: ObjectKey, changes: Iterable[Change]) -> list[Change]:
-        removed: list[Change] = []
+    def _withdraw(self, key: ObjectKey, changes: Iterable[AssertedRow]) -> list[AssertedRow]:
+        removed: list[AssertedRow] = []
         for change in changes:
             relation, row = change
             owners = self._owners[relation]
@@ -126,6 +127,6 @@ class FactBase:
         return removed
 
 
-def _rows(facts: tuple[Fact, ...]) -> dict[Change, None]:
+def _rows(facts: tuple[Fact, ...]) -> dict[AssertedRow, None]:
     """The distinct rows of facts in their order, as a dict because a set has none."""
     return {(RELATION_NAMES[type(fact.row)], fact.row): None for fact in facts}

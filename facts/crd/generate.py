@@ -15,7 +15,7 @@ import yaml
 from liqo_connectivity.facts.crd.peering_connectivity import PeeringConnectivity
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME
 
-Schema = Mapping[str, object]
+JsonSchema = Mapping[str, object]
 
 SHORT_NAME: Final = "pcon"
 CATEGORY: Final = "liqo"
@@ -32,7 +32,7 @@ _COLUMNS: Final = (
     {"name": "Reason", "type": "string", "jsonPath": f"{_READY}.reason", "priority": 1},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 )
-_SUBRESOURCES: Final[Schema] = {"status": {}}
+_SUBRESOURCES: Final[JsonSchema] = {"status": {}}
 # What every object has, and the server itself defines.
 _OBJECT: Final = {
     "apiVersion": {"type": "string", "description": "The group and version of the schema that this object follows."},
@@ -45,12 +45,12 @@ _KEPT: Final = (
 )
 
 
-def custom_resource_definition() -> Schema:
+def custom_resource_definition() -> JsonSchema:
     """The CustomResourceDefinition of PeeringConnectivity, as an API server takes it."""
     kind = KIND_BY_NAME[PeeringConnectivity.__name__]
-    written: Schema = PeeringConnectivity.model_json_schema()
-    schema = _structural(written, cast("Mapping[str, Schema]", written["$defs"]))
-    properties = cast("Schema", schema["properties"])
+    written: JsonSchema = PeeringConnectivity.model_json_schema()
+    schema = _structural(written, cast("Mapping[str, JsonSchema]", written["$defs"]))
+    properties = cast("JsonSchema", schema["properties"])
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -80,10 +80,10 @@ def custom_resource_definition() -> Schema:
     }
 
 
-def _structural(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
+def _structural(schema: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonSchema:
     """A schema of pydantic's without references, and without null: a field is left out, never null."""
     written = {**schema, **_referenced(schema, definitions)}
-    alternatives = cast("list[Schema]", written.get("anyOf", []))
+    alternatives = cast("list[JsonSchema]", written.get("anyOf", []))
     [*others] = [each for each in alternatives if each.get("type") != "null"]
     if others:
         [only] = others
@@ -93,14 +93,14 @@ def _structural(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
     if "description" in made:
         made["description"] = " ".join(inspect.cleandoc(str(made["description"])).split())
     if "properties" in written:
-        properties = cast("Mapping[str, Schema]", written["properties"])
+        properties = cast("Mapping[str, JsonSchema]", written["properties"])
         made["properties"] = {name: _structural(each, definitions) for name, each in properties.items()}
     if "items" in written:
-        made["items"] = _structural(cast("Schema", written["items"]), definitions)
+        made["items"] = _structural(cast("JsonSchema", written["items"]), definitions)
     return made
 
 
-def _referenced(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
+def _referenced(schema: JsonSchema, definitions: Mapping[str, JsonSchema]) -> JsonSchema:
     reference = schema.get("$ref")
     if not isinstance(reference, str):
         return {}

@@ -55,7 +55,7 @@ class Party(ApiModel):
         return self
 
 
-class Rule(ApiModel):
+class PolicyRule(ApiModel):
     """What to do with new connections from the source to the destination."""
 
     action: Literal["allow", "deny"]
@@ -74,7 +74,9 @@ class Spec(ApiModel):
     """Which traffic of the peering may pass."""
 
     rules: (
-        Annotated[tuple[Rule, ...], Field(max_length=MAX_RULES, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
+        Annotated[
+            tuple[PolicyRule, ...], Field(max_length=MAX_RULES, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+        ]
         | None
     ) = None
     """The rules in order: the first whose source and destination both match decides. If none does, the traffic passes.

@@ -77,16 +77,16 @@ class Node:
 
 
 @model
-class Schema:
+class OpenApiSchema:
     """The part of an OpenAPI v3 schema that says which fields exist."""
 
-    properties: "dict[str, Schema] | None" = None
-    items: "Schema | None" = None
+    properties: "dict[str, OpenApiSchema] | None" = None
+    items: "OpenApiSchema | None" = None
 
 
 @model
 class VersionSchema:
-    open_api: Schema | None = field("openAPIV3Schema", default=None)
+    open_api: OpenApiSchema | None = field("openAPIV3Schema", default=None)
 
 
 @model

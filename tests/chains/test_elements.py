@@ -14,9 +14,9 @@ from liqo_connectivity.chains import (
     Party,
     Table,
     assemble_one,
-    fill,
+    fill_template,
     firewall_object,
-    outline,
+    firewall_template,
     with_elements,
 )
 from tests.support.chain_layouts import ADDRESSES, Relations, random_relations
@@ -62,7 +62,7 @@ def test_other_elements_make_the_table_that_assembling_makes() -> None:
             else:
                 seen["kept"] += found != first
                 assert found == wanted
-                assert fill(outline(first), found.sets) == firewall_object(found)
+                assert fill_template(firewall_template(first), found.sets) == firewall_object(found)
 
     with pytest.MonkeyPatch.context() as patch:
         # small shards, so that a group of the small universe needs several
@@ -81,7 +81,7 @@ def test_an_outline_is_filled_with_its_own_sets_only() -> None:
     )
     table = assemble_one(layout, {})
     with pytest.raises(ValueError, match="shorter"):
-        fill(outline(table), ())
+        fill_template(firewall_template(table), ())
     other = assemble_one(
         Layout(
             base_chain=layout.base_chain,
@@ -92,4 +92,4 @@ def test_an_outline_is_filled_with_its_own_sets_only() -> None:
         {},
     )
     with pytest.raises(ValueError, match=r"group\.vc_remote\.0 is given for group\.vc_local\.0"):
-        fill(outline(table), other.sets)
+        fill_template(firewall_template(table), other.sets)

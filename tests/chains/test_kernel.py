@@ -8,7 +8,7 @@ from liqo_connectivity.chains import (
     Chain,
     ChainError,
     Layout,
-    Rule,
+    NftRule,
     Set,
     SetMatch,
     StateMatch,
@@ -78,7 +78,7 @@ def test_other_tables_stay_and_an_emptied_table_is_empty() -> None:
 def test_the_longest_names_load() -> None:
     peering = "m" * 51
     held = Set(f"namespace.{'x' * 63}.14", ())
-    rule = Rule("r" * 120, (SetMatch("source", "eq", held.name),), "drop")
+    rule = NftRule("r" * 120, (SetMatch("source", "eq", held.name),), "drop")
     table = Table(peering, "n" * 63, "p", (Chain((rule,)),), (held,))
     for listing in (nft.load_script(nft_script([table])), nft.load_transaction(nft_transaction_json([table]))):
         assert [entry["name"] for entry in nft.objects(listing, "table")] == [f"connectivity-{peering}"]
@@ -171,16 +171,20 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: Set("group.a.0", (address("", "10.0.0.2"), address("", "10.0.0.1"))),
         lambda: Set("group.a.0", tuple(address("", f"10.0.{n >> 8}.{n & 255}") for n in range(4096))),
         lambda: Set("group." + "x" * 200, ()),
-        lambda: Rule(BREAKOUT, (), "drop"),
-        lambda: Rule("r" * 121, (), "drop"),
-        lambda: Rule("r0", (), BREAKOUT),  # type: ignore[arg-type]  # what a caller without a type checker can do
+        lambda: NftRule(BREAKOUT, (), "drop"),
+        lambda: NftRule("r" * 121, (), "drop"),
+        lambda: NftRule("r0", (), BREAKOUT),  # type: ignore[arg-type]  # what a caller without a type checker can do
         lambda: StateMatch((BREAKOUT,)),  # type: ignore[arg-type]  # likewise
         lambda: StateMatch(()),
-        lambda: Chain((Rule("r0", (), "drop"), Rule("r0", (), "accept"))),
-        lambda: Chain(tuple(Rule(f"r{index}", (), "drop") for index in range(1001))),
-        lambda: Table("milan", "ns", "p", (Chain((Rule("r0", (SetMatch("source", "eq", "a.b"),), "drop"),)),), ()),
+        lambda: Chain((NftRule("r0", (), "drop"), NftRule("r0", (), "accept"))),
+        lambda: Chain(tuple(NftRule(f"r{index}", (), "drop") for index in range(1001))),
+        lambda: Table("milan", "ns", "p", (Chain((NftRule("r0", (SetMatch("source", "eq", "a.b"),), "drop"),)),), ()),
         lambda: Table(
-            "milan", "ns", "p", (Chain((Rule("r0", (SetMatch("source", "neq", "a.b"),), "drop"),)),), (Set("a.b", ()),)
+            "milan",
+            "ns",
+            "p",
+            (Chain((NftRule("r0", (SetMatch("source", "neq", "a.b"),), "drop"),)),),
+            (Set("a.b", ()),),
         ),
         lambda: Table("milan", "ns", "p", (), (Set("a.b", ()), Set("a.b", ()))),
     ],

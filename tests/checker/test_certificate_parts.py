@@ -21,28 +21,28 @@ from tests.support.small_programs import declarations, small_facts, small_rules
 def term(found: s.Term) -> d.Term:
     match found:
         case s.Variable(name=name):
-            return d.Var(name)
+            return d.Variable(name)
         case s.Wildcard():
-            return d.Any_()
+            return d.Wildcard()
         case s.Constant(value=value):
-            return d.Const(value)
+            return d.Constant(value)
         case s.Arithmetic(operator=operator, left=left, right=right):
-            return d.Apply(operator, (term(left), term(right)))
+            return d.Application(operator, (term(left), term(right)))
         case s.Call(functor=functor, arguments=arguments):
-            return d.Apply(f"@{functor}", tuple(map(term, arguments)))
+            return d.Application(f"@{functor}", tuple(map(term, arguments)))
         case s.Aggregate(kind=kind, target=target, body=body, outer=outer):
-            named = d.Var(target.name) if target else None
-            return d.Fold(kind, named, tuple(map(item, body)), frozenset(outer))
+            named = d.Variable(target.name) if target else None
+            return d.Aggregate(kind, named, tuple(map(item, body)), frozenset(outer))
 
 
-def item(found: s.Literal_) -> d.Item:
+def item(found: s.Literal_) -> d.Literal:
     match found:
         case s.Atom(relation=relation, terms=terms):
-            return d.Item("atom", relation, tuple(map(term, terms)))
+            return d.Literal("atom", relation, tuple(map(term, terms)))
         case s.Negation(atom=s.Atom(relation=relation, terms=terms)):
-            return d.Item("negation", relation, tuple(map(term, terms)))
+            return d.Literal("negation", relation, tuple(map(term, terms)))
         case s.Comparison(operator=operator, left=left, right=right):
-            return d.Item("comparison", operator, (term(left), term(right)))
+            return d.Literal("comparison", operator, (term(left), term(right)))
 
 
 def same(texts: dict[str, str]) -> None:

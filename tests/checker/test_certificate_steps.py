@@ -9,7 +9,7 @@ import pytest
 from liqo_connectivity.checker import RejectedError, read_rules
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import Source, source_of
-from liqo_connectivity.checker.steps import Steps
+from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Row
 from liqo_connectivity.engine import EvaluationError, Facts, Program, Proof, evaluate, prove
 from liqo_connectivity.facts import Fact, FactBase
@@ -34,13 +34,13 @@ class OneObject(FactBase):
 BASE = OneObject()
 
 
-def steps_for(text: str, facts: Facts, wanted: Sequence[str] | None = None) -> Steps:
+def steps_for(text: str, facts: Facts, wanted: Sequence[str] | None = None) -> StepChecker:
     """A checker that trusts a program and facts, each asserted by ``SOURCE``; of relations not wanted nothing is absent."""
     rules = read_rules({"r.dl": text})
     given: dict[str, dict[Row, frozenset[Source]]] = {
         name: {tuple(row): frozenset({source_of(SOURCE)}) for row in rows} for name, rows in facts.items()
     }
-    return Steps(
+    return StepChecker(
         rules, given, frozenset(), Consequences(rules.rules, facts, rules.columns if wanted is None else wanted)
     )
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liqo_connectivity.engine import Model
-from liqo_connectivity.facts import Delta, FactBase, Row, read
+from liqo_connectivity.facts import FactBase, FactChange, Row, read
 from liqo_connectivity.facts.dumps.dump import jsonl_lines, write_folder, write_jsonl
 from liqo_connectivity.facts.dumps.redaction import redact
 from tests.support.clusters import VERDICTS, base_of, example, facts_of, questions, rendered, rows, solve
@@ -64,7 +64,7 @@ def test_adding_and_removing_an_object_changes_nothing(rng: Random) -> None:
     added = base.replace(key, facts)
     assert changes(base) - before == set(added.added)
     assert not added.removed
-    assert base.remove(key) == Delta((), added.added)
+    assert base.remove(key) == FactChange(removed=added.added)
     assert (changes(base), dump(base), rendered(base)) == (before, lines, chains)
 
 

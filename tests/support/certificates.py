@@ -64,7 +64,7 @@ def dump() -> Path:
 
 
 @cache
-def facts() -> checker.Facts:
+def facts() -> checker.SourcedFacts:
     """The same facts, as the checker reads them."""
     return checker.read_facts(dump().read_text().splitlines(keepends=True), RULES)
 

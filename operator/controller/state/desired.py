@@ -36,11 +36,11 @@ class DesiredFirewall:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What stays of a wanted object while only elements change: its table and parties, its outline and spec as text."""
+    """What stays of a wanted object while only elements change: its table and parties, its template and spec as text."""
 
     table: chains.Table
     parties: tuple[chains.Party, ...]
-    outline: chains.Outline
+    template: chains.FirewallTemplate
     text: str
     rules: int
 
@@ -105,7 +105,7 @@ class DesiredFirewalls:
             table = frame.table
         # With the elements of now, so that none of before are kept.
         self._frames[peering] = replace(frame, table=table)
-        body = chains.fill(frame.outline, table.sets)
+        body = chains.fill_template(frame.template, table.sets)
         key = ObjectKey(FIREWALL, body["metadata"]["namespace"], body["metadata"]["name"])
         held = [[element.text for element in each.elements] for each in table.sets]
         members = len(set(chain.from_iterable(held)))
@@ -115,11 +115,11 @@ class DesiredFirewalls:
         rows: Mapping[str, set[Row]] = self._few.get(peering, {name: set[Row]() for name in FEW})
         layout = chains.Layout.from_relations({**rows, ELEMENT: ()})
         table = chains.assemble_one(layout, elements)
-        outline = chains.outline(table)
+        template = chains.firewall_template(table)
         return _Frame(
             table=table,
             parties=tuple({(row[4], row[5]) for row in layout.chain_set}),
-            outline=outline,
-            text=without(outline.made["spec"], range(len(table.sets))),
+            template=template,
+            text=without(template.made["spec"], range(len(table.sets))),
             rules=sum(origin == "rule" for _, _, origin, _, _ in layout.chain_rule),
         )
