@@ -18,10 +18,9 @@ HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One child: wall-clock and CPU seconds, peak resident memory in bytes (its own children's, if more), output."""
+    """One child: wall-clock seconds, peak resident memory in bytes (its own children's, if more), output."""
 
     seconds: float
-    cpu_seconds: float
     peak_bytes: int
     output: bytes
 
@@ -54,7 +53,7 @@ def run(command: list[str], exits: Sequence[int] = (0,)) -> Run:
             said = errors.read().decode(errors="replace").strip()
             raise ChildError(f"{' '.join(command)} exited with {code}: {said}")
         output.seek(0)
-        return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, output.read())
+        return Run(seconds, usage.ru_maxrss * 1024, output.read())
 
 
 def interleaved(commands: Mapping[str, list[str]], rounds: int, exits: Sequence[int] = (0,)) -> dict[str, Run]:

@@ -106,10 +106,6 @@ class Dataflow:
         recursive = frozenset(name for component in components if component.recursive for name in component.relations)
         return cls(program, components, numbers, recursive, groups, _small(program), positive, negative, inner)
 
-    def is_projection(self, relation: str) -> bool:
-        """Tell whether a relation is one that this module made."""
-        return relation not in self.program.schema.relations
-
     def readers(self, relation: str) -> tuple[Occurrence, ...]:
         """List where rules of other components read a relation."""
         return (*self.positive.get(relation, ()), *self.negative.get(relation, ()))

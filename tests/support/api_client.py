@@ -82,10 +82,6 @@ class Client:
             "PATCH", self.path(thing), thing, APPLY, **{"fieldManager": "test", "force": "true", **query}
         )
 
-    def apply_yaml(self, text: str) -> Objects:
-        """Apply each document of the text, in order; what is stored."""
-        return [self.apply(document) for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
-
     def patch(self, path: str, change: object, kind: str = MERGE, **query: str) -> Object:
         """PATCH what is at the path; what is stored."""
         return self.request("PATCH", path, change, kind, **query)

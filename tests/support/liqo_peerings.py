@@ -126,7 +126,7 @@ class Peering:
             | {"status": {"remote": seen}}
         )
         self.pod_network = self.network("pod", "10.244.0.0/16", self.cidr if ready else None)
-        self.external_network = self.network("external", "10.70.0.0/16", self.external_cidr if ready else None)
+        self.network("external", "10.70.0.0/16", self.external_cidr if ready else None)
         self.virtual_node(self.name)
         self._map()
 

@@ -21,7 +21,6 @@ from liqo_connectivity.operator.controller.writing.object_client import ObjectCl
 from liqo_connectivity.operator.kube.errors import NotFound
 
 DRAIN: Final = "drain"
-DELETE: Final = "delete"
 
 
 def removals(rows: Iterable[Row]) -> dict[ObjectKey, str]:
