@@ -61,8 +61,12 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 # Tests with a control plane come one after the other, and nothing else runs beside them: on two cores, a second API server
 # or two workers that compute make them wait for longer than they do.
 test: lint types docs tools controlplane ## Lint, types, tests: everything CI runs
-	$(BIN)/python -m pytest -n auto -m 'not control_plane'
-	$(BIN)/python -m pytest -m control_plane
+	$(BIN)/python -m pytest -n auto -m 'not control_plane' --durations=10
+	$(BIN)/python -m pytest -m control_plane --durations=10
+
+.PHONY: quick
+quick: $(VENV)/.dev ## Run the tests that are quick, with few seeds: the loop while you work
+	SEEDS=few $(BIN)/python -m pytest -n auto -m 'not slow and not control_plane'
 
 .PHONY: lint
 lint: $(VENV)/.dev ## ruff, spelling, dead code, workflows
@@ -101,7 +105,7 @@ cluster: $(VENV)/.dev tools controlplane ## Run the tests that need a control pl
 
 .PHONY: seeds
 seeds: $(VENV)/.dev ## Random programs with all seeds, of which `make test` takes one in six
-	ALL_SEEDS=1 $(BIN)/python -m pytest -n auto -m slow tests/engine/test_database_churn.py tests/engine/test_aggregates.py \
+	SEEDS=all $(BIN)/python -m pytest -n auto -m slow tests/engine/test_database_churn.py tests/engine/test_aggregates.py \
 		tests/engine/test_pydatalog.py tests/engine/test_random_programs.py tests/rules/test_second_opinion.py
 
 # How many seeds `make faults` takes for each fault.

@@ -1,10 +1,32 @@
-"""What all tests share: the option that rewrites expected texts."""
+"""What all tests share: the option that rewrites expected texts, and which tests run, in which order."""
 
 import pytest
+from hypothesis import settings
+
+from tests.support.seeds import examples, surplus
+
+settings.register_profile("seeds", max_examples=examples(100))
+settings.load_profile("seeds")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the expected texts of case folders")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the seeds that are too many, and let what is slow come last, so that failures show early.
+
+    The tests with a control plane keep their order: those of a module share one.
+    """
+    left_out = surplus(items)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+    gone = set(left_out)
+    items[:] = sorted((item for item in items if item not in gone), key=_is_slow_here)
+
+
+def _is_slow_here(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None and item.get_closest_marker("control_plane") is None
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from liqo_connectivity.chains import (
     with_elements,
 )
 from tests.support.chain_layouts import ADDRESSES, Relations, random_relations
+from tests.support.seeds import examples
 
 
 def held(made: Relations, peering: str) -> dict[Party, list[str]]:
@@ -41,7 +42,7 @@ def table_of(layout: Layout, elements: dict[Party, list[str]]) -> Table | None:
 def test_other_elements_make_the_table_that_assembling_makes() -> None:
     seen: Counter[str] = Counter()
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=examples(300), deadline=None)
     @given(made=random_relations(), data=st.data())
     def check(made: Relations, data: st.DataObject) -> None:
         for peering, layout in Layout.from_relations(made).by_peering().items():

@@ -16,6 +16,7 @@ from liqo_connectivity.chains import Layout, assemble, firewall_yaml
 from tests.support.chain_layouts import PARTIES, PolicyRule, policy_relations
 from tests.support.liqo_agent import Agent, KernelError, compiled
 from tests.support.liqo_webhook import DeniedError, admit
+from tests.support.seeds import examples
 
 Object: TypeAlias = dict[str, Any]
 Members: TypeAlias = Mapping[str, Sequence[str]]
@@ -117,7 +118,7 @@ def edited(policy: list[PolicyRule], edit: tuple[str, int, int, PolicyRule]) -> 
     return changed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(rule_strategy, max_size=5), st.lists(edit_strategy, min_size=1, max_size=8), st.data())
 def test_after_every_edit_of_a_sequence_the_kernel_is_as_written(
     policy: list[PolicyRule], edits: list[tuple[str, int, int, PolicyRule]], data: st.DataObject
@@ -260,7 +261,7 @@ def test_the_webhook_model_refuses_what_the_real_one_does() -> None:
             admit(damaged(damage))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(rule_strategy, max_size=6))
 def test_nothing_is_written_that_the_agent_or_the_kernel_mistakes(policy: list[PolicyRule]) -> None:
     table = write(policy)["spec"]["table"]

@@ -20,6 +20,7 @@ from tests.support.clusters import RENDERED, VERDICTS, base_of, example, questio
 from tests.support.descriptions import Cluster
 from tests.support.manifests import objects
 from tests.support.random_clusters import cluster, flows
+from tests.support.seeds import examples
 
 CLUSTERS, FLOWS, PARTS = 160, 20, 2
 KERNEL_CLUSTERS, KERNEL_FLOWS = 12, 20
@@ -85,7 +86,7 @@ def test_chains_do_what_the_verdicts_say(part: int) -> None:
     assert accepted > 500
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_chains_do_what_the_verdicts_say_on_clusters_that_shrink(rng: Random) -> None:
     described = cluster(rng)

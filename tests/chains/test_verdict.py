@@ -22,6 +22,7 @@ from tests.support import nft
 from tests.support.chain_layouts import ADDRESSES, Relations, packets, random_relations, relations
 from tests.support.chain_verdict import Packet, configuration_verdict, layout_verdict, nft_verdict
 from tests.support.liqo_webhook import admit
+from tests.support.seeds import examples
 
 
 def tables_of(made: Relations) -> tuple[Table, ...]:
@@ -34,7 +35,7 @@ def tables_of(made: Relations) -> tuple[Table, ...]:
 
 
 @pytest.mark.parametrize("shard", [4095, 2])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(made=random_relations(), probes=st.lists(packets, min_size=1, max_size=25))
 def test_writers_agree_with_the_tuples(shard: int, made: Relations, probes: list[Packet]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -52,7 +53,7 @@ def test_writers_agree_with_the_tuples(shard: int, made: Relations, probes: list
 
 
 @pytest.mark.parametrize("shard", [4095, 2])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(made=random_relations(), probes=st.lists(packets, min_size=1, max_size=50))
 def test_the_kernel_holds_the_same_verdicts_after_loading_text_or_json(
     shard: int, made: Relations, probes: list[Packet]
@@ -68,7 +69,7 @@ def test_the_kernel_holds_the_same_verdicts_after_loading_text_or_json(
         assert nft_verdict(by_json, packet) == expected
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     made=random_relations(),
     flows=st.lists(st.tuples(st.sampled_from(ADDRESSES), st.sampled_from(ADDRESSES)), min_size=20, max_size=60),

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from liqo_connectivity.engine import Diagnostic, Program, ProgramError, Span
+from tests.support.seeds import examples
 
 CASES = Path(__file__).parents[1] / "data" / "program_errors"
 NAMES = sorted(path.stem for path in CASES.glob("*.dl"))
@@ -143,7 +144,7 @@ def test_the_time_to_read_a_program_grows_with_its_size_only() -> None:
     assert large < 24 * small
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.text(alphabet=st.sampled_from('abX_?."(),;:-!<>=+*/%@\\\n\t 019#[]$é\u2028\0') | st.characters(), max_size=60)
 )
@@ -154,7 +155,7 @@ def test_any_text_is_a_program_or_an_error(text: str) -> None:
     assert isinstance(findings(text), str)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.data())
 def test_a_program_with_a_character_changed_is_a_program_or_an_error(data: st.DataObject) -> None:
     text = (CASES / "negation_cycle.dl").read_text("utf-8")

@@ -33,6 +33,7 @@ from liqo_connectivity.engine.syntax.nodes import (
 from liqo_connectivity.engine.syntax.normalization import normalize
 from liqo_connectivity.engine.syntax.parser import RESERVED, parse_goal, parse_program
 from liqo_connectivity.engine.syntax.printer import format_body, format_program, format_rule, format_term, format_value
+from tests.support.seeds import examples
 
 RULE_FILES = sorted((Path(__file__).parents[2] / "rules").glob("*.dl"))
 
@@ -80,13 +81,13 @@ statements = (
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(statements, max_size=5).map(tuple))
 def test_a_program_printed_reads_back_as_itself(program: tuple[Clause, ...]) -> None:
     assert parse_program(format_program(program), "p.dl") == program
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(bodies)
 def test_a_goal_printed_reads_back_as_itself(goal: Body) -> None:
     assert parse_goal(format_body(goal)) == goal

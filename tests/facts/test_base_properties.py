@@ -15,6 +15,7 @@ from liqo_connectivity.facts.dumps.redaction import redact
 from tests.support.clusters import VERDICTS, base_of, example, facts_of, questions, rendered, rows, solve
 from tests.support.manifests import objects
 from tests.support.random_clusters import NAMESPACES, PEERINGS, cluster
+from tests.support.seeds import examples
 
 SEEDS = range(40_000, 40_012)
 TELLING = (*PEERINGS, *NAMESPACES, "worker", "pool", "liqo-tenant", "-tenant/", "from-", "uid-")
@@ -51,7 +52,7 @@ def _without_place(lines: list[str]) -> list[str]:
     return [json.dumps(fact) for fact in found]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_adding_and_removing_an_object_changes_nothing(rng: Random) -> None:
     found = objects(cluster(rng))
@@ -68,7 +69,7 @@ def test_adding_and_removing_an_object_changes_nothing(rng: Random) -> None:
     assert (changes(base), dump(base), rendered(base)) == (before, lines, chains)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_replacing_an_object_yields_exactly_the_difference(rng: Random) -> None:
     # Two clusters of one generator have many objects in common by name, and few by content.

@@ -12,6 +12,7 @@ from tests.support.descriptions import Cluster
 from tests.support.interpreter import Flow, Meaning
 from tests.support.manifests import objects
 from tests.support.random_clusters import cluster, flows
+from tests.support.seeds import examples
 
 CLUSTERS, FLOWS, PARTS = 320, 40, 4
 """Random clusters in all, flows asked about in each, and the parts that they are tested in: 12,800 triples."""
@@ -55,7 +56,7 @@ def test_rules_decide_as_the_interpreter_does(part: int) -> None:
         assert not found, f"seed {seed}: {found}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_rules_decide_as_the_interpreter_does_on_clusters_that_shrink(rng: Random) -> None:
     described = cluster(rng)
