@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from liqo_connectivity.engine import Absent, Program, Proof
-from liqo_connectivity.engine.program.stratification import dependency_graph
+from liqo_connectivity.engine.program.stratification import dependencies
 from liqo_connectivity.engine.proofs.proof import Premise, premises
 from liqo_connectivity.engine.syntax.nodes import Aggregate
 from liqo_connectivity.facts import FactBase
@@ -46,15 +46,15 @@ def _attributes(node: Premise, base: FactBase) -> str:
 
 def rules_dot(program: Program) -> str:
     """Draw which relation is derived from which, strata as boxes, as a Graphviz graph."""
-    edges = dependency_graph(program.rules)
+    reads = dependencies(program.rules)
     strata = {name: c.stratum for c in program.components for name in c.relations}
     # Graphviz up to 2.43 loses edges of graphs like this one where ranks are made within each cluster.
     lines = ["digraph rules {", "  rankdir=BT; newrank=true;", '  node [shape=box, fontname="monospace"];']
     for stratum in range(max(strata.values(), default=-1) + 1):
         names = " ".join(f'"{name}";' for name in sorted(strata) if strata[name] == stratum)
         lines.append(f'  subgraph cluster_{stratum} {{ label="stratum {stratum}"; {names} }}')
-    for source, target in sorted(edges.edges):
-        whole = edges.edges[source, target]["whole"]
+    for source, target in sorted((below, name) for name, reading in reads.items() for below in reading):
+        whole = reads[target][source]
         label = whole.kind if isinstance(whole, Aggregate) else "not"
         style = f" [style=dashed, label={label}]" if whole else ""
         lines.append(f'  "{source}" -> "{target}"{style};')
