@@ -7,7 +7,7 @@ import tracemalloc
 
 from benchmarks import peerings
 from benchmarks.cluster import padded
-from liqo_connectivity.operator.controller.watching.resources import Event, resources
+from liqo_connectivity.operator.controller.watching.resources import WatchEvent, resources
 
 PODS = 5_000
 ROUNDS = 7
@@ -29,7 +29,7 @@ def measure() -> dict[str, float]:
     before, _ = tracemalloc.get_traced_memory()
     for line in lines:
         told = pods.parse(line)
-        assert isinstance(told, Event)
+        assert isinstance(told, WatchEvent)
         kept.append(told.object.observed.facts)
     after, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()

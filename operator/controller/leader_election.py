@@ -1,8 +1,8 @@
-"""Leadership by a Lease of coordination.k8s.io: at most one process writes at a time, whatever hangs, pauses or dies.
+"""Leader election by a Lease of coordination.k8s.io: at most one process writes at a time, whatever hangs or dies.
 
-A leader believes in itself only for so long after it *sent* its last renewal that worked, by its own monotonic clock, so
-that neither a hanging API server nor a wrong wall clock can keep it leading; a follower takes over only after it saw the
-record unchanged for the whole duration, by its own clock too. This module must not know what leading is good for.
+A leader trusts its lease only for the renew deadline after it *sent* the last successful renewal, by its own monotonic
+clock, so that neither a hanging API server nor a wrong wall clock keeps it leading. A standby takes over only after it has
+seen the record unchanged for the whole lease duration, by its own clock too.
 """
 
 import logging
@@ -30,16 +30,15 @@ _Record = tuple[object, object, object]
 
 
 def new_identity() -> str:
-    """An identity that no other process has: pod, process, and chance."""
+    """A unique identity of this process: host name, process id and a random UUID."""
     return f"{socket.gethostname()}_{os.getpid()}_{uuid.uuid4()}"
 
 
 class LeaderElector:
-    """A thread that gets and keeps a lease.
+    """A thread that acquires and renews a lease.
 
-    ``api`` must not be fenced by this lease. ``lost`` is called from the thread, once, when the lease was held and is
-    not any more, except by ``stop``: the process has to end then, because the thread does. A leader that loses
-    the lease never leads again.
+    ``api`` must not be fenced by this lease. The thread calls ``lost`` once, when it loses the lease without
+    ``stop``, and ends: a leader that loses the lease never leads again, so the process has to end.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class LeaderElector:
     ) -> None:
         self.identity: Final = identity or new_identity()
         self.acquired: Final = Event()
-        """Set when the lease was got, for good."""
+        """Set when the lease is acquired, and never cleared."""
         self._api = api
         self._settings = settings
         self._lost = lost
@@ -63,11 +62,14 @@ class LeaderElector:
         self._collection = f"/apis/{API_VERSION}/namespaces/{namespace}/leases"
         self._path = f"{self._collection}/{settings.lease_name}"
         self._backoff = Backoff(settings.retry_period, settings.retry_period)
-        # The object as it was answered last; None if it has to be read.
+        # Written by the elector's thread only, read by others: immutable values, replaced in one assignment.
+        # Until when this process may write, in seconds of the monotonic clock:
+        self._leads_until = -math.inf
+        # The lease as the API server returned it last, never modified; None if it has to be read:
         self._stored: Json | None = None
+
         self._record: _Record | None = None
         self._changed_at = 0.0
-        self._renewed_at = 0.0
         self._held = False
         self._trouble = ""
         self._stopping = Event()
@@ -78,14 +80,14 @@ class LeaderElector:
         self._thread.start()
 
     def stop(self, timeout: float) -> None:
-        """Lead no more, give the lease back if it is held, and wait for that. Writes must have stopped before."""
+        """Stop leading, release the lease if it is held, and wait for that. Writes must have stopped before."""
         self._stopping.set()
         if self._thread.ident is not None:
             self._thread.join(timeout)
 
     def is_leader(self) -> bool:
-        """Whether this process may write now. Costs no request."""
-        return self._held and not self._stopping.is_set() and time.monotonic() < self._expiry()
+        """Whether this process may write now; for any thread. Sends no request."""
+        return not self._stopping.is_set() and time.monotonic() < self._leads_until
 
     @property
     def alive(self) -> bool:
@@ -94,7 +96,7 @@ class LeaderElector:
 
     @property
     def holder(self) -> str:
-        """Who held the lease when it was read last; empty for nobody."""
+        """Who held the lease when it was read last, empty for nobody; for any thread."""
         return str(_spec(self._stored).get("holderIdentity") or "")
 
     @property
@@ -103,21 +105,19 @@ class LeaderElector:
         found = _spec(self._stored).get("leaseTransitions")
         return found if isinstance(found, int) else 0
 
-    def _expiry(self) -> float:
-        return self._renewed_at + self._settings.renew_deadline
-
     def _run(self) -> None:
         try:
             while not self._stopping.is_set():
                 self._attempt()
-                if self._held and time.monotonic() >= self._expiry():
+                if self._held and time.monotonic() >= self._leads_until:
                     break
                 wait = self._backoff.next()
                 if self._held:
-                    wait = min(wait, max(0.0, self._expiry() - time.monotonic()))
+                    wait = min(wait, max(0.0, self._leads_until - time.monotonic()))
                 self._stopping.wait(wait)
         finally:
-            # Whatever ended the thread, nobody renews any more.
+            # Whatever ended the thread, nobody renews the lease any more.
+            self._leads_until = -math.inf
             held, self._held = self._held, False
             self._metrics.leader.set(0)
             if self._stopping.is_set():
@@ -127,7 +127,7 @@ class LeaderElector:
                 self._lost()
 
     def _attempt(self) -> None:
-        """Get or keep the lease, if that is possible now."""
+        """Acquire or renew the lease, if that is possible now."""
         try:
             if self._stored is None or not self._held:
                 self._read()
@@ -139,21 +139,23 @@ class LeaderElector:
             else:
                 if self._held:
                     # Somebody took it by force.
-                    self._renewed_at = -math.inf
+                    self._leads_until = -math.inf
                 return
         except (Conflict, NotFound):
             # It changed since it was read: this is how one of two candidates loses.
             self._stored = None
             return
         except ApiError as error:
-            # A renewal without an answer may have been made, and then the version is another.
+            # A renewal without an answer may have succeeded, and then the resourceVersion is another.
             self._stored = None
             if str(error) != self._trouble:
                 self._trouble = str(error)
-                _LOG.warning("Lease could not be kept", extra=fields(lease=self._path, error=self._trouble))
+                _LOG.warning(
+                    "Lease could not be acquired or renewed", extra=fields(lease=self._path, error=self._trouble)
+                )
             return
         self._trouble = ""
-        self._renewed_at = sent
+        self._leads_until = sent + self._settings.renew_deadline
         if not self._held:
             self._held = True
             self._metrics.leader.set(1)
@@ -161,11 +163,11 @@ class LeaderElector:
             _LOG.info("Became leader", extra=fields(lease=self._path, identity=self.identity))
 
     def _deadline(self) -> float:
-        """How many seconds a request may take: a leader has to be able to try again before it is over."""
+        """How many seconds a request may take, so that a leader can retry before its lease expires."""
         settings = self._settings
         if not self._held:
             return settings.request_timeout
-        left = self._expiry() - time.monotonic()
+        left = self._leads_until - time.monotonic()
         return max(0.01, min(settings.request_timeout, settings.renew_deadline / 2, left))
 
     def _read(self) -> None:
@@ -187,7 +189,7 @@ class LeaderElector:
         return not self._held and time.monotonic() >= self._changed_at + duration
 
     def _body(self, stored: Json | None) -> Json:
-        # The wall clock is for people who look at the object.
+        # The wall clock is only shown to people.
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         mine = stored is not None and self.holder == self.identity
         spec: Json = {
@@ -204,17 +206,17 @@ class LeaderElector:
 
     def _release(self) -> None:
         try:
-            # The last renewal may have been made without an answer.
+            # The last renewal may have succeeded without an answer.
             self._read()
             if self._stored is None or self.holder != self.identity:
                 return
             body = self._body(self._stored)
-            # As client-go leaves it behind: free, with its count of transitions.
+            # As client-go leaves it: without a holder, with its count of transitions.
             body["spec"] = {key: value for key, value in _spec(body).items() if key != "holderIdentity"}
             self._stored = self._api.replace(self._path, body)
             _LOG.info("Released the lease", extra=fields(lease=self._path))
         except ApiError as error:
-            # It runs out by itself.
+            # It expires by itself.
             _LOG.warning("Lease could not be released", extra=fields(lease=self._path, error=str(error)))
 
 

@@ -1,7 +1,4 @@
-"""The manager of the controller, made and joined: what reads, what decides and writes, and the lease between them.
-
-This module must not know why the process ends, nor what is served to others.
-"""
+"""The manager: makes the reflectors, the control loop and the leader elector of one controller, and connects them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +22,7 @@ from liqo_connectivity.operator.kube.namespace import own_namespace
 from liqo_connectivity.operator.kube.rest_client import RestClient
 
 _RELEASE: Final = 3.0
-"""Seconds that giving the lease back may take; it runs out by itself otherwise."""
+"""Seconds that releasing the lease may take; it expires by itself otherwise."""
 
 
 class ExitReason(Enum):
@@ -49,9 +46,9 @@ class ExitReason(Enum):
 
 
 class Manager:
-    """All manager of one controller; none runs yet. Without ``writing`` it never leads, and every write is refused.
+    """Everything that one controller consists of; nothing runs yet. Without ``writing`` it never leads and never writes.
 
-    ``ended`` is where whoever finds a reason to end puts it. Raises NotConfigured.
+    Any thread may put a reason to exit into ``ended``. Raises NotConfigured.
     """
 
     def __init__(self, settings: Settings, kubeconfig: str, context: str, program: Program, *, writing: bool) -> None:
@@ -94,11 +91,12 @@ class Manager:
             leading=leading,
             instance=self.identity,
         )
+        # Written by the main thread only: an immutable value, replaced in one assignment.
         self.campaigning = False
         """Whether this process tries to lead."""
 
     def start_reflectors(self) -> None:
-        """Start to read the cluster."""
+        """Start reading the cluster."""
         for reflector in self.reflectors:
             reflector.start()
 
@@ -107,24 +105,24 @@ class Manager:
         return [reflector.resource.name for reflector in self.reflectors if not reflector.synced.is_set()]
 
     def campaign(self) -> None:
-        """Try to lead once the cluster has been read: one that cannot read it must not keep others from leading."""
+        """Try to lead once the cluster has been read: a process that cannot read it must not keep others from leading."""
         if self.loop.loaded and not self.campaigning:
             self.campaigning = True
             if self.elector is not None:
                 self.elector.start()
 
     def stop(self, *, release: bool) -> None:
-        """Read no more, and give the lease back if nothing can be written any more, which the caller has to know."""
+        """Stop reading. ``release`` gives the lease back: only when this process cannot write any more."""
         if release and self.campaigning and self.elector is not None:
             self.elector.stop(_RELEASE)
         for reflector in self.reflectors:
             reflector.stop()
 
     def snapshot(self) -> StateSnapshot:
-        """Give the facts behind the last committed batch; for any thread. Raises BusyError."""
+        """The facts of the last committed batch; for any thread. Raises BusyError."""
         if not self.loop.loaded:
             raise BusyError(
-                f"the cluster has not been read yet: {', '.join(self.unlisted()) or 'it is being evaluated'}"
+                f"the cluster has not been read yet: {', '.join(self.unlisted()) or 'the rules are being evaluated'}"
             )
         return StateSnapshot(*self.loop.facts())
 

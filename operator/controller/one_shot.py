@@ -1,7 +1,4 @@
-"""The controller for one pass: it reads the cluster, writes what is to be written or prints it, and ends.
-
-This module must not know what is decided or written.
-"""
+"""One pass of the controller, for ``--once`` and ``--dry-run``: reads the cluster, writes or prints, and exits."""
 
 import logging
 import time
@@ -18,12 +15,12 @@ from liqo_connectivity.operator.explain.reasons import sentence
 from liqo_connectivity.operator.kube.errors import ApiError, NotLeading
 
 _PATIENCE: Final = 0.1
-"""Seconds between looks at whether it is done, or has to end."""
+"""Seconds between two checks whether the pass is done or has to end."""
 _LOG: Final = logging.getLogger(__name__)
 
 
 def run_once(manager: Manager, *, dry: bool) -> int:
-    """Make the pass; the exit code. If ``dry``, print a diff of what would be written."""
+    """Make one pass; the exit code. If ``dry``, print a diff of what would be written."""
     manager.start_reflectors()
     try:
         end = _settle(manager, dry=dry)
@@ -37,7 +34,7 @@ def run_once(manager: Manager, *, dry: bool) -> int:
 
 
 def _settle(manager: Manager, *, dry: bool) -> ExitReason | None:
-    """Go round until there is nothing more to do, or a reason to end."""
+    """Run the loop until nothing is left to do, or there is a reason to exit."""
     loop = manager.loop
     limit = time.monotonic() + manager.settings.once_timeout
     while not (loop.loaded if dry else loop.quiescent):
@@ -56,7 +53,7 @@ def _settle(manager: Manager, *, dry: bool) -> ExitReason | None:
 
 
 def _print(manager: Manager) -> bool:
-    """Print what would be written; whether anything could not be."""
+    """Print what would be written; whether anything could not be written."""
     failed = False
     try:
         for preview in previews(manager.state, manager.api):
@@ -72,13 +69,13 @@ def _print(manager: Manager) -> bool:
 
 
 def _report_pending(state: State) -> bool:
-    """Log every policy without a chain of its own; whether there is one."""
+    """Log every policy that has no chain yet; whether there is one."""
     rows = state.rows("condition_false")
     for policy, condition, *why in rows:
         about = fields(policy=policy, condition=condition, reason=why[0], message=sentence(*why))
-        _LOG.warning("Policy was held back", extra=about)
+        _LOG.warning("Policy is pending", extra=about)
     unread = state.rows("condition_unreadable")
     for namespace, name, condition, reason, problem in unread:
         about = fields(policy=f"{namespace}/{name}", condition=condition, reason=reason, message=problem)
-        _LOG.warning("Policy was held back", extra=about)
+        _LOG.warning("Policy is pending", extra=about)
     return bool(rows or unread)

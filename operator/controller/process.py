@@ -1,8 +1,8 @@
-"""The controller as a process: threads, what is served, signals, and an end in order.
+"""The controller as a process: its threads, its servers, its signals and its orderly end.
 
-The main thread starts all others and waits for the first reason to end. On SIGTERM the controller takes no more batches,
-finishes the write it is at, and only then gives the lease back, so that the next leader never writes beside it. This
-module must not know what is decided or written.
+The main thread starts all others and waits for the first reason to exit. On SIGTERM the control loop takes no more
+batches, finishes the write under way, and only then is the lease released, so that the next leader never writes at the
+same time.
 """
 
 import gc
@@ -37,14 +37,14 @@ from liqo_connectivity.rules.program import builtin_texts
 
 _LOG: Final = logging.getLogger(__name__)
 _POLL: Final = 0.1
-"""Seconds between looks at whether the cluster has been read."""
+"""Seconds between two checks whether the cluster has been read."""
 _YOUNG: Final = 10_000
-"""Objects made before Python looks for cycles among them. What is decoded forms none, and is kept: looking after every
-700, as it does by default, takes as long as decoding."""
+"""Objects made before Python looks for cycles among them. Decoded objects form none and are kept: looking after every
+700, the default, takes as long as decoding."""
 
 
 class Mode(Enum):
-    """What the process is for: to stay, to write what is to be written and end, or to print it and end."""
+    """What the process does: run until a signal, write once and exit, or print what it would write and exit."""
 
     STAY = "stay"
     ONCE = "once"
@@ -54,10 +54,10 @@ class Mode(Enum):
 def run(
     settings: Settings, mode: Mode, kubeconfig: str, context: str, program: Program, added: Mapping[str, str]
 ) -> int:
-    """Be the controller until the end; the exit code.
+    """Run the controller until it exits; the exit code.
 
-    ``added`` are the texts of the rule files in ``program`` besides the built-in ones. Raises click.UsageError when no
-    cluster is configured, or an address cannot be listened at.
+    ``added`` are the texts of the rule files in ``program`` besides the built-in ones. Raises click.UsageError if no
+    cluster is configured or an address is not available.
     """
     logs.set_up(settings.log_format, settings.log_level)
     gc.set_threshold(_YOUNG)
@@ -78,7 +78,7 @@ def run(
 
 @contextmanager
 def _signals(ended: "SimpleQueue[ExitReason]") -> Generator[None]:
-    """Make the first SIGTERM or SIGINT a reason to end, and the second one the end."""
+    """Make the first SIGTERM or SIGINT a reason to exit, and exit at once on the second."""
     asked = False
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -98,20 +98,21 @@ def _signals(ended: "SimpleQueue[ExitReason]") -> Generator[None]:
 
 
 class Process:
-    """A controller that stays: the thread of its loop, its servers, and its end."""
+    """A controller that runs until a signal: the thread of its loop, its servers, and its end."""
 
     def __init__(self, manager: Manager) -> None:
         self._manager = manager
-        self._loop = Thread(target=self._go_round, name="controller", daemon=True)
+        self._loop = Thread(target=self._run_loop, name="controller", daemon=True)
         self._health = Health(manager.settings.liveness_timeout, lambda: manager.loop.tick)
         self._servers: list[Server] = []
+        # Written by the main thread only, read by the probes: an immutable value, replaced in one assignment.
         self._begun = False
 
     # ---- Serving ----
 
-    def _once_begun(self, part: HealthCheck) -> HealthCheck:
-        """The same part, which has not ended as long as nothing has begun: probes are served before."""
-        return replace(part, alive=lambda: not self._begun or part.alive())
+    def _once_begun(self, check: HealthCheck) -> HealthCheck:
+        """The same check, which passes until the threads are started: the probes are served before."""
+        return replace(check, alive=lambda: not self._begun or check.alive())
 
     def serve(self, added: Mapping[str, str]) -> None:
         """Serve the probes and the state. Raises click.UsageError."""
@@ -123,9 +124,9 @@ class Process:
                 HealthCheck("controller", self._loop.is_alive, lambda: "" if manager.loop.loaded else "evaluating")
             )
         )
-        lease = manager.elector
-        if lease is not None:
-            health.add(HealthCheck("lease", lambda: lease.alive or not manager.campaigning, lambda: ""))
+        elector = manager.elector
+        if elector is not None:
+            health.add(HealthCheck("lease", lambda: elector.alive or not manager.campaigning, lambda: ""))
         self._listen(
             "--probes-address",
             settings.probes_address,
@@ -153,7 +154,7 @@ class Process:
     # ---- Staying ----
 
     def stay(self) -> int:
-        """Run until there is a reason to end, and end in order; the exit code."""
+        """Run until there is a reason to exit, and end in order; the exit code."""
         manager = self._manager
         manager.start_reflectors()
         self._loop.start()
@@ -166,7 +167,7 @@ class Process:
             self._loop.join(manager.settings.drain_timeout)
         writing = self._loop.is_alive()
         if writing and end is ExitReason.SIGNAL:
-            # Nobody else must lead before the lease runs out.
+            # No other process may lead before the lease expires.
             _LOG.error("Write did not finish", extra=fields(seconds=manager.settings.drain_timeout))
             end = ExitReason.FAULT
         manager.stop(release=not writing)
@@ -183,7 +184,7 @@ class Process:
             except Empty:
                 manager.campaign()
 
-    def _go_round(self) -> None:
+    def _run_loop(self) -> None:
         try:
             self._manager.loop.run()
         except NotLeading:

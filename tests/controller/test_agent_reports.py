@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liqo_connectivity.facts.base.fact import ObjectKey
-from liqo_connectivity.operator.controller.objects.agent_reports import fold
+from liqo_connectivity.operator.controller.objects.agent_reports import summarize
 from liqo_connectivity.operator.controller.objects.stored import AGENT, Agent, agent
 
 
@@ -33,16 +33,16 @@ def agents(*live: str, dead: tuple[str, ...] = ()) -> list[Agent]:
     ],
 )
 def test_what_agents_report(hosts: tuple[tuple[str, str], ...], status: str, reason: str) -> None:
-    found = fold(agents("a", "b", dead=("dead",)), hosts)
+    found = summarize(agents("a", "b", dead=("dead",)), hosts)
     assert (found.status, found.reason) == (status, reason)
 
 
 def test_without_agents_nothing_is_enforced() -> None:
-    assert fold(agents(dead=("dead",)), [("dead", "True")]).reason == "NoAgents"
+    assert summarize(agents(dead=("dead",)), [("dead", "True")]).reason == "NoAgents"
 
 
 def test_the_message_names_some_agents_and_counts_the_rest() -> None:
-    found = fold(agents(*(f"fabric-{number}" for number in range(9))), [("fabric-0", "True")])
+    found = summarize(agents(*(f"fabric-{number}" for number in range(9))), [("fabric-0", "True")])
     assert found.message.startswith("8 of 9 agents (fabric-1, fabric-2, fabric-3 and 5 more)")
 
 
@@ -50,7 +50,7 @@ def test_the_message_names_some_agents_and_counts_the_rest() -> None:
 def test_the_order_of_reports_does_not_matter(hosts: list[tuple[str, str]], rng: Random) -> None:
     shuffled = list(hosts)
     rng.shuffle(shuffled)
-    assert fold(agents("a", "b"), hosts) == fold(agents("b", "a"), shuffled)
+    assert summarize(agents("a", "b"), hosts) == summarize(agents("b", "a"), shuffled)
 
 
 @pytest.mark.parametrize(

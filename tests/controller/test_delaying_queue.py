@@ -11,26 +11,26 @@ from liqo_connectivity.operator.kube.backoff import Backoff
 INTERVAL, LIMIT = 0.5, 2.0
 
 
-def schedule() -> DelayingQueue[str]:
+def new_queue() -> DelayingQueue[str]:
     return DelayingQueue(INTERVAL, LIMIT, lambda: Backoff(1.0, 8.0, seed=1))
 
 
-def taken(turns: DelayingQueue[str], now: float) -> list[str]:
+def taken(queue: DelayingQueue[str], now: float) -> list[str]:
     """Everything whose turn it is, in order."""
     found: list[str] = []
-    while (key := turns.take(now)) is not None:
+    while (key := queue.take(now)) is not None:
         found.append(key)
     return found
 
 
 def writes(times: Iterable[float], step: float = 0.01, until: float = 20.0) -> list[float]:
     """When an object is written that changes at these times."""
-    turns, waiting, found = schedule(), sorted(times), list[float]()
+    queue, waiting, found = new_queue(), sorted(times), list[float]()
     for now in (round(number * step, 3) for number in range(int(until / step))):
         while waiting and waiting[0] <= now:
-            turns.mark("a", waiting.pop(0))
-        for key in taken(turns, now):
-            turns.wrote(key, now)
+            queue.add("a", waiting.pop(0))
+        for key in taken(queue, now):
+            queue.written(key, now)
             found.append(now)
     return found
 
@@ -64,56 +64,55 @@ def test_a_burst_without_end_is_written_now_and_then() -> None:
 
 
 def test_what_came_during_a_long_write_is_no_burst_because_it_is_seen_at_once() -> None:
-    turns = schedule()
-    turns.wrote("a", 0.0)
-    turns.mark("a", 0.5, 40, waited=0.4)
-    assert taken(turns, 0.5) == ["a"]
-    turns.wrote("a", 0.5)
-    turns.mark("a", 1.0, 400, waited=0.4)
-    assert taken(turns, 1.0) == []
+    queue = new_queue()
+    queue.written("a", 0.0)
+    queue.add("a", 0.5, 40, waited=0.4)
+    assert taken(queue, 0.5) == ["a"]
+    queue.written("a", 0.5)
+    queue.add("a", 1.0, 400, waited=0.4)
+    assert taken(queue, 1.0) == []
 
 
 def test_a_failure_waits_longer_each_time_whatever_changes() -> None:
-    turns = schedule()
-    turns.mark("a", 0.0)
-    assert taken(turns, 0.0) == ["a"]
-    first = turns.retry("a", 0.0)
-    turns.mark("a", 0.1)
-    assert taken(turns, first - 0.01) == []
-    assert turns.held("a", first - 0.01)
-    assert taken(turns, first) == ["a"]
-    second = turns.retry("a", first)
+    queue = new_queue()
+    queue.add("a", 0.0)
+    assert taken(queue, 0.0) == ["a"]
+    first = queue.add_rate_limited("a", 0.0)
+    queue.add("a", 0.1)
+    assert taken(queue, first - 0.01) == []
+    assert taken(queue, first) == ["a"]
+    second = queue.add_rate_limited("a", first)
     assert second > first
-    assert turns.next() == first + second
-    assert turns.retry("a", 10.0, at_least=30.0) == 30.0, "the server said when"
+    assert queue.next_due() == first + second
+    assert queue.add_rate_limited("a", 10.0, at_least=30.0) == 30.0, "the server said when"
 
 
 def test_what_may_mend_a_failure_ends_the_wait() -> None:
-    turns = schedule()
-    turns.retry("a", 0.0)
-    turns.retry("a", 0.0)
-    turns.reset("a", 0.1)
-    assert taken(turns, 0.1) == ["a"]
-    assert turns.retry("a", 1.0) <= 1.0
+    queue = new_queue()
+    queue.add_rate_limited("a", 0.0)
+    queue.add_rate_limited("a", 0.0)
+    queue.add_now("a", 0.1)
+    assert taken(queue, 0.1) == ["a"]
+    assert queue.add_rate_limited("a", 1.0) <= 1.0
 
 
 def test_whoever_is_overdue_longest_comes_first() -> None:
-    turns = schedule()
+    queue = new_queue()
     for key, at in (("c", 0.3), ("a", 0.1), ("b", 0.2)):
-        turns.mark(key, at)
-    assert taken(turns, 1.0) == ["a", "b", "c"]
-    assert taken(turns, 1.0) == []
-    assert turns.next() is None
+        queue.add(key, at)
+    assert taken(queue, 1.0) == ["a", "b", "c"]
+    assert taken(queue, 1.0) == []
+    assert queue.next_due() is None
 
 
 def test_to_look_again_later_does_not_put_off_a_turn_that_is_sooner() -> None:
-    turns = schedule()
-    turns.wait("a", 0.0, 5.0)
-    assert turns.next() == 5.0
-    turns.mark("a", 1.0)
-    assert taken(turns, 1.0) == ["a"]
-    turns.mark("a", 2.0)
-    turns.wait("a", 2.0, 5.0)
-    assert turns.next() == 2.0
-    turns.forget("a")
-    assert not turns.waiting("a")
+    queue = new_queue()
+    queue.add_after("a", 0.0, 5.0)
+    assert queue.next_due() == 5.0
+    queue.add("a", 1.0)
+    assert taken(queue, 1.0) == ["a"]
+    queue.add("a", 2.0)
+    queue.add_after("a", 2.0, 5.0)
+    assert queue.next_due() == 2.0
+    queue.remove("a")
+    assert not queue.is_waiting("a")

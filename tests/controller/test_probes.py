@@ -49,7 +49,7 @@ def test_a_loop_that_is_silent_for_too_long_is_dead() -> None:
     clock.now = 60
     assert not any(health.live().values())
     clock.now = 61
-    assert health.live() == {"loop": "silent for 61 s, 60 s at most"}
+    assert health.live() == {"loop": "silent for 61 s, more than 60 s"}
     ticked = 61.0
     assert not any(health.live().values())
 

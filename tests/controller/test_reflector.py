@@ -25,10 +25,10 @@ from liqo_connectivity.operator.controller.watching.known_versions import KnownV
 from liqo_connectivity.operator.controller.watching.reflector import Reflector, split_lines
 from liqo_connectivity.operator.controller.watching.resources import (
     Bookmark,
-    Event,
     Failure,
     ObjectVersion,
     Resource,
+    WatchEvent,
     WatchEventError,
     resources,
 )
@@ -353,7 +353,7 @@ def test_a_server_whose_versions_went_back_is_listed_anew(tmp_path: Path) -> Non
 @given(st.data())
 def test_whatever_the_order_and_repetition_of_events_the_latest_state_is_told(data: st.DataObject) -> None:
     history = data.draw(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=12))
-    events: list[Event] = []
+    events: list[WatchEvent] = []
     exists: dict[str, int] = {}
     for version, (name, gone) in enumerate(history, start=1):
         if gone and name not in exists:
@@ -361,7 +361,7 @@ def test_whatever_the_order_and_repetition_of_events_the_latest_state_is_told(da
         seen = ObjectVersion(
             ObjectKey("Pod", "shop", name), version, Observed((), Agent(ObjectKey("", "", str(version)), True))
         )
-        events.append(Event(seen, gone))
+        events.append(WatchEvent(seen, gone))
         if gone:
             del exists[name]
         else:
@@ -746,15 +746,15 @@ def test_what_is_watched() -> None:
     ]
 
 
-def event(resource: str, item: Json, kind: str = "ADDED") -> Event | Bookmark | Failure:
+def event(resource: str, item: Json, kind: str = "ADDED") -> WatchEvent | Bookmark | Failure:
     return RESOURCES[resource].parse(json.dumps({"type": kind, "object": item}).encode())
 
 
 def test_the_quick_way_to_read_a_pod_gives_what_the_slow_way_gives() -> None:
     item = pod("a", 7)
     item["metadata"]["labels"] = {"liqo.io/shadowPod": "true"}
-    assert event("pods", item) == Event(PODS.read(item), gone=False)
-    assert event("pods", item, "DELETED") == Event(PODS.read(item), gone=True)
+    assert event("pods", item) == WatchEvent(PODS.read(item), gone=False)
+    assert event("pods", item, "DELETED") == WatchEvent(PODS.read(item), gone=True)
     assert PODS.read_line is not None
     assert PODS.read_line(json.dumps({"type": "BOOKMARK", "object": item}).encode()) is None
 
@@ -771,14 +771,14 @@ def test_a_policy_is_facts_and_a_stored_policy() -> None:
         "spec": {"rules": []},
     }
     told = event("peeringconnectivities", item)
-    assert isinstance(told, Event)
+    assert isinstance(told, WatchEvent)
     assert told.object.observed.facts == decode_mapping(KIND_BY_NAME["PeeringConnectivity"], item).facts
     stored = told.object.observed.stored
     assert isinstance(stored, StoredPolicy)
     assert (stored.key, stored.generation, told.object.key) == (told.object.key, 3, ObjectKey(*told.object.key))
     # One that cannot be read has a status all the same, to say it in.
     broken = event("peeringconnectivities", item | {"spec": {"rules": 1}})
-    assert isinstance(broken, Event)
+    assert isinstance(broken, WatchEvent)
     assert broken.object.observed.stored == stored
     assert [type(fact.row) for fact in broken.object.observed.facts] == [relations.Unreadable]
 
@@ -789,12 +789,12 @@ def test_a_firewall_configuration_and_an_agent_assert_no_facts() -> None:
         "spec": {"table": {"name": "t"}},
     }
     told = event("firewallconfigurations", firewall)
-    assert isinstance(told, Event)
+    assert isinstance(told, WatchEvent)
     assert told.object.observed.facts == ()
     assert isinstance(told.object.observed.stored, StoredFirewall)
     assert told.object.key == told.object.observed.stored.key
     agent = event("agents", pod("fabric-1", 9, namespace="liqo"))
-    assert isinstance(agent, Event)
+    assert isinstance(agent, WatchEvent)
     assert agent.object.observed == Observed((), Agent(agent.object.key, live=True))
     with pytest.raises(WatchEventError, match="no name"):
         event("agents", {"metadata": {"resourceVersion": "1"}})

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from liqo_connectivity.facts.base.fact import ObjectKey
-from liqo_connectivity.operator.controller.objects.agent_reports import fold
+from liqo_connectivity.operator.controller.objects.agent_reports import summarize
 from liqo_connectivity.operator.controller.objects.stored import AGENT, Agent
 from liqo_connectivity.operator.controller.settings import (
     ENVIRONMENT,
@@ -104,7 +104,7 @@ def test_the_documentation_names_every_reason() -> None:
     of_questions = {"EmptyGroup", "EndpointUnknown"}
     said = {conditions.FABRIC_SYNCED, conditions.FABRIC_SYNC_FAILED, conditions.DELETION_FAILED, "NotProgrammed"}
     agents = [Agent(ObjectKey(AGENT, "liqo", "worker-1"), live=True)]
-    reports = [fold([], []), *(fold(agents, [("worker-1", status)]) for status in ("True", "False", ""))]
+    reports = [summarize([], []), *(summarize(agents, [("worker-1", status)]) for status in ("True", "False", ""))]
     said |= {report.reason for report in reports if report.status != "True"} | (REASONS.keys() - of_questions)
     assert not {reason for reason in said if f"`{reason}`" not in TEXT}
 

@@ -1,91 +1,53 @@
-"""How fast writes follow each other: so many a second whatever there is to write, a few at once after a rest."""
+"""Which objects a change of the state schedules, and how many writes share a rate."""
 
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
-from liqo_connectivity.operator.controller.reconcile.rate_limiter import SAVED, RateLimiter
-from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler
 from liqo_connectivity.operator.controller.reconcile.work_queue import WorkQueue
 from liqo_connectivity.operator.controller.settings import Settings
+from liqo_connectivity.operator.controller.state.ownership import Ownership
 from liqo_connectivity.operator.controller.state.state import Changes
 
-RATE = 20
 
-
-def at_once(pace: RateLimiter, now: float) -> int:
-    """How often it may be done at a moment."""
-    times = 0
-    while pace.ready() <= now:
-        pace.spend(now)
-        times += 1
-    return times
-
-
-def test_the_first_is_at_once_and_a_few_more() -> None:
-    assert at_once(RateLimiter(RATE), 100.0) == pytest.approx(RATE * SAVED, abs=1)
-
-
-def test_a_rest_saves_up_for_a_moment_only() -> None:
-    pace = RateLimiter(RATE)
-    first = at_once(pace, 0.0)
-    assert at_once(pace, 0.01) == 0
-    assert at_once(pace, SAVED / 2) == pytest.approx(RATE * SAVED / 2, abs=1)
-    assert at_once(pace, 1000.0) <= first
-
-
-@given(st.lists(st.floats(0.0, 0.3), min_size=1, max_size=200))
-def test_no_second_has_more_than_the_rate_and_what_was_saved(waits: list[float]) -> None:
-    pace, now, done = RateLimiter(RATE), 0.0, list[float]()
-    for wait in waits:
-        now += wait
-        done += [now] * at_once(pace, now)
-    for begin in done:
-        assert sum(begin <= each < begin + 1.0 for each in done) <= RATE * (1.0 + SAVED) + 2
-
-
-class Peerings:
-    """As much of the turns as an agenda asks for: a FirewallConfiguration of each peering, and nothing about policies."""
+class Peerings(Ownership):
+    """As much of the ownership as a work queue asks for: a FirewallConfiguration and a policy of each peering."""
 
     def __init__(self, count: int) -> None:
-        self.problems: dict[ObjectKey, str] = {}
         self.keys = {f"p{number}": ObjectKey(FIREWALL, f"t{number}", "c") for number in range(count)}
 
-    def firewalls_of(self, peerings: dict[str, int]) -> dict[ObjectKey, int]:
+    def firewalls_of(self, peerings: Mapping[str, int]) -> dict[ObjectKey, int]:
         return {self.keys[peering]: count for peering, count in peerings.items()}
 
     def policy_of(self, firewall: ObjectKey) -> ObjectKey:
         return ObjectKey(POLICY, firewall.namespace, "guard")
 
+    def firewall_of(self, policy: ObjectKey) -> ObjectKey:
+        return ObjectKey(FIREWALL, policy.namespace, "c")
+
     def everything(self) -> tuple[set[ObjectKey], set[ObjectKey]]:
         return set(self.keys.values()), {self.policy_of(key) for key in self.keys.values()}
 
 
-def agenda_of(peerings: Peerings, settings: Settings) -> WorkQueue:
-    return WorkQueue(cast("Reconciler", peerings), settings)
-
-
-def written(agenda: WorkQueue, peerings: Peerings, seconds: float) -> dict[ObjectKey, list[float]]:
+def written(queue: WorkQueue, peerings: Peerings, seconds: float) -> dict[ObjectKey, list[float]]:
     """When each object is written while all of them change all the time."""
     found: dict[ObjectKey, list[float]] = {key: [] for key in peerings.keys.values()}
     for number in range(int(seconds * 100)):
         now = number / 100
-        agenda.mark(Changes({f"p{number % len(found)}": 1}), now)
-        while (key := agenda.take_firewall(now)) is not None:
+        queue.add_changes(Changes({f"p{number % len(found)}": 1}), now)
+        while (key := queue.take_firewall(now)) is not None:
             found[key].append(now)
-            agenda.wrote(key, now)
+            queue.written(key, now)
     return found
 
 
 def test_objects_that_change_all_the_time_share_the_rate() -> None:
     peerings = Peerings(20)
-    agenda = agenda_of(peerings, Settings(write_rate=30))
-    found = written(agenda, peerings, 20.0)
+    queue = WorkQueue(peerings, Settings(write_rate=30))
+    found = written(queue, peerings, 20.0)
     assert sum(map(len, found.values())) == pytest.approx(20 * 30, rel=0.05)
     for times in found.values():
         assert max(after - before for before, after in pairwise(times)) <= 20 / 30 + 0.25, "none is forgotten"
@@ -93,33 +55,57 @@ def test_objects_that_change_all_the_time_share_the_rate() -> None:
 
 def test_few_objects_are_written_as_if_there_were_no_rate() -> None:
     peerings = Peerings(2)
-    agenda = agenda_of(peerings, Settings(write_rate=30, write_interval=0.5))
-    for times in written(agenda, peerings, 10.0).values():
+    queue = WorkQueue(peerings, Settings(write_rate=30, write_interval=0.5))
+    for times in written(queue, peerings, 10.0).values():
         assert len(times) == pytest.approx(20, abs=1)
 
 
-def test_the_agenda_wakes_nobody_before_a_write_is_allowed() -> None:
+def test_the_queue_wakes_nobody_before_a_write_is_allowed() -> None:
     peerings = Peerings(20)
-    agenda = agenda_of(peerings, Settings(write_rate=4))
-    agenda.mark(Changes(dict.fromkeys(peerings.keys, 1)), 0.0)
-    while (key := agenda.take_firewall(0.0)) is not None:
-        agenda.wrote(key, 0.0)
-    due = agenda.next()
+    queue = WorkQueue(peerings, Settings(write_rate=4))
+    queue.add_changes(Changes(dict.fromkeys(peerings.keys, 1)), 0.0)
+    while (key := queue.take_firewall(0.0)) is not None:
+        queue.written(key, 0.0)
+    due = queue.next_due()
     assert 0.0 < due <= 0.25
-    assert agenda.take_firewall(due - 0.001) is None
-    assert agenda.take_firewall(due) is not None
+    assert queue.take_firewall(due - 0.001) is None
+    assert queue.take_firewall(due) is not None
 
 
-def test_an_agenda_is_settled_when_nothing_is_to_come_but_what_was_told() -> None:
+def test_a_queue_is_settled_when_nothing_is_waiting_but_what_is_known_to_fail() -> None:
     peerings = Peerings(1)
-    agenda = agenda_of(peerings, Settings())
-    assert agenda.is_settled()
-    agenda.mark(Changes({"p0": 1}), 0.0)
-    assert not agenda.is_settled()
-    key = agenda.take_firewall(0.0)
+    failing = set[ObjectKey]()
+    queue = WorkQueue(peerings, Settings())
+    assert queue.is_settled(failing)
+    queue.add_changes(Changes({"p0": 1}), 0.0)
+    assert not queue.is_settled(failing)
+    key = queue.take_firewall(0.0)
     assert key is not None
-    assert agenda.is_settled()
-    agenda.of(key).retry(key, 0.0)
-    assert not agenda.is_settled()
-    peerings.problems[key] = "told"
-    assert agenda.is_settled()
+    assert queue.is_settled(failing)
+    queue.add_rate_limited(key, 0.0)
+    assert not queue.is_settled(failing)
+    failing.add(key)
+    assert queue.is_settled(failing)
+
+
+def test_an_edited_policy_is_reconciled_at_once_with_its_object_whatever_failed() -> None:
+    peerings = Peerings(1)
+    queue = WorkQueue(peerings, Settings())
+    firewall, policy = peerings.keys["p0"], peerings.policy_of(peerings.keys["p0"])
+    for key in (firewall, policy):
+        queue.add_rate_limited(key, 0.0, at_least=60.0)
+    queue.add_changes(Changes(policies=frozenset({policy})), 1.0)
+    assert (queue.take_firewall(1.0), queue.take_policy(1.0)) == (None, None)
+    queue.add_changes(Changes(policies=frozenset({policy}), edited=frozenset({policy})), 1.0)
+    assert (queue.take_firewall(1.0), queue.take_policy(1.0)) == (firewall, policy)
+
+
+def test_a_stored_object_that_changed_is_reconciled_with_the_policy_that_reports_on_it() -> None:
+    peerings = Peerings(2)
+    queue = WorkQueue(peerings, Settings())
+    firewall = peerings.keys["p1"]
+    queue.add_changes(Changes(firewalls=frozenset({firewall})), 0.0)
+    assert queue.take_firewall(0.0) == firewall
+    assert queue.take_firewall(0.0) is None
+    assert queue.take_policy(0.0) == peerings.policy_of(firewall)
+    assert queue.take_policy(0.0) is None

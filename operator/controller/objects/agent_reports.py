@@ -22,7 +22,7 @@ class ConditionState:
     message: str
 
 
-def fold(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> ConditionState:
+def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> ConditionState:
     """Say whether every live agent has applied an object; ``hosts`` are the hosts and statuses of its reports."""
     statuses: dict[str, str] = {}
     for host, status in hosts:

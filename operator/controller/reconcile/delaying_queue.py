@@ -1,9 +1,9 @@
-"""When the turn of each object is: writes are spaced, bursts gathered, failures put off. Pure: the time is told to it.
+"""A delaying queue: when each object is reconciled. Writes are spaced, bursts gathered, failures backed off.
 
 The first change of a quiet period is due at once, the next one when the interval since the last write has passed. While
-changes come faster than ``BURST`` they are waited for, until they pause or the limit is reached: a rollout of a thousand
-pods is a few writes, a steady trickle is one every interval. What failed waits for its own turn, whatever changes
-meanwhile. This module must not know what is done in a turn.
+changes come faster than ``BURST``, the object waits until they pause or the limit is reached: a rollout of a thousand
+pods is a few writes, a steady trickle is one write every interval. A failed object waits out its back-off, whatever
+changes meanwhile. Pure: callers pass the time.
 """
 
 from collections.abc import Callable, Hashable
@@ -13,7 +13,7 @@ from typing import Final, Generic, TypeVar
 from liqo_connectivity.operator.kube.backoff import Backoff
 
 BURST: Final = 150.0
-"""Changes of one object for each second from which on they are a burst: above what a busy cluster does steadily."""
+"""Changes of one object a second that count as a burst: more than a busy cluster makes steadily."""
 PAUSE: Final = 0.1
 """Seconds without a change that end a burst."""
 
@@ -21,116 +21,113 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 @dataclass(slots=True)
-class _Turn:
-    """``due`` is when to look at the object, None for not at all; ``held`` is before when not to, after a failure."""
+class _Entry:
+    """``due`` is when to reconcile, None for not at all; after a failure, not before ``held_until``."""
 
     backoff: Backoff
     due: float | None = None
-    held: float = field(default=float("-inf"))
-    wrote: float = field(default=float("-inf"))
+    held_until: float = field(default=float("-inf"))
+    written: float = field(default=float("-inf"))
     changes: int = 0
     first: float = 0.0
     latest: float = 0.0
 
 
 class DelayingQueue(Generic[Key]):
-    """The turns of objects by key; times are seconds of one clock."""
+    """Keys with the time when each is due, in seconds of one clock.
+
+    Two writes of one object are ``interval`` seconds apart, and up to ``limit`` seconds during a burst. ``backoff`` makes
+    the back-off of a key.
+    """
 
     def __init__(self, interval: float, limit: float, backoff: Callable[[], Backoff]) -> None:
         self._interval = interval
         self._limit = limit
         self._backoff = backoff
-        self._turns: dict[Key, _Turn] = {}
+        self._entries: dict[Key, _Entry] = {}
 
-    def mark(self, key: Key, now: float, changes: int = 1, waited: float = 0.0) -> None:
-        """Something about an object changed, for the first time since its last turn ``waited`` seconds ago at most."""
-        turn = self._turn(key)
-        if not turn.changes:
-            turn.first = now - waited
-        turn.changes += changes
-        turn.latest = now
-        due = max(now, turn.wrote + self._interval, turn.held)
-        turn.due = due if turn.due is None else min(turn.due, due)
+    def add(self, key: Key, now: float, changes: int = 1, waited: float = 0.0) -> None:
+        """An object has changed; the first of these changes came at most ``waited`` seconds ago."""
+        entry = self._entry(key)
+        if not entry.changes:
+            entry.first = now - waited
+        entry.changes += changes
+        entry.latest = now
+        due = max(now, entry.written + self._interval, entry.held_until)
+        entry.due = due if entry.due is None else min(entry.due, due)
 
-    def reset(self, key: Key, now: float) -> None:
-        """What made an object fail may be mended: look at it at once, and begin waits anew."""
-        turn = self._turn(key)
-        turn.held = float("-inf")
-        turn.backoff.reset()
-        turn.due = now
+    def add_now(self, key: Key, now: float) -> None:
+        """Reconcile an object at once, without back-off: whatever made it fail may be fixed."""
+        self.forget_failures(key)
+        self._entry(key).due = now
 
-    def retry(self, key: Key, now: float, at_least: float = 0.0) -> float:
-        """An object's turn failed: put it off, more each time; give for how long."""
-        turn = self._turn(key)
-        wait = max(turn.backoff.next(), at_least)
-        turn.held = turn.due = now + wait
+    def add_after(self, key: Key, now: float, seconds: float) -> None:
+        """Reconcile an object in some seconds, or when it changes."""
+        entry = self._entry(key)
+        entry.due = now + seconds if entry.due is None else min(entry.due, now + seconds)
+
+    def add_rate_limited(self, key: Key, now: float, at_least: float = 0.0) -> float:
+        """Reconcile a failed object after its back-off, which grows each time; returns the seconds until then."""
+        entry = self._entry(key)
+        wait = max(entry.backoff.next(), at_least)
+        entry.held_until = entry.due = now + wait
         return wait
 
-    def wait(self, key: Key, now: float, seconds: float) -> None:
-        """Look at an object again after some seconds, or when it changes."""
-        turn = self._turn(key)
-        turn.due = now + seconds if turn.due is None else min(turn.due, now + seconds)
+    def written(self, key: Key, now: float) -> None:
+        """An object was written: its interval begins."""
+        self._entry(key).written = now
 
-    def wrote(self, key: Key, now: float) -> None:
-        """An object was written: the interval begins."""
-        self._turn(key).wrote = now
+    def forget_failures(self, key: Key) -> None:
+        """An object was reconciled: its back-off begins again with the shortest wait."""
+        entry = self._entry(key)
+        entry.backoff.reset()
+        entry.held_until = float("-inf")
 
-    def done(self, key: Key) -> None:
-        """An object's turn went well: the next failure waits for the shortest time again."""
-        turn = self._turn(key)
-        turn.backoff.reset()
-        turn.held = float("-inf")
-
-    def forget(self, key: Key) -> None:
-        """An object is none of ours any more."""
-        self._turns.pop(key, None)
+    def remove(self, key: Key) -> None:
+        """Drop an object and all that is known of it."""
+        self._entries.pop(key, None)
 
     def take(self, now: float) -> Key | None:
-        """Take the object whose turn it is, of several the one whose first change waits longest; None if it is nobody's."""
+        """Take a due object, of several the one whose first change waits longest; None if none is due."""
         chosen: tuple[float, Key] | None = None
-        for key, turn in self._turns.items():
-            if turn.due is None or turn.due > now:
+        for key, entry in self._entries.items():
+            if entry.due is None or entry.due > now:
                 continue
-            later = self._after_burst(turn, now)
+            later = self._after_burst(entry, now)
             if later is not None:
-                turn.due = later
+                entry.due = later
                 continue
-            waits = turn.first if turn.changes else turn.due
-            if chosen is None or waits < chosen[0]:
-                chosen = waits, key
+            since = entry.first if entry.changes else entry.due
+            if chosen is None or since < chosen[0]:
+                chosen = since, key
         if chosen is None:
             return None
-        turn = self._turns[chosen[1]]
-        turn.due = None
-        turn.changes = 0
+        entry = self._entries[chosen[1]]
+        entry.due = None
+        entry.changes = 0
         return chosen[1]
 
-    def next(self) -> float | None:
-        """When the next turn is; None if there is none."""
-        return min((turn.due for turn in self._turns.values() if turn.due is not None), default=None)
+    def next_due(self) -> float | None:
+        """When the next object is due; None if none is."""
+        return min((entry.due for entry in self._entries.values() if entry.due is not None), default=None)
 
-    def waiting(self, key: Key) -> bool:
-        """Whether an object has a turn to come."""
-        turn = self._turns.get(key)
-        return turn is not None and turn.due is not None
+    def is_waiting(self, key: Key) -> bool:
+        """Whether an object is due at some time."""
+        entry = self._entries.get(key)
+        return entry is not None and entry.due is not None
 
-    def held(self, key: Key, now: float) -> bool:
-        """Whether an object is put off because it failed."""
-        turn = self._turns.get(key)
-        return turn is not None and turn.held > now
-
-    def _after_burst(self, turn: _Turn, now: float) -> float | None:
-        """Until when to wait because changes keep coming, or None for not at all."""
-        if turn.held > now or turn.changes <= 1 or now - turn.latest >= PAUSE:
+    def _after_burst(self, entry: _Entry, now: float) -> float | None:
+        """Until when to wait because changes keep coming; None for not at all."""
+        if entry.held_until > now or entry.changes <= 1 or now - entry.latest >= PAUSE:
             return None
-        # The first of a quiet period never waits, so that a lone change is stored at once.
-        end = turn.wrote + self._limit
-        if now >= end or turn.changes < BURST * max(now - turn.first, PAUSE):
+        # The first change of a quiet period never waits, so that a lone change is written at once.
+        end = entry.written + self._limit
+        if now >= end or entry.changes < BURST * max(now - entry.first, PAUSE):
             return None
-        return min(turn.latest + PAUSE, end)
+        return min(entry.latest + PAUSE, end)
 
-    def _turn(self, key: Key) -> _Turn:
-        turn = self._turns.get(key)
-        if turn is None:
-            turn = self._turns[key] = _Turn(self._backoff())
-        return turn
+    def _entry(self, key: Key) -> _Entry:
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry(self._backoff())
+        return entry

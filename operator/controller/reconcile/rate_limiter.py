@@ -1,26 +1,28 @@
-"""How fast something may be done: so many times a second, however much there is to do. Pure: the time is told to it.
+"""A token bucket: at most so many operations a second, however many are waiting. Pure: callers pass the time.
 
-What was not done for a moment may be made up for, so that a slow server is not waited for twice. This module must not know
-what is done.
+Unused time is saved up for a moment, so that a slow server does not slow the writes down twice.
 """
 
 from typing import Final
 
 SAVED: Final = 0.5
-"""Seconds for which what was not done is saved up."""
+"""Seconds of unused time that are saved up."""
 
 
 class RateLimiter:
-    """At most ``rate`` times a second on average, and up to ``rate * SAVED`` times at once after a rest; times are of one clock."""
+    """At most ``rate`` operations a second on average, and up to ``rate * SAVED`` at once after a pause.
+
+    Times are in seconds of one clock.
+    """
 
     def __init__(self, rate: float) -> None:
-        self._each = 1.0 / rate
-        self._paid_until = float("-inf")
+        self._seconds_each = 1.0 / rate
+        self._spent_until = float("-inf")
 
-    def ready(self) -> float:
-        """From when on it may be done again."""
-        return self._paid_until - SAVED
+    def ready_at(self) -> float:
+        """From when on the next operation is allowed."""
+        return self._spent_until - SAVED
 
     def spend(self, now: float) -> None:
-        """It is done."""
-        self._paid_until = max(self._paid_until, now) + self._each
+        """Count an operation."""
+        self._spent_until = max(self._spent_until, now) + self._seconds_each

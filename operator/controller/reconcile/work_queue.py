@@ -1,97 +1,118 @@
-"""Whose turn it is: what changes of the state mean for when each FirewallConfiguration and each policy is looked at.
+"""Work queue: turns changes of the state into scheduled reconciles of FirewallConfigurations and policies."""
 
-This module must not know what is done in a turn, nor what follows it.
-"""
-
+from collections.abc import Collection
 from typing import Final
 
 from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.reconcile.delaying_queue import DelayingQueue
 from liqo_connectivity.operator.controller.reconcile.rate_limiter import RateLimiter
-from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler
 from liqo_connectivity.operator.controller.settings import Settings
+from liqo_connectivity.operator.controller.state.ownership import Ownership
 from liqo_connectivity.operator.controller.state.state import Changes
 from liqo_connectivity.operator.kube.backoff import Backoff
 
 
 class WorkQueue:
-    """The turns to come of FirewallConfigurations and of policies; times are seconds of one clock."""
+    """The keys of the objects to reconcile; times are in seconds of one clock."""
 
-    def __init__(self, turns: Reconciler, settings: Settings) -> None:
-        self._turns = turns
-        self._firewalls: Final = _schedule(settings)
-        self._policies: Final = _schedule(settings)
-        self._pace = RateLimiter(settings.write_rate)
+    def __init__(self, ownership: Ownership, settings: Settings) -> None:
+        self._ownership = ownership
+        self._firewalls: Final = _queue(settings)
+        self._policies: Final = _queue(settings)
+        self._limiter = RateLimiter(settings.write_rate)
 
-    def of(self, key: ObjectKey) -> DelayingQueue[ObjectKey]:
-        """The schedule that an object's turns are in."""
-        return self._firewalls if key.kind == FIREWALL else self._policies
+    # ---- Adding ----
 
-    # ---- What changes ----
+    def add(self, key: ObjectKey, now: float) -> None:
+        """Reconcile an object when it may be written again."""
+        self._of(key).add(key, now)
 
-    def mark_everything(self, now: float) -> None:
-        """Anything may be otherwise than it should be."""
-        firewalls, policies = self._turns.everything()
+    def add_after(self, key: ObjectKey, now: float, seconds: float) -> None:
+        """Reconcile an object in some seconds, or when it changes."""
+        self._of(key).add_after(key, now, seconds)
+
+    def add_rate_limited(self, key: ObjectKey, now: float, at_least: float = 0.0) -> float:
+        """Reconcile a failed object after its back-off; returns the seconds until then."""
+        return self._of(key).add_rate_limited(key, now, at_least)
+
+    def add_everything(self, now: float) -> None:
+        """Reconcile every object."""
+        firewalls, policies = self._ownership.everything()
         for key in firewalls | policies:
-            self.of(key).mark(key, now)
+            self._of(key).add(key, now)
 
-    def mark(self, changes: Changes, now: float, waited: float = 0.0) -> None:
-        """The state changed, by what came ``waited`` seconds ago at most."""
-        for key, count in self._turns.firewalls_of(changes.peerings).items():
-            self._firewalls.mark(key, now, count, waited)
-        for key in changes.firewalls:
-            self._firewalls.mark(key, now)
-            self.mark_policy_of(key, now)
-        for key in changes.policies - changes.edited:
-            self._policies.mark(key, now)
-        for key in changes.edited:
-            self._policies.reset(key, now)
-            firewall = self._turns.firewall_of(key)
-            if firewall is not None:
-                # An edit may mend what made the write fail.
-                self._firewalls.reset(firewall, now)
-        if changes.agents:
-            self.mark_everything(now)
-
-    def mark_policy_of(self, firewall: ObjectKey, now: float) -> None:
-        """The policy that shows what became of an object may have something new to show."""
-        policy = self._turns.policy_of(firewall)
+    def add_policy_of(self, firewall: ObjectKey, now: float) -> None:
+        """Reconcile the policy whose status reports on a FirewallConfiguration."""
+        policy = self._ownership.policy_of(firewall)
         if policy is not None:
-            self._policies.mark(policy, now)
+            self._policies.add(policy, now)
 
-    def wrote(self, key: ObjectKey, now: float) -> None:
-        """An object was written."""
-        self.of(key).wrote(key, now)
+    def add_changes(self, changes: Changes, now: float, waited: float = 0.0) -> None:
+        """Reconcile what a change of the state concerns; the change came at most ``waited`` seconds ago."""
+        for key, count in self._ownership.firewalls_of(changes.peerings).items():
+            self._firewalls.add(key, now, count, waited)
+        for key in changes.firewalls:
+            self._firewalls.add(key, now)
+            self.add_policy_of(key, now)
+        for key in changes.policies - changes.edited:
+            self._policies.add(key, now)
+        for key in changes.edited:
+            self._policies.add_now(key, now)
+            firewall = self._ownership.firewall_of(key)
+            if firewall is not None:
+                # The edit may fix what made the write fail.
+                self._firewalls.add_now(firewall, now)
+        if changes.agents:
+            self.add_everything(now)
+
+    # ---- Outcomes ----
+
+    def written(self, key: ObjectKey, now: float) -> None:
+        """An object was written: its write interval begins, and of FirewallConfigurations the rate is spent."""
+        self._of(key).written(key, now)
         if key.kind == FIREWALL:
-            self._pace.spend(now)
+            self._limiter.spend(now)
 
-    # ---- Whose turn it is ----
+    def forget_failures(self, key: ObjectKey) -> None:
+        """An object was reconciled: its back-off begins again with the shortest wait."""
+        self._of(key).forget_failures(key)
+
+    def remove(self, key: ObjectKey) -> None:
+        """Drop an object that there is nothing left to reconcile of, unless something about it changed again."""
+        queue = self._of(key)
+        if not queue.is_waiting(key):
+            queue.remove(key)
+
+    # ---- Taking ----
 
     def take_firewall(self, now: float) -> ObjectKey | None:
-        """Take the FirewallConfiguration whose turn it is."""
-        return self._firewalls.take(now) if now >= self._pace.ready() else None
+        """Take the FirewallConfiguration to reconcile now; None if none is due or the rate is spent."""
+        return self._firewalls.take(now) if now >= self._limiter.ready_at() else None
 
     def take_policy(self, now: float) -> ObjectKey | None:
-        """Take the policy whose turn it is."""
+        """Take the policy to reconcile now; None if none is due."""
         return self._policies.take(now)
 
-    def next(self) -> float:
-        """When the next turn is."""
-        firewall, policy = self._firewalls.next(), self._policies.next()
+    def next_due(self) -> float:
+        """When the next object can be taken; infinity if none is waiting."""
+        firewall, policy = self._firewalls.next_due(), self._policies.next_due()
         never = float("inf")
         return min(
-            max(firewall, self._pace.ready()) if firewall is not None else never,
+            max(firewall, self._limiter.ready_at()) if firewall is not None else never,
             policy if policy is not None else never,
         )
 
-    def is_settled(self) -> bool:
-        """Whether there are no turns to come but of what failed and was told."""
-        firewalls, policies = self._turns.everything()
-        return not any(self.of(key).waiting(key) and key not in self._turns.problems for key in firewalls | policies)
+    def is_settled(self, failing: Collection[ObjectKey]) -> bool:
+        """Whether nothing is waiting but objects that are known to fail."""
+        firewalls, policies = self._ownership.everything()
+        return not any(self._of(key).is_waiting(key) and key not in failing for key in firewalls | policies)
+
+    def _of(self, key: ObjectKey) -> DelayingQueue[ObjectKey]:
+        return self._firewalls if key.kind == FIREWALL else self._policies
 
 
-def _schedule(settings: Settings) -> DelayingQueue[ObjectKey]:
+def _queue(settings: Settings) -> DelayingQueue[ObjectKey]:
     return DelayingQueue(
         settings.write_interval,
         settings.write_interval_limit,

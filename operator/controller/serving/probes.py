@@ -1,7 +1,7 @@
-"""Whether the controller is alive and ready, and its metrics: ``/healthz``, ``/readyz`` and ``/metrics``.
+"""The probes and the metrics of the controller: ``/healthz``, ``/readyz`` and ``/metrics``.
 
-Alive is a matter of threads, ready one of what has been read: a standby that waits for the lease is both. This module
-must not know what the threads do.
+The controller is alive while its threads run and its loop turns, and ready once it has read the cluster: a standby that
+waits for the lease is both.
 """
 
 import time
@@ -23,7 +23,7 @@ _SLOTS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """A thread that the controller needs: whether it runs, and why it is not ready, empty when it is."""
+    """The check of one thread: whether it runs, and why it is not ready, empty if it is."""
 
     name: str
     alive: Callable[[], bool]
@@ -31,41 +31,42 @@ class HealthCheck:
 
 
 class Health:
-    """What the probes ask; may be used from any thread.
+    """The health of the process; ``live`` and ``ready`` may be called by any thread.
 
-    ``ticked`` is when the controller's loop last went round, in seconds of ``clock``: it is alive if that is not longer
-    ago than ``limit``.
+    ``ticked`` returns when the control loop last came round, in seconds of ``clock``: it is alive if that was at most
+    ``limit`` seconds ago.
     """
 
     def __init__(self, limit: float, ticked: Callable[[], float], clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = limit
         self._ticked = ticked
         self._clock = clock
+        # Written by the main thread only: immutable values, replaced in one assignment.
         self._draining = False
-        self._parts: list[HealthCheck] = []
+        self._checks: tuple[HealthCheck, ...] = ()
 
-    def add(self, part: HealthCheck) -> None:
-        """Watch over a thread too."""
-        self._parts.append(part)
+    def add(self, check: HealthCheck) -> None:
+        """Add the check of a thread."""
+        self._checks = (*self._checks, check)
 
     def drain(self) -> None:
-        """Be ready no more: the process is about to end."""
+        """Stop being ready: the process is about to end."""
         self._draining = True
 
     def live(self) -> dict[str, str]:
-        """Give what is wrong with each part, the empty text where nothing is."""
+        """What is wrong with each thread, empty for nothing."""
         silent = self._clock() - self._ticked()
-        loop = f"silent for {silent:.0f} s, {self._limit:g} s at most" if silent > self._limit else ""
-        return {"loop": loop, **{part.name: "" if part.alive() else "its thread has ended" for part in self._parts}}
+        loop = f"silent for {silent:.0f} s, more than {self._limit:g} s" if silent > self._limit else ""
+        return {"loop": loop, **{check.name: "" if check.alive() else "its thread has ended" for check in self._checks}}
 
     def ready(self) -> dict[str, str]:
-        """Give what keeps each part from being ready, the empty text where nothing does."""
+        """What keeps each thread from being ready, empty for nothing."""
         drain = "draining" if self._draining else ""
-        return {"process": drain, **{part.name: part.unready() for part in self._parts}}
+        return {"process": drain, **{check.name: check.unready() for check in self._checks}}
 
 
 def probes_server(host: str, port: int, health: Health, registry: CollectorRegistry) -> Server:
-    """Make the server of the probes. Raises OSError when the address cannot be had."""
+    """Make the server of the probes. Raises OSError if the address is not available."""
 
     def answer(request: Request) -> Reply:
         match request.path:
@@ -77,7 +78,7 @@ def probes_server(host: str, port: int, health: Health, registry: CollectorRegis
                 encode, content_type = choose_encoder(request.headers.get("accept", ""))
                 return Reply((encode(registry),), content_type=content_type)
             case _:
-                return text_reply("there are /healthz, /readyz and /metrics\n", HTTPStatus.NOT_FOUND)
+                return text_reply("not found; the paths are /healthz, /readyz and /metrics\n", HTTPStatus.NOT_FOUND)
 
     return Server("probes", host, port, answer, deadline=_DEADLINE, slots=_SLOTS)
 

@@ -1,4 +1,4 @@
-"""What is wanted: the FirewallConfiguration of each peering, from the tuples that rules derive for its chain.
+"""What is desired: the FirewallConfiguration of each peering, from the tuples that rules derive for its chain.
 
 The elements of sets are kept in order as they come and go, because a cluster changes by the pod and an object holds ten
 thousands of them. What comes out is what ``render`` writes for the same facts, byte for byte. This module must not know
@@ -36,7 +36,7 @@ class DesiredFirewall:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """What stays of a wanted object while only elements change: its table and parties, its template and spec as text."""
+    """What stays of a desired object while only elements change: its table and parties, its template and spec as text."""
 
     table: chains.Table
     parties: tuple[chains.Party, ...]

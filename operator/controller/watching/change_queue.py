@@ -1,7 +1,6 @@
-"""What the watches saw and the controller has not taken yet: the latest of every object, nothing before it.
+"""The change queue: the latest of each object, on its way from the reflectors to the control loop.
 
-Since only the latest counts, the change queue is never longer than the cluster, however slow the controller is. This module
-must not know what was observed.
+Only the latest counts, so the queue is never longer than the cluster, however slow the control loop is.
 """
 
 import time
@@ -20,16 +19,17 @@ def _always(_: ObjectKey, __: Observed | None) -> bool:
 
 
 class ChangeQueue:
-    """Observed objects on their way from the watch threads to the controller. Safe for use by several threads.
+    """Changed objects that the control loop has not taken yet. Every method may be called by any thread.
 
-    ``window`` is for how many seconds changes are gathered after the first. ``is_news`` says of an object whether what
-    was observed changes anything; if not, as when a node reports that its Pods are still alive, nobody is woken for it,
-    and it is taken with what comes next.
+    After the first change, the queue gathers more for ``window`` seconds. ``is_news`` says whether an observed object
+    differs from what the controller knows. If it does not, as when a node reports that its Pods are still alive, the
+    control loop is not woken, and takes the object with the next batch.
     """
 
     def __init__(self, window: float, is_news: Callable[[ObjectKey, Observed | None], bool] = _always) -> None:
         self._window = window
         self._is_news = is_news
+        # Guards all that follows.
         self._changed = Condition()
         self._waiting: dict[tuple[str, ObjectKey], Observed | None] = {}
         self._taken: Batch = {}
@@ -43,7 +43,7 @@ class ChangeQueue:
         """Replace what is known of an object of a resource; None says that it is gone."""
         with self._changed:
             self._adds += 1
-            # Of what was taken last, it is not known yet what it changes.
+            # What the batch taken last changes is not known yet.
             if not self._news and ((resource, key) in self._taken or self._is_news(key, observed)):
                 self._news = True
                 self._since = time.monotonic()
@@ -51,11 +51,10 @@ class ChangeQueue:
             self._waiting[resource, key] = observed
 
     def take(self, timeout: float) -> Batch:
-        """Wait for news, gather more for the window, and take all that came.
+        """Wait for news, gather more for the window, and take everything that is waiting.
 
-        After ``timeout`` seconds without news there may still be something that is none; when the change queue is closed there
-        is no wait. A watch that was synced before the call has everything of its first list in the batch, or in one
-        before it.
+        After ``timeout`` seconds without news the batch may still hold objects that are none. A closed queue does not
+        wait. When a reflector had synced before the call, its whole first list is in this batch or in an earlier one.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._news or self._closed, timeout)
@@ -69,7 +68,7 @@ class ChangeQueue:
             return self._taken
 
     def close(self) -> None:
-        """Wake whoever takes; from now on ``take`` does not wait."""
+        """End every wait; from now on ``take`` does not wait."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -77,18 +76,22 @@ class ChangeQueue:
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called."""
-        return self._closed
+        with self._changed:
+            return self._closed
 
     @property
     def adds(self) -> int:
         """How many changes were ever put."""
-        return self._adds
+        with self._changed:
+            return self._adds
 
     @property
     def since(self) -> float:
         """When the oldest news of the batch that was taken last came, in seconds of ``time.monotonic``."""
-        return self._taken_since
+        with self._changed:
+            return self._taken_since
 
     def __len__(self) -> int:
         """How many changed objects are waiting."""
-        return len(self._waiting)
+        with self._changed:
+            return len(self._waiting)

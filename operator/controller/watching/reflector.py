@@ -1,8 +1,7 @@
-"""One resource, kept up to date: list, watch, and begin again whatever happens, never more often than the server bears.
+"""The reflector: lists and watches one resource and passes every change on, whatever happens, at a rate the server bears.
 
-A resource is listed by a watch that sends everything first (Kubernetes' watch-list), or by pages where the server cannot.
-Nothing is left out for good: what a watch loses is found by listing anew now and then, and what cannot be read is said.
-This module must not know what objects mean.
+It lists by a watch that sends everything first (Kubernetes' watch-list), or in pages where the server cannot. Whatever a
+watch loses is found by the next list, and an object that cannot be read is logged and counted.
 """
 
 import logging
@@ -42,10 +41,10 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class Reflector:
-    """A thread that tells a change queue of every change of a resource. It ends by ``stop`` only.
+    """A thread that puts every change of a resource into the change queue. Only ``stop`` ends it.
 
-    ``synced`` is set once everything that exists was told: all of it is in the change queue then, or has been taken. It is
-    never cleared. A kind whose CRD is absent has no objects, and is looked for.
+    ``synced`` is set once every existing object is in the change queue or has been taken from it, and never cleared. A
+    kind whose CRD is absent has no objects; the reflector keeps looking for the CRD.
     """
 
     def __init__(
@@ -58,7 +57,9 @@ class Reflector:
         self._metrics = metrics
         self._known = KnownVersions(lambda key, observed: queue.put(resource.name, key, observed))
         self._backoff = Backoff(settings.watch_backoff, settings.watch_backoff_limit)
+        # Written by the reflector's thread only, read by others: immutable values, replaced in one assignment.
         self._last_event = 0.0
+        self._stream: Stream | None = None
         metrics.watch_last_event.labels(resource.name).set_function(lambda: self._last_event)
         # The version to go on from; None if the resource has to be listed.
         self._version: int | None = None
@@ -67,7 +68,6 @@ class Reflector:
         self._pages_next = False
         self._trouble = ""
         self._stopping = Event()
-        self._stream: Stream | None = None
         self._thread = Thread(target=self._run, name=f"watch-{resource.name}", daemon=True)
 
     def start(self) -> None:
@@ -75,7 +75,7 @@ class Reflector:
         self._thread.start()
 
     def stop(self) -> None:
-        """Tell the thread to end, and wake it if it reads a stream; returns at once."""
+        """Ask the thread to end, and wake it if it reads a stream; returns at once."""
         self._stopping.set()
         stream = self._stream
         if stream is not None:
@@ -104,7 +104,7 @@ class Reflector:
             self._stopping.wait(max(wait, self._backoff.next()))
 
     def _round(self) -> tuple[str, float]:
-        """List if need be and watch until that ends: why it ended, and for how many seconds at least to wait."""
+        """List if necessary and watch until that ends: why it ended, and how many seconds to wait at least."""
         try:
             if self._version is None or time.monotonic() >= self._list_at:
                 self._list()
@@ -125,15 +125,15 @@ class Reflector:
             self._complain(str(error))
             return "refused", min(error.retry_after, MAX_RETRY_AFTER)
         except Silent:
-            # The connection is dead, or a quiet kind got no bookmark: nothing that anybody has to mend.
+            # The connection is dead, or a quiet kind got no bookmark: nothing for anybody to fix.
             return "silent", 0.0
         except ApiError as error:
             self._complain(str(error))
             return "unreachable", 0.0
         except Exception:  # noqa: BLE001  it is logged with its traceback
-            # Without its watch, the whole controller would have to stop deciding.
+            # A resource without its watch would stop the whole controller.
             self._version = None
-            _LOG.exception("Watch failed", extra=fields(resource=self.resource.name))
+            _LOG.exception("Reflector failed", extra=fields(resource=self.resource.name))
             return "fault", 0.0
         return "ended", 0.0
 
@@ -153,14 +153,14 @@ class Reflector:
         _LOG.debug("Listed", extra=fields(resource=self.resource.name, objects=len(self._known), version=version))
 
     def _list_stream(self) -> int:
-        """Read everything from a watch that sends it first; the version of it."""
+        """List by a watch that sends everything first; the version of the list."""
         query = (
             ("watch", "true"),
             ("sendInitialEvents", "true"),
             ("resourceVersionMatch", "NotOlderThan"),
             ("allowWatchBookmarks", "true"),
         )
-        # If it fails, it may be that the server only pretends to know how.
+        # If it fails, the server may only pretend to support it: the next list is in pages.
         self._pages_next = True
         try:
             with self._open(query, self._settings.request_timeout, self.resource.accept) as stream:
@@ -171,7 +171,7 @@ class Reflector:
                         self._pages_next = False
                         return told.version
                     else:
-                        raise Unreachable("the server does not send what exists before it watches")
+                        raise Unreachable("the server does not send the existing objects first")
         except Invalid:
             # Kubernetes before 1.34 by default: the feature gate WatchList.
             self._streams = False
@@ -179,17 +179,17 @@ class Reflector:
         raise Unreachable("the server ended a list before it was complete")
 
     def _list_pages(self) -> int:
-        """Read everything in pages; the version of it."""
+        """List in pages; the version of the list."""
         limit = ("limit", str(self._settings.page_size))
         query: tuple[tuple[str, str], ...] = (limit,)
         while True:
-            # As a stream, because that can be stopped.
+            # As a stream, because a stream can be stopped.
             with self._open(query, self._settings.request_timeout, self.resource.accept_list) as stream:
                 page = parse_object(b"".join(self._timed(stream)))
             metadata = cast("dict[str, object]", page.get("metadata") or {})
             for item in cast("list[object]", page.get("items") or ()):
                 try:
-                    self._tell(resources.Event(self.resource.read(item), gone=False))
+                    self._tell(resources.WatchEvent(self.resource.read(item), gone=False))
                 except WatchEventError as error:
                     self._unreadable(str(error))
             token = metadata.get("continue")
@@ -201,7 +201,7 @@ class Reflector:
     # ---- Watching ----
 
     def _follow(self) -> None:
-        """Watch from the version on, until the server ends it or it is time to list anew."""
+        """Watch from the known version on, until the server ends the watch or the next list is due."""
         version = self._version
         lifetime = min(self._settings.watch_timeout * _jitter(), self._list_at - time.monotonic())
         query = (
@@ -232,7 +232,7 @@ class Reflector:
             stream.stop()
         return stream
 
-    def _events(self, stream: Stream) -> Iterator[resources.Event | Bookmark]:
+    def _events(self, stream: Stream) -> Iterator[resources.WatchEvent | Bookmark]:
         for line in split_lines(self._timed(stream)):
             try:
                 told = self.resource.parse(line)
@@ -240,7 +240,7 @@ class Reflector:
                 self._unreadable(str(error))
                 continue
             if isinstance(told, Failure):
-                # Whatever it is, the version is of no more use.
+                # Whatever it is, the version is useless now.
                 self._version = None
                 raise refusal(told.code, told.status)
             yield told
@@ -250,14 +250,14 @@ class Reflector:
             self._last_event = time.time()
             yield chunk
 
-    def _tell(self, event: resources.Event) -> None:
+    def _tell(self, event: resources.WatchEvent) -> None:
         if self._known.take(event) and event.object.problem:
             self._unreadable(event.object.problem)
 
     # ---- Trouble ----
 
     def _absent(self) -> bool:
-        """Whether the CRD of the resource does not exist. A kind that has none always exists."""
+        """Whether the CRD of the resource does not exist. A built-in kind always exists."""
         if not self.resource.crd:
             return False
         try:
@@ -274,7 +274,7 @@ class Reflector:
         self._complain(f"CustomResourceDefinition {self.resource.crd} does not exist")
 
     def _complain(self, trouble: str) -> None:
-        # Once for each trouble, however often it is tried.
+        # Once for each problem, however often it is retried.
         if trouble != self._trouble and not self._stopping.is_set():
             self._trouble = trouble
             _LOG.warning("Resource could not be watched", extra=fields(resource=self.resource.name, error=trouble))
@@ -290,7 +290,7 @@ class Reflector:
 
 
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a stream of chunks, without their ends and without empty ones; what is after the last end is lost."""
+    """The lines of a stream of chunks, without line ends and empty lines; whatever follows the last line end is dropped."""
     begun: list[bytes] = []
     for chunk in chunks:
         first, *rest = chunk.split(b"\n")

@@ -1,7 +1,6 @@
-"""The table of what is watched: where each resource is listed, whose CRD may be absent, and how its objects are read.
+"""The table of watched resources: where each is listed, whose CRD may be absent, and how its objects are read.
 
-What an object asserts here is exactly what ``facts.extraction.decode`` says that it asserts. This module must not know how watching
-works.
+What an object asserts here is exactly what ``facts.extraction.decode`` says that it asserts.
 """
 
 from collections.abc import Callable
@@ -33,11 +32,11 @@ INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
 
 
 class WatchEventError(ValueError):
-    """A line of a watch, or an item of a list, that tells nothing: not JSON, or without key or version."""
+    """A line of a watch, or an item of a list, that is not JSON or has no key or version."""
 
 
 class ObjectVersion(NamedTuple):
-    """One object as a watch or a list tells of it.
+    """One object as a watch or a list shows it.
 
     ``version`` is its resourceVersion, an integer that grows with every change of any object of its kind. ``problem``
     says why it could not be read, and is empty if it could.
@@ -49,7 +48,7 @@ class ObjectVersion(NamedTuple):
     problem: str = ""
 
 
-class Event(NamedTuple):
+class WatchEvent(NamedTuple):
     """A change of an object; if it is ``gone``, ``seen`` is its last state."""
 
     object: ObjectVersion
@@ -57,14 +56,14 @@ class Event(NamedTuple):
 
 
 class Bookmark(NamedTuple):
-    """Nothing but a version to go on from; ``initial`` says that the list before the watch is complete."""
+    """Only a version to continue from; ``initial`` says that the list before the watch is complete."""
 
     version: int
     initial: bool
 
 
 class Failure(NamedTuple):
-    """The API server ends the watch by an error: the code and the whole of its Status object."""
+    """The API server ends the watch with an error: the code and its whole Status object."""
 
     code: int
     status: dict[str, object]
@@ -87,10 +86,10 @@ class Resource:
     accept: str = JSON
     accept_list: str = JSON
     crd: str = ""
-    read_line: Callable[[bytes], Event | None] | None = None
+    read_line: Callable[[bytes], WatchEvent | None] | None = None
 
-    def parse(self, line: bytes) -> Event | Bookmark | Failure:
-        """What a line of a watch says. Raises WatchEventError."""
+    def parse(self, line: bytes) -> WatchEvent | Bookmark | Failure:
+        """Read one line of a watch. Raises WatchEventError."""
         if self.read_line is not None:
             event = self.read_line(line)
             if event is not None:
@@ -103,9 +102,9 @@ class Resource:
         item = told.get("object")
         match told.get("type"):
             case "ADDED" | "MODIFIED":
-                return Event(self.read(item), gone=False)
+                return WatchEvent(self.read(item), gone=False)
             case "DELETED":
-                return Event(self.read(item), gone=True)
+                return WatchEvent(self.read(item), gone=True)
             case "BOOKMARK":
                 metadata = _metadata(item)
                 annotations = metadata.get("annotations")
@@ -168,7 +167,7 @@ class _PodEvent:
 _POD_EVENT: Final = validator(_PodEvent)
 
 
-def _read_pod(line: bytes) -> Event | None:
+def _read_pod(line: bytes) -> WatchEvent | None:
     # Pods are most of a cluster, and only a few hundred bytes of each are needed: straight from bytes to those.
     try:
         told: _PodEvent = _POD_EVENT.validate_json(line)
@@ -178,7 +177,9 @@ def _read_pod(line: bytes) -> Event | None:
         return None
     facts = extract_pod(told.object)
     source = facts[0].source
-    return Event(ObjectVersion(source.key, _version(source.resource_version), Observed(facts)), told.type == "DELETED")
+    return WatchEvent(
+        ObjectVersion(source.key, _version(source.resource_version), Observed(facts)), told.type == "DELETED"
+    )
 
 
 def _read_policy(value: object) -> ObjectVersion:

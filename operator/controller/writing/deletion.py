@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final, cast
 
 from liqo_connectivity.facts.base.fact import ObjectKey
-from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState, fold
+from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState, summarize
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     Agent,
@@ -18,7 +18,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     digest,
     stored_firewall,
 )
-from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS
+from liqo_connectivity.operator.controller.writing.firewall_body import LABELS
 from liqo_connectivity.operator.controller.writing.object_client import (
     FIREWALL_API,
     ObjectClient,
@@ -55,8 +55,8 @@ class DeletionStep:
 class FirewallDeleter:
     """Takes objects away. ``settle`` is how long reports must have been good, ``timeout`` how long each wait may last."""
 
-    def __init__(self, calls: ObjectClient, settle: float, timeout: float) -> None:
-        self._calls = calls
+    def __init__(self, client: ObjectClient, settle: float, timeout: float) -> None:
+        self._client = client
         self._settle = settle
         self._timeout = timeout
         self._progress: dict[ObjectKey, _Progress] = {}
@@ -90,7 +90,7 @@ class FirewallDeleter:
     def _empty(
         self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float
     ) -> DeletionStep:
-        live = _get(self._calls, stored.key)
+        live = _get(self._client, stored.key)
         if live is None:
             return DeletionStep(None, 0.0)
         view = stored_firewall(live)
@@ -100,9 +100,9 @@ class FirewallDeleter:
         body["spec"] = _emptied(live)
         metadata = cast("Json", body["metadata"])
         metadata["labels"], metadata["annotations"] = _marks(live)
-        made = stored_firewall(self._calls.apply(firewall_path(view.key), body, force=True, partial=True))
+        made = stored_firewall(self._client.apply(firewall_path(view.key), body, force=True, partial=True))
         progress.emptied = now
-        progress.good = now if fold(agents, view.hosts).reason in DONE else None
+        progress.good = now if summarize(agents, view.hosts).reason in DONE else None
         after = replace(
             view, resource_version=made.resource_version, generation=made.generation, digest=digest(body["spec"])
         )
@@ -114,7 +114,7 @@ class FirewallDeleter:
         """How long to wait for agents, and what was waited for in vain."""
         if progress.emptied is None:
             progress.emptied = now
-        report: ConditionState = fold(agents, stored.hosts)
+        report: ConditionState = summarize(agents, stored.hosts)
         if report.reason not in DONE:
             progress.good = None
             left = progress.emptied + self._timeout - now
@@ -126,7 +126,7 @@ class FirewallDeleter:
 
     def _delete(self, stored: StoredFirewall, progress: _Progress, now: float) -> DeletionStep:
         try:
-            self._calls.delete(firewall_path(stored.key), uid=stored.uid)
+            self._client.delete(firewall_path(stored.key), uid=stored.uid)
         except NotFound:
             return DeletionStep(None, 0.0)
         progress.deleted = now
@@ -140,9 +140,9 @@ class FirewallDeleter:
         return DeletionStep(stored, max(left, 0.0) if left > 0 else self._timeout, overdue)
 
 
-def _get(calls: ObjectClient, key: ObjectKey) -> Json | None:
+def _get(client: ObjectClient, key: ObjectKey) -> Json | None:
     try:
-        return calls.get(firewall_path(key))
+        return client.get(firewall_path(key))
     except NotFound:
         return None
 

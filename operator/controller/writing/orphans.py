@@ -28,7 +28,7 @@ def removals(rows: Iterable[Row]) -> dict[ObjectKey, str]:
     return {object_key(FIREWALL, firewall): str(manner) for firewall, manner in rows}
 
 
-def is_orphan(calls: ObjectClient, stored: StoredFirewall, known: StoredPolicy | None) -> bool:
+def is_orphan(client: ObjectClient, stored: StoredFirewall, known: StoredPolicy | None) -> bool:
     """Whether the API server agrees that an object's policy is gone, going, or known for what it is.
 
     ``known`` is the policy of that name as the watch told of it. Raises ApiError.
@@ -36,7 +36,7 @@ def is_orphan(calls: ObjectClient, stored: StoredFirewall, known: StoredPolicy |
     if not stored.owner:
         return True
     try:
-        live = stored_policy(calls.get(policy_path(ObjectKey(POLICY, stored.key.namespace, stored.owner))))
+        live = stored_policy(client.get(policy_path(ObjectKey(POLICY, stored.key.namespace, stored.owner))))
     except NotFound:
         return True
     return live.deleting or (known is not None and known.uid == live.uid and known.generation == live.generation)

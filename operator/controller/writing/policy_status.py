@@ -21,7 +21,7 @@ def is_shown(policy: StoredPolicy, wanted: tuple[Condition, ...]) -> bool:
 
 
 def write_status(
-    calls: ObjectClient, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None
+    client: ObjectClient, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None
 ) -> StoredPolicy:
     """Write the status of a policy; give it as it is then. ``counts`` is None without a chain. Raises ApiError."""
     body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
@@ -40,49 +40,49 @@ def write_status(
             for condition in wanted
         ],
     }
-    return stored_policy(calls.apply(f"{policy_path(policy.key)}/status", body, force=True))
+    return stored_policy(client.apply(f"{policy_path(policy.key)}/status", body, force=True))
 
 
-def add_finalizer(calls: ObjectClient, policy: StoredPolicy) -> StoredPolicy:
+def add_finalizer(client: ObjectClient, policy: StoredPolicy) -> StoredPolicy:
     """Put our finalizer on a policy; give it as it is then. Raises ApiError."""
-    return _apply_finalizers(calls, policy, [FINALIZER])
+    return _apply_finalizers(client, policy, [FINALIZER])
 
 
-def release(calls: ObjectClient, policy: StoredPolicy) -> None:
+def release(client: ObjectClient, policy: StoredPolicy) -> None:
     """Take our finalizer off a policy, whoever put it there. A policy that is gone or another is fine. Raises ApiError."""
     try:
-        after = _apply_finalizers(calls, policy, [])
+        after = _apply_finalizers(client, policy, [])
         if FINALIZER in after.finalizers and after.uid == policy.uid:
-            _take_off(calls, policy)
+            _take_off(client, policy)
     except NotFound:
         return
     except (Conflict, Invalid):
         # To name another uid than an object has is invalid, as that cannot be changed.
-        live = _get(calls, policy)
+        live = _get(client, policy)
         if live is not None and stored_policy(live).uid == policy.uid:
             raise
 
 
-def _apply_finalizers(calls: ObjectClient, policy: StoredPolicy, finalizers: list[str]) -> StoredPolicy:
+def _apply_finalizers(client: ObjectClient, policy: StoredPolicy, finalizers: list[str]) -> StoredPolicy:
     # The uid keeps this from creating a policy that is gone.
     body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
     if finalizers:
         cast("Json", body["metadata"])["finalizers"] = finalizers
-    return stored_policy(calls.apply(policy_path(policy.key), body, force=True))
+    return stored_policy(client.apply(policy_path(policy.key), body, force=True))
 
 
-def _take_off(calls: ObjectClient, policy: StoredPolicy) -> None:
+def _take_off(client: ObjectClient, policy: StoredPolicy) -> None:
     """Somebody else owns the finalizer too, so that it stays although we gave it up: replace the object without it."""
-    live = _get(calls, policy)
+    live = _get(client, policy)
     if live is None:
         return
     metadata = cast("Json", live["metadata"])
     metadata["finalizers"] = [name for name in stored_policy(live).finalizers if name != FINALIZER]
-    calls.replace(policy_path(policy.key), live)
+    client.replace(policy_path(policy.key), live)
 
 
-def _get(calls: ObjectClient, policy: StoredPolicy) -> Json | None:
+def _get(client: ObjectClient, policy: StoredPolicy) -> Json | None:
     try:
-        return calls.get(policy_path(policy.key))
+        return client.get(policy_path(policy.key))
     except NotFound:
         return None

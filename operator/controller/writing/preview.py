@@ -1,4 +1,4 @@
-"""What would be written, as a unified diff between what is stored and what is wanted; nothing is written.
+"""What would be written, as a unified diff between what is stored and what is desired; nothing is written.
 
 Only what the controller writes of a FirewallConfiguration is compared: its labels, its annotation and its spec. This
 module must not know how objects are written.
@@ -22,7 +22,8 @@ from liqo_connectivity.operator.controller.objects.stored import (
     stored_firewall,
 )
 from liqo_connectivity.operator.controller.state.state import State
-from liqo_connectivity.operator.controller.writing.firewall_writer import LABELS, foreign
+from liqo_connectivity.operator.controller.writing.firewall_body import firewall_body
+from liqo_connectivity.operator.controller.writing.firewall_writer import foreign
 from liqo_connectivity.operator.controller.writing.object_client import FIREWALL_API, ObjectClient, firewall_path
 from liqo_connectivity.operator.kube.errors import NotFound
 
@@ -31,47 +32,43 @@ _LABELS: Final = (*READ_LABELS, OWNER_UID_LABEL)
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A FirewallConfiguration that would change: the lines of its diff, or why it cannot be made what is wanted."""
+    """A FirewallConfiguration that would change: the lines of its diff, or why it cannot be made what is desired."""
 
     key: ObjectKey
     lines: tuple[str, ...] = ()
     problem: str = ""
 
 
-def previews(state: State, calls: ObjectClient) -> Iterator[Preview]:
-    """Compare every FirewallConfiguration that is wanted, or to be removed, with what is stored. Raises ApiError."""
+def previews(state: State, client: ObjectClient) -> Iterator[Preview]:
+    """Compare every FirewallConfiguration that is desired, or to be removed, with what is stored. Raises ApiError."""
     for peering, namespace, policy in state.rows("writable"):
         key = firewall_key(namespace, peering)
-        stored = _read(calls, key)
+        stored = _read(client, key)
         if stored is not None and not stored_firewall(stored).managed:
             yield Preview(key, problem=foreign(key))
             continue
         try:
-            wanted = state.desired.firewall(str(peering))
+            desired = state.desired.firewall(str(peering))
         except ChainError as error:
             yield Preview(key, problem=str(error))
             continue
         owner = state.policies[policy_key(policy)]
-        metadata: dict[str, object] = {
-            "labels": {**LABELS, OWNER_UID_LABEL: owner.uid},
-            "annotations": {OWNER_ANNOTATION: owner.key.name},
-        }
-        yield from _compared(key, _lines(key, stored), _lines(key, {"metadata": metadata, "spec": wanted.body["spec"]}))
+        yield from _compared(key, _lines(key, stored), _lines(key, firewall_body(desired, owner, None)))
     for firewall, _ in state.rows("removal"):
         key = object_key(FIREWALL, firewall)
-        yield from _compared(key, _lines(key, _read(calls, key)), [])
+        yield from _compared(key, _lines(key, _read(client, key)), [])
 
 
-def _read(calls: ObjectClient, key: ObjectKey) -> Mapping[str, object] | None:
+def _read(client: ObjectClient, key: ObjectKey) -> Mapping[str, object] | None:
     try:
-        return calls.get(firewall_path(key))
+        return client.get(firewall_path(key))
     except NotFound:
         return None
 
 
-def _compared(key: ObjectKey, stored: list[str], wanted: list[str]) -> Iterator[Preview]:
+def _compared(key: ObjectKey, stored: list[str], desired: list[str]) -> Iterator[Preview]:
     name = f"{key.namespace}/{key.name}"
-    lines = tuple(unified_diff(stored, wanted, f"{name} (stored)", f"{name} (wanted)", lineterm=""))
+    lines = tuple(unified_diff(stored, desired, f"{name} (stored)", f"{name} (desired)", lineterm=""))
     if lines:
         yield Preview(key, lines)
 
