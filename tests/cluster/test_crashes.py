@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.api_client import Object
-from tests.support.fault_proxy import Request
+from tests.support.faults import Request
 from tests.support.operator_churn import ALWAYS, SOMETIMES, Churn
 from tests.support.operator_cluster import FINALIZER
 from tests.support.operator_fork import start

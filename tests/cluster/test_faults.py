@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.api_client import ApiError, Client
-from tests.support.fault_proxy import Fault, FaultProxy, Request
+from tests.support.fault_proxy import FaultProxy
+from tests.support.faults import Fault, Request
 from tests.support.operator_churn import Churn
 from tests.support.operator_process import Running
 from tests.support.operator_scene import Scene, staged, through

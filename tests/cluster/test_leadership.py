@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fault_proxy import FaultProxy, Request
+from tests.support.fault_proxy import FaultProxy
+from tests.support.faults import Request
 from tests.support.liqo_peerings import Peering
 from tests.support.operator_process import Running
 from tests.support.operator_scene import Scene, staged, through

@@ -35,7 +35,8 @@ from liqo_connectivity.operator.controller.watching.resources import (
 from liqo_connectivity.operator.kube.backoff import Backoff
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from liqo_connectivity.rules import relations
-from tests.support.scripted_api import Exchange, Json, Pods, Script, ScriptedApi, bookmark, pod, scripted_api
+from tests.support.scripted_api import Exchange, Json, Script, ScriptedApi, scripted_api
+from tests.support.scripted_pods import Pods, bookmark, pod
 from tests.support.waiting import eventually, pause
 
 RESOURCES = {resource.name: resource for resource in resources("liqo")}

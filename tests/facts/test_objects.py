@@ -1,156 +1,30 @@
-"""What each kind of object asserts, and which field every fact was read from."""
-
-import copy
-import json
-from typing import Any, cast
+"""What each kind of object asserts."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from liqo_connectivity.facts import KIND_BY_NAME, ObjectKey, decode_json, decode_mapping, kind_of
-from liqo_connectivity.facts.base.fact import pointer, segments
+from liqo_connectivity.facts import KIND_BY_NAME, ObjectKey, decode_mapping
 from liqo_connectivity.facts.extraction.controller_facts import enforcing, firewall_configuration
-from liqo_connectivity.facts.objects.fields import canonical_address
 from liqo_connectivity.rules.relations import RELATION_NAMES
-
-Json = dict[str, Any]
-
-POD: Json = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {
-        "name": "web-0",
-        "namespace": "shop",
-        "uid": "u1",
-        "resourceVersion": "7",
-        "labels": {"app": "web", "liqo.io/shadowPod": "true", "offloading.liqo.io/origin": "rome"},
-    },
-    "spec": {"nodeName": "milan", "hostNetwork": True, "containers": [{"name": "c"}]},
-    "status": {"phase": "Running", "podIP": "10.71.2.7", "podIPs": [{"ip": "10.71.2.7"}, {"ip": "FD00::1"}]},
-}
-NAMESPACE: Json = {
-    "metadata": {
-        "name": "liqo-tenant-milan",
-        "labels": {"liqo.io/remote-cluster-id": "milan", "liqo.io/tenant-namespace": "true"},
-        "annotations": {"liqo.io/managed-by-namespace-map": "liqo-tenant-milan/milan", "other": "secret"},
-    }
-}
-NODE: Json = {
-    "metadata": {"name": "milan", "labels": {"liqo.io/type": "virtual-node", "liqo.io/remote-cluster-id": "milan"}}
-}
-NETWORK: Json = {
-    "metadata": {
-        "name": "milan-pod-10-244-0-0-16",
-        "namespace": "liqo-tenant-milan",
-        "deletionTimestamp": "2026-11-22T23:53:00Z",
-        "labels": {
-            "liqo.io/remote-cluster-id": "milan",
-            "configuration.liqo.io/cidr-type": "pod",
-            "ipam.liqo.io/network-type": "pod-cidr",
-        },
-    },
-    "spec": {"cidr": "10.244.0.0/16", "preAllocated": 0},
-    "status": {"cidr": "10.71.0.0/16"},
-}
-CONFIGURATION: Json = {
-    "metadata": {"name": "milan", "namespace": "liqo-tenant-milan", "labels": {"liqo.io/remote-cluster-id": "milan"}},
-    "spec": {
-        "local": {"cidr": {"pod": ["10.200.0.0/17"]}},
-        "remote": {"cidr": {"pod": ["10.244.0.0/16", "10.60.0.0/16"], "external": "10.70.0.0/16"}},
-    },
-}
-OFFLOADING: Json = {
-    "metadata": {"name": "offloading", "namespace": "shop", "deletionTimestamp": "2026-11-22T23:53:00Z"},
-    "spec": {"podOffloadingStrategy": "Remote"},
-}
-NAMESPACE_MAP: Json = {
-    "metadata": {
-        "name": "milan",
-        "namespace": "liqo-tenant-milan",
-        "labels": {"liqo.io/remote-cluster-id": "milan", "liqo.io/replication": "true", "liqo.io/originID": "rome"},
-    },
-    "status": {
-        "currentMapping": {
-            "shop": {"phase": "Accepted", "remoteNamespace": "shop-rome"},
-            "batch": {"phase": "CreationLoopBackOff"},
-        }
-    },
-}
-VIRTUAL_NODE: Json = {"metadata": {"name": "mypool", "namespace": "liqo-tenant-milan"}, "spec": {"clusterID": "milan"}}
-FOREIGN_CLUSTER: Json = {
-    "metadata": {"name": "milan"},
-    "spec": {"clusterID": "milan"},
-    "status": {"role": "Provider", "tenantNamespace": {"local": "liqo-tenant-milan"}},
-}
-POLICY: Json = {
-    "metadata": {
-        "name": "guard",
-        "namespace": "liqo-tenant-milan",
-        "creationTimestamp": "1970-01-01T00:01:00Z",
-        "deletionTimestamp": "2026-11-22T23:53:00Z",
-    },
-    "spec": {
-        "rules": [
-            {"action": "allow", "source": {"group": "vc-local"}, "destination": {"namespace": "shop"}},
-            {"action": "nonsense", "source": {}, "destination": None},
-            {},
-        ]
-    },
-}
-
-
-def schema(*fields: str) -> Json:
-    match = {"properties": {"ctstate": {"type": "object"}} if "ctstate" in fields else {}}
-    rules = {"properties": {"filterRules": {"items": {"properties": {"match": {"items": match}}}}}}
-    table: Json = {"properties": {"chains": {"items": {"properties": {"rules": rules}}}}}
-    if "sets" in fields:
-        table["properties"]["sets"] = {"type": "array"}
-    return {"openAPIV3Schema": {"properties": {"spec": {"properties": {"table": table}}}}}
-
-
-def crd(*versions: Json) -> Json:
-    return {"metadata": {"name": "firewallconfigurations.networking.liqo.io"}, "spec": {"versions": list(versions)}}
-
-
-CRD = crd({"name": "v1beta1", "served": True, "storage": True, "schema": schema("sets", "ctstate")})
+from tests.support.example_objects import (
+    CONFIGURATION,
+    CRD,
+    EXAMPLES,
+    FOREIGN_CLUSTER,
+    NAMESPACE,
+    NAMESPACE_MAP,
+    NETWORK,
+    NODE,
+    OFFLOADING,
+    POD,
+    POLICY,
+    VIRTUAL_NODE,
+    changed,
+    crd,
+    rows,
+    schema,
+)
 
 WRITTEN = ObjectKey("FirewallConfiguration", "liqo-tenant-milan", "milan-connectivity")
-
-EXAMPLES: dict[str, Json] = {
-    "Pod": POD,
-    "Namespace": NAMESPACE,
-    "Node": NODE,
-    "Network": NETWORK,
-    "Configuration": CONFIGURATION,
-    "NamespaceOffloading": OFFLOADING,
-    "NamespaceMap": NAMESPACE_MAP,
-    "VirtualNode": VIRTUAL_NODE,
-    "ForeignCluster": FOREIGN_CLUSTER,
-    "PeeringConnectivity": POLICY,
-    "CustomResourceDefinition": CRD,
-}
-
-
-def rows(kind: str, value: object) -> set[tuple[str | int, ...]]:
-    """The rows of an object, each with its relation first."""
-    decoded = decode_mapping(KIND_BY_NAME[kind], value)
-    assert decoded.problem is None, str(decoded.problem)
-    return {(fact.relation, *fact.row) for fact in decoded.facts}
-
-
-def changed(value: Json, path: str, to: object) -> Json:
-    """A deep copy with another value at a pointer; ``...`` removes the field."""
-    result = copy.deepcopy(value)
-    *parents, last = segments(path)
-    inner: Any = result
-    for step in parents:
-        inner = inner[int(step)] if isinstance(inner, list) else inner.setdefault(step, {})
-    if to is ...:
-        del inner[last]
-    else:
-        inner[last] = to
-    return result
 
 
 def test_every_relation_that_objects_assert_is_covered() -> None:
@@ -364,109 +238,3 @@ def test_a_crd_field_has_to_survive_in_the_stored_version_too() -> None:
 
 def test_other_crds_are_not_looked_into() -> None:
     assert rows("CustomResourceDefinition", {"metadata": {"name": "pods.example.com"}, "spec": 5}) == set()
-
-
-@pytest.mark.parametrize(
-    ("api_version", "kind", "read"),
-    [
-        ("v1", "Pod", True),
-        ("networking.liqo.io/v1", "Configuration", True),
-        ("security.liqo.io/v1alpha7", "PeeringConnectivity", True),
-        ("serving.knative.dev/v1", "Configuration", False),
-        ("config.openshift.io/v1", "Network", False),
-        ("example.com/v1", "Pod", False),
-        ("v1", "Secret", False),
-    ],
-)
-def test_kinds_are_matched_by_group_whatever_the_version(api_version: str, kind: str, read: bool) -> None:
-    assert (kind_of(api_version, kind) is not None) == read
-
-
-@pytest.mark.parametrize("kind", sorted(EXAMPLES))
-def test_every_fact_points_to_its_value(kind: str) -> None:
-    value = EXAMPLES[kind]
-    for fact in decode_mapping(KIND_BY_NAME[kind], value).facts:
-        found: Any = value
-        for step in segments(fact.field):
-            found = found[int(step)] if isinstance(found, list) else found[step]
-        assert fact.value is True if isinstance(found, dict | list) else fact.value == found
-        assert fact.source.kind == kind
-        assert fact.source.name == value["metadata"]["name"]
-        assert fact.source.namespace == value["metadata"].get("namespace", "")
-
-
-def test_provenance_of_a_label() -> None:
-    decoded = decode_mapping(KIND_BY_NAME["Pod"], POD)
-    fact = next(fact for fact in decoded.facts if fact.relation == "pod_shadow")
-    assert fact.field == "/metadata/labels/liqo.io~1shadowPod"
-    assert (fact.source.uid, fact.source.resource_version) == ("u1", "7")
-    assert len({id(other.source) for other in decoded.facts}) == 1
-
-
-@pytest.mark.parametrize("kind", sorted(EXAMPLES))
-def test_bytes_and_mappings_decode_alike(kind: str) -> None:
-    data = json.dumps(EXAMPLES[kind]).encode()
-    assert decode_json(KIND_BY_NAME[kind], data) == decode_mapping(KIND_BY_NAME[kind], EXAMPLES[kind])
-
-
-@given(st.lists(st.text(min_size=1)))
-def test_pointers_can_be_taken_apart(path: list[str]) -> None:
-    assert segments(pointer(*path)) == tuple(path)
-
-
-@given(st.ip_addresses())
-def test_canonical_addresses_stay(address: object) -> None:
-    text = canonical_address(str(address))
-    assert canonical_address(text) == text
-
-
-def _paths(value: object, path: str = "") -> list[str]:
-    found = [path] if path else []
-    if isinstance(value, dict):
-        for key, inner in cast("Json", value).items():
-            found += _paths(inner, path + pointer(key))
-    return found
-
-
-JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.text(), st.lists(st.integers()), st.dictionaries(st.text(), st.text())
-)
-
-
-@given(st.data())
-def test_junk_anywhere_gives_facts_or_one_problem(data: st.DataObject) -> None:
-    kind = data.draw(st.sampled_from(sorted(EXAMPLES)))
-    path = data.draw(st.sampled_from(_paths(EXAMPLES[kind])))
-    value = changed(EXAMPLES[kind], path, data.draw(JUNK))
-    decoded = decode_mapping(KIND_BY_NAME[kind], value, "a.yaml")
-    if decoded.problem is not None:
-        assert [fact.relation for fact in decoded.facts] == ["unreadable"]
-        assert str(decoded.problem).isprintable()
-    for fact in decoded.facts:
-        assert fact.source.key == decoded.key
-
-
-@pytest.mark.parametrize("data", [b"", b"{", b"[" * 100_000, b"\xff", b'{"metadata": "\\ud800"}'])
-def test_bytes_that_are_no_object_give_a_problem(data: bytes) -> None:
-    for kind in ("Pod", "CustomResourceDefinition"):
-        decoded = decode_json(KIND_BY_NAME[kind], data)
-        assert decoded.problem is not None
-        assert [fact.relation for fact in decoded.facts] == ["unreadable"]
-
-
-def test_a_problem_with_bytes_names_the_object() -> None:
-    data = json.dumps(changed(POD, "/status/podIP", "x")).encode()
-    decoded = decode_json(KIND_BY_NAME["Pod"], data)
-    assert decoded.key == ("Pod", "shop", "web-0")
-    assert decoded.facts[0].source[3:] == ("u1", "7")
-    assert str(decoded.problem) == (
-        'Pod shop/web-0: /status/podIP: "x" is not an IP address; write one IPv4 or IPv6 address'
-    )
-
-
-def test_a_schema_that_nests_without_end_is_malformed() -> None:
-    nested: Json = {}
-    for _ in range(900):
-        nested = {"items": nested}
-    value = changed(CRD, "/spec/versions/0/schema/openAPIV3Schema", nested)
-    assert decode_mapping(KIND_BY_NAME["CustomResourceDefinition"], value).problem is not None

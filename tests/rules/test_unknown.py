@@ -13,9 +13,10 @@ import pytest
 from tests.support.addresses import is_cidr, usable_cidr
 from tests.support.clusters import base_of, example, questions, shown, solve, verdicts
 from tests.support.descriptions import Cluster, Malformed, Namespace, Network, Party, Pod, Policy, Rule, VirtualNode
+from tests.support.draws import chance
 from tests.support.interpreter import Meaning, is_valid
 from tests.support.manifests import objects
-from tests.support.random_clusters import ASSIGNED, PEERINGS, chance
+from tests.support.random_clusters import ASSIGNED, PEERINGS
 
 CLUSTERS, FLOWS, COMPLETIONS = 90, 20, 2
 FREE = (*ASSIGNED, "203.0.113.0/24", "10.99.0.0/16", "8.8.8.0/24", "10.98.0.0/24", "10.97.0.0/24", "10.96.0.0/24")

@@ -8,12 +8,9 @@ no node and no scheduler: a pod is what a test writes. It must not know Liqo, no
         subprocess.run([...], env={"KUBECONFIG": plane.service_account_kubeconfig("shop", "operator")})
 """
 
-import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -28,6 +25,7 @@ from tools.control_plane_binaries import program
 
 from tests.support.api_client import ApiError, Client, Object
 from tests.support.etcd_states import EtcdStates
+from tests.support.kubeconfigs import certify, free_port, write_kubeconfig
 from tests.support.reaper import Reaper
 from tests.support.waiting import eventually
 
@@ -69,12 +67,12 @@ class ControlPlane:
         self._binaries = binaries
         self.folder = Path(mkdtemp(prefix="control-plane-"))
         self._reaper = Reaper(self.folder)
-        self.etcd = f"http://127.0.0.1:{_free_port()}"
-        self.server = f"https://127.0.0.1:{_free_port()}"
+        self.etcd = f"http://127.0.0.1:{free_port()}"
+        self.server = f"https://127.0.0.1:{free_port()}"
         self.authority = trustme.CA()
         self.authority.cert_pem.write_to_path(self.folder / "ca.crt")
-        self._certify("server", self.authority.issue_cert("127.0.0.1", "localhost"))
-        self._certify("service-accounts", self.authority.issue_cert("service-accounts.test"))
+        certify(self.folder, "server", self.authority.issue_cert("127.0.0.1", "localhost"))
+        certify(self.folder, "service-accounts", self.authority.issue_cert("service-accounts.test"))
         self.admin = self.client(self.kubeconfig())
         restored = _STATES.restore(self._crds, self._data)
         self._start_etcd()
@@ -114,8 +112,10 @@ class ControlPlane:
         """A kubeconfig for a user of a group, who is known by a certificate."""
         name = f"{user}-{uuid4().hex}".replace(":", "-")
         leaf = self.authority.issue_cert("client.test", common_name=user, organization_name=group)
-        key, certificate = self._certify(name, leaf)
-        return self._write_kubeconfig(name, {"client-certificate": str(certificate), "client-key": str(key)})
+        key, certificate = certify(self.folder, name, leaf)
+        return write_kubeconfig(
+            self.folder, self.server, name, {"client-certificate": str(certificate), "client-key": str(key)}
+        )
 
     def service_account_kubeconfig(self, namespace: str, name: str, seconds: int = 3600) -> Path:
         """A kubeconfig with a token of the service account, which is created if there is none, asked of the server."""
@@ -132,7 +132,7 @@ class ControlPlane:
             "spec": {"expirationSeconds": seconds},
         }
         token = self.admin.request("POST", path, wanted)["status"]["token"]
-        return self._write_kubeconfig(f"{namespace}-{name}-{uuid4().hex}", {"token": token})
+        return write_kubeconfig(self.folder, self.server, f"{namespace}-{name}-{uuid4().hex}", {"token": token})
 
     def client(self, kubeconfig: Path) -> Client:
         """A client for the user of a kubeconfig; it is closed with the control plane."""
@@ -279,37 +279,3 @@ class ControlPlane:
     def log(self, name: str) -> str:
         """What a program has written: etcd, kube-apiserver or kube-controller-manager."""
         return Path(self.folder, f"{name}.log").read_text(encoding="utf-8", errors="replace")
-
-    # -- files
-
-    def _certify(self, name: str, leaf: trustme.LeafCert) -> tuple[Path, Path]:
-        key, certificate = self.folder / f"{name}.key", self.folder / f"{name}.crt"
-        leaf.private_key_pem.write_to_path(key)
-        certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
-        return key, certificate
-
-    def _write_kubeconfig(self, name: str, user: Mapping[str, str]) -> Path:
-        path = self.folder / f"{name}.kubeconfig"
-        cluster = {"server": self.server, "certificate-authority": str(self.folder / "ca.crt")}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "test", "cluster": cluster}],
-            "users": [{"name": "test", "user": dict(user)}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
-            "current-context": "test",
-        }
-        path.write_text(json.dumps(config), encoding="utf-8")
-        return path
-
-
-def _free_port() -> int:
-    """A loopback port below those that the kernel gives to outgoing connections, so that it stays free for a restart."""
-    while True:
-        port = random.randint(10_000, 32_000)
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        return port

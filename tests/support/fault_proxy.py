@@ -2,7 +2,7 @@
 
 It speaks plain HTTP to the client under test and TLS to the server, so that it can take answers apart: requests are
 refused, cut or held, watch events are dropped, doubled, swapped or slowed. Every request is recorded with what came of
-it, for tests that ask what was written, and when. It must not know what an operator does.
+it, for tests that ask what was written, and when. It does not know what an operator does.
 """
 
 import json
@@ -12,62 +12,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
+from tests.support.faults import Fault, Request, event_lines, initial_events
 from tests.support.waiting import pause
 
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "host", "keep-alive"}
-
-Stage = Literal["before", "after"]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request of the client: ``index`` counts from 0; ``body`` is the parsed JSON, ``None`` without one."""
-
-    index: int
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    body: Any = field(repr=False, default=None)
-
-    @property
-    def watches(self) -> bool:
-        return bool(self.query.get("watch"))
-
-    @property
-    def writes(self) -> bool:
-        return self.method != "GET"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens to requests that it matches.
-
-    ``cut``: the connection ends without an answer, ``before`` the server saw the request or ``after`` it did it.
-    ``hang``: no answer until the fault is over. ``freeze``: a watch is accepted, and then nothing comes. ``status``:
-    this answer instead, with ``retry_after`` seconds if positive. ``gone``: a watch gets an ERROR event 410 with HTTP
-    200. ``drop``, ``double`` and ``swap`` are shares of watch events, those of a streamed list excepted; ``delay`` is
-    seconds before each chunk of an answer. ``at_most`` bounds how often it strikes.
-    """
-
-    matches: Callable[[Request], bool] = lambda request: True
-    cut: Stage | None = None
-    hang: bool = False
-    freeze: bool = False
-    status: int = 0
-    retry_after: int = 0
-    gone: bool = False
-    drop: float = 0.0
-    double: float = 0.0
-    swap: float = 0.0
-    delay: float = 0.0
-    at_most: int = 1_000_000
 
 
 class FaultProxy:
@@ -296,9 +250,9 @@ class _Handler(BaseHTTPRequestHandler):
             over.wait()
             self.close_connection = True
             return
-        lines = _lines(answer)
+        lines = event_lines(answer)
         if request.query.get("sendInitialEvents"):
-            self._send(_initial(lines))
+            self._send(initial_events(lines))
         self._send(self._disturbed(lines, fault, over), fault, over)
         self.wfile.write(b"0\r\n\r\n")
 
@@ -326,21 +280,3 @@ class _Handler(BaseHTTPRequestHandler):
                 held = None
         if held is not None:
             yield held
-
-
-def _initial(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """The events of a streamed list, up to the bookmark that ends it: no server leaves one out and ends it all the same."""
-    for line in lines:
-        yield line
-        if b"k8s.io/initial-events-end" in line:
-            return
-
-
-def _lines(answer: Any) -> Iterator[bytes]:
-    rest = b""
-    for chunk in answer.stream():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            yield line + b"\n"
-    if rest:
-        yield rest

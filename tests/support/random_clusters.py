@@ -1,12 +1,12 @@
 """Small random clusters with all the oddities that Liqo, or its users, have been seen to produce, and flows to ask about.
 
 Everything is drawn from the generator that is passed in, so a seed names a cluster and hypothesis can shrink one. What
-is rare is drawn when the generator's number is large, so that shrinking leads to the plain case. This module must not
+is rare is drawn when the generator's number is large, so that shrinking leads to the plain case. This module does not
 know what a policy means.
 """
 
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from random import Random
 
 from tests.support.descriptions import (
@@ -17,16 +17,14 @@ from tests.support.descriptions import (
     NamespaceMap,
     Network,
     Node,
-    Party,
     Pod,
-    Policy,
-    Rule,
     VirtualNode,
 )
+from tests.support.draws import address_inside, canonical_address, chance, is_cidr
+from tests.support.random_policies import random_policies
 
 PEERINGS: tuple[str, ...] = ("milan", "naples", "rome-1")
 NAMESPACES = ("shop", "batch", "infra")
-GROUPS = ("local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets")
 WORKERS = ("worker-1", "worker-2")
 # Everybody's pod CIDR is the same: each cluster sees the others remapped.
 REAL = "10.244.0.0/16"
@@ -40,11 +38,6 @@ ASSIGNED: tuple[str, ...] = (
 )
 EXTERNAL = ("10.81.0.0/16", "10.82.0.0/24", "192.168.80.0/24")
 ELSEWHERE = ("8.8.8.8", "192.168.1.9", "172.16.4.4", "203.0.113.5", "10.99.0.1", "2001:db8::9")
-FIRST = 1_750_000_000
-
-
-def chance(rng: Random, probability: float) -> bool:
-    return rng.random() > 1 - probability
 
 
 def cluster(rng: Random) -> Cluster:
@@ -84,7 +77,7 @@ def cluster(rng: Random) -> Cluster:
         maps=tuple(_maps(rng, tenants)),
         offloadings=tuple(name for name in NAMESPACES if not chance(rng, 0.2)),
         foreign_clusters=tuple((p, rng.choice(("Provider", "Consumer", "ConsumerAndProvider"))) for p in peerings),
-        policies=tuple(_policies(rng, names, tenants, odd)),
+        policies=tuple(random_policies(rng, names, tenants, odd)),
         firewall_fields=rng.choice((None, frozenset({"sets", "ctstate"}))),
     )
     if odd and chance(rng, 0.1) and made.offloadings:
@@ -113,10 +106,10 @@ def cluster(rng: Random) -> Cluster:
 
 def flows(rng: Random, described: Cluster, count: int) -> list[tuple[str, str, str]]:
     """Some flows (source, destination, state) between addresses that the cluster knows, and a few that it does not."""
-    addresses = [_canonical(address) for pod in described.pods for address in pod.addresses]
+    addresses = [canonical_address(address) for pod in described.pods for address in pod.addresses]
     for network in described.networks:
         for written in (network.spec, network.status):
-            addresses += [_inside(rng, written)] if written and _is_cidr(written) else []
+            addresses += [address_inside(rng, written)] if written and is_cidr(written) else []
     addresses += rng.sample(ELSEWHERE, 3)
     found: list[tuple[str, str, str]] = []
     while len(found) < count:
@@ -213,66 +206,24 @@ def _maps(rng: Random, tenants: dict[str, str]) -> list[NamespaceMap]:
     return found
 
 
-def _policies(rng: Random, namespaces: list[str], tenants: dict[str, str], odd: bool) -> list[Policy]:
-    found: list[Policy] = []
-    for peering, tenant in tenants.items():
-        if chance(rng, 0.9):
-            found.append(Policy(tenant, peering, FIRST, _rules(rng, namespaces, odd)))
-        if odd and chance(rng, 0.25):
-            created = rng.choice((None, FIRST, FIRST - 1, FIRST + 1))
-            second = Policy(tenant, "another", created, _rules(rng, namespaces, odd))
-            found.append(replace(second, terminating=chance(rng, 0.2), malformed=chance(rng, 0.1)))
-    if odd and chance(rng, 0.2):
-        place = rng.choice(("shop", "second-tenant", "liqo-tenant-nobody"))
-        if place in namespaces or place == "liqo-tenant-nobody":
-            found.append(
-                Policy(place, "misplaced", FIRST - 5, _rules(rng, namespaces, odd), malformed=chance(rng, 0.1))
-            )
-    return found
-
-
-def _rules(rng: Random, namespaces: list[str], odd: bool) -> tuple[Rule, ...]:
-    wrong = odd and chance(rng, 0.25)
-    return tuple(_rule(rng, namespaces, wrong and chance(rng, 0.4)) for _ in range(rng.randint(0, 6)))
-
-
-def _rule(rng: Random, namespaces: list[str], wrong: bool) -> Rule:
-    parties = [_party(rng, namespaces), _party(rng, namespaces)]
-    action: str | None = rng.choice(("allow", "deny"))
-    if wrong:
-        mistake = rng.randint(0, 4)
-        if mistake < 2:
-            action = ("reject", None)[mistake]
-        else:
-            parties[rng.randint(0, 1)] = (Party(), Party("internet"), Party("offloaded", "shop"))[mistake - 2]
-    return Rule(action, *parties)
-
-
-def _party(rng: Random, namespaces: list[str]) -> Party | None:
-    kind = rng.randint(0, 9)
-    if kind < 2:
-        return None
-    return Party(group=rng.choice(GROUPS)) if kind < 8 else Party(namespace=rng.choice([*namespaces, "nowhere"]))
-
-
 def _pods(rng: Random, made: Cluster, hosts: list[str], peerings: list[str], odd: bool) -> list[Pod]:
     namespaces = [namespace.name for namespace in made.namespaces if not namespace.tenant]
-    local = [n.status for n in made.networks if n.kind == "pod-cidr" and n.status and _is_cidr(n.status)]
-    remote = [n.status for n in made.networks if n.cluster and n.status and _is_cidr(n.status)]
+    local = [n.status for n in made.networks if n.kind == "pod-cidr" and n.status and is_cidr(n.status)]
+    remote = [n.status for n in made.networks if n.cluster and n.status and is_cidr(n.status)]
     owner = {node.name: node.cluster for node in made.nodes}
     owner |= {node.name: node.cluster for node in made.virtual_nodes}
-    own = {p: [n.status for n in made.networks if n.cluster == p and n.status and _is_cidr(n.status)] for p in peerings}
+    own = {p: [n.status for n in made.networks if n.cluster == p and n.status and is_cidr(n.status)] for p in peerings}
     found: list[Pod] = []
     for number in range(rng.randint(3, 14)):
         node = rng.choice(hosts)
         peering = owner[node]
         current = [cidr for cidr in (own[peering] if peering else local) if ":" not in cidr] or [REAL]
-        address = _inside(rng, rng.choice(current))
+        address = address_inside(rng, rng.choice(current))
         if chance(rng, 0.12):
             # A stale address, one of another peering, or one that this cluster gave to a local pod.
-            address = _inside(rng, rng.choice([*remote, "10.71.0.0/16", "10.99.0.0/24", REAL]))
+            address = address_inside(rng, rng.choice([*remote, "10.71.0.0/16", "10.99.0.0/24", REAL]))
         if chance(rng, 0.12) and found and found[-1].addresses:
-            address = _canonical(found[-1].addresses[0])
+            address = canonical_address(found[-1].addresses[0])
         addresses = rng.choice(
             ((address,), (address,), (address,), (address,), (address,), (), (address, "fd00::7"), ("fd00::8", address))
         )
@@ -294,24 +245,3 @@ def _pods(rng: Random, made: Cluster, hosts: list[str], peerings: list[str], odd
             pod = replace(pod, node=rng.choice((None, "unheard-of"))) if chance(rng, 0.04) else pod
         found.append(pod)
     return found
-
-
-def _inside(rng: Random, cidr: str) -> str:
-    """One of few addresses of a CIDR, so that pods and flows often meet."""
-    network = ip_network(cidr, strict=False)
-    last = min(network.num_addresses - 1, 2**33)
-    return str(network[rng.choice((0, 1, 2, 3, 4, 5, 6, last))])
-
-
-def _is_cidr(written: str) -> bool:
-    try:
-        ip_network(written, strict=False)
-    except ValueError:
-        return False
-    return written.partition("/")[2].isdecimal()
-
-
-def _canonical(address: str) -> str:
-    parsed = ip_address(address)
-    mapped = parsed.ipv4_mapped if parsed.version == 6 else None
-    return str(mapped or parsed)

@@ -1,0 +1,143 @@
+"""What cannot be written into a chain is refused, and the error names it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from liqo_connectivity.chains import ChainError, Layout, assemble, firewall_yaml
+from tests.support.chain_layouts import layout, one_rule, relations
+from tests.support.single_tables import TO_ANY, elements, from_set, only, rules
+
+# ---- Refusals ----
+
+HOSTILE = [
+    'x"; accept comment "y',
+    "10.0.0.1\n",
+    "10.0.0.1 }; flush ruleset",
+    'include "/etc/passwd"',
+    "localhost",
+    "",
+    "fd00::1",
+    "::ffff:10.0.0.1",
+    "10.0.0.300",
+    "010.0.0.1",
+    "10.0.0.1-10.0.0.9",
+    "@group.vc_remote.0",
+    "١٠.0.0.1",
+]
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "10.0.0.0/24"])
+def test_what_is_not_an_address_is_refused_by_name(value: str) -> None:
+    whole = one_rule(
+        chain_any=TO_ANY,
+        chain_set=from_set(("group", "vc-remote")),
+        chain_element=[("milan", "group", "vc-remote", value)],
+    )
+    with pytest.raises(ChainError) as refusal:
+        assemble(whole)
+    assert f"peering milan, party 'group/vc-remote': {value!r} is not an IPv4 address" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "value", [*HOSTILE, "fd00::/8", "10.0.0.5/24", "10.0.0.0/255.0.0.0", "10.0.0.1", "10.0.0.0/33"]
+)
+@pytest.mark.parametrize("operator", ["eq", "neq"])
+def test_what_is_not_a_canonical_cidr_is_refused_by_name(value: str, operator: str) -> None:
+    with pytest.raises(ChainError) as refusal:
+        assemble(one_rule(chain_any=TO_ANY, chain_cidr=[("milan", 0, "source", operator, value)]))
+    assert str(refusal.value).startswith(f"peering milan, rule 0 at position 0, source: {value!r} is not ")
+
+
+@pytest.mark.parametrize("name", ["", "a.b", "a_b", "Web", "x" * 64, "web\n", "};", "@a", "é", 'a"b'])
+def test_a_party_that_cannot_name_a_set_is_refused(name: str) -> None:
+    with pytest.raises(ChainError, match=r"peering milan, party 'namespace/.*cannot name a set") as refusal:
+        assemble(one_rule(chain_any=TO_ANY, chain_set=from_set(("namespace", name))))
+    assert repr(name) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "peering", ["", "-milan", "milan-", "Milan", "mi.lan", "mi lan", "milan\n", "x" * 52, "a;b", "é"]
+)
+def test_a_peering_that_is_not_a_cluster_id_is_refused(peering: str) -> None:
+    with pytest.raises(ChainError, match="not a Liqo cluster id"):
+        assemble(layout(base_chain=[(peering, "liqo-tenant-milan", "p")]))
+
+
+def test_a_namespace_that_cannot_exist_is_refused() -> None:
+    with pytest.raises(ChainError, match=r"peering milan: 'Tenant\\n' is not the name of a namespace"):
+        assemble(layout(base_chain=[("milan", "Tenant\n", "p")]))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({"chain_rule": [("milan", 0, "rule", 0, "reject")]}, "verdict 'reject' is none of accept, drop"),
+        (
+            {"chain_rule": [("milan", 0, "tail", 0, "drop")]},
+            "origin 'tail' is none of established, outside-scope, rule",
+        ),
+        ({"chain_state": [("milan", 0, "closed")]}, "connection state 'closed' is none of"),
+        ({"chain_any": [("milan", 0, "src")]}, "side 'src' is none of source, destination"),
+        ({"chain_set": from_set(("pod", "web"))}, "party kind 'pod' is none of group, namespace, scope"),
+        ({"chain_set": from_set(("group", "web"), operator="=")}, "operator '=' is none of eq, neq"),
+        ({"chain_any": [("milan", 7, "source")]}, "chain_any has a tuple for position 7, where there is no rule"),
+        (
+            {"chain_rule": [("milan", 0, "rule", 0, "drop"), ("milan", 0, "rule", 0, "accept")]},
+            "more than one rule at position 0",
+        ),
+        ({"base_chain": [("milan", "ns", "ns/a"), ("milan", "ns", "ns/b")]}, "more than one base chain"),
+    ],
+)
+def test_tuples_that_contradict_the_declarations_are_refused(rows: Any, message: str) -> None:
+    with pytest.raises(ChainError, match=message) as refusal:
+        assemble(one_rule(**rows))
+    assert str(refusal.value).startswith("peering milan")
+
+
+def test_a_chain_above_the_limit_is_refused_before_it_is_built() -> None:
+    def product(sources: int, destinations: int) -> Layout:
+        return one_rule(
+            chain_cidr=[("milan", 0, "source", "eq", f"10.{i}.0.0/16") for i in range(sources)]
+            + [("milan", 0, "destination", "eq", f"11.{i}.0.0/16") for i in range(destinations)]
+        )
+
+    assert len(rules(only(product(50, 20)))) == 1000
+    full = product(50, 20)
+    one_more = replace(
+        full,
+        chain_rule=(*full.chain_rule, ("milan", 1, "rule", 1, "drop")),
+        chain_any=(("milan", 1, "destination"), ("milan", 1, "source")),
+    )
+    with pytest.raises(ChainError, match=r"rule 1 at position 1: .* bring the chain to 1001 rules"):
+        assemble(one_more)
+    with pytest.raises(ChainError, match="its 91 sources by 11 destinations bring the chain to 1001 rules"):
+        assemble(product(91, 11))
+
+
+def test_more_elements_than_an_object_holds_are_refused_not_truncated() -> None:
+    def members(count: int) -> Layout:
+        return one_rule(chain_any=TO_ANY, chain_set=from_set(("group", "vc-remote")), chain_element=elements(count))
+
+    assert sum(len(held.elements) for held in only(members(60_000)).sets) == 60_000
+    with pytest.raises(ChainError, match="peering milan: 60001 set elements, more than the 60000"):
+        assemble(members(60_001))
+
+
+def test_an_object_larger_than_can_be_stored_is_refused() -> None:
+    large = [f"110.{100 + (i >> 14)}.{100 + (i >> 7 & 127)}.{100 + (i & 127)}" for i in range(58_000)]
+    held = [("milan", "group", "vc-remote", address) for address in large]
+    tables = assemble(one_rule(chain_any=TO_ANY, chain_set=from_set(("group", "vc-remote")), chain_element=held))
+    with pytest.raises(
+        ChainError, match=r"FirewallConfiguration \S+/milan-connectivity has .* bytes, more than the 1500000"
+    ):
+        firewall_yaml(tables)
+
+
+def test_one_bad_peering_can_be_told_from_the_good_ones() -> None:
+    relation = relations(base_chain=[("milan", "ns-milan", "p"), ("Rome", "ns-rome", "p")])
+    parts = Layout.from_relations(relation).by_peering()
+    assert [table.name for table in assemble(parts["milan"])] == ["connectivity-milan"]
+    with pytest.raises(ChainError, match="peering 'Rome'"):
+        assemble(parts["Rome"])

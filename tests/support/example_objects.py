@@ -1,0 +1,141 @@
+"""An object of every kind that is read, with the fields that facts come from."""
+
+import copy
+from typing import Any
+
+from liqo_connectivity.facts import KIND_BY_NAME, decode_mapping
+from liqo_connectivity.facts.base.fact import segments
+
+Json = dict[str, Any]
+POD: Json = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "web-0",
+        "namespace": "shop",
+        "uid": "u1",
+        "resourceVersion": "7",
+        "labels": {"app": "web", "liqo.io/shadowPod": "true", "offloading.liqo.io/origin": "rome"},
+    },
+    "spec": {"nodeName": "milan", "hostNetwork": True, "containers": [{"name": "c"}]},
+    "status": {"phase": "Running", "podIP": "10.71.2.7", "podIPs": [{"ip": "10.71.2.7"}, {"ip": "FD00::1"}]},
+}
+NAMESPACE: Json = {
+    "metadata": {
+        "name": "liqo-tenant-milan",
+        "labels": {"liqo.io/remote-cluster-id": "milan", "liqo.io/tenant-namespace": "true"},
+        "annotations": {"liqo.io/managed-by-namespace-map": "liqo-tenant-milan/milan", "other": "secret"},
+    }
+}
+NODE: Json = {
+    "metadata": {"name": "milan", "labels": {"liqo.io/type": "virtual-node", "liqo.io/remote-cluster-id": "milan"}}
+}
+NETWORK: Json = {
+    "metadata": {
+        "name": "milan-pod-10-244-0-0-16",
+        "namespace": "liqo-tenant-milan",
+        "deletionTimestamp": "2026-11-22T23:53:00Z",
+        "labels": {
+            "liqo.io/remote-cluster-id": "milan",
+            "configuration.liqo.io/cidr-type": "pod",
+            "ipam.liqo.io/network-type": "pod-cidr",
+        },
+    },
+    "spec": {"cidr": "10.244.0.0/16", "preAllocated": 0},
+    "status": {"cidr": "10.71.0.0/16"},
+}
+CONFIGURATION: Json = {
+    "metadata": {"name": "milan", "namespace": "liqo-tenant-milan", "labels": {"liqo.io/remote-cluster-id": "milan"}},
+    "spec": {
+        "local": {"cidr": {"pod": ["10.200.0.0/17"]}},
+        "remote": {"cidr": {"pod": ["10.244.0.0/16", "10.60.0.0/16"], "external": "10.70.0.0/16"}},
+    },
+}
+OFFLOADING: Json = {
+    "metadata": {"name": "offloading", "namespace": "shop", "deletionTimestamp": "2026-11-22T23:53:00Z"},
+    "spec": {"podOffloadingStrategy": "Remote"},
+}
+NAMESPACE_MAP: Json = {
+    "metadata": {
+        "name": "milan",
+        "namespace": "liqo-tenant-milan",
+        "labels": {"liqo.io/remote-cluster-id": "milan", "liqo.io/replication": "true", "liqo.io/originID": "rome"},
+    },
+    "status": {
+        "currentMapping": {
+            "shop": {"phase": "Accepted", "remoteNamespace": "shop-rome"},
+            "batch": {"phase": "CreationLoopBackOff"},
+        }
+    },
+}
+VIRTUAL_NODE: Json = {"metadata": {"name": "mypool", "namespace": "liqo-tenant-milan"}, "spec": {"clusterID": "milan"}}
+FOREIGN_CLUSTER: Json = {
+    "metadata": {"name": "milan"},
+    "spec": {"clusterID": "milan"},
+    "status": {"role": "Provider", "tenantNamespace": {"local": "liqo-tenant-milan"}},
+}
+POLICY: Json = {
+    "metadata": {
+        "name": "guard",
+        "namespace": "liqo-tenant-milan",
+        "creationTimestamp": "1970-01-01T00:01:00Z",
+        "deletionTimestamp": "2026-11-22T23:53:00Z",
+    },
+    "spec": {
+        "rules": [
+            {"action": "allow", "source": {"group": "vc-local"}, "destination": {"namespace": "shop"}},
+            {"action": "nonsense", "source": {}, "destination": None},
+            {},
+        ]
+    },
+}
+
+
+def schema(*fields: str) -> Json:
+    match = {"properties": {"ctstate": {"type": "object"}} if "ctstate" in fields else {}}
+    rules = {"properties": {"filterRules": {"items": {"properties": {"match": {"items": match}}}}}}
+    table: Json = {"properties": {"chains": {"items": {"properties": {"rules": rules}}}}}
+    if "sets" in fields:
+        table["properties"]["sets"] = {"type": "array"}
+    return {"openAPIV3Schema": {"properties": {"spec": {"properties": {"table": table}}}}}
+
+
+def crd(*versions: Json) -> Json:
+    return {"metadata": {"name": "firewallconfigurations.networking.liqo.io"}, "spec": {"versions": list(versions)}}
+
+
+CRD = crd({"name": "v1beta1", "served": True, "storage": True, "schema": schema("sets", "ctstate")})
+EXAMPLES: dict[str, Json] = {
+    "Pod": POD,
+    "Namespace": NAMESPACE,
+    "Node": NODE,
+    "Network": NETWORK,
+    "Configuration": CONFIGURATION,
+    "NamespaceOffloading": OFFLOADING,
+    "NamespaceMap": NAMESPACE_MAP,
+    "VirtualNode": VIRTUAL_NODE,
+    "ForeignCluster": FOREIGN_CLUSTER,
+    "PeeringConnectivity": POLICY,
+    "CustomResourceDefinition": CRD,
+}
+
+
+def rows(kind: str, value: object) -> set[tuple[str | int, ...]]:
+    """The rows of an object, each with its relation first."""
+    decoded = decode_mapping(KIND_BY_NAME[kind], value)
+    assert decoded.problem is None, str(decoded.problem)
+    return {(fact.relation, *fact.row) for fact in decoded.facts}
+
+
+def changed(value: Json, path: str, to: object) -> Json:
+    """A deep copy with another value at a pointer; ``...`` removes the field."""
+    result = copy.deepcopy(value)
+    *parents, last = segments(path)
+    inner: Any = result
+    for step in parents:
+        inner = inner[int(step)] if isinstance(inner, list) else inner.setdefault(step, {})
+    if to is ...:
+        del inner[last]
+    else:
+        inner[last] = to
+    return result

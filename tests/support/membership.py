@@ -1,0 +1,186 @@
+"""Who governs a cluster's peerings, and which addresses belong to what, in plain Python, from the cluster's description.
+
+Like the interpreter, which decides by it, it shares no code with facts/, rules/, engine/ or chains/.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from ipaddress import IPv4Address, IPv4Network, ip_network
+
+from tests.support.addresses import Members, ipv4, is_cidr, union, usable_cidr
+from tests.support.descriptions import Cluster, NamespaceMap, Party, Pod, Policy
+
+RFC1918 = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+ENDED = ("Succeeded", "Failed")
+GROUPS = ("local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets")
+
+
+class Membership:
+    """The tenants, peerings, groups and scopes of a cluster."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    # ---- Who governs ----
+
+    @cached_property
+    def tenants(self) -> dict[str, str]:
+        """The peering of each tenant namespace: by its labels, else by its name."""
+        labelled = {n.name: n.cluster for n in self.cluster.namespaces if n.tenant and n.cluster}
+        found = dict(labelled)
+        for policy in self.cluster.policies:
+            peering = policy.namespace.removeprefix("liqo-tenant-")
+            is_named = peering != policy.namespace and not policy.malformed
+            if is_named and policy.namespace not in labelled and peering not in labelled.values():
+                found[policy.namespace] = peering
+        return found
+
+    @cached_property
+    def governing(self) -> dict[str, Policy]:
+        """The oldest policy of each peering; one that was never stored is the youngest, then the smaller name counts."""
+        found: dict[str, Policy] = {}
+        usable = (policy for policy in self.cluster.policies if not policy.terminating and not policy.malformed)
+        for policy in sorted(usable, key=lambda p: (p.created is None, p.created, f"{p.namespace}/{p.name}")):
+            if policy.namespace in self.tenants:
+                found.setdefault(self.tenants[policy.namespace], policy)
+        return found
+
+    @cached_property
+    def peerings(self) -> set[str]:
+        networks = {network.cluster for network in self.cluster.networks if network.cluster}
+        nodes = {node.cluster for node in self.cluster.virtual_nodes}
+        return {*self.tenants.values(), *networks, *nodes, *(name for name, _ in self.cluster.foreign_clusters)}
+
+    # ---- CIDRs ----
+
+    @cached_property
+    def _local_cidrs(self) -> list[IPv4Network]:
+        written = [n.status for n in self.cluster.networks if n.cluster is None and n.kind == "pod-cidr"]
+        return [cidr for cidr in map(usable_cidr, written) if cidr]
+
+    def _assigned(self, peering: str) -> Iterator[tuple[str, IPv4Network]]:
+        for network in self.cluster.networks:
+            cidr = usable_cidr(network.status)
+            if network.cluster == peering and cidr and not network.terminating:
+                yield network.kind, cidr
+
+    @cached_property
+    def _sound_cidrs(self) -> dict[str, list[IPv4Network]]:
+        """The CIDRs of each peering; none of one whose CIDRs are not all known and sound."""
+        found = {peering: list(self._assigned(peering)) for peering in self.peerings}
+        return {
+            peering: [cidr for _, cidr in assigned]
+            if any(kind == "pod" for kind, _ in assigned) and self._is_sound(peering, found)
+            else []
+            for peering, assigned in found.items()
+        }
+
+    def _is_sound(self, peering: str, found: dict[str, list[tuple[str, IPv4Network]]]) -> bool:
+        networks = [network for network in self.cluster.networks if network.cluster == peering]
+        asked = {(network.kind, ip_network(network.spec)) for network in networks}
+        foreign = [cidr for other in found if other != peering for _, cidr in found[other]] + self._local_cidrs
+        named = [c for made in self.cluster.configurations if made.cluster == peering for c in made.cidrs]
+        broken = {one.namespace for one in self.cluster.malformed if one.kind in ("Network", "Configuration")}
+        return (
+            not any(self._concerns(namespace, peering) for namespace in broken)
+            and all(is_cidr(network.status) and not network.terminating for network in networks)
+            and not any(own.overlaps(cidr) for _, own in found[peering] for cidr in foreign)
+            and all((kind, ip_network(cidr)) in asked for kind, cidr in named)
+        )
+
+    def _concerns(self, namespace: str, peering: str) -> bool:
+        """Whether an object that could not be read may be a peering's: in its tenant namespace, or in no tenant's."""
+        return self.tenants.get(namespace, peering) == peering
+
+    # ---- Pods ----
+
+    def _clusters_of(self, pod: Pod) -> set[str]:
+        """The clusters that a Pod's node stands for: none when it is a physical one."""
+        named = {node.cluster for node in self.cluster.virtual_nodes if node.name == pod.node}
+        labelled = {n.cluster for n in self.cluster.nodes if n.name == pod.node and n.virtual and n.cluster}
+        return named or labelled
+
+    @cached_property
+    def _readable(self) -> list[Pod]:
+        return [pod for pod in self.cluster.pods if not pod.malformed]
+
+    @cached_property
+    def _on_physical_nodes(self) -> set[IPv4Address]:
+        pods = (pod for pod in self._readable if pod.phase not in ENDED and not self._clusters_of(pod))
+        return {address for pod in pods for address in addresses_of(pod)}
+
+    def _local(self, pod: Pod) -> set[IPv4Address]:
+        """The addresses of a live Pod on a physical node."""
+        live = pod.phase not in ENDED and not pod.host_network and not self._clusters_of(pod)
+        return addresses_of(pod) if live else set()
+
+    def _shadow(self, pod: Pod, peering: str) -> set[IPv4Address]:
+        """The addresses of a Pod as a live shadow pod of a peering."""
+        live = pod.phase not in ENDED and pod.shadow == "true" and peering in self._clusters_of(pod)
+        return {a for a in addresses_of(pod) if any(a in c for c in self._sound_cidrs[peering])} if live else set()
+
+    def _live(self, pod: Pod) -> set[IPv4Address]:
+        return self._local(pod).union(*(self._shadow(pod, peering) for peering in self._clusters_of(pod)))
+
+    # ---- Groups and scope ----
+
+    def _mapped(self, peering: str) -> set[str]:
+        """The namespaces that this cluster offloads to a peering: asked for in each, and in our map of that peering."""
+        maps = (m for m in self._maps_of(peering) if m.ours and m.cluster == peering)
+        mapped = {here for m in maps for here, _, phase in m.entries if phase in ("Accepted", "Terminating")}
+        return mapped.intersection(self.cluster.offloadings)
+
+    def _maps_of(self, peering: str) -> list[NamespaceMap]:
+        """The maps in the tenant namespace of a peering, where the remote cluster may write what it likes."""
+        return [found for found in self.cluster.maps if self.tenants.get(found.namespace) == peering]
+
+    def _offloaded_namespaces(self, peering: str) -> set[str]:
+        """The namespaces that Liqo made for a peering: labelled as such, or annotated with the map that lists them."""
+        labelled = {n.name for n in self.cluster.namespaces if n.cluster == peering and not n.tenant}
+        managed = {(n.name, n.managed_by) for n in self.cluster.namespaces}
+        maps = [m for m in self._maps_of(peering) if m.origin == peering]
+        listed = {(here, f"{m.namespace}/{m.name}") for m in maps for _, here, _ in m.entries}
+        return labelled | {here for here, _ in listed & managed}
+
+    @cached_property
+    def groups(self) -> dict[str, dict[str, Members]]:
+        return {peering: self._groups_of(peering) for peering in self.peerings}
+
+    def _groups_of(self, peering: str) -> dict[str, Members]:
+        mapped, made = self._mapped(peering), self._offloaded_namespaces(peering)
+        guests = [pod for pod in self._readable if pod.origin == peering and pod.namespace in made]
+        return {
+            "local-cluster": Members(cidrs=tuple(self._local_cidrs)),
+            "remote-cluster": Members(cidrs=tuple(self._sound_cidrs[peering])),
+            "offloaded": Members(union(map(self._live, guests))),
+            "vc-local": Members(union(self._local(pod) for pod in self._readable if pod.namespace in mapped)),
+            "vc-remote": Members(union(self._shadow(pod, peering) for pod in self._readable)),
+            "private-subnets": Members(cidrs=RFC1918),
+        }
+
+    @cached_property
+    def _namespaces(self) -> dict[str, Members]:
+        names = {pod.namespace for pod in self._readable}
+        return {n: Members(union(self._live(pod) for pod in self._readable if pod.namespace == n)) for n in names}
+
+    def _party(self, peering: str, party: Party) -> Members:
+        if party.group is not None:
+            return self.groups[peering].get(party.group, Members())
+        return self._namespaces.get(str(party.namespace), Members())
+
+    def _named(self, peering: str) -> set[str]:
+        parties = [p for rule in self.governing[peering].rules for p in (rule.source, rule.destination) if p]
+        return {party.namespace for party in parties if party.namespace is not None}
+
+    @cached_property
+    def scope(self) -> dict[str, Members]:
+        found: dict[str, Members] = {}
+        for peering in self.governing:
+            owned = [self.groups[peering][group].addresses for group in ("offloaded", "vc-local", "vc-remote")]
+            named = [self._namespaces.get(name, Members()).addresses for name in self._named(peering)]
+            found[peering] = Members(union([*owned, *named]), tuple(self._sound_cidrs[peering]))
+        return found
+
+
+def addresses_of(pod: Pod) -> set[IPv4Address]:
+    return {address for text in pod.addresses if (address := ipv4(text))}
