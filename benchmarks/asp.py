@@ -1,7 +1,7 @@
 """A program and its facts as the answer-set program that means the same, and an answer set as rows.
 
 A stratified program has one answer set, which clingo computes while grounding. Functors become ``@name(...)`` calls
-into Python. This module must not know any relation.
+into Python.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

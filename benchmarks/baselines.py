@@ -1,7 +1,7 @@
-"""``python -m benchmarks.baselines ENGINE PODS``: the synthetic program by an engine that recomputes everything, in this process.
+"""``python -m benchmarks.baselines ENGINE PODS``: the synthetic program by an engine that recomputes.
 
 Prints JSON: seconds from facts as Python tuples to all relations as Python tuples, seconds to have everything right
-again after one event, and digests of what was derived. It must not know our engine's figures.
+again after one event, and digests of what was derived.
 """
 
 import json

@@ -1,7 +1,7 @@
 """A cluster of any number of pods, with the objects that its peerings would have; the same one for the same number.
 
 Of every twenty pods, twelve were offloaded to ``milan``, four stay in an offloaded namespace, three were offloaded here
-by ``naples``, and one has finished. This module must not know what is measured.
+by ``naples``, and one has finished.
 """
 
 import json

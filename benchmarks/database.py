@@ -1,7 +1,6 @@
 """``python -m benchmarks.database PROGRAM PODS``: what the incremental database takes on one workload, in this process.
 
-Prints JSON. Times are CPU seconds, because machines are shared; what is short is repeated, and the quickest counts. It
-must not know other engines.
+Prints JSON. Times are CPU seconds, because machines are shared; what is short is repeated, and the quickest counts.
 """
 
 import gc

@@ -1,8 +1,8 @@
-"""``python -m benchmarks.engine [--pods N] [--json]``: the database under pod events, beside engines that recompute everything.
+"""``python -m benchmarks.engine [--pods N] [--json]``: the database beside engines that recompute.
 
-Every measurement has its own child process; rounds of all of them are run one after the other, and the least of
-each figure counts, because what else a machine does only ever adds. Nothing is printed if two engines derive different
-rows. Exits with 1 then, and if a ratio misses its limit. It must not know how an engine works.
+Every measurement has its own child process; rounds of all of them are run one after the other, and the least of each
+figure counts, because what else a machine does only ever adds. Nothing is printed if two engines derive different rows.
+Exits with 1 then, and if a ratio misses its limit.
 """
 
 import json

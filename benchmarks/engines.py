@@ -1,7 +1,7 @@
 """``python -m benchmarks.engines ENGINE PODS``: one evaluation of the policy program by one engine, in this process.
 
 Prints JSON: seconds from facts as Python tuples to all derived relations as Python tuples, and what was derived, by
-count and checksum, so that a comparison of engines can see that they agree. It must not know what others take.
+count and checksum, so that a comparison of engines can see that they agree.
 """
 
 import json

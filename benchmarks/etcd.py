@@ -1,8 +1,7 @@
-"""Objects read from etcd and put into it, past the API server that is measured: it learns of them as of another's.
+"""Reads and writes objects in etcd directly, past the API server that the operator uses.
 
-A cluster has several API servers, and those that take a change do not take the operator's writes. Here is one, on the
-cores that the benchmark uses: were it to take the changes too, it would be what is measured. It must not know what an
-object is for.
+A real cluster has several API servers, so another one would take these changes. Here is only one, on the cores of the
+benchmark: if it took the changes too, the benchmark would measure the API server.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Whole child processes, timed from start to end, with their peak memory. This module must not know what they compute.
+"""Whole child processes, timed from start to end, with their peak memory.
 
 Runs of several commands are interleaved and the minimum of each is taken: what else the machine does only ever adds.
 """

@@ -1,7 +1,7 @@
 """A real control plane with pods of 6 KB, the operator as a child process, and a watch on what it stores.
 
-What the benchmark of the operator measures with. Everything is made through the API server, but for the pods and their
-changes, which come from etcd. It must not know what is measured.
+The rig of the operator's benchmark. Everything is made through the API server, but for the pods and their
+changes, which come from etcd.
 """
 
 import os

@@ -1,7 +1,7 @@
 """A cluster with any number of peerings, as an API server takes it: objects, and what to write into their status.
 
 Peering ``n`` has a tenant namespace, a policy of four rules, Networks, a virtual node and one offloaded namespace, in
-which three of five pods are shadow pods and the others run here. This module must not know what is measured.
+which three of five pods are shadow pods and the others run here.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Fields of a protobuf message replaced by others, without its schema. It must not know what a field means.
+"""Fields of a protobuf message replaced by others, without its schema.
 
 Wire format: https://protobuf.dev/programming-guides/encoding
 """

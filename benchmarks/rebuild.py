@@ -1,7 +1,7 @@
 """``python -m benchmarks.rebuild PROGRAM PODS``: from which transaction size on recomputing is cheaper than following.
 
 Prints JSON: for a share of the pods that is deleted in one transaction and put back in another, the CPU seconds of both
-ways, and the share at which they cost the same. It must not know how either works.
+ways, and the share at which they cost the same.
 """
 
 import json

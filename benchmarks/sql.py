@@ -1,7 +1,6 @@
 """A program without functors as SQL, derived from nothing at each run: what a database without our maintenance can do.
 
-Each relation is a table, each component one ``INSERT``: a union of joins, recursive where the component is. This module
-must not know any relation.
+Each relation is a table, each component one ``INSERT``: a union of joins, recursive where the component is.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The table of the engine's figures: each row with its limits, and the ratios that judge it. It must not measure."""
+"""The table of the engine's figures: each row with its limits, and the ratios that judge it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ def ratios(measured: Measured) -> list[Ratio]:
 
 
 def as_json(measured: Measured) -> dict[str, Any]:
-    """Give the size of the cluster and an object for each row: values by column, limits with which columns keep them, ratios with theirs."""
+    """Give the cluster's size and an object for each row: values by column, limits and ratios with the columns that keep them."""
     found: dict[str, Any] = {"cluster": {key: measured["synthetic"][key] for key in ("pods", "facts", "derived")}}
     for line in LINES:
         values = {name: figures[line.key] for name, figures in measured.items() if line.key in figures}

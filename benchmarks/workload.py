@@ -1,7 +1,7 @@
 """Clusters of any size, as facts and as events: one for the synthetic program, one for the policy program.
 
 Every pod has the same share of oddities whatever the size, so that figures at two sizes can be compared. A seed names a
-cluster. Strings are shared between facts, as those that come out of one decoder are. This module must not know an engine.
+cluster. Facts share strings, as those from one decoder do.
 """
 
 from collections.abc import Callable, Iterator, Mapping

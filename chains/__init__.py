@@ -1,10 +1,9 @@
 """Derived tuples in, ordered nftables chains out.
 
-``assemble`` turns the tuples of ``rules/chains.dl`` (a ``Layout``) into one ``Table`` for each peering; the writers turn
+``assemble`` turns the tuples of ``rules/chains.dl`` (a ``Layout``) into one ``Table`` for each peering. The writers turn
 tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents, ``nft_script`` and
-``nft_transaction_json`` for nft. All of them give every packet the same verdict. What cannot be written without changing its
-meaning is a ``ChainError``. This room must not know where the tuples came from, and decides nothing: it names, orders,
-splits and spells.
+``nft_transaction_json`` for nft. All of them give every packet the same verdict. What cannot be written with the same
+meaning is a ``ChainError``. This room decides nothing: it names, orders, splits and spells.
 """
 
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements

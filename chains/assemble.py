@@ -1,7 +1,6 @@
-"""From derived tuples to tables: every rule of a layout becomes the nftables rules that match exactly the same packets.
+"""From derived tuples to tables: each rule of a layout becomes the nftables rules that match the same packets.
 
-It must not know where the tuples came from, nor decide anything: a tuple that cannot be written is an error, never a
-wider or a narrower match.
+A tuple that cannot be written is an error, never a wider or narrower match.
 """
 
 from collections import defaultdict
@@ -89,8 +88,8 @@ def assemble(layout: Layout) -> tuple[Table, ...]:
 def assemble_one(layout: Layout, elements: Mapping[Party, Elements]) -> Table:
     """The table of a layout that is of one peering, with elements that are kept apart; as ``assemble`` gives it.
 
-    For whoever follows a peering while its elements come and go: the elements of the layout are not looked at. Raises
-    ChainError, also for a layout without a base chain.
+    For a caller that keeps a peering's elements up to date: the elements of the layout are ignored. Raises ChainError,
+    also for a layout without a base chain.
     """
     if not layout.base_chain:
         raise ChainError("a layout without a base chain cannot be written")
@@ -113,7 +112,7 @@ def assemble_one(layout: Layout, elements: Mapping[Party, Elements]) -> Table:
 
 
 def with_elements(table: Table, parties: Iterable[Party], elements: Mapping[Party, Elements]) -> Table | None:
-    """The table of the same layout with other elements; None if its chain is another one then.
+    """The table of the same layout with other elements; None if they change its chain.
 
     ``parties`` are those of the layout's chain_set. A chain refers to sets by name, and to none that is empty by
     ``neq``: as long as the same sets are there and the same are empty, it stays as it is. Raises ChainError.

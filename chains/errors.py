@@ -1,7 +1,4 @@
-"""The one error of this room, so that a caller can keep the last enforced chain of one peering and go on with the rest.
-
-It must not know who catches it.
-"""
+"""The one error of this room: a caller keeps the last enforced chain of that peering and continues with the others."""
 
 
 class ChainError(ValueError):

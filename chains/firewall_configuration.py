@@ -1,8 +1,7 @@
 """Tables as Liqo FirewallConfigurations, which Liqo's fabric agents apply on every node.
 
-It must not know the API server: whether the cluster's CRD has the fields, and whether the object is there, is for the
-caller. On a CRD without ``sets`` and ``ctstate`` the API server drops these fields in silence and what is left accepts
-everything, so a caller has to write with strict field validation.
+The caller checks that the cluster's CRD has the fields, and writes with strict field validation: without ``sets`` and
+``ctstate`` in the CRD the API server drops these fields silently, and what is left accepts everything.
 
 Shape: networking.liqo.io/v1beta1 of liqotech/liqo v1.2.0, with ``table.sets`` and ``match.ip.value: "@<set>"`` of its
 open pull request 3155 and ``match.ctstate`` of 3144.
@@ -107,7 +106,7 @@ class Element(TypedDict):
 
 
 class SetSpec(TypedDict):
-    """A named set; ``ipv4_addr`` is the only key type that all versions of the pull request apply correctly."""
+    """A named set. ``ipv4_addr`` is the only key type that all versions of the pull request apply correctly."""
 
     name: str
     keyType: Literal["ipv4_addr"]
@@ -152,7 +151,7 @@ def firewall_object(table: Table) -> FirewallConfiguration:
 
 
 def firewall_template(table: Table) -> FirewallTemplate:
-    """What stays of the object of a table while the elements of its sets change."""
+    """The object of a table without the elements of its sets, which may change."""
     made: FirewallConfiguration = {
         "apiVersion": "networking.liqo.io/v1beta1",
         "kind": "FirewallConfiguration",

@@ -1,7 +1,4 @@
-"""The input of this room: the derived tuples of ``rules/chains.dl``, checked for shape and put into one order.
-
-It must not know which engine derived the tuples, nor what nftables makes of them.
-"""
+"""The input of this room: the derived tuples of ``rules/chains.dl``, checked for shape and sorted."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +52,7 @@ class Layout:
 
     @classmethod
     def from_relations(cls, relations: Mapping[str, Iterable[tuple[object, ...]]]) -> "Layout":
-        """The layout held by a mapping of relation name to rows; relations of other names are not looked at.
+        """The layout held by a mapping of relation name to rows; other relations are ignored.
 
         Raises ChainError if one of the seven is absent (a misspelt relation must not read as an empty one) or if a
         row has the wrong number or types of columns.

@@ -1,7 +1,7 @@
-"""The ordered chains, as values: what every writer writes, and nothing that only one of them can.
+"""The chains as values, with only what every writer can write.
 
-The types are the manual. A table that can be built can be loaded: names are within the grammars of nft and of Liqo's
-CRD, every referenced set is there, no limit is exceeded. It must not know the tuples a table was assembled from.
+A table that can be built can be loaded: names fit the grammars of nft and of Liqo's CRD, every referenced set exists,
+and no limit is exceeded.
 
 Limits of Liqo's agent are those of the open pull requests liqotech/liqo 3155 (sets) and 3144 (ctstate), measured with
 its own code on kernel 6.18; limits of nft are those of 1.0.6.
@@ -89,7 +89,7 @@ Match: TypeAlias = CidrMatch | SetMatch | StateMatch
 
 @dataclass(frozen=True, slots=True)
 class NftRule:
-    """A rule: if all ``matches`` hold, ``verdict``; without matches it is for every packet.
+    """A rule of a chain: if all ``matches`` hold, ``verdict``; without matches it applies to every packet.
 
     ``name`` is unique in its chain and at most MAX_RULE_NAME of ``a-z``, ``0-9`` and ``-``. It is the identity of the
     rule for Liqo's agent, which keeps it as the nft comment. ``accept`` ends only this base chain; a ``drop`` in any
@@ -135,8 +135,8 @@ class Chain:
 class Set:
     """A named hash set of IPv4 addresses; ``elements`` numerically sorted and unique, at most MAX_SET_ELEMENTS.
 
-    Sorted and unique is a need, not a taste: the agent rewrites a set whose list is reordered, and from a list with a
-    repetition it concludes that a removed element is still there. ``name`` is at most MAX_SET_NAME characters: words
+    The agent needs them sorted and unique: it rewrites a set whose list is reordered, and with a repetition in the list
+    it keeps an element that was removed. ``name`` is at most MAX_SET_NAME characters: words
     of ``a-z``, ``0-9`` and ``_`` joined by dots, at least two, the first starting with a letter.
     """
 
@@ -156,9 +156,9 @@ class Set:
 class Table:
     """The nftables table of one peering. It is the unit of writing: one object, or one part of a transaction.
 
-    ``name`` is ``connectivity-<peering>``, at most 64 characters (the kernel takes 255), and has to be unlike any
-    other on the host: two objects with one table name delete each other's chains in turn, and removing one removes
-    the table. ``namespace`` is the tenant namespace of the peering, ``policy`` the PeeringConnectivity it is written
+    ``name`` is ``connectivity-<peering>``, at most 64 characters (the kernel takes 255), and must be unique on the
+    host: two objects with one table name delete each other's chains in turn, and removing one removes the table.
+    ``namespace`` is the tenant namespace of the peering, ``policy`` the PeeringConnectivity it is written
     for (namespace/name; no writer writes it down). A table without chains and sets is what the agent has to see before
     the object is deleted.
     """
@@ -188,9 +188,11 @@ class Table:
                     if not isinstance(match, SetMatch):
                         continue
                     if match.set not in sizes:
-                        raise ChainError(f"{where}: rule {rule.name} refers to the set {match.set}, which is not there")
+                        raise ChainError(
+                            f"{where}: rule {rule.name} refers to the set {match.set}, which does not exist"
+                        )
                     if match.operator == "neq" and not sizes[match.set]:
-                        raise ChainError(f"{where}: rule {rule.name} is for all but the elements of an empty set")
+                        raise ChainError(f"{where}: rule {rule.name} matches all but the elements of an empty set")
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """Tables as a libnftables JSON transaction, for ``nft -j -f``.
 
-It must not know how the transaction is run. Names and addresses are JSON strings, so no grammar can be broken out of;
-that libnftables would look up a host name, and crashes on long comments, is prevented by ``model``.
+Names and addresses are JSON strings, so they cannot break out of a grammar. ``model`` refuses what libnftables would
+look up as a host name, and the long comments on which it crashes.
 
 Schema: libnftables-json(5).
 """

@@ -1,7 +1,6 @@
-"""Tables as an nft script, for a person to read and for ``nft -f``.
+"""Tables as an nft script, for people and for ``nft -f``.
 
-It must not know how the script is run. Everything in it was parsed or made by this room, as ``model`` guarantees: the
-grammar itself protects from nothing.
+The grammar of nft escapes nothing. ``values`` and ``model`` let only parsed addresses and closed patterns through.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

@@ -1,7 +1,4 @@
-"""The sets of a table: how a party is named, and how its addresses are spread over sets that the agent can hold.
-
-It must not know which rules use a set, nor what makes an address a member.
-"""
+"""The sets of a table: the name of a party's set, and the shards of sets that are too large for the agent."""
 
 from bisect import bisect_left, insort
 from collections import defaultdict

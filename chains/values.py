@@ -1,8 +1,8 @@
 """The values that may enter a ruleset: ids, names, addresses and CIDRs, each parsed before it is used.
 
-The nft text grammar can be broken out of by a quote, a newline, ``};`` or ``include``, and nft resolves what is not an
-address through DNS. So no text of a tenant reaches a writer: what does is parsed here by ``ipaddress`` or matches a
-closed pattern. It must not know which rule or set a value is for; the caller says it in ``where``, for the message.
+A quote, a newline, ``};`` or ``include`` breaks out of the nft text grammar, and nft resolves what is not an address
+through DNS. So no text of a tenant reaches a writer unless ``ipaddress`` parsed it or it matches a closed pattern. The
+caller says in ``where`` which rule or set a value is for; messages begin with it.
 """
 
 import re

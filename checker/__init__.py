@@ -1,10 +1,9 @@
-"""Is this certificate one? A second opinion on an answer of ``why``, by code that shares nothing with what gave it.
+"""Checks the certificate of an answer of ``why``, with code that shares nothing with the engine.
 
 ``read_rules`` reads the rules that the user trusts, ``read_facts`` the facts, and ``check`` follows a certificate (the
 JSON of ``why``) step by step: every step is an instance of a trusted rule, every leaf a fact, and the claims at the top
-follow. What a certificate says is absent, and that no governing peering is left out, is checked against all that
-follows from rules and facts, derived here anew: a list of candidates that fail would itself have to be believed to be
-complete. This room must not import any other room, nor anything outside the standard library.
+follow. Absence, and that no governing peering is left out, is checked against everything that follows from rules and
+facts, which is derived here a second time. This room imports no other room and nothing outside the standard library.
 """
 
 from liqo_connectivity.checker.certificate import Checked, NotShownError, check

@@ -1,9 +1,9 @@
-"""A whole certificate: the answer of ``why`` to one question, checked from its claims down to the facts.
+"""A whole certificate, the answer of ``why`` to one question, checked from its claims down to the facts.
 
-The claims are: the ends have these addresses; each peering that governs the flow is named, and none else; each has the
-verdict that its proof proves, by the decision it names; what is unknown is all that is; and the verdict at the top
-follows. Between groups a denial is shown by one pair of addresses, but "allowed" would need every pair: that much is
-not in the certificate. The relations named here are those of rules/verdicts.dl.
+The claims: the ends have these addresses; exactly these peerings govern the flow; each has the verdict that its proof
+proves, by the decision it names; the unknowns are complete; and the verdict at the top follows. Between groups, a
+denial is shown by one pair of addresses, but "allowed" would need every pair, which a certificate does not hold. The
+relations named here are those of rules/verdicts.dl.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,12 +23,12 @@ VERDICTS: Final = ("allowed", "denied", "unknown")
 
 
 class NotShownError(Exception):
-    """A claim is neither right nor wrong by what the certificate holds."""
+    """The certificate neither proves nor disproves a claim."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a good certificate says, and how many steps, facts and absences were checked for it."""
+    """What a valid certificate says, and how many steps, facts and absences were checked."""
 
     verdict: str
     source: str
@@ -122,7 +122,7 @@ def _first_address(pod: str, facts: SourcedFacts) -> str | None:
 
 
 def _check_no_address(answer: Mapping[str, object], rules: TrustedRules, facts: SourcedFacts) -> Checked:
-    """Check the answer about an end whose address is not known: nothing but that is claimed."""
+    """Check an answer about an end without a known address: it claims nothing else."""
     if answer.get("verdict") != "unknown" or answer.get("peerings") != []:
         raise RejectedError("/verdict", str(answer.get("verdict")), "without addresses no verdict is known")
     _check_pairs(answer, "unknown", grouped=False)
@@ -174,7 +174,7 @@ def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: 
         if (owner, asked) == (peering, flow)
     ]
     if not (claim.get("decidedBy") in decided or (claim.get("decidedBy") is None and not decided)):
-        raise RejectedError(f"{place}/decidedBy", str(claim.get("decidedBy")), f"{peering} decides otherwise")
+        raise RejectedError(f"{place}/decidedBy", str(claim.get("decidedBy")), f"{peering} decides in another way")
 
 
 def _check_claims(answer: Mapping[str, object], flow: Value, follows: Consequences) -> None:
@@ -201,7 +201,7 @@ def _check_claims(answer: Mapping[str, object], flow: Value, follows: Consequenc
         raise RejectedError("/unknown", "", f"{left[1]} of {left[0]} makes the verdict unknown, and is left out")
     denied = any(claim.get("verdict") == "denied" for claim in claims)
     verdict = "denied" if denied else "unknown" if known else "allowed"
-    # The same by the rules: whoever changes what a verdict follows from is told here.
+    # The same by the rules: this fails if the rules change what a verdict follows from.
     if answer.get("verdict") != verdict or (flow, verdict) not in follows.rows("flow_verdict"):
         raise RejectedError("/verdict", str(answer.get("verdict")), f"the verdict that follows is {verdict}")
 

@@ -1,8 +1,8 @@
-"""Everything that follows from rules and facts: naive, but indexed.
+"""Everything that follows from rules and facts, by naive evaluation with indexes.
 
-The relations are derived one component after another; a recursive one by applying all of its rules until none gives a
-new row. Each rule is joined literal by literal, all its bindings at once, by hash indexes. No delta, no plan that
-depends on data: slower than the engine, and unlike it. This module must not know any relation.
+Relations are derived one component after another; a recursive one by applying all its rules until none gives a new row.
+Each rule is joined literal by literal with hash indexes. There is no semi-naive evaluation and no plan that depends on
+data: slower than the engine, and unlike it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,7 @@
 """Rule texts, read by recursive descent into plain rules: one head each, no alternatives.
 
-A second reader of the dialect that docs/dialect.md describes. It trusts its texts to be ones that the first reader
-takes: what is wrong in another way may pass here. This module must not know any relation.
+A second reader of the dialect in docs/dialect.md. It expects texts that the engine's parser accepts: it may let other
+mistakes pass.
 """
 
 import re

@@ -1,7 +1,6 @@
-"""SourcedFacts, read from JSON Lines: each row, and which fields of which objects assert it.
+"""Facts read from a JSON Lines dump: each row, and which fields of which objects assert it.
 
-A second reader of what ``facts dump`` writes: a line that is not one makes the whole dump worthless. This module must
-not know what facts mean.
+A second reader of what ``facts dump`` writes. One bad line rejects the whole dump.
 """
 
 import json
@@ -50,7 +49,7 @@ def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
             raise line.error("names no relation that objects assert")
         row = row_of(entry.get("row"), rules.columns[relation])
         if row is None:
-            raise line.error(f"is no row of {relation}")
+            raise line.error(f"is not a row of {relation}")
         fields = cast("dict[str, object]", source) if isinstance(source, dict) else {}
         if set(fields) != set(SOURCE):
             raise line.error("has no source")
@@ -89,5 +88,5 @@ def _object(line: _Line) -> Mapping[str, object]:
     except (ValueError, RecursionError):
         raise line.error("is not JSON") from None
     if not isinstance(found, dict):
-        raise line.error("is no object")
+        raise line.error("is not an object")
     return cast("dict[str, object]", found)

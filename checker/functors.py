@@ -1,6 +1,6 @@
-"""The functions that rules call: arithmetic of 32 bits, and IP addresses written and read by hand.
+"""The functions that rules call: 32-bit arithmetic, and IP addresses and CIDRs.
 
-Written from docs/dialect.md, not from the engine. This module must not know why anyone compares addresses.
+Written from docs/dialect.md, not from the engine.
 """
 
 import re

@@ -1,8 +1,7 @@
-"""A proof as certificates hold it: a list of numbered steps, read one by one, whatever its height.
+"""A proof as certificates hold it: a list of numbered steps.
 
-A step speaks of one tuple, no other step does, and its premises are steps of greater numbers: a proof in a circle
-cannot be written. Step 0 is the root. A problem names the step at fault by a JSON pointer (RFC 6901), which ends in its
-number. This module must not know what makes a step right.
+Each step is about one tuple, no two about the same one, and its premises are later steps, so a proof cannot be
+circular. Step 0 is the root. An error names the step at fault by a JSON pointer (RFC 6901), which ends in its number.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ FACT: Final = frozenset({"step", "relation", "row", "height", "sources"})
 
 
 class RejectedError(Exception):
-    """What claims to be a certificate is none: the first node at fault, what it claims, and what is wrong."""
+    """A certificate is wrong: the first node at fault, what it claims, and what is wrong."""
 
     def __init__(self, pointer: str, claim: str, problem: str) -> None:
         super().__init__(f"{pointer or '/'}{f' ({claim})' if claim else ''}: {problem}")
@@ -48,10 +47,10 @@ class ProofStep:
 
 
 class Proof:
-    """The steps of one proof. Each is given once those that rest on it were, and must be used by one of them."""
+    """The steps of one proof. Every step but the root must be a premise of an earlier one."""
 
     def __init__(self, document: object, pointer: str, columns: Mapping[str, tuple[str, ...]]) -> None:
-        """Read the steps. Raises RejectedError for one that is none by itself."""
+        """Read the steps. Raises RejectedError for a malformed one."""
         fields = fields_of(document, pointer)
         steps = fields.get("steps")
         if set(fields) != {"minimal", "steps"} or type(fields["minimal"]) is not bool or not isinstance(steps, list):
@@ -68,7 +67,7 @@ class Proof:
         return self._steps[0]
 
     def in_order(self) -> Iterator[ProofStep]:
-        """Give the steps by their numbers; each must be used by then. Raises RejectedError."""
+        """Give the steps by number. Raises RejectedError for one that no earlier step uses."""
         known: dict[Tuple, int] = {}
         for step in self._steps:
             if step.number not in self._used:
@@ -114,7 +113,7 @@ def fields_of(node: object, place: str) -> Mapping[str, object]:
 
 
 def tuples(root: object) -> Iterator[tuple[str, object]]:
-    """Give the relations and rows of all tuples that a certificate mentions, whatever they are worth."""
+    """Give the relations and rows of all tuples that a certificate mentions, unchecked."""
     pending = [root]
     while pending:
         node = pending.pop()

@@ -1,7 +1,7 @@
-"""One proof, step by step: each is an instance of a trusted rule, each leaf a fact, each absence one.
+"""One proof, checked step by step: each step is an instance of a trusted rule, each leaf a fact, each absence real.
 
-A problem names the first node at fault by its JSON pointer (RFC 6901): first the steps in their order, then what is
-said to be absent, least or counted, the last first. This module must not know what a proof is for.
+An error names the first node at fault by its JSON pointer (RFC 6901): the steps in order, then what is claimed to be
+absent, least or counted, the last first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ class StepChecker:
                 self._instance(step)
             else:
                 self._leaf(step)
-        # What rests on all that follows is judged last, the last step first: a cause is named before what it causes.
+        # Checks against the consequences run last, the last step first, so that a cause is reported before its effects.
         later = self._later[::-1]
         self._later.clear()
         for judge in later:
@@ -146,7 +146,7 @@ class StepChecker:
         where: str,
         values: Mapping[str, Value],
     ) -> list[ProofStep]:
-        """Check a comparison with an aggregate, which is computed anew, and the instances that are shown for it."""
+        """Check a comparison with an aggregate, which is computed again, and the instances that are shown for it."""
         fields = fields_of(_only("aggregated", premise, where), where)
         claim, witnesses = str(fields.get("comparison")), fields.get("witnesses")
         self._compared(literal, fields.get("comparison"), where, values)

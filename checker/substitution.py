@@ -1,7 +1,4 @@
-"""Values for the variables of terms: given by rows, written into literals, shown to people.
-
-This module must not know where rows come from.
-"""
+"""Values for the variables of terms: taken from rows, filled into literals, shown to people."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,7 +1,4 @@
-"""Rules as data: what the reader makes of texts, and what derivations and steps are checked against.
-
-This module must not know how texts are read, nor what follows from them.
-"""
+"""Rules as data: what the reader makes of rule texts."""
 
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,7 +37,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """``count``, or ``min`` or ``max`` of a variable, over the instances of a body; ``outer`` variables are the rule's."""
+    """``count``, or ``min`` or ``max`` of a variable, over the instances of a body. ``outer``: of the rule."""
 
     kind: str
     target: Variable | None
@@ -63,7 +60,7 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A head and a conjunction; where the clause and its head stand takes no part in equality."""
+    """A head and a conjunction. File and lines do not count for equality."""
 
     head: Literal
     body: tuple[Literal, ...]
@@ -74,7 +71,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class TrustedRules:
-    """What texts say: ``columns`` gives the root type of each column of each relation, ``symbol`` or ``number``."""
+    """The rules to check against. ``columns`` has the root types of each relation: ``symbol`` or ``number``."""
 
     columns: Mapping[str, tuple[str, ...]]
     inputs: frozenset[str]

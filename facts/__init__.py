@@ -1,4 +1,4 @@
-"""Kubernetes objects in, facts out, each with the field it was read from. This room must not know what facts are used for.
+"""Kubernetes objects in, facts out, each with the field it was read from.
 
 >>> pod = {"metadata": {"namespace": "shop", "name": "web-0"}, "status": {"podIP": "10.71.2.7"}}
 >>> decoded = decode_mapping(KIND_BY_NAME["Pod"], pod)

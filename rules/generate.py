@@ -1,7 +1,6 @@
 """Writes relations.py from relations.dl: ``python -m liqo_connectivity.rules.generate``.
 
-A generated module, rather than classes made at run time, so that type checkers and readers see every row. This module
-must not know any relation.
+A generated module, unlike classes made at run time, shows every row to type checkers and readers.
 """
 
 from pathlib import Path

@@ -1,7 +1,6 @@
 """The policy program: the built-in rule files, and those that an administrator adds.
 
-Added files may declare relations and derive more tuples; they cannot take a built-in rule away, nor forge what objects
-assert. This module must not know how facts are fetched, nor what happens to the tuples.
+Added files may declare relations and derive more tuples. They cannot remove a built-in rule or forge a fact.
 """
 
 from collections.abc import Iterable, Mapping
@@ -57,7 +56,7 @@ def load(added: Mapping[str, str] | None = None) -> Program:
 def group_facts(statements: Iterable[Statement]) -> tuple[Clause, ...]:
     """Give a fact ``group(name, relation)`` for each group that the head of a rule for member or member_cidr names.
 
-    So that one rule is all that a new group takes, and a policy that names none of them is found out.
+    So a new group needs one rule and no declaration, and rules see when a policy names a group that does not exist.
     """
     heads = (head for s in statements if isinstance(s, Clause) for head in s.heads if head.relation in MEMBERSHIP)
     named = {
@@ -72,6 +71,6 @@ def group_facts(statements: Iterable[Statement]) -> tuple[Clause, ...]:
 
 
 def _forged(head: Atom) -> Diagnostic:
-    message = f"{head.relation} holds what objects assert, and nothing else"
-    hint = "derive a relation of your own, or one that the built-in rules derive, such as member"
+    message = f"{head.relation} holds only what objects assert"
+    hint = "derive your own relation, or one that the built-in rules derive, such as member"
     return Diagnostic("DL012", "error", message, head.span, help=hint)

@@ -36,19 +36,19 @@ class PodIp(NamedTuple):
 
 
 class PodHostNetwork(NamedTuple):
-    """A Pod asks for its node's network."""
+    """A Pod uses its node's network (spec.hostNetwork)."""
 
     pod: str
 
 
 class PodShadow(NamedTuple):
-    """A Pod carries the label liqo.io/shadowPod=true, which anyone may write."""
+    """A Pod has the label liqo.io/shadowPod=true, which anyone may write."""
 
     pod: str
 
 
 class PodOrigin(NamedTuple):
-    """A Pod carries the label offloading.liqo.io/origin, which anyone may write."""
+    """A Pod has the label offloading.liqo.io/origin, which anyone may write."""
 
     pod: str
     cluster: str
@@ -61,20 +61,20 @@ class Namespace(NamedTuple):
 
 
 class NamespaceCluster(NamedTuple):
-    """A Namespace carries the label liqo.io/remote-cluster-id."""
+    """A Namespace has the label liqo.io/remote-cluster-id."""
 
     namespace: str
     cluster: str
 
 
 class NamespaceTenant(NamedTuple):
-    """A Namespace carries the label liqo.io/tenant-namespace=true."""
+    """A Namespace has the label liqo.io/tenant-namespace=true."""
 
     namespace: str
 
 
 class NamespaceManagedBy(NamedTuple):
-    """A Namespace carries the annotation liqo.io/managed-by-namespace-map."""
+    """A Namespace has the annotation liqo.io/managed-by-namespace-map."""
 
     namespace: str
     map: str
@@ -93,20 +93,20 @@ class Node(NamedTuple):
 
 
 class NodeVirtual(NamedTuple):
-    """A Node carries the label liqo.io/type=virtual-node."""
+    """A Node has the label liqo.io/type=virtual-node."""
 
     node: str
 
 
 class NodeCluster(NamedTuple):
-    """A Node carries the label liqo.io/remote-cluster-id."""
+    """A Node has the label liqo.io/remote-cluster-id."""
 
     node: str
     cluster: str
 
 
 class VirtualNode(NamedTuple):
-    """A VirtualNode, whose name is its Node's, stands for a cluster."""
+    """A VirtualNode represents a remote cluster. Its Node has the same name."""
 
     node: str
     cluster: str
@@ -120,35 +120,35 @@ class Network(NamedTuple):
 
 
 class NetworkType(NamedTuple):
-    """A Network of this cluster carries ipam.liqo.io/network-type, such as pod-cidr."""
+    """A Network of this cluster has the label ipam.liqo.io/network-type, such as pod-cidr."""
 
     network: str
     type: str
 
 
 class NetworkCluster(NamedTuple):
-    """A Network of a remote cluster carries liqo.io/remote-cluster-id."""
+    """A Network of a remote cluster has the label liqo.io/remote-cluster-id."""
 
     network: str
     cluster: str
 
 
 class NetworkCidrType(NamedTuple):
-    """A Network of a remote cluster carries configuration.liqo.io/cidr-type: pod or external."""
+    """A Network of a remote cluster has the label configuration.liqo.io/cidr-type: pod or external."""
 
     network: str
     type: str
 
 
 class NetworkSpecCidr(NamedTuple):
-    """The CIDR that a Network asks for, as written."""
+    """The CIDR that a Network requests (spec.cidr), as written."""
 
     network: str
     cidr: str
 
 
 class NetworkStatusCidr(NamedTuple):
-    """The CIDR that the local IPAM assigned to a Network, as written: the view of this cluster's nodes."""
+    """The CIDR that Liqo's IPAM assigned to a Network (status.cidr), as written: the one this cluster's nodes see."""
 
     network: str
     cidr: str
@@ -168,14 +168,14 @@ class Configuration(NamedTuple):
 
 
 class ConfigurationCluster(NamedTuple):
-    """A Configuration carries liqo.io/remote-cluster-id."""
+    """A Configuration has the label liqo.io/remote-cluster-id."""
 
     configuration: str
     cluster: str
 
 
 class ConfigurationRemoteCidr(NamedTuple):
-    """A Configuration names a CIDR of the remote cluster, as that cluster sees it (spec.remote)."""
+    """A Configuration lists a CIDR of the remote cluster, as that cluster sees it (spec.remote)."""
 
     configuration: str
     type: str
@@ -183,7 +183,7 @@ class ConfigurationRemoteCidr(NamedTuple):
 
 
 class NamespaceOffloading(NamedTuple):
-    """A namespace has a NamespaceOffloading with a pod offloading strategy."""
+    """A namespace has a NamespaceOffloading with this pod offloading strategy."""
 
     namespace: str
     strategy: str
@@ -203,27 +203,27 @@ class NamespaceMap(NamedTuple):
 
 
 class NamespaceMapCluster(NamedTuple):
-    """A NamespaceMap carries liqo.io/remote-cluster-id."""
+    """A NamespaceMap has the label liqo.io/remote-cluster-id."""
 
     map: str
     cluster: str
 
 
 class NamespaceMapOurs(NamedTuple):
-    """A NamespaceMap carries liqo.io/replication=true: this cluster offloads by it."""
+    """A NamespaceMap has the label liqo.io/replication=true: this cluster offloads with it."""
 
     map: str
 
 
 class NamespaceMapOrigin(NamedTuple):
-    """A NamespaceMap carries liqo.io/originID: that cluster offloads to this one by it."""
+    """A NamespaceMap has the label liqo.io/originID: that cluster offloads to this one with it."""
 
     map: str
     cluster: str
 
 
 class NamespaceMapEntry(NamedTuple):
-    """An entry of a NamespaceMap's status: the consumer's namespace, the provider's, and its phase."""
+    """An entry in a NamespaceMap's status: the consumer's namespace, the provider's, and the phase."""
 
     map: str
     origin: str
@@ -252,25 +252,25 @@ class ForeignClusterTenant(NamedTuple):
 
 
 class FirewallCrd(NamedTuple):
-    """The CustomResourceDefinition of FirewallConfiguration is among the objects."""
+    """The CRD of FirewallConfiguration is installed."""
 
     name: str
 
 
 class FirewallCrdField(NamedTuple):
-    """That definition has a field that our chains need: sets or ctstate."""
+    """The CRD of FirewallConfiguration has a field that chains need: sets or ctstate."""
 
     field: str
 
 
 class Enforcing(NamedTuple):
-    """The controller writes the chains as objects of a definition, which has to be there."""
+    """A controller is running and writes chains as objects of this CRD."""
 
     name: str
 
 
 class FirewallConfiguration(NamedTuple):
-    """A FirewallConfiguration for a cluster, in a namespace, that the controller wrote for a policy."""
+    """The controller wrote a FirewallConfiguration for a peering, in a namespace, for a policy."""
 
     firewall: str
     namespace: str
@@ -321,7 +321,7 @@ class PolicyAction(NamedTuple):
 
 
 class PolicyParty(NamedTuple):
-    """A rule names a party on a side. Without this fact, that side matches anything."""
+    """A rule has a party on a side. Without this fact the side matches anything."""
 
     policy: str
     rule: int
@@ -347,7 +347,7 @@ class PolicyPartyNamespace(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """An object, or part of a file, could not be read. An empty kind, namespace or name means that it is unknown."""
+    """An object, or part of a file, could not be read. An empty kind, namespace or name is unknown."""
 
     kind: str
     namespace: str
@@ -356,7 +356,7 @@ class Unreadable(NamedTuple):
 
 
 class Flow(NamedTuple):
-    """A flow that is asked about: source and destination address, and the connection's state, new or established."""
+    """A flow in question: source and destination address, and the connection's state, new or established."""
 
     flow: str
     source: str

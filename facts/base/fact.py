@@ -1,4 +1,4 @@
-"""What a fact is: a typed row, and where it was read. This module must not know which objects exist or how they are read."""
+"""What a fact is: a typed row, with the object and the field that it was read from."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, cast

@@ -1,6 +1,6 @@
-"""The fact base: which object asserts which rows, and what changes when an object does.
+"""The fact base: which object asserts which rows, and which rows change when an object does.
 
-It is keyed by object, because that is how a cluster reports changes. It must not know what rows mean.
+It is keyed by object, because a cluster reports its changes by object.
 """
 
 from collections.abc import Iterable, Iterator, KeysView
@@ -39,7 +39,7 @@ class FactBase:
         self._owners: dict[str, dict[Row, tuple[ObjectKey, ...]]] = {name: {} for name in RELATION_NAMES.values()}
 
     def replace(self, key: ObjectKey, facts: Iterable[Fact]) -> FactChange:
-        """Make these the facts of an object, in place of those it had; without facts, the object is forgotten."""
+        """Replace the facts of an object; an empty replacement removes the object."""
         new = tuple(facts)
         old = self._facts.get(key)
         if old is None:
@@ -57,11 +57,11 @@ class FactBase:
         return FactChange(removed, added)
 
     def remove(self, key: ObjectKey) -> FactChange:
-        """Withdraw all facts of an object; one that the base does not have changes nothing."""
+        """Remove an object with all its facts. An unknown object changes nothing."""
         return self.replace(key, ())
 
     def rows(self, relation: str) -> KeysView[Row]:
-        """The rows of a relation: a live view, in no order to rely on. Raises KeyError for an undeclared relation."""
+        """The rows of a relation: a live view, unordered. Raises KeyError for an undeclared relation."""
         return self._owners[relation].keys()
 
     def relations(self) -> Iterator[tuple[str, KeysView[Row]]]:
@@ -80,15 +80,15 @@ class FactBase:
         return tuple(sorted(found, key=lambda fact: (fact.source, fact.field)))
 
     def facts_of(self, key: ObjectKey) -> tuple[Fact, ...]:
-        """The facts of an object, in the order they were given; empty when the base does not have it."""
+        """The facts of an object, in the order they were given; empty for an unknown object."""
         return self._facts.get(key, ())
 
     def keys(self) -> KeysView[ObjectKey]:
-        """The objects that assert facts: a live view, in no order to rely on."""
+        """The objects that assert facts: a live view, unordered."""
         return self._facts.keys()
 
     def facts(self) -> Iterator[Fact]:
-        """Every fact, in no order to rely on."""
+        """Every fact, unordered."""
         return chain.from_iterable(self._facts.values())
 
     def counts(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""What could not be read, said to the person who has to repair it. It must not know how reading works."""
+"""Problems: what could not be read, with the place and what to do about it."""
 
 import json
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def unreadable(problem: Problem, uid: str = "", resource_version: str = "") -> t
 
 
 def show(value: object) -> str:
-    """A value from an untrusted object for a message: on one line, short, in ASCII, and nothing of what is inside it."""
+    """A value of an untrusted object for a message: one short line of ASCII; of objects and lists only the type."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list | tuple):

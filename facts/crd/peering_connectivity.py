@@ -1,8 +1,7 @@
-"""The PeeringConnectivity as the API server accepts it; its CustomResourceDefinition is generated from these models.
+"""The PeeringConnectivity as the API server accepts it. Its CustomResourceDefinition is generated from these models.
 
-They are strict where the models of ``liqo_objects`` are lenient: those decode what is stored, by whatever schema, and
-leave it to the rules to say what is wrong with it. These say what may be stored at all. A description of a field is what
-``kubectl explain`` prints. This module must not know how a CustomResourceDefinition is written down.
+They are strict: they say what may be stored. The models of ``liqo_objects`` are lenient: they decode what is stored,
+by whichever schema, and rules say what is wrong with it. ``kubectl explain`` prints the descriptions of the fields.
 """
 
 from typing import Annotated, Final, Literal, Self
@@ -13,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from liqo_connectivity.facts.objects.fields import LABEL_PATTERN
 
 MAX_RULES: Final = 998
-"""What one chain has room for, beside its two rules for packets that the policy does not govern."""
+"""The room in one chain beside its two built-in rules."""
 MAX_CONDITIONS: Final = 16
 
 _ONE_OF: Final = "exactly one of group and namespace must be set; leave the party out to match anything"
@@ -24,7 +23,7 @@ Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 
 
 class ApiModel(BaseModel):
-    """A part of the object: docstrings are descriptions, names are written in camel case, nothing else is allowed."""
+    """A part of the object: docstrings are descriptions, names are in camel case, unknown fields are refused."""
 
     model_config = ConfigDict(
         frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True, alias_generator=to_camel
@@ -42,8 +41,8 @@ class Party(ApiModel):
 
     group: Label | None = None
     """A resource group of this peering: local-cluster, remote-cluster, offloaded, vc-local, vc-remote, private-subnets,
-    or one that the rule files of this installation define. A policy that names a group that there is not is not
-    enforced: its condition Accepted is False, with the reason InvalidPolicy."""
+    or one that the rule files of this installation define. If there is no such group, the policy is not enforced: its
+    condition Accepted is False, with the reason InvalidPolicy."""
 
     namespace: Label | None = None
     """A namespace of this cluster: all its live pods, local and shadow pods alike."""
@@ -59,15 +58,15 @@ class PolicyRule(ApiModel):
     """What to do with new connections from the source to the destination."""
 
     action: Literal["allow", "deny"]
-    """What happens to a connection that this rule is the first to match. There is no default: an object that was stored
-    by a schema that did not ask for an action is not enforced, its condition Accepted is False with the reason
-    InvalidPolicy, until the action is written."""
+    """What happens to a connection that this rule is the first to match. There is no default: a policy with a rule
+    without an action, stored by an older schema, is not enforced until the action is added. Its condition Accepted is
+    False, with the reason InvalidPolicy."""
 
     source: Party | None = None
-    """Where the connection comes from; any source if it is left out."""
+    """Where the connection comes from. If it is left out, any source matches."""
 
     destination: Party | None = None
-    """Where the connection goes to; any destination if it is left out."""
+    """Where the connection goes to. If it is left out, any destination matches."""
 
 
 class Spec(ApiModel):
@@ -79,12 +78,12 @@ class Spec(ApiModel):
         ]
         | None
     ) = None
-    """The rules in order: the first whose source and destination both match decides. If none does, the traffic passes.
-    Established connections pass before any rule is asked."""
+    """The rules in order: the first whose source and destination both match decides. If none matches, the traffic
+    passes. Established connections pass before any rule is tried."""
 
 
 class Condition(ApiModel):
-    """One aspect of the state, as every Kubernetes API writes it."""
+    """A condition, in the standard form of Kubernetes APIs."""
 
     type: Annotated[
         str,
@@ -101,7 +100,7 @@ class Condition(ApiModel):
     """Whether it holds."""
 
     observed_generation: Generation | None = None
-    """The metadata.generation that this was true of. If it is less than the current one, the condition is out of date."""
+    """The metadata.generation that the condition is about. If the current one is greater, the condition is outdated."""
 
     last_transition_time: AwareDatetime
     """When the status last changed."""
@@ -110,20 +109,20 @@ class Condition(ApiModel):
     """Why, as one word for programs."""
 
     message: Annotated[str, Field(max_length=32768)]
-    """Why, as a sentence for people; it names the object at fault."""
+    """Why, as a sentence for people. It names the object at fault."""
 
 
 class Status(ApiModel):
-    """What has become of the policy. Written by the controller alone."""
+    """The state of the policy. Only the controller writes it."""
 
     observed_generation: Generation | None = None
     """The metadata.generation that this status is about."""
 
     rules: Count | None = None
-    """How many of the policy's rules the stored FirewallConfiguration carries; not set while there is none."""
+    """The number of the policy's rules in the stored FirewallConfiguration. Not set while there is none."""
 
     members: Count | None = None
-    """How many addresses the sets of the stored FirewallConfiguration hold; not set while there is none."""
+    """The number of addresses in the sets of the stored FirewallConfiguration. Not set while there is none."""
 
     conditions: (
         Annotated[
@@ -135,15 +134,15 @@ class Status(ApiModel):
         ]
         | None
     ) = None
-    """The state in aspects, one condition for each."""
+    """The conditions of the policy."""
 
 
 class PeeringConnectivity(ApiModel):
-    """Which traffic may pass between this cluster and one peered by Liqo: the one whose tenant namespace the object is
-    in. Of several in one namespace the oldest governs; the others have no effect, and say so."""
+    """Which traffic may pass between this cluster and a cluster peered by Liqo: the one in whose tenant namespace the
+    object is. Of several in one namespace the oldest governs. The others have no effect, and their status says so."""
 
     spec: Spec
     """Which traffic of the peering may pass."""
 
     status: Status | None = None
-    """What has become of the policy. Written by the controller alone."""
+    """The state of the policy. Only the controller writes it."""

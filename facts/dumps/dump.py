@@ -1,10 +1,10 @@
-"""Facts written down and read back: JSON Lines with provenance, or a folder of tab-separated relations without.
+"""Facts written to files and read back: as JSON Lines with their sources, or as a folder of tab-separated relations.
 
-The same facts give the same bytes in whatever order they came. This module must not know what the facts mean.
+The same facts give the same bytes, in whatever order they came.
 
-JSON Lines: the first line is the header, then one fact a line, sorted by relation, row, source and field. Folder: one
-file ``<relation>.facts`` for every declared relation, one row a line, sorted, columns separated by tabs. In a column,
-a backslash is written ``\\\\`` and every character that is not printable as ``\\uXXXX`` or ``\\UXXXXXXXX``.
+JSON Lines: a header, then one fact a line, sorted by relation, row, source and field. Folder: one file
+``<relation>.facts`` for each declared relation, one row a line, sorted, with tabs between the columns. In a column,
+a backslash is written ``\\\\`` and a character that is not printable ``\\uXXXX`` or ``\\UXXXXXXXX``.
 """
 
 import json
@@ -41,7 +41,7 @@ _RUN: Final = 1000
 
 @dataclass(slots=True)
 class Loaded:
-    """What a dump holds: facts by object, and the lines that could not be read."""
+    """The facts of a dump by object, and a problem for each line that could not be read."""
 
     facts: dict[ObjectKey, list[Fact]] = field(default_factory=dict[ObjectKey, list[Fact]])
     problems: list[Problem] = field(default_factory=list[Problem])
@@ -80,7 +80,7 @@ def write_jsonl(base: FactBase, path: Path) -> None:
 
 
 def write_folder(base: FactBase, folder: Path) -> None:
-    """Write a folder of ``.facts`` files, which is made if need be, over those that are there. Raises OSError."""
+    """Write a folder of ``.facts`` files, over existing ones; create it if necessary. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     for relation in RELATION_NAMES.values():
         lines = ["\t".join(_escape(str(column)) for column in row) + "\n" for row in sorted(base.rows(relation))]
@@ -88,7 +88,7 @@ def write_folder(base: FactBase, folder: Path) -> None:
 
 
 def is_dump(text: str) -> bool:
-    """Whether a text is a JSON Lines dump of any version: whether its first line is a header."""
+    """Whether the first line of a text is the header of a JSON Lines dump, of any version."""
     return f'"{FORMAT}"' in text[:200] and _format(_object(text.partition("\n")[0])) == FORMAT
 
 

@@ -1,11 +1,10 @@
-"""A fact base whose names are replaced by numbered pseudonyms, so that a dump of it can be shown to others.
+"""A fact base with numbered pseudonyms for names, so that its dump can be shown to others.
 
-Rules derive the same from it: equal names stay equal, and the order of names stays as it was. This module must not know
-what rules derive.
+Rules derive the same from it: equal names stay equal and keep their order.
 
 Kept are addresses, CIDRs, times, numbers, kinds, field paths, the keywords of Kubernetes and Liqo, and the groups that
-policies name, since which of them exist is up to the rules. Uids, resource versions, and the texts of problems, which
-may quote names, are left out.
+policies name, because only the rules say which groups exist. Left out are uids, resource versions, and the texts of
+problems, which may quote names.
 """
 
 import re
@@ -22,7 +21,7 @@ from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.rules.relations import RELATION_NAMES, Unreadable
 
 REDACTED: Final = "redacted"
-"""What stands for a value that is neither kept nor named by the row."""
+"""The replacement of a value that is neither kept nor in the row."""
 
 _NAMESPACE: Final = "namespace"
 # The type of the name in a column; of those in _NAMESPACED, a column holds namespace/name.
@@ -85,8 +84,8 @@ Named = tuple[str, str]
 def redact(base: FactBase) -> FactBase:
     """A new base with the same facts under pseudonyms, such as ``namespace-2/pod-07``.
 
-    They are numbered in the order of the names of each type, so that they cannot be reversed by guessing names, and
-    sort as the names did: ``namespace/name`` symbols too. Numbers have the same width for that.
+    Names of each type are numbered in their order, with numbers of one width, so pseudonyms sort as the names did,
+    ``namespace/name`` symbols too. A number does not allow guessing a name.
     """
     names = set(chain.from_iterable(_names(fact) for fact in base.facts()))
     pseudonyms = _Pseudonyms(names)

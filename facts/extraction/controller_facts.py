@@ -1,7 +1,6 @@
-"""What the controller asserts beside what objects say: that it enforces, and which FirewallConfigurations it wrote.
+"""The facts that the controller asserts itself: that it enforces, and which FirewallConfigurations it wrote.
 
-Rules judge these like any other fact, so that what becomes of a written object is no decision of the controller's. This
-module must not know how objects are written.
+Rules derive from them what becomes of a written object, as from any other fact.
 """
 
 from typing import Final
@@ -11,10 +10,10 @@ from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.rules import relations
 
 CONTROLLER: Final = "Controller"
-"""The kind of the source of what the controller says of itself."""
+"""The kind of the source of the controller's own facts."""
 FIREWALL_CONFIGURATION: Final = "FirewallConfiguration"
 FIREWALL_SUFFIX: Final = "-connectivity"
-"""What the name of a FirewallConfiguration has after the cluster id of its peering."""
+"""The suffix of a FirewallConfiguration's name, after the cluster id of its peering."""
 
 
 def enforcing(name: str) -> tuple[Fact, ...]:
@@ -26,7 +25,7 @@ def enforcing(name: str) -> tuple[Fact, ...]:
 def firewall_configuration(key: ObjectKey, uid: str, resource_version: str, owner: str) -> tuple[Fact, ...]:
     """The fact of a FirewallConfiguration that was written for the policy ``owner`` of its namespace.
 
-    The cluster is empty when the name is not one that the controller gives.
+    The cluster is empty if the controller gives no such name.
     """
     source = Source(key.kind, key.namespace, key.name, uid, resource_version)
     cluster = key.name.removesuffix(FIREWALL_SUFFIX) if key.name.endswith(FIREWALL_SUFFIX) else ""

@@ -1,6 +1,6 @@
-"""Untrusted objects in, facts out: an object that cannot be decoded becomes a problem and an ``unreadable`` fact.
+"""Untrusted objects in, facts out. An object that cannot be decoded becomes a problem and an ``unreadable`` fact.
 
-Nothing is skipped silently. This module must not know about files beyond the name that it puts into problems.
+Nothing is skipped silently.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class Decoded(NamedTuple):
-    """What one object asserts: its facts under its key; when it is malformed, that it is unreadable, and why."""
+    """What one object asserts: its facts, or if it is malformed, that it is unreadable, and the problem."""
 
     key: ObjectKey
     facts: tuple[Fact, ...]
@@ -79,7 +79,7 @@ def decode_json(kind: Kind, data: bytes, file: str = "") -> Decoded:
 def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
     """The facts of one object of a kind from its parsed form (dict, list, str, int, float, bool, None). Never raises.
 
-    A CustomResourceDefinition other than Liqo's FirewallConfiguration is not looked into and has no facts.
+    A CustomResourceDefinition other than that of Liqo's FirewallConfiguration has no facts and is not decoded.
     """
     if kind.name == _CRD:
         name = name_at(value, "metadata", "name")
@@ -93,7 +93,7 @@ def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
 
 
 def malformed(problem: Problem, uid: str = "", resource_version: str = "") -> Decoded:
-    """What is known of an object that cannot be decoded: that it is unreadable."""
+    """The one fact about an object that cannot be decoded: it is unreadable."""
     key, fact = unreadable(problem, uid, resource_version)
     return Decoded(key, (fact,), problem)
 
@@ -114,7 +114,7 @@ def name_at(value: object, *path: str) -> str:
 
 
 def _not_json(kind: Kind, file: str) -> Decoded:
-    return malformed(Problem(file, 0, kind.name, message="is not JSON", help="see how it was produced"))
+    return malformed(Problem(file, 0, kind.name, message="is not JSON", help="check what produced it"))
 
 
 def _malformed(kind: Kind, value: object, error: ValidationError, file: str) -> Decoded:

@@ -1,4 +1,4 @@
-"""The table of the kinds that are read: API group, name, scope and decoder. It must not know what is done with them."""
+"""The kinds of objects that are read: API group, name, scope and decoder of each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

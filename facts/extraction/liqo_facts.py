@@ -1,7 +1,4 @@
-"""One pure function per Liqo kind, from a decoded object to its facts.
-
-This module must not know what the facts are used for, nor where the objects came from.
-"""
+"""The facts of Liqo's kinds and of policies: one pure function for each kind, from a decoded object to its facts."""
 
 from liqo_connectivity.facts.base.fact import Fact, Source, pointer
 from liqo_connectivity.facts.objects import liqo_objects

@@ -1,4 +1,4 @@
-"""The constrained texts that Kubernetes objects are made of. This module must not know which object uses which text."""
+"""The types of text fields: names, addresses, CIDRs, timestamps."""
 
 import re
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""Typed models of the Namespaces, Liqo objects and policies that are read, with only the fields that become facts.
+"""Typed models of Namespaces, Liqo's kinds and policies, with only the fields that become facts.
 
-They say which shape a field has to have. They must not know what a fact is, or what makes a policy valid.
+They check the shape of a field. Whether its value is valid is for the rules.
 """
 
 from typing import Annotated, Final

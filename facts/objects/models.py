@@ -43,7 +43,7 @@ _REQUIRED: Final = object()
 
 
 class Shape:
-    """The schema of a type, where the type alone does not say it: ``Annotated[str, Shape(str_schema(max_length=9))]``."""
+    """The schema of a type that needs more than its name: ``Annotated[str, Shape(str_schema(max_length=9))]``."""
 
     __slots__ = ("schema",)
 
@@ -65,8 +65,8 @@ def field(alias: str, *, default: object = _REQUIRED) -> Any:
 def model(declared: type[_T]) -> type[_T]:
     """Make a model of a class whose body declares fields, as a dataclass does: ``name: type``, perhaps a default.
 
-    A type is str, bool (never text that reads so), another model, one with a ``Shape``, ``X | None``, ``tuple[X, ...]`` or ``dict[X, Y]``. Only a validator makes
-    instances; nothing can be set on them.
+    A type is str, bool (never a text such as "true"), another model, one with a ``Shape``, ``X | None``,
+    ``tuple[X, ...]`` or ``dict[X, Y]``. Only a validator makes instances, and they cannot be changed.
     """
     # Not by dataclasses: they write and compile six methods for each class, and a model is only filled and read.
     body = dict(vars(declared))
@@ -91,7 +91,7 @@ def validator(decoded: type[object]) -> SchemaValidator:
 
 
 def _model_schema(decoded: type[object], entered: dict[type[object], bool]) -> CoreSchema:
-    """Derive the schema of a model. ``entered`` are the models around it; true becomes the value of one that is met again."""
+    """Derive the schema of a model. ``entered`` are the models around it, true for one that is met again."""
     if decoded in entered:
         entered[decoded] = True
         return definition_reference_schema(_reference(decoded))

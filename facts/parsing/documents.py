@@ -1,6 +1,6 @@
-"""Text in, parsed documents out: JSON, or YAML by libyaml with the core schema only, both bounded against hostile text.
+"""Text in, parsed documents out: JSON, or YAML with the core schema, both bounded against hostile text.
 
-This module must not know what a Kubernetes object is. Nothing here calls a constructor that a document names.
+Nothing here calls a constructor that a document names.
 """
 
 import json
@@ -43,7 +43,7 @@ _CUT: Final = "the file looks cut off: write it again"
 
 
 class UnparsableError(Exception):
-    """A text, or one document of it, is not what it should be: the line, counted from 1, what is wrong and what to do."""
+    """A text or a document of it cannot be parsed: the line, counted from 1, what is wrong and what to do."""
 
     def __init__(self, line: int, message: str, help_text: str) -> None:
         super().__init__(message)
@@ -192,10 +192,10 @@ def has_anchors(text: str) -> bool:
 
 
 def build(node: yaml.Node) -> object:
-    """The value of a YAML node: dict, list, str, int, float, bool or None. Keys are the texts that are written.
+    """The value of a YAML node: dict, list, str, int, float, bool or None. Keys are texts, as written.
 
     Raises:
-        UnparsableError: a tag outside the core schema, a repeated key, a key that is no scalar, or a merge key.
+        UnparsableError: a tag outside the core schema, a repeated key, a key that is not a scalar, or a merge key.
     """
     if isinstance(node, yaml.ScalarNode):
         return node.value if node.tag == _STR else _scalar(node)

@@ -1,7 +1,6 @@
-"""The line of a field in the text it was read from, found only once something is wrong with it.
+"""The line of a field in the text that it was read from, looked for only when a problem needs it.
 
-The work is linear in the text for the first question about a document, and small for the next ones. It must not know
-what is wrong.
+The first look into a document takes time linear in its size, later ones little.
 """
 
 import json
@@ -16,7 +15,7 @@ from liqo_connectivity.facts.parsing.documents import parse_yaml
 
 
 class Locator(Protocol):
-    """What can say where the fields of a document are."""
+    """Finds the lines of a document's fields."""
 
     def line(self, path: Sequence[str | int]) -> int:
         """The line, counted from 1, of the field at a path, or of its nearest existing parent."""
@@ -24,7 +23,7 @@ class Locator(Protocol):
 
 
 class FixedLine:
-    """The locator of a document whose parts are not told apart."""
+    """The locator of a document with one line for all its fields."""
 
     __slots__ = ("_line",)
 
@@ -37,7 +36,7 @@ class FixedLine:
 
 
 class YamlLocator:
-    """The locator of one document of a YAML text, which is composed again when first asked."""
+    """The locator of one document of a YAML text. It parses the text again when first used."""
 
     __slots__ = ("_index", "_root", "_text")
 

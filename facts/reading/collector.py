@@ -1,7 +1,4 @@
-"""Parsed documents in, one fact base out: lists are opened, kinds are counted, and objects given twice are compared.
-
-This module must not know where documents come from, and keeps nothing of objects whose kind is not read.
-"""
+"""Parsed documents in, one fact base out: opens lists, counts kinds, and compares objects that are given twice."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -23,8 +20,8 @@ Path = tuple[str | int, ...]
 class Reading:
     """Everything that was read.
 
-    ``problems`` are sorted by file and line. ``unknown_kinds`` counts the objects that were left alone by
-    ``apiVersion kind``, ``objects`` those that were read by kind.
+    ``problems`` are sorted by file and line. ``objects`` counts the objects that were read, by kind, and
+    ``unknown_kinds`` those that were not, by ``apiVersion kind``.
     """
 
     base: FactBase
@@ -74,7 +71,7 @@ class Collector:
         while pending:
             item = pending.pop()
             if not isinstance(item.value, dict):
-                self._refuse(item, origin, "is not a Kubernetes object", "each document and item has to be one")
+                self._refuse(item, origin, "is not a Kubernetes object", "every document and list item must be one")
                 continue
             mapping = cast("dict[str, object]", item.value)
             kind = mapping.get("kind", item.kind)
@@ -100,12 +97,12 @@ class Collector:
         self._give(Decoded(key, facts, None), _Place(origin, ()))
 
     def add_problem(self, problem: Problem) -> None:
-        """Take part of a file that could not be read."""
+        """Take a problem with a part of a file."""
         self._problems.append(problem)
         self._give(malformed(problem), _Place(Origin(problem.file, FixedLine(problem.line)), ()))
 
     def reading(self) -> Reading:
-        """The result; objects that were given with different contents are unreadable in it."""
+        """The result. An object that was given with different contents is unreadable in it."""
         base = FactBase()
         problems = list(self._problems)
         objects: Counter[str] = Counter()
@@ -140,7 +137,7 @@ class Collector:
         if earlier is None:
             self._given[key] = _Given(facts, place)
         elif problem is not None and not problem.name:
-            # Parts of a file without a name are told apart by their line only, and one line may hold several.
+            # Only the line tells unnamed parts of a file apart, and one line may hold several.
             self._given[key] = earlier._replace(facts=tuple(dict.fromkeys((*earlier.facts, *facts))))
         else:
             self._repeated.setdefault(key, []).append(place)

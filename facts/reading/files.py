@@ -1,6 +1,6 @@
-"""Files, folders and standard input in, one reading out. This module must not know what objects or facts look like.
+"""Files, folders and standard input in, one ``Reading`` out.
 
-It prints nothing and raises nothing about what it reads: whatever cannot be read is a problem in the result.
+What cannot be read is a problem in the result: nothing is printed or raised.
 """
 
 import gc
@@ -27,12 +27,12 @@ from liqo_connectivity.facts.reading.collector import Collector, Origin, Reading
 MAX_BYTES: Final = 1 << 30
 """The largest file that is read, in bytes."""
 SUFFIXES: Final = (".yaml", ".yml", ".json")
-"""What the names of files end in that are read from a folder."""
+"""The suffixes of the files that are read from a folder."""
 STDIN: Final = "-"
 """The path that stands for standard input."""
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are read and the bytes there are, as far as is known."""
+"""Called with the bytes read so far and the total, as far as it is known."""
 
 
 def read(
@@ -46,7 +46,7 @@ def read(
 
     A folder is read recursively, without hidden files and links to folders. A file may hold YAML or JSON documents,
     ``List`` objects included, or a dump as :mod:`~liqo_connectivity.facts.dumps.dump` writes it, also as a folder.
-    ``stdin`` is read in place of the process's. ``progress`` is called while and after each file is read.
+    ``stdin`` replaces the standard input of the process. ``progress`` is called while and after each file is read.
     """
     reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes)
     with _no_garbage_collection():
@@ -203,7 +203,7 @@ class _Reader:
             self._problem(name, error.line, error.message, error.help)
             return
         if empty:
-            self._problem(name, 1, "has no object in it", "if a command wrote it, see whether that failed")
+            self._problem(name, 1, "has no object in it", "if a command wrote it, check whether the command failed")
 
     def _loaded(self, loaded: Loaded, origin: Origin) -> None:
         for key, facts in loaded.facts.items():

@@ -20,9 +20,9 @@ PODS = "apiVersion: v1\nkind: List\nitems:\n"
         (b"\x7fELF\x00\x01", "a.yaml:1: has a NUL byte: it is not text; give a manifest in YAML or JSON, in UTF-8"),
         (b"a: b\nc: \xff", "a.yaml:2: is not UTF-8 text; give a manifest in YAML or JSON, in UTF-8"),
         ("a: b\nc: \x01", "a.yaml:2: has a control character; remove it: YAML is printable text"),
-        ("", "a.yaml:1: has no object in it; if a command wrote it, see whether that failed"),
-        ("# nothing\n---\n", "a.yaml:1: has no object in it; if a command wrote it, see whether that failed"),
-        ("just words", "a.yaml:1: is not a Kubernetes object; each document and item has to be one"),
+        ("", "a.yaml:1: has no object in it; if a command wrote it, check whether the command failed"),
+        ("# nothing\n---\n", "a.yaml:1: has no object in it; if a command wrote it, check whether the command failed"),
+        ("just words", "a.yaml:1: is not a Kubernetes object; every document and list item must be one"),
         ("a: [1,\n", "a.yaml:1: ends inside a YAML structure; the file looks cut off: write it again"),
         (POD + "spec:\n  node: 'n", "a.yaml:9: ends inside a YAML structure; the file looks cut off: write it again"),
         (
@@ -54,7 +54,7 @@ PODS = "apiVersion: v1\nkind: List\nitems:\n"
             "a.yaml:1: has items but no kind; the file looks cut off, or is not a Kubernetes object",
         ),
         ("apiVersion: v1\nkind: List\n", "a.yaml:1: List: has no items; the file looks cut off: write it again"),
-        (PODS + "- 5\n", "a.yaml:4: is not a Kubernetes object; each document and item has to be one"),
+        (PODS + "- 5\n", "a.yaml:4: is not a Kubernetes object; every document and list item must be one"),
         (
             POD.replace("web-0", "Web_0"),
             (
@@ -176,7 +176,7 @@ def test_what_is_wrong_in_yaml_is_said_on_one_line(tmp_path: Path, text: str | b
         ("[" * 100_000, "a.json:1: nests too deeply; no Kubernetes object does: check where it comes from"),
         ('{"a":' * 100_000, "a.json:1: nests too deeply; no Kubernetes object does: check where it comes from"),
         ("9" * 5000, "a.json:1: has a number with thousands of digits; correct the JSON"),
-        ('"text"', "a.json:1: is not a Kubernetes object; each document and item has to be one"),
+        ('"text"', "a.json:1: is not a Kubernetes object; every document and list item must be one"),
     ],
 )
 def test_what_is_wrong_in_json_is_said_on_one_line(tmp_path: Path, text: str, line: str) -> None:
