@@ -51,6 +51,14 @@ def sentence(reason: object, kind: object, found: object, detail: object) -> str
     return one_line(f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}")
 
 
+def sentences(reasons: Iterable[tuple[object, object, object, object]]) -> list[str]:
+    """Write reasons as sentences: one for each reason and object, with all their details in it."""
+    details: dict[tuple[object, object, object], dict[str, None]] = {}
+    for reason, kind, found, detail in reasons:
+        details.setdefault((reason, kind, found), {})[str(detail)] = None
+    return [sentence(*subject, ", ".join(given)) for subject, given in details.items()]
+
+
 def in_namespace(rows: Iterable[tuple[Value, ...]], namespace: str) -> list[tuple[Value, ...]]:
     """Keep the rows whose first column is an object of a namespace; all of them if the namespace is empty."""
     return [row for row in rows if not namespace or str(row[0]).startswith(f"{namespace}/")]

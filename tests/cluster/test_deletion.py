@@ -120,7 +120,7 @@ def test_an_object_that_a_dead_agent_keeps_holds_no_policy_for_ever(plane: Contr
         running.until(lambda: place.get(place.policy()) is None)
         assert place.stored() is not None
         events = place.client.list(f"/apis/events.k8s.io/v1/namespaces/{place.tenant}/events")
-        assert any("a finalizer of Liqo's agents keeps it" in event["note"] for event in events)
+        assert any("a finalizer of Liqo's agents still holds it" in event["note"] for event in events)
 
 
 def test_a_namespace_that_goes_waits_for_nobody(plane: ControlPlane, liqo: str) -> None:

@@ -79,7 +79,7 @@ def test_describe_tells_the_conditions_and_the_events(scene: Scene, applied: str
         "Enforced",
         "Ready",
     ]
-    assert "2 of 2 agents report that they applied the chain" in said
+    assert "2 of 2 agents report that they have applied the chain" in said
     events = said.partition("Events:")[2]
     assert "FabricSynced" in events
     assert "Normal" in events

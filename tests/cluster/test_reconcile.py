@@ -96,7 +96,7 @@ def test_a_policy_waits_for_its_network_and_the_last_chain_stays(plane: ControlP
         spec = (place.stored() or {})["spec"]
         place.client.patch_status(network, {"cidr": None})
         running.until(lambda: place.conditions()["Programmed"] == ("False", "NetworkNotReady"))
-        assert place.message("Programmed").endswith("; the chain that was enforced last stays")
+        assert place.message("Programmed").endswith("; the last enforced chain stays in place")
         running.rest()
         assert (place.stored() or {})["spec"] == spec
 

@@ -287,4 +287,4 @@ def test_the_lines_of_a_watch_are_json_objects(control_plane: ControlPlane) -> N
         kinds.append(type(pods.parse(json.dumps(event).encode())).__name__)
         if kinds[-1] == "Bookmark":
             break
-    assert kinds == ["Event", "Bookmark"]
+    assert kinds == ["WatchEvent", "Bookmark"]

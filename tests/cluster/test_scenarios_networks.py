@@ -47,7 +47,7 @@ def test_scenario_11_and_13_a_second_network_is_waited_for_with_the_last_chain_i
     second = f"22.{peering.octet}.0.0/16"
     peering.network("pod", "10.245.0.0/16", None)
     waiting = scene.cluster.said(policy, "Programmed", "False", "NetworkNotReady")
-    assert "the chain that was enforced last stays" in waiting["message"]
+    assert "the last enforced chain stays in place" in waiting["message"]
     scene.cluster.settled(peering.namespace)
     assert scene.cluster.client.get(peering.firewall)["spec"] == before["spec"]
     peering.network("pod", "10.245.0.0/16", second)

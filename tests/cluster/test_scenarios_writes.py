@@ -168,7 +168,7 @@ def _refused_and_mended(
         peering.policy(("deny", "any", "remote-cluster"))
         condition = scene.cluster.said(policy_of(peering), "Programmed", "False", "FabricSyncFailed")
         assert word in condition["message"]
-        assert "the chain that was enforced last stays" in condition["message"]
+        assert "the last enforced chain stays in place" in condition["message"]
         assert scene.cluster.conditions(policy_of(peering))["Ready"] == ("False", "FabricSyncFailed")
         held = scene.cluster.settled(peering.namespace, 10)
         assert scene.cluster.client.get(peering.firewall)["spec"] == before

@@ -21,7 +21,7 @@ from tests.support.random_clusters import cluster
 CRD = objects(Cluster(firewall_fields=frozenset({"sets", "ctstate"})))[0]
 TENANT = "liqo-tenant-milan"
 GUARD = ObjectKey(POLICY, TENANT, "guard")
-GOOD = ConditionState("True", "Enforced", "2 of 2 agents report that they applied the chain")
+GOOD = ConditionState("True", "Enforced", "2 of 2 agents report that they have applied the chain")
 STORED = StoredChain(f"{TENANT}/milan-connectivity", "", stays=True, agents=GOOD)
 NOTHING = StoredChain("", "", stays=False, agents=GOOD)
 
@@ -90,8 +90,8 @@ def test_a_policy_that_is_enforced() -> None:
         "Ready": ("True", "FabricSynced"),
     }
     assert messages[:2] == [
-        "it governs peering milan",
-        f"FirewallConfiguration {TENANT}/milan-connectivity holds its chain",
+        "the policy governs peering milan",
+        f"FirewallConfiguration {TENANT}/milan-connectivity holds the policy's chain",
     ]
 
 
@@ -162,9 +162,16 @@ def test_another_policy_that_cannot_be_read_is_no_fault_of_this_one() -> None:
     assert "PeeringConnectivity broken" in messages[1]
 
 
+def test_fields_that_a_released_liqo_lacks_are_named_in_one_sentence() -> None:
+    released = objects(Cluster(firewall_fields=frozenset()))[0]
+    _, messages = told(state_of(released, network(), policy()), storage=NOTHING)
+    assert messages[1].count("UnsupportedLiqo") == messages[1].count("CustomResourceDefinition") == 1
+    assert messages[1].endswith(" (ctstate, sets)")
+
+
 def test_the_last_chain_stays_only_where_there_is_one() -> None:
     state = state_of(CRD, network(None), policy())
-    assert told(state, storage=STORED)[1][1].endswith("; the chain that was enforced last stays")
+    assert told(state, storage=STORED)[1][1].endswith("; the last enforced chain stays in place")
     assert "stays" not in told(state, storage=NOTHING)[1][1]
 
 
@@ -183,9 +190,12 @@ def test_what_came_of_writing() -> None:
     denied = StoredChain("t/m", "admission webhook denied it", stays=True, agents=GOOD)
     found = conditions.conditions(good, denied)
     assert shown(good, denied)["Programmed"] == ("False", "FabricSyncFailed") == shown(good, denied)["Ready"]
-    assert found[1].message == "admission webhook denied it; the chain that was enforced last stays"
+    assert found[1].message == "admission webhook denied it; the last enforced chain stays in place"
     waiting = StoredChain(
-        "t/m", "", stays=True, agents=ConditionState("Unknown", "AgentsPending", "1 of 2 agents (b) did not report yet")
+        "t/m",
+        "",
+        stays=True,
+        agents=ConditionState("Unknown", "AgentsPending", "1 of 2 agents (b) have not reported yet"),
     )
     assert shown(good, waiting)["Ready"] == ("Unknown", "AgentsPending")
     failed = StoredChain("t/m", "", stays=True, agents=ConditionState("False", "AgentsFailed", "..."))

@@ -84,7 +84,7 @@ def test_each_wait_has_an_end() -> None:
     stored = stepped(remover, stored_firewall(live()), 0.0, "a")
     assert remover.step(stored, agents("a"), 29.0, drain=True).wait == pytest.approx(1.0)
     step = remover.step(stored, agents("a"), 30.0, drain=True)
-    assert "before it was removed everywhere" in step.overdue
+    assert "it was deleted before every agent removed the chain" in step.overdue
     assert step.stored is not None
     assert step.stored.deleting
     assert not remover.has_given_up(stored.key, 59.0)

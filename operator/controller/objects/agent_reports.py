@@ -1,7 +1,7 @@
-"""What Liqo's agents report of one FirewallConfiguration, folded into one answer.
+"""What Liqo's agents report about one FirewallConfiguration, summarized as one condition.
 
-Only agents that are alive count: Liqo never prunes the reports of dead ones. A report does not say which version of the
-object it is about, so an answer is about the last that the agent tried. This module must not know policies.
+Only live agents count, because Liqo never removes the reports of dead ones. A report does not say which version of the
+object it is about, so the summary is about the last version that each agent tried.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class ConditionState:
 
 
 def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> ConditionState:
-    """Say whether every live agent has applied an object; ``hosts`` are the hosts and statuses of its reports."""
+    """Whether every live agent has applied an object; ``hosts`` are the hosts and statuses of its reports."""
     statuses: dict[str, str] = {}
     for host, status in hosts:
         # An agent may have left an empty report beside its true one.
@@ -31,7 +31,7 @@ def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Cond
     live = sorted(agent.key.name for agent in agents if agent.live)
     if not live:
         return ConditionState(
-            "Unknown", "NoAgents", "no agent of Liqo (a fabric pod) is running, so nothing enforces the chain"
+            "Unknown", "NoAgents", "no Liqo agent (fabric pod) is running, so nothing enforces the chain"
         )
     failed = [name for name in live if statuses.get(name) == "False"]
     if failed:
@@ -40,8 +40,10 @@ def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Cond
         )
     waiting = [name for name in live if statuses.get(name) != "True"]
     if waiting:
-        return ConditionState("Unknown", "AgentsPending", f"{_some(waiting, live)} did not report yet")
-    return ConditionState("True", "Enforced", f"{len(live)} of {len(live)} agents report that they applied the chain")
+        return ConditionState("Unknown", "AgentsPending", f"{_some(waiting, live)} have not reported yet")
+    return ConditionState(
+        "True", "Enforced", f"{len(live)} of {len(live)} agents report that they have applied the chain"
+    )
 
 
 def _some(names: list[str], live: list[str]) -> str:

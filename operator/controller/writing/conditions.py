@@ -1,7 +1,6 @@
-"""The status that a policy is to show: its conditions, composed from what rules derive and what came of writing.
+"""The conditions of a policy, composed from what the rules derive and what came of the write.
 
-Which reason makes which condition False is said by ``rules/conditions.dl``; here are only sentences. This module must not
-know how a status is written.
+``rules/conditions.dl`` decides which reason makes which condition False; here are only sentences.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Final
 from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState
 from liqo_connectivity.operator.controller.objects.stored import Condition
 from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome
-from liqo_connectivity.operator.explain.reasons import sentence
+from liqo_connectivity.operator.explain.reasons import sentences
 
 ACCEPTED: Final = "Accepted"
 PROGRAMMED: Final = "Programmed"
@@ -23,15 +22,16 @@ FABRIC_SYNC_FAILED: Final = "FabricSyncFailed"
 DELETION_FAILED: Final = "DeletionFailed"
 _SHOWN: Final = 5
 _MESSAGE: Final = 2000
-"""Characters of a message; Kubernetes allows 32,768, nobody reads them."""
+"""Characters of a message; Kubernetes allows 32,768, which nobody reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredChain:
-    """What came of storing a policy's chain.
+    """Whether a policy's chain is stored and applied.
 
-    ``name`` is that of the object. ``problem`` says why it cannot be stored, empty if it is. ``stays`` says that an
-    object is there and enforces some chain, this one or an earlier one. ``agents`` is what Liqo's agents say of it.
+    ``name`` is that of the FirewallConfiguration. ``problem`` says why the chain is not stored, empty if it is. ``stays``
+    says that the object exists and holds some chain, this one or an earlier one. ``agents`` sums up what Liqo's agents
+    report.
     """
 
     name: str
@@ -49,7 +49,7 @@ def conditions(
     enforced = storage.agents
     if programmed.status != "True":
         enforced = ConditionState(
-            "Unknown", "NotProgrammed", "what this policy says is not stored, so no agent can report it"
+            "Unknown", "NotProgrammed", "the chain is not stored yet, so no agent can have applied it"
         )
     ready = next(
         (each for each in (accepted, programmed, enforced) if each.status != "True"),
@@ -60,23 +60,23 @@ def conditions(
 
 def _accepted(outcome: PolicyOutcome) -> ConditionState:
     if outcome.refused:
-        others = [sentence(*why) for why in outcome.refused if why[0] != "InvalidPolicy"]
+        others = sentences(why for why in outcome.refused if why[0] != "InvalidPolicy")
         return ConditionState("False", outcome.refused[0][0], _joined([*outcome.invalid, *others]))
-    message = f"it governs peering {outcome.peering}" if outcome.peering else "it is well formed"
+    message = f"the policy governs peering {outcome.peering}" if outcome.peering else "the policy is valid"
     return ConditionState("True", ACCEPTED, _joined([message, *outcome.warnings]))
 
 
 def _programmed(outcome: PolicyOutcome, storage: StoredChain, accepted: ConditionState) -> ConditionState:
-    stays = "; the chain that was enforced last stays" if storage.stays else ""
+    stays = "; the last enforced chain stays in place" if storage.stays else ""
     if accepted.status != "True":
         governs = bool(outcome.peering)
         return ConditionState("False", accepted.reason, "the policy is not accepted" + (stays if governs else ""))
     if outcome.waiting:
-        lines = _joined([sentence(*why) for why in outcome.waiting])
+        lines = _joined(sentences(outcome.waiting))
         return ConditionState("False", outcome.waiting[0][0], lines + stays)
     if storage.problem:
         return ConditionState("False", FABRIC_SYNC_FAILED, storage.problem[:_MESSAGE] + stays)
-    return ConditionState("True", PROGRAMMED, f"FirewallConfiguration {storage.name} holds its chain")
+    return ConditionState("True", PROGRAMMED, f"FirewallConfiguration {storage.name} holds the policy's chain")
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -85,20 +85,20 @@ def _joined(lines: Sequence[str]) -> str:
 
 
 def dated(
-    reports: Sequence[ConditionState], before: Sequence[Condition], generation: int, now: str
+    states: Sequence[ConditionState], before: Sequence[Condition], generation: int, now: str
 ) -> tuple[Condition, ...]:
-    """Conditions with generation and time: the time moves only when the status of the condition of that type does."""
+    """Conditions with generation and time; the time changes only with the status of a condition."""
     known = {condition.type: condition for condition in before}
     made: list[Condition] = []
-    for kind, report in zip(TYPES, reports, strict=True):
+    for kind, state in zip(TYPES, states, strict=True):
         old = known.get(kind)
-        since = old.last_transition_time if old is not None and old.status == report.status else now
-        made.append(Condition(kind, report.status, report.reason, report.message, generation, since or now))
+        since = old.last_transition_time if old is not None and old.status == state.status else now
+        made.append(Condition(kind, state.status, state.reason, state.message, generation, since or now))
     return tuple(made)
 
 
 def deletion_failed(before: Sequence[Condition], problem: str, generation: int, now: str) -> tuple[Condition, ...]:
-    """The conditions of a policy whose deletion is held up: those it had, with Ready False."""
+    """The conditions of a policy whose deletion fails: those it had, with Ready False."""
     ready = next((each for each in before if each.type == READY), None)
     since = ready.last_transition_time if ready is not None and ready.status == "False" else now
     failed = Condition(READY, "False", DELETION_FAILED, problem[:_MESSAGE], generation, since)

@@ -1,8 +1,7 @@
-"""A FirewallConfiguration goes: emptied, so that Liqo's agents remove its chains, then deleted once they have.
+"""Deletes a FirewallConfiguration: empties it, so that Liqo's agents remove its chains, and deletes it once they have.
 
-Deleted at once, an agent that is down or slow keeps the table, and nobody would ever remove it. Waiting has an end:
-after the timeout the next step is taken all the same. Every step follows from what is stored, so that a controller that
-begins in the middle goes on from there. This module must not know why the object goes.
+If it were deleted at once, an agent that is down or slow would keep the table forever. After a timeout the next step is
+taken anyway. Every step follows from what is stored, so that a controller that starts in the middle continues from there.
 """
 
 from collections.abc import Collection
@@ -29,7 +28,7 @@ from liqo_connectivity.operator.kube.errors import NotFound
 from liqo_connectivity.operator.kube.response import Json
 
 DONE: Final = ("Enforced", "NoAgents")
-"""Reports by which nothing is left to wait for."""
+"""Reasons of a summary that leave nothing to wait for."""
 
 
 @dataclass(slots=True)
@@ -42,9 +41,9 @@ class _Progress:
 
 @dataclass(frozen=True, slots=True)
 class DeletionStep:
-    """What a step came to: the object as it is then, None if it is gone, and in how many seconds to look again.
+    """The outcome of a step: the object afterwards, None if it is gone, and in how many seconds to take the next step.
 
-    ``overdue`` says what has been waited for in vain, empty while nothing has.
+    ``overdue`` says which wait exceeded its timeout, empty for none.
     """
 
     stored: StoredFirewall | None
@@ -53,7 +52,7 @@ class DeletionStep:
 
 
 class FirewallDeleter:
-    """Takes objects away. ``settle`` is how long reports must have been good, ``timeout`` how long each wait may last."""
+    """Deletes objects step by step. Reports must be good for ``settle`` seconds; no wait exceeds ``timeout`` seconds."""
 
     def __init__(self, client: ObjectClient, settle: float, timeout: float) -> None:
         self._client = client
@@ -62,7 +61,7 @@ class FirewallDeleter:
         self._progress: dict[ObjectKey, _Progress] = {}
 
     def step(self, stored: StoredFirewall, agents: Collection[Agent], now: float, *, drain: bool) -> DeletionStep:
-        """Take the next step with an object that is to go. Raises ApiError: then the step is to be taken again."""
+        """Take the next step to delete an object. Raises ApiError: then take the step again."""
         progress = self._progress.get(stored.key)
         if progress is None or progress.uid != stored.uid:
             progress = self._progress[stored.key] = _Progress(stored.uid)
@@ -79,12 +78,12 @@ class FirewallDeleter:
         return replace(self._delete(stored, progress, now), overdue=overdue)
 
     def has_given_up(self, key: ObjectKey, now: float) -> bool:
-        """Whether an object has been deleted for so long that nothing should wait for it any more."""
+        """Whether an object has been marked for deletion for so long that nothing should wait for it any more."""
         progress = self._progress.get(key)
         return progress is not None and progress.deleted is not None and now - progress.deleted >= self._timeout
 
     def forget(self, key: ObjectKey) -> None:
-        """An object is gone, or stays after all."""
+        """Forget an object that is gone, or that stays after all."""
         self._progress.pop(key, None)
 
     def _empty(
@@ -111,17 +110,17 @@ class FirewallDeleter:
     def _await_agents(
         self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float
     ) -> tuple[float, str]:
-        """How long to wait for agents, and what was waited for in vain."""
+        """How many seconds to wait for agents, and which wait exceeded its timeout."""
         if progress.emptied is None:
             progress.emptied = now
         report: ConditionState = summarize(agents, stored.hosts)
         if report.reason not in DONE:
             progress.good = None
             left = progress.emptied + self._timeout - now
-            return left, "" if left > 0 else f"the chain was deleted before it was removed everywhere: {report.message}"
+            return left, "" if left > 0 else f"it was deleted before every agent removed the chain: {report.message}"
         if progress.good is None:
             progress.good = now
-        # Reports may still be those of the chain that was there before.
+        # The reports may still be about the chain before.
         return max(progress.good, progress.emptied) + self._settle - now, ""
 
     def _delete(self, stored: StoredFirewall, progress: _Progress, now: float) -> DeletionStep:
@@ -136,7 +135,7 @@ class FirewallDeleter:
         if progress.deleted is None:
             progress.deleted = now
         left = progress.deleted + self._timeout - now
-        overdue = "" if left > 0 else "it is deleted, but a finalizer of Liqo's agents keeps it"
+        overdue = "" if left > 0 else "it is marked for deletion, but a finalizer of Liqo's agents still holds it"
         return DeletionStep(stored, max(left, 0.0) if left > 0 else self._timeout, overdue)
 
 
@@ -148,15 +147,15 @@ def _get(client: ObjectClient, key: ObjectKey) -> Json | None:
 
 
 def _emptied(live: Json) -> Json:
-    """The spec without chains and sets; name and family stay because Liqo's webhook and definition ask for them."""
+    """The spec without chains and sets; name and family stay because Liqo's webhook and CRD require them."""
     table = cast("Json", cast("Json", live["spec"])["table"])
     kept: Json = {name: table[name] for name in ("name", "family") if name in table}
-    # Only if it is there: an older definition does not have the field.
+    # Only if it is there: an older CRD does not have the field.
     return {"table": {**kept, "chains": [], **({"sets": []} if "sets" in table else {})}}
 
 
 def _marks(live: Json) -> tuple[Json, Json]:
-    """Labels and annotations of ours, as they are: what is applied without them would lose them."""
+    """Our labels and annotations as they are: an apply without them would remove them."""
     metadata = cast("Json", live["metadata"])
     labels = cast("Json", metadata.get("labels") or {})
     annotations = cast("Json", metadata.get("annotations") or {})

@@ -1,4 +1,4 @@
-"""What the writes need of the API server, and where their objects live. This module must not know what is written."""
+"""What the writes need of the API server's client, and the paths of the objects that they write."""
 
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ POLICY_API: Final = KIND_BY_NAME[POLICY].api_version
 
 
 class ObjectClient(Protocol):
-    """The part of ``RestClient`` that the writes use; its methods are described there, and raise ApiError."""
+    """The part of ``RestClient`` that the writes use, which describes its methods. They raise ApiError."""
 
     def get(self, path: str) -> Json:
         """Get an object."""
@@ -52,7 +52,7 @@ def events_path(namespace: str) -> str:
 
 
 def identity(api_version: str, kind: str, key: ObjectKey, **guards: str) -> dict[str, object]:
-    """Begin a body: what it is about, and what must be true of it, such as its uid."""
+    """The begin of a body: which object, and guards such as its uid."""
     return {
         "apiVersion": api_version,
         "kind": kind,

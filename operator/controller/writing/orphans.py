@@ -1,17 +1,13 @@
-"""Orphans: FirewallConfigurations of ours whose policy is gone. Before one is taken away, the API server is asked.
+"""Orphans: FirewallConfigurations of ours whose policy is gone. The API server is asked before one is deleted.
 
-Rules say which objects are to go, from what the watches told. The object and its policy come by different watches, and one
-that lags must not make an enforced chain an orphan. This module must not know how objects are taken away.
+The rules derive which objects are to be removed from what the reflectors have seen. An object and its policy come from two
+reflectors, and one that lags must not make an enforced chain an orphan.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
-from liqo_connectivity.engine import Row
 from liqo_connectivity.facts.base.fact import ObjectKey
-from liqo_connectivity.operator.controller.objects.keys import object_key
 from liqo_connectivity.operator.controller.objects.stored import (
-    FIREWALL,
     POLICY,
     StoredFirewall,
     StoredPolicy,
@@ -23,15 +19,10 @@ from liqo_connectivity.operator.kube.errors import NotFound
 DRAIN: Final = "drain"
 
 
-def removals(rows: Iterable[Row]) -> dict[ObjectKey, str]:
-    """The objects that are to go, from the tuples of ``removal``, and the manner: drain or delete."""
-    return {object_key(FIREWALL, firewall): str(manner) for firewall, manner in rows}
-
-
 def is_orphan(client: ObjectClient, stored: StoredFirewall, known: StoredPolicy | None) -> bool:
-    """Whether the API server agrees that an object's policy is gone, going, or known for what it is.
+    """Whether the API server agrees that an object's policy is gone or going, or that the known policy is the current one.
 
-    ``known`` is the policy of that name as the watch told of it. Raises ApiError.
+    ``known`` is the policy of that name in the state. Raises ApiError.
     """
     if not stored.owner:
         return True

@@ -1,7 +1,4 @@
-"""Writes to policies: their status, and the finalizer that keeps one until what it wrote is gone.
-
-This module must not know what the conditions say, nor when a policy may go.
-"""
+"""Writes to policies: their status, and the finalizer that keeps a policy until its FirewallConfiguration is gone."""
 
 from typing import Final, cast
 
@@ -15,7 +12,7 @@ FINALIZER: Final = "security.liqo.io/peering-connectivity"
 
 
 def is_shown(policy: StoredPolicy, wanted: tuple[Condition, ...]) -> bool:
-    """Whether a policy shows these conditions, and no other of our types, at its generation; counts do not matter."""
+    """Whether a policy shows exactly these conditions of our types, at its generation; counts do not matter."""
     shown = {condition for condition in policy.conditions if condition.type in TYPES}
     return shown == set(wanted) and policy.observed_generation == policy.generation
 
@@ -23,7 +20,7 @@ def is_shown(policy: StoredPolicy, wanted: tuple[Condition, ...]) -> bool:
 def write_status(
     client: ObjectClient, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None
 ) -> StoredPolicy:
-    """Write the status of a policy; give it as it is then. ``counts`` is None without a chain. Raises ApiError."""
+    """Write the status of a policy; the policy afterwards. ``counts`` is None without a chain. Raises ApiError."""
     body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
     body["status"] = {
         "observedGeneration": policy.generation,
@@ -44,12 +41,12 @@ def write_status(
 
 
 def add_finalizer(client: ObjectClient, policy: StoredPolicy) -> StoredPolicy:
-    """Put our finalizer on a policy; give it as it is then. Raises ApiError."""
+    """Add our finalizer to a policy; the policy afterwards. Raises ApiError."""
     return _apply_finalizers(client, policy, [FINALIZER])
 
 
 def release(client: ObjectClient, policy: StoredPolicy) -> None:
-    """Take our finalizer off a policy, whoever put it there. A policy that is gone or another is fine. Raises ApiError."""
+    """Remove our finalizer from a policy, whichever manager owns it; one that is gone or replaced is fine. Raises ApiError."""
     try:
         after = _apply_finalizers(client, policy, [])
         if FINALIZER in after.finalizers and after.uid == policy.uid:
@@ -57,7 +54,7 @@ def release(client: ObjectClient, policy: StoredPolicy) -> None:
     except NotFound:
         return
     except (Conflict, Invalid):
-        # To name another uid than an object has is invalid, as that cannot be changed.
+        # A uid other than the object's is refused as invalid, because a uid cannot be changed.
         live = _get(client, policy)
         if live is not None and stored_policy(live).uid == policy.uid:
             raise
@@ -72,7 +69,7 @@ def _apply_finalizers(client: ObjectClient, policy: StoredPolicy, finalizers: li
 
 
 def _take_off(client: ObjectClient, policy: StoredPolicy) -> None:
-    """Somebody else owns the finalizer too, so that it stays although we gave it up: replace the object without it."""
+    """Another manager owns the finalizer too, so it stays although we gave it up: replace the object without it."""
     live = _get(client, policy)
     if live is None:
         return

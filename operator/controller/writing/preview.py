@@ -1,7 +1,6 @@
-"""What would be written, as a unified diff between what is stored and what is desired; nothing is written.
+"""The diff of ``--dry-run``: what would be written, against what is stored.
 
-Only what the controller writes of a FirewallConfiguration is compared: its labels, its annotation and its spec. This
-module must not know how objects are written.
+It compares only what the controller writes of a FirewallConfiguration: its labels, its annotation and its spec.
 """
 
 from collections.abc import Iterator, Mapping
@@ -32,7 +31,7 @@ _LABELS: Final = (*READ_LABELS, OWNER_UID_LABEL)
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A FirewallConfiguration that would change: the lines of its diff, or why it cannot be made what is desired."""
+    """A FirewallConfiguration that would change: the lines of its diff, or why it cannot be written as desired."""
 
     key: ObjectKey
     lines: tuple[str, ...] = ()
@@ -40,7 +39,7 @@ class Preview:
 
 
 def previews(state: State, client: ObjectClient) -> Iterator[Preview]:
-    """Compare every FirewallConfiguration that is desired, or to be removed, with what is stored. Raises ApiError."""
+    """Compare every FirewallConfiguration that is desired or to be removed with the stored one. Raises ApiError."""
     for peering, namespace, policy in state.rows("writable"):
         key = firewall_key(namespace, peering)
         stored = _read(client, key)
