@@ -68,8 +68,8 @@ def assemble(layout: Layout) -> tuple[Table, ...]:
 
     A rule of the layout is written as follows.
 
-    - On one side, ``eq`` CIDRs and sets are alternatives, ``neq`` ones must all hold. Alternatives become rules of their
-      own, source by destination: CIDRs in numeric order, then the shards of sets. ``any`` is the alternative that
+    - On one side, ``eq`` CIDRs and sets are alternatives, ``neq`` ones must all hold. Each pair of a source
+      and a destination becomes a rule: CIDRs in numeric order, then the shards of sets. ``any`` is the alternative that
       matches everything, so it leaves no other. CIDRs are written as they are given, each once; neighbours are not
       merged and contained ones not dropped, so that a CIDR of a Network is found in the chain by its text.
     - A side with no tuple matches nothing, and so does a rule with such a side: it is not written. Only a rule with a

@@ -21,7 +21,7 @@ OPERATORS: Final[Mapping[Operator, str]] = {"eq": "==", "neq": "!="}
 def nft_transaction(tables: Iterable[Table]) -> dict[str, Json]:
     """The transaction that puts the tables in place, in the order given; the same state as ``nft_script``.
 
-    Idempotent: each table is added (so that it is there), deleted with all that it holds, and added anew, then its
+    Idempotent: each table is added (so that it is there), deleted with all that it holds, and added again, then its
     sets with their elements, its chain and the rules in order, each with its name as comment. All commands are one
     netlink transaction, so no packet sees a state in between. A set holds few enough elements for one command.
     """

@@ -15,7 +15,7 @@ OPERATORS: Final[Mapping[Operator, str]] = {"eq": "", "neq": "!= "}
 def nft_script(tables: Iterable[Table]) -> str:
     """The script that puts the tables in place, in the order given, as one transaction.
 
-    Idempotent: each table is added (so that it is there), deleted with all that it holds, and defined anew. nft sends a
+    Idempotent: each table is added (so that it is there), deleted with all that it holds, and defined again. nft sends a
     file as one netlink transaction, so no packet sees a state in between. Other tables are left as they are. nft 1.0.6
     wants the newline at the end.
     """

@@ -61,7 +61,7 @@ def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
 
 
 def source_of(fields: Mapping[str, object]) -> Source:
-    """Give a source as a tuple; a truth value is told apart from a number."""
+    """Give a source as a tuple; its type tells a truth value from a number."""
     return tuple((type(fields.get(name)).__name__, str(fields.get(name))) for name in SOURCE)
 
 

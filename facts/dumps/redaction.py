@@ -121,7 +121,7 @@ def _split(name_type: str | None, text: str | int) -> list[Named]:
 def _columns(fact: Fact) -> Iterable[tuple[str | None, str | int]]:
     types = _typed(fact)
     if isinstance(fact.row, Unreadable):
-        # Its name stands alone: the namespace is a column of its own.
+        # Its name stands alone: the namespace is another column.
         return [*zip(types[:2], fact.row[:2], strict=True), (None, ""), (types[3], fact.row[3])]
     return zip(types, fact.row, strict=True)
 
