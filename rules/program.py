@@ -4,12 +4,12 @@ Added files may declare relations and derive more tuples. They cannot remove a b
 """
 
 from collections.abc import Iterable, Mapping
-from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from liqo_connectivity.engine import Diagnostic, Program, ProgramError
-from liqo_connectivity.engine.syntax.nodes import Atom, Clause, Constant, Directive, Statement
-from liqo_connectivity.engine.syntax.parser import parse_program
+from liqo_connectivity.engine.syntax.nodes import Atom, Clause, Constant, Statement
+from liqo_connectivity.rules.program_cache import load_or_build
 
 BUILTIN_FILES: Final = (
     "relations.dl",
@@ -31,8 +31,14 @@ MEMBERSHIP: Final = ("member", "member_cidr")
 
 def builtin_texts() -> dict[str, str]:
     """Read the built-in rule files: text by name."""
-    folder = files("liqo_connectivity.rules")
+    folder = Path(__file__).parent
     return {f"rules/{name}": folder.joinpath(name).read_text("utf-8") for name in BUILTIN_FILES}
+
+
+def builtin() -> Program:
+    """Give the built-in program, from the cache if it is there."""
+    texts = builtin_texts()
+    return load_or_build(texts, lambda: _build(_parse(texts), texts))
 
 
 def load(added: Mapping[str, str] | None = None) -> Program:
@@ -40,16 +46,31 @@ def load(added: Mapping[str, str] | None = None) -> Program:
 
     Raises ProgramError for a text that is wrong, or an added rule for a relation that only objects assert (DL012).
     """
-    texts = builtin_texts()
-    statements = [s for name, text in texts.items() for s in parse_program(text, name)]
-    inputs = {name for s in statements if isinstance(s, Directive) and s.kind == "input" for name in s.relations}
-    for name, text in (added or {}).items():
+    program = builtin()
+    if not added:
+        return program
+    texts = dict(program.texts)
+    groups = set(group_facts(program.statements))
+    statements = [s for s in program.statements if s not in groups]
+    for name, text in added.items():
         texts[name] = text
-        extra = parse_program(text, name)
-        forged = [head for s in extra if isinstance(s, Clause) for head in s.heads if head.relation in inputs]
+        extra = _parse({name: text})
+        heads = (head for s in extra if isinstance(s, Clause) for head in s.heads)
+        forged = [head for head in heads if head.relation in program.schema.inputs]
         if forged:
             raise ProgramError([_forged(head) for head in forged], texts)
         statements.extend(extra)
+    return _build(statements, texts)
+
+
+def _parse(texts: Mapping[str, str]) -> list[Statement]:
+    # A program that comes from the cache needs no parser, and importing it takes longer than reading the cache.
+    from liqo_connectivity.engine.syntax.parser import parse_program
+
+    return [statement for name, text in texts.items() for statement in parse_program(text, name)]
+
+
+def _build(statements: list[Statement], texts: Mapping[str, str]) -> Program:
     return Program.build([*statements, *group_facts(statements)], texts)
 
 

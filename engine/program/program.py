@@ -11,7 +11,7 @@ from functools import cached_property
 from liqo_connectivity.engine.program import safety, stratification, type_check
 from liqo_connectivity.engine.program import schema as schema_module
 from liqo_connectivity.engine.program.schema import Schema
-from liqo_connectivity.engine.syntax import normalization, parser
+from liqo_connectivity.engine.syntax import normalization
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, ProgramError, Span
 from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
 from liqo_connectivity.engine.syntax.nodes import (
@@ -43,11 +43,14 @@ class Program:
     @classmethod
     def parse(cls, texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN) -> "Program":
         """Read and check the texts of a program, given by file name, in that order. Raises ProgramError."""
+        # Only texts need lark: a program that comes from a cache does not.
+        from liqo_connectivity.engine.syntax.parser import parse_program
+
         statements: list[Statement] = []
         found: list[Diagnostic] = []
         for file, text in texts.items():
             try:
-                statements += parser.parse_program(text, file)
+                statements += parse_program(text, file)
             except ProgramError as error:
                 found += error.diagnostics
         if found:

@@ -85,7 +85,7 @@ def breaches(source: str, module: str) -> list[str]:
         top, _, rest = name.partition(".")
         if top == PACKAGE:
             good = any(rest == prefix or rest.startswith(f"{prefix}.") for prefix in allowed)
-            good = good or (room == "operator" and rest == "__version__")
+            good = good or (room in ("operator", "rules") and rest == "__version__")
         else:
             good = top not in ONLY_OPERATOR or room == "operator"
             good = good and (room != "checker" or top in sys.stdlib_module_names)

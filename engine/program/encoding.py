@@ -1,0 +1,98 @@
+"""A checked program as plain data, and back: what a cache keeps, so that nothing is parsed or checked again.
+
+The data is a list of values, each a text, a number or a row ``[class, field, ...]`` whose fields are places of earlier
+values in the list. Equal values share a place. Nothing in it is code, and it can only become the classes named here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, Final, cast
+
+from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.program.schema import Schema
+from liqo_connectivity.engine.syntax import nodes
+from liqo_connectivity.engine.syntax.diagnostics import Span
+from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
+
+Data = list[str | int | list[int] | None]
+"""An encoded program: the last value is its statements, schema and rules."""
+
+_CLASSES: Final[tuple[type[Any], ...]] = (
+    Span,
+    Schema,
+    nodes.Aggregate,
+    nodes.Arithmetic,
+    nodes.Atom,
+    nodes.Call,
+    nodes.Clause,
+    nodes.Column,
+    nodes.Comparison,
+    nodes.Conjunction,
+    nodes.Constant,
+    nodes.Directive,
+    nodes.Disjunction,
+    nodes.FunctorDeclaration,
+    nodes.Negation,
+    nodes.RelationDeclaration,
+    nodes.Rule,
+    nodes.TypeDeclaration,
+    nodes.Variable,
+    nodes.Wildcard,
+)
+_TUPLE, _SET, _MAPPING = range(len(_CLASSES), len(_CLASSES) + 3)
+_FIELDS: Final = {made: [field.name for field in fields(made)] for made in _CLASSES}
+
+
+def encode(program: Program) -> Data:
+    """Give a program as plain data; its texts and functors are not in it."""
+    data: Data = []
+    places: dict[object, int] = {}
+
+    def keep(key: object, entry: str | int | list[int] | None) -> int:
+        if key not in places:
+            places[key] = len(data)
+            data.append(entry)
+        return places[key]
+
+    def row(made: int, parts: Iterable[object]) -> int:
+        found = [made, *map(place, parts)]
+        return keep(tuple(found), found)
+
+    def place(value: object) -> int:
+        match value:
+            case str() | int() | None:
+                return keep((type(value), value), value)
+            case tuple():
+                return row(_TUPLE, cast("Iterable[object]", value))
+            case frozenset():
+                return row(_SET, sorted(cast("Iterable[str]", value)))
+            case Mapping():
+                pairs = cast("Mapping[str, object]", value).items()
+                return row(_MAPPING, (each for pair in pairs for each in pair))
+            case _:
+                return row(_CLASSES.index(type(value)), (getattr(value, name) for name in _FIELDS[type(value)]))
+
+    place((program.statements, program.schema, program.rules))
+    return data
+
+
+def decode(data: Data, texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN) -> Program:
+    """Give the program that was encoded. Data that ``encode`` did not make raises some exception, or gives nonsense."""
+    values: list[Any] = []
+    value = values.__getitem__
+    add = values.append
+    for entry in data:
+        if not isinstance(entry, list):
+            add(entry)
+            continue
+        made, *places = entry
+        if made < _TUPLE:
+            add(_CLASSES[made](*map(value, places)))
+        elif made == _TUPLE:
+            add(tuple(map(value, places)))
+        elif made == _SET:
+            add(frozenset(map(value, places)))
+        else:
+            add(dict(zip(map(value, places[::2]), map(value, places[1::2]), strict=True)))
+    statements, schema, rules = values[-1]
+    return Program(statements, dict(texts), schema, rules, functors)
