@@ -94,6 +94,19 @@ def test_an_exception_has_its_traceback() -> None:
         assert "ValueError: of\\na tenant" in text
 
 
+def test_a_traceback_forges_no_line_and_colours_nothing() -> None:
+    out = logged("auto", Terminal())
+    try:
+        raise ValueError("of\n2026-01-01T00:00:00Z INFO a tenant \x1b[31m\r\u202e")
+    except ValueError as error:
+        LOG.error("Failed", exc_info=error)
+    first, *trace = out.getvalue().splitlines()
+    assert " ERROR   Failed error=" in first
+    assert trace
+    assert all(line.startswith("  ") for line in trace)
+    assert all(line.isprintable() for line in (first, *trace))
+
+
 def test_a_thread_that_dies_is_logged() -> None:
     out = logged("json")
     thread = threading.Thread(target=lambda: {"a": 1}["b"], name="watch pods")
