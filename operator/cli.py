@@ -6,7 +6,6 @@ module must not know what a verb does.
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from typing import Final, NoReturn
 
@@ -101,6 +100,8 @@ def run(arguments: list[str]) -> int:
         return exits.INTERNAL
     except Exception as error:  # noqa: BLE001  the last resort: a user gets one line, a developer asks for more
         if os.environ.get("LIQO_CONNECTIVITY_TRACEBACK"):
+            import traceback  # Only a developer needs it.
+
             traceback.print_exc()
         # Whoever raised it has imported the engine; this module must not, before it is needed.
         from liqo_connectivity.engine import DatalogError

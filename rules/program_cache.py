@@ -14,7 +14,6 @@ from contextlib import suppress
 from hashlib import sha256
 from importlib.util import cache_from_source
 from pathlib import Path
-from secrets import token_hex
 from typing import Final
 
 from liqo_connectivity import __version__
@@ -96,7 +95,7 @@ def _head(key: str, body: bytes) -> bytes:
 def _write(path: Path, key: str, program: Program) -> None:
     """Write the file beside its place and move it there, so that it is never seen in part. May fail without a word."""
     body = json.dumps(encode(program), separators=(",", ":")).encode()
-    beside = path.with_name(f"{path.name}.{token_hex(8)}")
+    beside = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
     with suppress(OSError):
         path.parent.mkdir(exist_ok=True)
         try:

@@ -6,16 +6,17 @@ This module must not print anything.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.engine.incremental.database import Database
-from liqo_connectivity.engine.pydatalog.child_process import Limits
-from liqo_connectivity.engine.pydatalog.second_opinion import evaluate as evaluate_by_pydatalog
-from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations, first_difference
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.sources.input import Input, read_objects
 from liqo_connectivity.operator.sources.rules import read_program
 from liqo_connectivity.rules.relations import Flow
+
+if TYPE_CHECKING:
+    from liqo_connectivity.engine.pydatalog.child_process import Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,10 @@ class Session:
         program = program or self.program
         goals = tuple(goals)
         if self.given.engine == "pydatalog":
-            return evaluate_by_pydatalog(program, self.facts(flows), goals, limits=self._limits())
+            # Seldom asked for, so imported here and in verify.
+            from liqo_connectivity.engine.pydatalog import second_opinion
+
+            return second_opinion.evaluate(program, self.facts(flows), goals, limits=self._limits())
         if self.given.engine == "reference":
             return evaluate(program.slice(goals), self.facts(flows))
         database = Database(program.slice(goals))
@@ -63,11 +67,15 @@ class Session:
         """
         if not self.given.verify:
             return
+        from liqo_connectivity.engine.pydatalog import second_opinion
+
         derived = sorted(name for name in set(relations) if name in model.program.rules_by_head)
-        second = evaluate_relations(model.program, self.facts(flows), derived, limits=self._limits())
-        difference = first_difference(model, second)
+        second = second_opinion.evaluate_relations(model.program, self.facts(flows), derived, limits=self._limits())
+        difference = second_opinion.first_difference(model, second)
         if difference is not None:
             raise OracleError(f"the evaluators differ, so there is no answer: {difference}")
 
-    def _limits(self) -> Limits:
+    def _limits(self) -> "Limits":
+        from liqo_connectivity.engine.pydatalog.child_process import Limits
+
         return Limits(self.given.seconds, self.given.megabytes)
