@@ -15,10 +15,8 @@ from typing import Any
 from zlib import crc32
 
 from benchmarks.workload import WORKLOADS, Event, Workload
-from liqo_connectivity.engine import Row, prove, why_not
-from liqo_connectivity.engine.incremental.database import Database
+from liqo_connectivity.engine import Database, Explainer, Row, pattern, prepare_why_not, prove, why_not
 from liqo_connectivity.engine.syntax.nodes import Atom
-from liqo_connectivity.engine.why_not.failures import pattern
 
 WARMED, EVENTS, BURST, BURSTS = 2_000, 10_000, 1_000, 5
 """How many events come first, how many the percentiles are taken over, and how many come together, how often."""
@@ -70,19 +68,21 @@ def measure(name: str, pods: int) -> Figures:
     def bulk() -> None:
         database.load(work.facts)
         for relation in relations:
-            list(database.relation(relation))
+            list(database.tables[relation].rows)
 
     def now() -> dict[str, list[int]]:
-        return digest({relation: database.relation(relation) for relation in relations})
+        return digest({relation: database.tables[relation].rows for relation in relations})
 
     figures: Figures = {"pods": pods, "facts": sum(map(len, work.facts.values())), "bulk": [timed(bulk)]}
     # As a process does that keeps one large database.
     gc.freeze()
     digests = [now()]
     figures["derived"] = sum(digests[0][relation][0] for relation in work.program.rules_by_head)
-    figures["prepare"] = [timed(partial(database.prepare, work.asked))]
-    figures |= _questions(database, work)
+    explainer = Explainer(database)
+    figures["prepare"] = [timed(partial(_prepare, database, explainer, work))]
+    figures |= _questions(explainer, work)
     figures["memory"] = [(_resident() - before) / 1024 / pods]
+    del explainer
     database = Database(work.program)
     figures["bulk"] = [min(*figures["bulk"], *(timed(bulk) for _ in range(2)))]
     gc.freeze()
@@ -92,24 +92,30 @@ def measure(name: str, pods: int) -> Figures:
     digests.append(now())
     figures |= _events(database, stream)
     figures["wide"] = _wide(database, work)
-    database.prepare(work.asked)
+    _prepare(database, Explainer(database), work)
     figures["event_asked"] = _events(database, stream)["event"]
     return figures | {"digests": digests}
 
 
-def _questions(database: Database, work: Workload) -> Figures:
+def _prepare(database: Database, explainer: Explainer, work: Workload) -> None:
+    database.prepare()
+    prepare_why_not(explainer, work.asked)
+
+
+def _questions(explainer: Explainer, work: Workload) -> Figures:
     """Ask why a sample of rows is there, in µs, and why each is not there with the first column of another, in ms."""
+    model = explainer.model
     there: list[tuple[str, Row]] = []
     missing: list[Atom] = []
     for relation in work.asked:
-        rows = database.rows(relation)
+        rows = model.rows(relation)
         rows = rows[:: max(1, len(rows) // ASKED)]
         there += [(relation, row) for row in rows]
         others = ((other[0], *row[1:]) for row, other in zip(rows, rows[7:], strict=False))
-        missing += [pattern(relation, row) for row in others if row not in database.relation(relation)]
-    first = 1e3 * timed(lambda: prove(database, *there[0]))
-    proofs = [1e6 * timed(partial(prove, database, *one)) for one in there for _ in range(2)]
-    absences = [1e3 * timed(partial(why_not, database, one, 3)) for one in missing for _ in range(2)]
+        missing += [pattern(relation, row) for row in others if not model.contains(relation, row)]
+    first = 1e3 * timed(lambda: prove(explainer, *there[0]))
+    proofs = [1e6 * timed(partial(prove, explainer, *one)) for one in there for _ in range(2)]
+    absences = [1e3 * timed(partial(why_not, explainer, one, 3)) for one in missing for _ in range(2)]
     return {"why": _median_and_tail(proofs), "why_first": [first], "why_not": _median_and_tail(absences)}
 
 

@@ -1,6 +1,6 @@
-"""A Datalog engine of its own: stratified negation, least proofs, errors in rustc's manner. It knows no Kubernetes.
+"""A Datalog engine: stratified negation, incremental evaluation, least proofs, why-not. It knows no Kubernetes.
 
->>> from liqo_connectivity.engine import Program, evaluate, prove
+>>> from liqo_connectivity.engine import Explainer, Program, evaluate, prove
 >>> text = '''
 ... .decl edge(source: symbol, target: symbol)
 ... .input edge
@@ -13,19 +13,20 @@
 >>> model = evaluate(program, {"edge": [("a", "b"), ("b", "c")]})
 >>> model.rows("path")
 [('a', 'b'), ('a', 'c'), ('b', 'c')]
->>> proof = prove(model, "path", ("a", "c"))
+>>> proof = prove(Explainer(model), "path", ("a", "c"))
 >>> proof.height, [str(premise) for premise in proof.premises]
 (2, ['path("a", "b")', 'edge("b", "c")'])
 """
 
-from liqo_connectivity.engine.evaluator import evaluate
-from liqo_connectivity.engine.incremental.database import Database
+from liqo_connectivity.engine.incremental.database import Database, evaluate
 from liqo_connectivity.engine.incremental.transactions import Delta
-from liqo_connectivity.engine.model import Facts, Model
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.proofs.enumeration import Proofs, proofs
-from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Holds, Proof
+from liqo_connectivity.engine.proofs.explainer import Explainer
+from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Holds, Premise, Proof, premises
 from liqo_connectivity.engine.proofs.provenance import prove
+from liqo_connectivity.engine.storage.fact_check import Facts
+from liqo_connectivity.engine.storage.model import Model
 from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
 from liqo_connectivity.engine.syntax.diagnostics import (
     DatalogError,
@@ -37,7 +38,9 @@ from liqo_connectivity.engine.syntax.diagnostics import (
     UnknownRelationError,
 )
 from liqo_connectivity.engine.syntax.nodes import Row, Value
-from liqo_connectivity.engine.why_not.failures import Absence, why_not
+from liqo_connectivity.engine.why_not.absence import Absence, Failure, pattern
+from liqo_connectivity.engine.why_not.failures import why_not
+from liqo_connectivity.engine.why_not.index_preparation import prepare_why_not
 
 __all__ = [
     "Absence",
@@ -48,11 +51,14 @@ __all__ = [
     "Delta",
     "Diagnostic",
     "EvaluationError",
+    "Explainer",
     "FactError",
     "Facts",
+    "Failure",
     "Holds",
     "Model",
     "OracleError",
+    "Premise",
     "Program",
     "ProgramError",
     "Proof",
@@ -62,6 +68,9 @@ __all__ = [
     "UnknownRelationError",
     "Value",
     "evaluate",
+    "pattern",
+    "premises",
+    "prepare_why_not",
     "proofs",
     "prove",
     "why_not",

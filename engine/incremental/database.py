@@ -1,12 +1,11 @@
 """The database: facts that change, everything that follows from them, kept true at the cost of what changes.
 
 The one object that callers need: load, transactions, what-if, snapshots, plans and counters. A ``Database`` is a
-``Model``, so proofs and questions run on it as on the reference evaluator's. One thread writes; others read snapshots.
-This module must not know how anything is derived.
+``Model``. One thread writes; others read snapshots. What explains a model is not known here: see ``proofs.explainer``.
 """
 
 import gc
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import RLock
@@ -15,24 +14,18 @@ from typing import Final
 from liqo_connectivity.engine.codegen.specialization import Specializer
 from liqo_connectivity.engine.incremental.maintenance import Maintenance
 from liqo_connectivity.engine.incremental.propagation import ChangeLog
-from liqo_connectivity.engine.incremental.snapshots import Commit, Snapshot, rows_at
+from liqo_connectivity.engine.incremental.snapshots import Commit, table_at
 from liqo_connectivity.engine.incremental.transactions import Delta, Requests, Transaction, apply, requested, take_back
-from liqo_connectivity.engine.model import Facts, Model
 from liqo_connectivity.engine.plan.aggregate_rewriting import GENERATED
 from liqo_connectivity.engine.plan.join_steps import delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow
 from liqo_connectivity.engine.program.program import Program
-from liqo_connectivity.engine.proofs.derivations import Derivations
-from liqo_connectivity.engine.proofs.model_access import TableAccess
-from liqo_connectivity.engine.storage.fact_check import FactCheck
-from liqo_connectivity.engine.storage.relation import Relation
-from liqo_connectivity.engine.storage.stored_relation import StoredRelation
+from liqo_connectivity.engine.storage.fact_check import FactCheck, Facts
+from liqo_connectivity.engine.storage.model import FixedModel, TableModel
 from liqo_connectivity.engine.storage.tables import Table
 from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
-from liqo_connectivity.engine.syntax.diagnostics import UnknownRelationError
 from liqo_connectivity.engine.syntax.nodes import Atom, Negation, Row
 from liqo_connectivity.engine.syntax.printer import format_body, format_rule
-from liqo_connectivity.engine.why_not.index_preparation import prepare_absences
 
 SMALL: Final = 1000
 """Up to how many requested facts nobody asks whether deriving anew would be cheaper."""
@@ -56,21 +49,21 @@ class RuleCounters:
     seconds: float
 
 
-class Database(Model):
+class Database(TableModel):
     """A program, facts, and all that follows from them.
 
     With ``profiled`` the work of each rule is counted, which makes everything slower.
     """
 
+    ranked = True
+
     def __init__(self, program: Program, *, profiled: bool = False) -> None:
-        super().__init__(program, {}, {})
         self._specializer = Specializer(Dataflow.of(program), profiled)
         self._fact_check = FactCheck(program.schema)
         self._lock = RLock()
         self._prepared = False
-        self._asked: tuple[str, ...] = ()
-        self._views: dict[str, StoredRelation] = {}
         self._maintenance = Maintenance(self._specializer, {})
+        super().__init__(program, self._maintenance.tables)
         self._place = Commit(0, Delta({}), Delta({}))
 
     @property
@@ -78,49 +71,14 @@ class Database(Model):
         """How many commits there were."""
         return self._place.version
 
-    # ---- Reading ----
-
-    def relation(self, name: str) -> Relation:
-        """Give a relation for joins; it is good until the next commit. Raises UnknownRelationError."""
-        found = self._views.get(name)
-        if found is None:
-            tables, prefix = self._maintenance.tables, f"{name}["
-            projections = {
-                tuple(int(column) for column in other[len(prefix) : -1].split(",")): table
-                for other, table in tables.items()
-                if other.startswith(prefix) and other != f"{prefix}]"
-            }
-            found = self._views[name] = StoredRelation(self._table(name), projections)
-        return found
-
-    def rows(self, name: str) -> list[Row]:
-        """List the rows of a relation, sorted by their columns. Raises UnknownRelationError."""
-        return sorted(self._table(name).rows)
-
-    def given(self, name: str) -> Collection[Row]:
-        """Give the rows of a relation that were given, rather than derived."""
-        return self._table(name).given if name in self.program.schema.relations else ()
-
-    def derivations(self) -> Derivations:
-        """Give the rules, joined backwards over the tables; compiled when first needed, planned anew as tables grow."""
-        if self._derivations is None:
-            self._derivations = Derivations(self.program, TableAccess(self._maintenance.tables), self.version)
-        elif self._derivations.version != self.version:
-            self._derivations.follow(self.version)
-        return self._derivations
-
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> FixedModel:
         """Give the relations of now, to be read by any thread at any time."""
-        return Snapshot(self.program, self._place, self._rows_at)
+        place = self._place
+        return FixedModel(self.program, lambda name: self._table_at(name, place), place.version)
 
-    def _rows_at(self, name: str, place: Commit, given: bool) -> Iterable[Row]:
+    def _table_at(self, name: str, place: Commit) -> Table:
         with self._lock:
-            return rows_at(place, self._maintenance.tables, name, given)
-
-    def _table(self, name: str) -> Table:
-        if name not in self.program.schema.relations:
-            raise UnknownRelationError(f"the program declares no relation {name!r}")
-        return self._maintenance.tables[name]
+            return table_at(place, self.tables, name)
 
     # ---- Writing ----
 
@@ -134,22 +92,11 @@ class Database(Model):
         with self._lock:
             self._replace(self._derive(given), Delta({}))
 
-    def prepare(self, asked: Iterable[str] = ()) -> None:
-        """Do now what the first change of each input relation would do: make functions, and indexes that take memory.
-
-        And what the first questions, why and why-not, about the relations ``asked`` would do. Raises UnknownRelationError.
-        """
-        asked = tuple(asked)
+    def prepare(self) -> None:
+        """Do now what the first change of each input relation would do: make functions, and indexes that take memory."""
         with self._lock:
-            for name in asked:
-                self._table(name)
             self._maintenance.prepare()
-            self._prepared, self._asked = True, asked
-            self._prepare_questions()
-
-    def _prepare_questions(self) -> None:
-        if self._asked:
-            self.derivations().prepare([*self._asked, *prepare_absences(self, self._asked)])
+            self._prepared = True
 
     def txn(self) -> Transaction:
         """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``.
@@ -214,7 +161,7 @@ class Database(Model):
         if asked < SMALL:
             return False
         coming = sum(sum(rows.values()) for rows in requests.values())
-        given = sum(len(table.given) for table in self._maintenance.tables.values())
+        given = sum(len(table.given) for table in self.tables.values())
         return FOLLOWED * asked > given + coming - (asked - coming)
 
     def _rebuild(self, requests: Requests) -> Delta:
@@ -238,24 +185,23 @@ class Database(Model):
         return delta
 
     def _difference(self, new: Maintenance) -> Delta:
-        pairs = [(self._maintenance.tables[name].rows, new.tables[name].rows) for name in self.program.schema.relations]
+        pairs = [(self.tables[name].rows, new.tables[name].rows) for name in self.program.schema.relations]
         names = self.program.schema.relations
         changes = ((old.keys() - new.keys(), new.keys() - old.keys()) for old, new in pairs)
         return Delta.of((name, *change) for name, change in zip(names, changes, strict=True))
 
     def _replace(self, maintenance: Maintenance, delta: Delta) -> None:
-        old, self._derivations, self._views = self._maintenance, None, {}
+        old = self._maintenance
         place, self._place.left = Commit(self.version + 1, delta, Delta({})), old.tables
-        self._place, self._maintenance = place, maintenance
+        self._place, self._maintenance, self.tables = place, maintenance, maintenance.tables
         old.release()
-        self._prepare_questions()
 
     # ---- Looking inside ----
 
     def check(self) -> list[str]:
         """List what is wrong with indexes, counts and ranks; they must be as if derived anew. Empty if all is well."""
         with self._lock:
-            tables = self._maintenance.tables
+            tables = self.tables
             found = [problem for table in tables.values() for problem in table.problems()]
             given = {name: dict(table.given) for name, table in tables.items() if table.given}
             fresh = Maintenance(self._specializer, given)
@@ -298,3 +244,10 @@ def _no_collection() -> Generator[None]:
     finally:
         if collecting:
             gc.enable()
+
+
+def evaluate(program: Program, facts: Facts) -> Database:
+    """Derive everything that follows from some facts. Raises FactError and EvaluationError."""
+    database = Database(program)
+    database.load(facts)
+    return database

@@ -1,46 +1,32 @@
-"""The graph of a tuple: all that may take part in its proofs, with every instance; and the least heights within it.
+"""The derivation graph of a tuple: all that may take part in its proofs, and the least heights within it.
 
-Knuth's generalization of Dijkstra's algorithm (1977), bottom-up from what needs nothing. The lowest proof alone is found
-with less (``heights``); the graph is for those who want the others too. This module must not know which proofs they are.
+The heights are found by Knuth's generalization of Dijkstra's algorithm (1977), bottom-up from what needs nothing. The
+lowest proof alone is found with less work (``least_height``); the graph is for those who want the others too.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
-from liqo_connectivity.engine.proofs.derivations import Derivations
-from liqo_connectivity.engine.proofs.least_height import GIVEN, Choice
-from liqo_connectivity.engine.proofs.rule_instances import Tuple
+from liqo_connectivity.engine.proofs.backward_rule import BackwardRule
+from liqo_connectivity.engine.proofs.rule_instances import Instance, Tuple
+
+
+class Choice(NamedTuple):
+    """How a tuple is derived: its height, the rule, the instance. A given tuple has no rule."""
+
+    height: int
+    rule: BackwardRule | None
+    instance: Instance | None
+
+
+GIVEN = Choice(0, None, None)
 
 DerivationGraph = dict[Tuple, list[Choice]]
 """The ways to derive each tuple, in the order of rules and needs; their heights are not known yet.
 
 What was given has none, and tuples of relations without rules are left out.
 """
-
-
-def derivation_graph(derivations: Derivations, goal: Tuple, budget: int) -> tuple[DerivationGraph, bool]:
-    """Find the graph of a tuple, breadth first; false if more than ``budget`` instances would have to be looked at."""
-    graph: DerivationGraph = {}
-    pending = deque([goal])
-    while pending:
-        wanted = pending.popleft()
-        if wanted in graph:
-            continue
-        if derivations.is_given(wanted):
-            graph[wanted] = []
-            continue
-        found = [
-            Choice(derivation.lowest, derivation, instance)
-            for derivation in derivations.of(wanted[0])
-            for instance in sorted(derivation.instances(wanted[1]))
-        ]
-        budget -= len(found)
-        if budget < 0:
-            return graph, False
-        graph[wanted] = found
-        pending.extend(need for choice in found for need in open_needs(choice))
-    return graph, True
 
 
 def open_needs(choice: Choice) -> tuple[Tuple, ...]:
@@ -62,7 +48,7 @@ def least_heights(graph: DerivationGraph) -> dict[Tuple, int]:
             for need in needs:
                 users.setdefault(need, []).append((derived, number))
             if not needs:
-                queue.append((choice.derivation.lowest if choice.derivation else 0, derived))
+                queue.append((choice.rule.lowest if choice.rule else 0, derived))
     heapify(queue)
     heights: dict[Tuple, int] = {}
     while queue:
@@ -82,10 +68,10 @@ def choose(goal: Tuple, graph: DerivationGraph, heights: Mapping[Tuple, int]) ->
     """Take the best choice for the goal, and for each tuple that those taken need, in the order of need."""
 
     def rank(choice: Choice) -> tuple[int, int, tuple[Tuple, ...]]:
-        assert choice.derivation is not None
+        assert choice.rule is not None
         assert choice.instance is not None
-        height = max([choice.derivation.lowest, *(1 + heights[need] for need in choice.instance[1])])
-        return height, choice.derivation.number, choice.instance[0]
+        height = max([choice.rule.lowest, *(1 + heights[need] for need in choice.instance[1])])
+        return height, choice.rule.number, choice.instance[0]
 
     chosen: dict[Tuple, Choice] = {}
     pending = [goal]

@@ -3,24 +3,19 @@
 A proof takes one instance of a rule for each tuple that it needs. After the best proof, the others are split by the
 first tuple for which they take another instance, and the best of each part is found with the choices before it held
 fast (Lawler 1972, after Murty 1968). Each part is solved as the first was, so no proof rests on itself and none comes
-twice. This module must not know what a tuple means.
+twice.
 """
 
 import heapq
+from collections import deque
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from liqo_connectivity.engine.model import Model
-from liqo_connectivity.engine.proofs.derivation_graph import (
-    DerivationGraph,
-    choose,
-    derivation_graph,
-    least_heights,
-    open_needs,
-)
-from liqo_connectivity.engine.proofs.derivations import NEVER
-from liqo_connectivity.engine.proofs.least_height import Choice
+from liqo_connectivity.engine.proofs.backward_rule import NEVER
+from liqo_connectivity.engine.proofs.backward_rules import BackwardRules
+from liqo_connectivity.engine.proofs.derivation_graph import Choice, DerivationGraph, choose, least_heights, open_needs
+from liqo_connectivity.engine.proofs.explainer import Explainer
 from liqo_connectivity.engine.proofs.proof import Proof
 from liqo_connectivity.engine.proofs.provenance import BUDGET, build, choices_for
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
@@ -48,24 +43,44 @@ class Proofs:
     complete: bool
 
 
-def proofs(model: Model, relation: str, row: Row, limit: int, budget: int | None = BUDGET) -> Proofs:
+def proofs(explainer: Explainer, relation: str, row: Row, limit: int, budget: int | None = BUDGET) -> Proofs:
     """Give up to ``limit`` proofs of a tuple, none if it does not hold; the first is that of ``prove``.
 
     If more than ``budget`` instances of rules lead to the tuple, the others are made of those that come first, and
     have ``minimal`` false: there may be lower ones. Raises UnknownRelationError.
     """
-    found = choices_for(model, relation, row, budget)
+    found = choices_for(explainer, relation, row, budget)
     if found is None or limit < 1:
         return Proofs((), found is None)
     goal, chosen, least = found
-    graph, complete = derivation_graph(model.derivations(), goal, NEVER if budget is None else budget)
+    graph, complete = derivation_graph(explainer.rules(), goal, NEVER if budget is None else budget)
     first = _taken(goal, chosen)
     for current, choice in first.items():
-        graph.setdefault(current, [] if choice.derivation is None else [choice])
+        graph.setdefault(current, [] if choice.rule is None else [choice])
     others = (part.chosen for part in _partitions(goal, graph) if _instances(part.chosen) != _instances(first))
     settled: Container[Tuple] = graph if complete else ()
     further = tuple(build(goal, other, settled) for other in islice(others, limit - 1))
     return Proofs((build(goal, first, least), *further), complete and next(others, None) is None)
+
+
+def derivation_graph(rules: BackwardRules, goal: Tuple, budget: int) -> tuple[DerivationGraph, bool]:
+    """Find the derivation graph of a tuple, breadth first; false if it has more than ``budget`` instances."""
+    graph: DerivationGraph = {}
+    pending = deque([goal])
+    while pending:
+        wanted = pending.popleft()
+        if wanted in graph:
+            continue
+        if rules.is_given(wanted):
+            graph[wanted] = []
+            continue
+        found = rules.choices(wanted)
+        budget -= len(found)
+        if budget < 0:
+            return graph, False
+        graph[wanted] = found
+        pending.extend(need for choice in found for need in open_needs(choice))
+    return graph, True
 
 
 def _taken(goal: Tuple, chosen: Mapping[Tuple, Choice]) -> dict[Tuple, Choice]:
@@ -81,7 +96,7 @@ def _taken(goal: Tuple, chosen: Mapping[Tuple, Choice]) -> dict[Tuple, Choice]:
 
 
 def _instances(chosen: Mapping[Tuple, Choice]) -> dict[Tuple, object]:
-    return {current: (choice.derivation, choice.instance) for current, choice in chosen.items()}
+    return {current: (choice.rule, choice.instance) for current, choice in chosen.items()}
 
 
 def _partitions(goal: Tuple, graph: DerivationGraph) -> Iterator[_Partition]:
@@ -94,7 +109,7 @@ def _partitions(goal: Tuple, graph: DerivationGraph) -> Iterator[_Partition]:
         yield part
         held = dict(part.held)
         for current, choice in part.chosen.items():
-            if current in held or choice.derivation is None:
+            if current in held or choice.rule is None:
                 continue
             refused = part.refused.get(current, frozenset()) | {graph[current].index(choice)}
             # What is held needs this tuple, so that one of its instances must be left.
@@ -130,7 +145,5 @@ def _solve(
 
 
 def _rank(part: _Partition) -> tuple[object, ...]:
-    choices = tuple(
-        (t, c.derivation.number, c.instance[0]) for t, c in part.chosen.items() if c.derivation and c.instance
-    )
+    choices = tuple((t, c.rule.number, c.instance[0]) for t, c in part.chosen.items() if c.rule and c.instance)
     return part.height, len(choices), choices

@@ -1,11 +1,12 @@
-"""A proof without a search: for each tuple the instance that looks best from where it stands.
+"""A proof without a search: for each tuple the instance with the best bounds.
 
-Taken where the budget of a search has ended. What the search has settled is used; of the rest, an instance may need only
-tuples that come before its head, by component, or within a recursive component by rank. So no choice leads back to
-itself, and there always is one: that which gives a tuple its rank. This module must not know why a search ended.
+Taken where a search has used up its budget. What the search has settled is used; of the rest, an instance may need only
+tuples that come before its head, by component, or by rank within a recursive component. So no choice leads back to
+itself, and there always is one: that which gives a tuple its rank.
 """
 
-from liqo_connectivity.engine.proofs.least_height import Choice, Search
+from liqo_connectivity.engine.proofs.derivation_graph import GIVEN, Choice
+from liqo_connectivity.engine.proofs.least_height import Search
 from liqo_connectivity.engine.proofs.rule_instances import Instance, Tuple
 
 
@@ -17,8 +18,8 @@ def choose_without_search(goal: Tuple, search: Search) -> dict[Tuple, Choice]:
         current = pending.pop()
         if current in chosen:
             continue
-        if search.derivations.is_given(current):
-            chosen[current] = Choice(0, None, None)
+        if search.rules.is_given(current):
+            chosen[current] = GIVEN
             continue
         choice = chosen[current] = search.settled.get(current) or _best(current, search)
         if choice.instance is not None:
@@ -27,17 +28,15 @@ def choose_without_search(goal: Tuple, search: Search) -> dict[Tuple, Choice]:
 
 
 def _best(goal: Tuple, search: Search) -> Choice:
-    derivations = search.derivations
-
     def rank(choice: tuple[int, int, Instance]) -> tuple[int, int, tuple[Tuple, ...]]:
         return choice[0], choice[1], choice[2][0]
 
-    rules = derivations.of(goal[0])
+    rules = search.rules.of(goal[0])
     found = [
         (max([rule.lowest, *(1 + search.at_least(need) for need in instance[1])]), place, instance)
         for place, rule in enumerate(rules)
         for instance in rule.instances(goal[1])
-        if all(derivations.is_lower(need, goal) for need in instance[1])
+        if all(search.rules.is_lower(need, goal) for need in instance[1])
     ]
     height, place, instance = min(found, key=rank)
     return Choice(height, rules[place], instance)

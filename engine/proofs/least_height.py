@@ -5,26 +5,16 @@ that may take part, but by depth-first branch and bound from above. An instance 
 bounds of what it needs leave room below the best one so far. What recurses is searched by iterative deepening (Korf,
 *Depth-first iterative-deepening*, 1985): each try allows a height that no proof stays below, and its failure raises that
 bound; so a height is settled the first time a try succeeds, and no cycle is ever followed, because what is needed must be
-lower. All bounds and heights hold whatever led to them. This module must not know what a proof looks like.
+lower. All bounds and heights hold whatever led to them.
 """
 
 from collections.abc import Iterator
 from heapq import heapify, heappop
-from typing import NamedTuple
 
-from liqo_connectivity.engine.proofs.derivations import NEVER, Derivation, Derivations
-from liqo_connectivity.engine.proofs.rule_instances import Instance, Tuple
-
-
-class Choice(NamedTuple):
-    """How a tuple is derived: its height, the rule, the instance. A given tuple has no rule."""
-
-    height: int
-    derivation: Derivation | None
-    instance: Instance | None
-
-
-GIVEN = Choice(0, None, None)
+from liqo_connectivity.engine.proofs.backward_rule import NEVER
+from liqo_connectivity.engine.proofs.backward_rules import BackwardRules
+from liqo_connectivity.engine.proofs.derivation_graph import GIVEN, Choice
+from liqo_connectivity.engine.proofs.rule_instances import Tuple
 
 
 class OverBudgetError(Exception):
@@ -39,15 +29,15 @@ class Search:
     tuple are looked at together, since the least is not known before; each costs one of the ``budget``.
     """
 
-    def __init__(self, derivations: Derivations, budget: int | None) -> None:
+    def __init__(self, rules: BackwardRules, budget: int | None) -> None:
         self.settled: dict[Tuple, Choice] = {}
-        self.derivations = derivations
+        self.rules = rules
         self._left = NEVER if budget is None else budget
         self._bounds: dict[Tuple, int] = {}
 
     def run(self, goal: Tuple) -> None:
         """Settle a tuple that holds. Raises OverBudgetError."""
-        if self.derivations.is_given(goal):
+        if self.rules.is_given(goal):
             self.settled[goal] = GIVEN
             return
         # Recursion without Python's stack: each search waits for the one above it.
@@ -67,11 +57,11 @@ class Search:
         if choice is not None:
             return choice.height
         known = self._bounds.get(goal)
-        return self.derivations.at_least(goal) if known is None else known
+        return self.rules.at_least(goal) if known is None else known
 
     def _look(self, goal: Tuple, limit: int) -> "Iterator[_Wanted]":
         """Settle a tuple if its height is within a limit, or raise its bound above; ask for what that takes."""
-        if self.derivations.floor(goal[0])[0] is None:
+        if self.rules.floor(goal[0])[0] is None:
             return self._try(goal, self.at_least(goal), limit)
         return self._deepen(goal, limit)
 
@@ -82,14 +72,14 @@ class Search:
     def _try(self, goal: Tuple, least: int, limit: int) -> "Iterator[_Wanted]":
         """Go through the instances of all rules, in the order of preference; a later one must be lower to be taken."""
         relation, row = goal
-        settled, given = self.settled, self.derivations.given
+        settled, given = self.settled, self.rules.given
         best: Choice | None = None
         refused = NEVER
-        for derivation in self.derivations.of(relation):
-            if derivation.least > limit:
-                refused = min(refused, derivation.least)
+        for rule in self.rules.of(relation):
+            if rule.least > limit:
+                refused = min(refused, rule.least)
                 continue
-            found = derivation.instances(row)
+            found = rule.instances(row)
             self._left -= len(found)
             if self._left < 0:
                 raise OverBudgetError
@@ -97,7 +87,7 @@ class Search:
                 heapify(found)
             while found:
                 instance = heappop(found)
-                height = derivation.lowest
+                height = rule.lowest
                 unknown: list[Tuple] = []
                 for need in instance[1]:
                     choice = settled.get(need)
@@ -125,7 +115,7 @@ class Search:
                             refused = min(refused, height)
                             break
                 else:
-                    best = Choice(height, derivation, instance)
+                    best = Choice(height, rule, instance)
                     limit = height - 1
                     if height <= least:
                         settled[goal] = best

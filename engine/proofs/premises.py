@@ -1,16 +1,16 @@
 """What stands below a derived tuple in its proof: a premise for each literal of the rule, in order.
 
 Compiled once for a rule: an atom takes the proof of its tuple, a negation says what is absent, a comparison is written
-with its values, and one with an aggregate shows the witnesses and what was passed over. This module must not know how
-an instance was chosen.
+with its values, and one with an aggregate shows the witnesses and what was passed over.
 """
 
 from collections.abc import Callable, Mapping
 
-from liqo_connectivity.engine.codegen.term_closures import key_reader, reader
-from liqo_connectivity.engine.proofs.model_access import Access, listed
 from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Holds, Premise, Proof
 from liqo_connectivity.engine.proofs.rule_instances import BackwardJoin, Instance, Tuple, Witnesses
+from liqo_connectivity.engine.proofs.term_readers import key_reader, reader
+from liqo_connectivity.engine.storage.lookups import finder, listed
+from liqo_connectivity.engine.storage.tables import Table
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
@@ -38,8 +38,10 @@ _Offers = Callable[[int, Row], tuple[int, ...]]
 class Premises:
     """The premises of one conjunction's instances."""
 
-    def __init__(self, body: BackwardJoin, functors: Mapping[str, Functor], access: Access | None = None) -> None:
-        """Compile a body; with ``access``, values that aggregates passed over are looked up."""
+    def __init__(
+        self, body: BackwardJoin, functors: Mapping[str, Functor], tables: Mapping[str, Table] | None = None
+    ) -> None:
+        """Compile a body; with ``tables``, values that aggregates passed over are looked up."""
         self._partitions: list[_Side | _Shown | None] = []
         aggregates = iter(body.aggregates)
         for item in body.body:
@@ -48,7 +50,7 @@ class Premises:
             elif isinstance(item, Comparison) and aggregate_of(item):
                 found = next(aggregates)
                 self._partitions.append(
-                    _Shown(item, found.aggregate, Premises(found.inner, functors), body, functors, access)
+                    _Shown(item, found.aggregate, Premises(found.inner, functors), body, functors, tables)
                 )
             else:
                 self._partitions.append(_side(item, body.slot_of, functors))
@@ -82,12 +84,12 @@ class _Shown:
         inner: Premises,
         body: BackwardJoin,
         functors: Mapping[str, Functor],
-        access: Access | None,
+        tables: Mapping[str, Table] | None,
     ) -> None:
         self._item = item
         self._inner = inner
         self._names = tuple(body.slot_of)
-        self._offers = _offers(item, aggregate, body, functors, access) if access is not None else None
+        self._offers = _offers(item, aggregate, body, functors, tables) if tables is not None else None
 
     def premise(self, witnesses: Witnesses, values: Row, proofs: Mapping[Tuple, Proof]) -> Aggregated:
         comparison = ground_comparison(self._item, dict(zip(self._names, values, strict=True)))
@@ -127,7 +129,7 @@ def _offers(
     aggregate: Aggregate,
     body: BackwardJoin,
     functors: Mapping[str, Functor],
-    access: Access,
+    tables: Mapping[str, Table],
 ) -> _Offers | None:
     """Compile the search for what an atom offers for the value of a ``min`` or ``max``, and that comes before it.
 
@@ -152,8 +154,8 @@ def _offers(
         for column, term in enumerate(atom.terms)
         if isinstance(term, Constant) or (isinstance(term, Variable) and term.name in aggregate.outer)
     }
-    rows = access.rows(atom.relation)
-    find = access.find(atom.relation, tuple(fixed)) if fixed else None
+    rows = tables[atom.relation].rows
+    find = finder(tables[atom.relation], tuple(fixed)) if fixed else None
     key = key_reader(list(fixed.values()), body.slot_of, functors) if fixed else None
 
     def offers(value: int, values: Row) -> tuple[int, ...]:

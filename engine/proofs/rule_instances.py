@@ -1,7 +1,7 @@
 """The instances of a conjunction: the tuples that each needs, and the witnesses of its aggregates.
 
 A rule is joined backwards, from a row of its head; the body of an aggregate from the values outside. The model is
-complete, so nothing is derived here. This module must not know which instance a proof takes.
+complete, so nothing is derived here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -13,7 +13,8 @@ from typing import Final, cast
 
 from liqo_connectivity.engine.codegen.backward_joins import backward_join, backward_order
 from liqo_connectivity.engine.codegen.source import Capture
-from liqo_connectivity.engine.proofs.model_access import Access
+from liqo_connectivity.engine.storage.lookups import fan_out, finder
+from liqo_connectivity.engine.storage.tables import Table
 from liqo_connectivity.engine.syntax.arithmetic import calculate, folded
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import (
@@ -62,7 +63,7 @@ class BackwardJoin:
         head: Atom,
         body: tuple[Literal_, ...],
         derived: frozenset[str],
-        access: Access,
+        tables: Mapping[str, Table],
         functors: Mapping[str, Functor],
         kept: Collection[str] = (),
     ) -> None:
@@ -77,7 +78,7 @@ class BackwardJoin:
                 for column, term in enumerate(atom.terms)
                 if isinstance(term, Constant) or (isinstance(term, Variable) and term.name in known)
             ]
-            return 0 if len(fixed) == len(atom.terms) else access.fan_out(atom.relation, tuple(fixed))
+            return 0 if len(fixed) == len(atom.terms) else fan_out(tables[atom.relation], tuple(fixed))
 
         def resolve(capture: Capture) -> object:
             match capture.kind:
@@ -88,16 +89,16 @@ class BackwardJoin:
                 case "functor":
                     return functors[capture.name]
                 case "rows":
-                    return access.rows(capture.name)
+                    return tables[capture.name].rows
                 case "lookup":
-                    return access.find(capture.name, capture.columns)
+                    return finder(tables[capture.name], capture.columns)
                 case _:
                     raise AssertionError(f"a backward join reads no {capture.kind}")
 
         template = backward_join(head, body, backward_order(head, body, cost), derived, tuple(names))
         self.join = cast("Callable[[Row, list[Instance]], None]", template.make(resolve))
         self.aggregates = [
-            _Aggregate(aggregate, self.slot_of, derived, access, functors)
+            _Aggregate(aggregate, self.slot_of, derived, tables, functors)
             for aggregate in map(aggregate_of, body)
             if aggregate
         ]
@@ -128,13 +129,13 @@ class _Aggregate:
         aggregate: Aggregate,
         slot_of: Mapping[str, int],
         derived: frozenset[str],
-        access: Access,
+        tables: Mapping[str, Table],
         functors: Mapping[str, Functor],
     ) -> None:
         self.aggregate = aggregate
         kept = () if aggregate.target is None else (aggregate.target.name,)
         head = Atom("", tuple(map(Variable, aggregate.outer)))
-        self.inner = BackwardJoin(head, aggregate.body, derived, access, functors, kept)
+        self.inner = BackwardJoin(head, aggregate.body, derived, tables, functors, kept)
         self._outer = [slot_of[name] for name in aggregate.outer]
         self._target = self.inner.slot_of[kept[0]] if kept else 0
 

@@ -2,7 +2,7 @@
 
 It runs in a child process with limits, one process for each evaluation, because it can hang, crash and leak. What it
 cannot evaluate rightly is refused, never guessed: an answer is either the whole extension of a relation or an
-OracleError. This module must not know how rules are translated.
+OracleError.
 """
 
 import json
@@ -15,11 +15,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from liqo_connectivity.engine.model import Facts, Model, load_facts
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.pydatalog.child_process import Limits, exchange
 from liqo_connectivity.engine.pydatalog.translation import translate
-from liqo_connectivity.engine.storage.relation import Relation
+from liqo_connectivity.engine.storage.fact_check import FactCheck, Facts
+from liqo_connectivity.engine.storage.model import FixedModel, Model
+from liqo_connectivity.engine.storage.tables import Table
 from liqo_connectivity.engine.syntax.diagnostics import FactError, OracleError, UnknownRelationError
 from liqo_connectivity.engine.syntax.nodes import Row
 from liqo_connectivity.engine.syntax.printer import format_rule, format_value
@@ -48,15 +49,20 @@ def evaluate_relations(
     what pyDatalog can evaluate, or the installed pyDatalog is not the known build.
     """
     wanted = sorted(set(relations))
-    return {name: sorted(rows) for name, rows in _run(program, load_facts(program, facts), wanted, limits).items()}
+    return {name: sorted(rows) for name, rows in _run(program, _checked_facts(program, facts), wanted, limits).items()}
 
 
 def evaluate(program: Program, facts: Facts, relations: Iterable[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
     """Give a model of all that some relations need, derived by pyDatalog alone. Raises what evaluate_relations does."""
     part = program.slice(relations)
-    loaded = load_facts(part, facts)
+    loaded = _checked_facts(part, facts)
     rows = _run(part, loaded, sorted(part.rules_by_head), limits)
-    return Model(part, loaded, {name: Relation(sorted(rows[name])) for name in rows})
+
+    def read(name: str) -> Table:
+        given = loaded.get(name, {})
+        return Table(name, dict.fromkeys(rows[name], 1) if name in rows else given, given)
+
+    return FixedModel(part, read)
 
 
 def first_difference(model: Model, oracle_rows: Mapping[str, Iterable[Row]]) -> Difference | None:
@@ -69,7 +75,14 @@ def first_difference(model: Model, oracle_rows: Mapping[str, Iterable[Row]]) -> 
     return None
 
 
-def _run(program: Program, facts: Mapping[str, Relation], wanted: list[str], limits: Limits) -> dict[str, list[Row]]:
+def _checked_facts(program: Program, facts: Facts) -> dict[str, dict[Row, int]]:
+    check = FactCheck(program.schema)
+    return {name: check.rows(name, rows) for name, rows in facts.items()}
+
+
+def _run(
+    program: Program, facts: Mapping[str, Iterable[Row]], wanted: list[str], limits: Limits
+) -> dict[str, list[Row]]:
     for name in wanted:
         if name not in program.schema.relations:
             raise UnknownRelationError(f"the program declares no relation {name!r}")

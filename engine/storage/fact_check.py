@@ -1,16 +1,18 @@
-"""Facts at the door: each is checked against the schema once, and goes on as a plain tuple.
+"""The check of facts against the schema, once, as they come in.
 
-Facts come from outside, one by one or by the hundred thousand; the checks for many of them run in C, column by column,
-and only a fact that fails is looked at in detail, for the sake of the message. This module must not know what becomes of
-a fact.
+Facts come one by one or by the hundred thousand. The checks for many of them run in C, column by column; only a fact
+that fails is looked at in detail, for the sake of the message.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from liqo_connectivity.engine.program.schema import Schema
 from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.nodes import Row
+
+Facts = Mapping[str, Iterable[Row]]
+"""Rows by relation, as they come from outside."""
 
 
 class FactCheck:

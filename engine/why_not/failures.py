@@ -1,19 +1,18 @@
 """Why a tuple is not there: for each rule that could derive it, how far the rule gets and what fails.
 
 The failed derivations of why-not provenance (Huang, Chen, Doan, Naughton, "On the provenance of non-answers", VLDB
-2008; Lee, Ludäscher, Glavic, "PUG", VLDB Journal 2019), the furthest of each rule only: the longest part of it that holds,
-the first literal that fails under those values, and why that one fails in turn. A missing tuple is explained by the
-rules that could derive it, a tuple that should be missing by its proof. Nothing is asked of the user, and a budget of
-rows keeps the search short. This module must not know what a tuple means.
+2008; Lee, Ludäscher, Glavic, "PUG", VLDB Journal 2019), the furthest of each rule only: the longest part of it that
+holds, the first literal that fails under those values, and why that one fails in turn. A missing tuple is explained by
+the rules that could derive it, a tuple that should be missing by its proof. Nothing is asked of the user, and a budget
+of rows keeps the search short.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from liqo_connectivity.engine.model import Model
-from liqo_connectivity.engine.proofs.proof import Absent, Proof
+from liqo_connectivity.engine.proofs.explainer import Explainer
+from liqo_connectivity.engine.proofs.proof import Proof
 from liqo_connectivity.engine.proofs.provenance import prove
 from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
 from liqo_connectivity.engine.syntax.diagnostics import DatalogError
@@ -29,12 +28,12 @@ from liqo_connectivity.engine.syntax.nodes import (
     Row,
     Rule,
     Term,
-    Value,
     Variable,
     Wildcard,
 )
-from liqo_connectivity.engine.syntax.printer import format_atom, format_body
+from liqo_connectivity.engine.syntax.printer import format_atom
 from liqo_connectivity.engine.syntax.substitution import ground
+from liqo_connectivity.engine.why_not.absence import Absence, Failure
 from liqo_connectivity.engine.why_not.partial_match import (
     Budget,
     Environment,
@@ -52,104 +51,15 @@ ROWS: Final = 400
 _RULE_COST: Final = 5
 _COMPUTED: Final = (Arithmetic, Call, Aggregate)
 
-Reason = Literal["asserted", "derived", "depth", "above"]
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A rule that could derive a goal, and does not.
-
-    ``holding`` are the literals that hold together, with their values, in the order in which they were looked up, and
-    ``failing`` is the first that does not; a variable left in it stands for any value. ``because`` explains it: the
-    absence of a missing tuple, or the proof of one that should be missing or that has the value of a ``min`` or
-    ``max``; ``None`` for other comparisons. ``complete`` is false if the budget ended before all values were tried.
-    """
-
-    rule: Rule
-    holding: tuple[Literal_, ...]
-    failing: Literal_
-    because: "Absence | Proof | None"
-    complete: bool
-
-    def __str__(self) -> str:
-        return format_body(self.failing)
-
-
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class Absence:
-    """A goal that no tuple matches.
-
-    ``reason`` is ``asserted`` if no rule derives the relation, so that a fact is missing; ``derived`` if each rule in
-    ``failures`` fails, the one that gets furthest first, and those in ``others`` derive other tuples only; ``depth`` if
-    rules could derive it and were not looked into; ``above`` if the goal is one of those that this one explains.
-    Explanations share what they have in common: they are walked and compared so that what is shared is met once.
-    """
-
-    goal: Atom
-    reason: Reason
-    failures: tuple[Failure, ...] = ()
-    others: tuple[Rule, ...] = ()
-
-    def __str__(self) -> str:
-        return format_atom(self.goal)
-
-    def __repr__(self) -> str:
-        return f"<Absence of {self}, {self.reason}>"
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Absence) and self._steps() == other._steps())
-
-    def __hash__(self) -> int:
-        return hash((self.goal, self.reason, self.others))
-
-    def _steps(self) -> list[object]:
-        """List the absences as ``walk`` gives them, those that explain a failure by their numbers in that list."""
-        found = list(self.walk())
-        number = {id(absence): position for position, absence in enumerate(found)}
-        steps: list[object] = []
-        for absence in found:
-            failures = [
-                (f.rule, f.holding, f.failing, number[id(f.because)] if isinstance(f.because, Absence) else f.because)
-                for f in absence.failures
-            ]
-            complete = [failure.complete for failure in absence.failures]
-            steps.append((absence.goal, absence.reason, failures, complete, absence.others))
-        return steps
-
-    def walk(self) -> "Iterator[Absence]":
-        """Give this absence and all that explain it, shared ones once."""
-        seen: set[int] = set()
-        stack: list[Absence] = [self]
-        while stack:
-            absence = stack.pop()
-            if id(absence) in seen:
-                continue
-            seen.add(id(absence))
-            yield absence
-            stack.extend(f.because for f in reversed(absence.failures) if isinstance(f.because, Absence))
-
-    def relations(self) -> set[str]:
-        """Give the relations that the explanation rests on."""
-        found = list(self.walk())
-        proofs = {id(f.because): f.because for a in found for f in a.failures if isinstance(f.because, Proof)}
-        names = {absence.goal.relation for absence in found}
-        for proof in proofs.values():
-            names |= {node.relation for node in proof.walk() if isinstance(node, Proof | Absent)}
-        return names
-
-
-def pattern(relation: str, row: Sequence[Value | None]) -> Atom:
-    """Make a goal from the values of its columns; ``None`` stands for any."""
-    return Atom(relation, tuple(Wildcard() if value is None else Constant(value) for value in row))
-
-
-def why_not(model: Model, goal: Atom, depth: int = DEPTH, rows: int = ROWS) -> Absence | None:
+def why_not(explainer: Explainer, goal: Atom, depth: int = DEPTH, rows: int = ROWS) -> Absence | None:
     """Explain why nothing matches a goal; ``None`` if something does.
 
     The goal's terms are constants, variables and ``_``. A failure is followed through ``depth`` rules, until about
     ``rows`` rows were tried. The model must hold all relations that the goal depends on. Raises UnknownRelationError,
     and DatalogError for a goal that is none.
     """
+    model = explainer.model
     declaration = model.program.schema.relations.get(goal.relation)
     if declaration is not None and len(declaration.columns) != len(goal.terms):
         wanted, given = len(declaration.columns), len(goal.terms)
@@ -162,15 +72,16 @@ def why_not(model: Model, goal: Atom, depth: int = DEPTH, rows: int = ROWS) -> A
             raise DatalogError(f"column {column.name} of {goal.relation} holds a {root}: {format_atom(goal)}")
     if any(True for _ in matching(model, goal, {})):
         return None
-    return _Explainer(model, rows).explain(goal, depth, ())
+    return _Explanation(explainer, rows).explain(goal, depth, ())
 
 
-class _Explainer:
+class _Explanation:
     """One explanation being made: what was explained before is not explained twice."""
 
-    def __init__(self, model: Model, rows: int) -> None:
-        self._model = model
-        self._functors = model.program.functors
+    def __init__(self, explainer: Explainer, rows: int) -> None:
+        self._explainer = explainer
+        self._model = explainer.model
+        self._functors = explainer.model.program.functors
         self._budget = Budget(rows)
         self._known: dict[tuple[Atom, int], Absence] = {}
         self._proofs: dict[tuple[str, Row], Proof | None] = {}
@@ -237,7 +148,7 @@ class _Explainer:
     def _prove(self, present: Atom) -> Proof | None:
         row = min(matching(self._model, present, {}))
         if (present.relation, row) not in self._proofs:
-            self._proofs[present.relation, row] = prove(self._model, present.relation, row)
+            self._proofs[present.relation, row] = prove(self._explainer, present.relation, row)
         return self._proofs[present.relation, row]
 
     def _shown(self, item: Literal_, values: Environment, written: Mapping[str, Term]) -> Literal_:

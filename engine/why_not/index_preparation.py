@@ -1,14 +1,15 @@
-"""The indexes that why-not asks for, built before anyone asks.
+"""The indexes that why-not asks for, built before the first question.
 
 By which columns the failure of a rule is looked up depends on which columns of the goal have values, and on the order
 of the rule's body, not on what the values are. So the search is walked through once with known columns in place of
-known values, to any depth, over the model as it is now. This module must not know why anyone asks.
+known values, to any depth, over the model as it is now.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.plan.join_order import flatten, order
+from liqo_connectivity.engine.proofs.explainer import Explainer
+from liqo_connectivity.engine.storage.model import Model
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
     Atom,
@@ -25,11 +26,19 @@ from liqo_connectivity.engine.why_not.partial_match import join_order
 _Columns = tuple[int, ...]
 
 
-def prepare_absences(model: Model, relations: Iterable[str]) -> frozenset[str]:
-    """Build the indexes that explaining missing tuples of some relations looks into, however deep it goes.
+def prepare_why_not(explainer: Explainer, relations: Iterable[str]) -> None:
+    """Do now what the first questions about missing tuples of some relations would do, however deep they go.
 
-    The relations are declared. Gives those of which such an explanation may prove a tuple.
+    The explainer is prepared for the proofs that such an explanation can show, too. It is good until everything is
+    derived again, as a load does. Raises UnknownRelationError.
     """
+    relations = tuple(relations)
+    explainer.prepare(relations)
+    explainer.prepare(_build_indexes(explainer.model, relations))
+
+
+def _build_indexes(model: Model, relations: Iterable[str]) -> frozenset[str]:
+    """Build the indexes; give the relations of which such an explanation may prove a tuple."""
     proved: set[str] = set()
     seen: set[tuple[str, _Columns]] = set()
     declared = model.program.schema.relations
@@ -89,4 +98,4 @@ def _known_columns(item: Atom | Negation, names: set[str]) -> _Columns:
 def _build(model: Model, atom: Atom, columns: _Columns) -> None:
     if 0 < len(columns) < len(atom.terms):
         # No row has this key: whether there are any is not asked, only where they would be.
-        model.relation(atom.relation).index(columns).get(0 if len(columns) == 1 else (0,) * len(columns))
+        model.find(atom.relation, columns, (0,) * len(columns))

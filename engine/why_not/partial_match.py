@@ -1,21 +1,21 @@
 """How far a rule body gets: the longest part that some values satisfy, and the literal that fails after it.
 
-A body is joined in an order of its own: what the values at hand look up in the fewest rows comes first, and a test
-comes before whatever would have to be enumerated. So a failure names the one tuple that is missing, rather than one of
+A body is joined in the order that suits the values at hand: what they look up in the fewest rows comes first, and a
+test comes before anything that would have to be enumerated. So a failure names the one tuple that is missing, rather than one of
 thousands that happen to be tried first. The order depends on the model's relations alone, not on the order in which
-they were filled, and rows are tried in sorted order. This module must not know why anyone asks.
+they were filled, and rows are tried in sorted order.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from operator import itemgetter
 from typing import cast
 
-from liqo_connectivity.engine.codegen.term_closures import Bindings, reader, slots
-from liqo_connectivity.engine.model import Model
-from liqo_connectivity.engine.plan.join_order import flatten
+from liqo_connectivity.engine.plan.join_order import flatten, order
+from liqo_connectivity.engine.storage.lookups import distinct
+from liqo_connectivity.engine.storage.model import Model
 from liqo_connectivity.engine.syntax.arithmetic import COMPARISONS, EvaluationError, calculate, folded
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import (
@@ -34,7 +34,6 @@ from liqo_connectivity.engine.syntax.nodes import (
     Wildcard,
     variables,
 )
-from liqo_connectivity.engine.why_not.join import compile_join
 
 Environment = dict[str, Value]
 """The values of variables, by name."""
@@ -97,18 +96,8 @@ def matching(model: Model, atom: Atom, values: Mapping[str, Value]) -> Iterable[
                 repeated.append((first[term.name], column))
             else:
                 first[term.name] = column
-    rows = _lookup(model, atom.relation, keyed, key, len(atom.terms))
+    rows = model.find(atom.relation, tuple(keyed), tuple(key))
     return [row for row in rows if all(row[a] == row[b] for a, b in repeated)] if repeated else rows
-
-
-def _lookup(model: Model, name: str, keyed: Sequence[int], key: Sequence[Value], width: int) -> Iterable[Row]:
-    relation = model.relation(name)
-    if len(keyed) == width:
-        row = tuple(key)
-        return (row,) if row in relation else ()
-    if not keyed:
-        return relation
-    return relation.index(keyed).get(key[0] if len(key) == 1 else tuple(key), ())
 
 
 def value_of(term: Term, values: Mapping[str, Value], functors: Mapping[str, Functor]) -> Value:
@@ -180,12 +169,11 @@ def _fan_out(model: Model, atom: Atom, known: set[str]) -> _Rank:
         for column, term in enumerate(atom.terms)
         if isinstance(term, Constant) or (isinstance(term, Variable) and term.name in known)
     ]
-    relation = model.relation(atom.relation)
-    rows = len(relation)
+    rows = model.count(atom.relation)
     if len(keyed) == len(atom.terms) or not rows:
         return _TESTS
-    distinct = len(relation.index(keyed)) if keyed else 1
-    return not keyed, rows * 1000 // distinct, -len(keyed), -distinct
+    keys = distinct(model.tables, atom.relation, tuple(keyed)) if keyed else 1
+    return not keyed, rows * 1000 // keys, -len(keyed), -keys
 
 
 class _Search:
@@ -256,12 +244,7 @@ class _Search:
     def _compared(self, item: Comparison, values: Environment) -> Environment | None:
         if isinstance(item.right, Aggregate):
             return self._folded(item, item.right, values)
-        if item.operator == "=":
-            for target, other in ((item.left, item.right), (item.right, item.left)):
-                if isinstance(target, Variable) and target.name not in values:
-                    return {**values, target.name: value_of(other, values, self._functors)}
-        left, right = (value_of(side, values, self._functors) for side in (item.left, item.right))
-        return values if COMPARISONS[item.operator](left, right) else None
+        return _compared(item, values, self._functors)
 
     def _folded(self, item: Comparison, aggregate: Aggregate, values: Environment) -> Environment | None:
         # A flattened body has an aggregate only as what a variable is equal to.
@@ -274,16 +257,39 @@ class _Search:
 
 def aggregated(model: Model, aggregate: Aggregate, values: Mapping[str, Value]) -> int | None:
     """Compute an aggregate; ``None`` for the least or greatest of nothing. Raises EvaluationError."""
-    functors, slot_of, found = model.program.functors, slots(aggregate.body), list[Value]()
-    value = reader(aggregate.target or Constant(0), slot_of, functors)
-    outer: Bindings = [0] * len(slot_of)
-    for name in aggregate.outer:
-        outer[slot_of[name]] = values[name]
+    known = {name: values[name] for name in aggregate.outer}
+    plain, _ = flatten(aggregate.body)
+    body = [plain[position] for position in order(plain, known)]
+    target = aggregate.target
+    return folded(aggregate.kind, [found[target.name] if target else 0 for found in _instances(model, body, known)])
 
-    def append(bindings: Bindings) -> None:
-        found.append(value(bindings))
 
-    compile_join(aggregate.body, slot_of, aggregate.outer, functors, lambda _, name: model.relation(name), append)(
-        outer
-    )
-    return folded(aggregate.kind, found)
+def _instances(model: Model, body: Sequence[Literal_], values: Environment) -> Iterator[Environment]:
+    """Give the values of each instance of an ordered, flat body: one for each choice of rows."""
+    if not body:
+        yield values
+        return
+    item, *rest = body
+    functors = model.program.functors
+    match item:
+        case Atom():
+            fresh = {t.name: c for c, t in enumerate(item.terms) if isinstance(t, Variable) and t.name not in values}
+            for row in matching(model, item, values):
+                yield from _instances(model, rest, {**values, **{name: row[c] for name, c in fresh.items()}})
+        case Negation(atom=atom):
+            if not any(True for _ in matching(model, fixed(atom, values, functors), {})):
+                yield from _instances(model, rest, values)
+        case Comparison():
+            found = _compared(item, values, functors)
+            if found is not None:
+                yield from _instances(model, rest, found)
+
+
+def _compared(item: Comparison, values: Environment, functors: Mapping[str, Functor]) -> Environment | None:
+    """Give the values after a comparison without an aggregate; ``None`` if it is false."""
+    if item.operator == "=":
+        for target, other in ((item.left, item.right), (item.right, item.left)):
+            if isinstance(target, Variable) and target.name not in values:
+                return {**values, target.name: value_of(other, values, functors)}
+    left, right = (value_of(side, values, functors) for side in (item.left, item.right))
+    return values if COMPARISONS[item.operator](left, right) else None

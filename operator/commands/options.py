@@ -11,7 +11,7 @@ from liqo_connectivity.operator.sources.input import Input, ObjectSource
 
 _R = TypeVar("_R")
 
-ENGINES: Final = ("incremental", "reference", "pydatalog")
+ENGINES: Final = ("incremental", "pydatalog")
 
 
 def object_options(function: Callable[..., _R]) -> Callable[..., _R]:

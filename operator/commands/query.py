@@ -2,9 +2,8 @@
 
 import click
 
-from liqo_connectivity.engine import ProgramError, prove
+from liqo_connectivity.engine import Explainer, ProgramError, pattern, prove, why_not
 from liqo_connectivity.engine.syntax.parser import parse_goal
-from liqo_connectivity.engine.why_not.failures import pattern, why_not
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, operator_option, output_option
 from liqo_connectivity.operator.explain import report
@@ -49,8 +48,9 @@ def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output
     report.problems(session.reading)
     model = session.solve([ANSWER], program=program)
     rows = model.rows(ANSWER)
-    proofs = [prove(model, ANSWER, row) for row in rows] if with_proof else []
-    reason = why_not(model, pattern(ANSWER, [None] * len(columns)), DEPTH) if with_reason else None
+    explainer = Explainer(model)
+    proofs = [prove(explainer, ANSWER, row) for row in rows] if with_proof else []
+    reason = why_not(explainer, pattern(ANSWER, [None] * len(columns)), DEPTH) if with_reason else None
     used = {ANSWER, *(name for proof in proofs if proof for name in relations_of(proof))}
     used |= reason.relations() if reason else set()
     session.verify(model, used)

@@ -2,6 +2,7 @@
 
 import click
 
+from liqo_connectivity.engine import Explainer
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, operator_option, output_option, state_option
 from liqo_connectivity.operator.explain import answer, endpoints, report
@@ -56,9 +57,10 @@ def command(given: Input, source: str, destination: str, state: str, proofs: int
     else:
         model = session.solve(GOALS, flows)
         report.endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
-        found = answer.make(model, session.reading.base, flows, start, end, service)
+        explainer = Explainer(model)
+        found = answer.make(explainer, session.reading.base, flows, start, end, service)
         if proofs > 1:
-            found = answer.with_alternatives(found, model, proofs)
+            found = answer.with_alternatives(found, explainer, proofs)
         session.verify(model, {*GOALS, *answer.relations_used(found)}, flows)
     if output == "text":
         click.echo("\n".join(answer_lines(found, full)))

@@ -2,6 +2,7 @@
 
 import click
 
+from liqo_connectivity.engine import Explainer
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, operator_option, output_option, state_option
 from liqo_connectivity.operator.explain import answer, denial, endpoints, report
@@ -55,8 +56,9 @@ def command(given: Input, source: str, destination: str, state: str, depth: int,
         found = answer.unresolved(start, end, service, state, error)
     else:
         model = session.solve(answer.RELATIONS, flows)
-        found = answer.make(model, session.reading.base, flows, start, end, service)
-        denials = denial.denials_of(found, model, depth)
+        explainer = Explainer(model)
+        found = answer.make(explainer, session.reading.base, flows, start, end, service)
+        denials = denial.denials_of(found, explainer, depth)
         used = {*answer.RELATIONS, *answer.relations_used(found), *denial.relations_used(denials)}
         session.verify(model, used, flows)
     if output == "text":

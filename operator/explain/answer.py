@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from liqo_connectivity.engine import Aggregated, Model, Proof, prove
-from liqo_connectivity.engine.proofs.enumeration import proofs
-from liqo_connectivity.engine.why_not.failures import Absence, pattern, why_not
+from liqo_connectivity.engine import Absence, Aggregated, Explainer, Proof, pattern, proofs, prove, why_not
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.endpoints import Endpoint, Service, UnknownEndpointError
 from liqo_connectivity.operator.explain.proof_steps import relations_of
@@ -76,7 +74,7 @@ class Answer:
 
 
 def make(
-    model: Model,
+    explainer: Explainer,
     base: FactBase,
     flows: Sequence[Flow],
     source: Endpoint,
@@ -84,11 +82,12 @@ def make(
     service: Service | None,
 ) -> Answer:
     """Read the answer from a model in which the flows were asked about; of several the worst decides."""
+    model = explainer.model
     verdicts = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
     pairs = Counter(verdicts.values())
     flow = min(flows, key=lambda f: _WORST.index(verdicts[f.flow]))
     peerings = tuple(
-        _peering(model, str(peering), str(policy), flow.flow)
+        _peering(explainer, str(peering), str(policy), flow.flow)
         for peering, policy, asked in model.rows("governs")
         if asked == flow.flow
     )
@@ -101,30 +100,33 @@ def make(
     return Answer(source, destination, service, flow, verdicts[flow.flow], counted, peerings, unknown, base)
 
 
-def _peering(model: Model, peering: str, policy: str, flow: str) -> PeeringAnswer:
+def _peering(explainer: Explainer, peering: str, policy: str, flow: str) -> PeeringAnswer:
+    model = explainer.model
     ((verdict,),) = [row[2:] for row in model.rows("peering_verdict") if row[:2] == (peering, flow)]
     decided = [row[2:] for row in model.rows("decided_by") if row[:2] == (peering, flow)]
     decision = None
     if decided:
         kind, index, action = decided[0]
         decision = Decision(str(kind), int(index) if kind == "rule" else None, str(action))
-    proof = prove(model, "peering_verdict", (peering, flow, verdict))
+    proof = prove(explainer, "peering_verdict", (peering, flow, verdict))
     if proof is None:
         raise AssertionError("a derived tuple has a proof")
     return PeeringAnswer(
-        peering, policy.split("/")[0], policy, str(verdict), decision, proof, _passed_over(model, proof)
+        peering, policy.split("/")[0], policy, str(verdict), decision, proof, _passed_over(explainer, proof)
     )
 
 
-def _passed_over(model: Model, proof: Proof) -> tuple[Absence, ...]:
+def _passed_over(explainer: Explainer, proof: Proof) -> tuple[Absence, ...]:
     missing = [absent for node in proof.walk() if isinstance(node, Aggregated) for absent in node.missing()]
-    explained = (why_not(model, pattern(absent.relation, absent.pattern), _DEPTH) for absent in missing[-_PASSED_OVER:])
+    explained = (
+        why_not(explainer, pattern(absent.relation, absent.pattern), _DEPTH) for absent in missing[-_PASSED_OVER:]
+    )
     return tuple(absence for absence in explained if absence is not None)
 
 
-def with_alternatives(found: Answer, model: Model, count: int) -> Answer:
+def with_alternatives(found: Answer, explainer: Explainer, count: int) -> Answer:
     """Add further proofs of each peering's verdict, up to ``count`` with the one that it has."""
-    several = [(p, proofs(model, p.proof.relation, p.proof.row, count)) for p in found.peerings]
+    several = [(p, proofs(explainer, p.proof.relation, p.proof.row, count)) for p in found.peerings]
     peerings = tuple(replace(p, alternatives=some.found[1:], complete=some.complete) for p, some in several)
     return replace(found, peerings=peerings)
 

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from liqo_connectivity.engine import Model
-from liqo_connectivity.engine.why_not.failures import Absence, pattern, why_not
+from liqo_connectivity.engine import Absence, Explainer, Model, pattern, why_not
 from liqo_connectivity.operator.explain.answer import Answer, PeeringAnswer
 
 SIDES: Final = ("source", "destination")
@@ -31,9 +30,9 @@ class Denial:
     rules: tuple[AllowRule, ...]
 
 
-def denials_of(found: Answer, model: Model, depth: int) -> tuple[Denial, ...]:
+def denials_of(found: Answer, explainer: Explainer, depth: int) -> tuple[Denial, ...]:
     """Explain every peering that denies the flow; ``depth`` is how many rules deep a failure is followed."""
-    return tuple(_denial(model, peering, found, depth) for peering in found.peerings if peering.verdict == "denied")
+    return tuple(_denial(explainer, peering, found, depth) for peering in found.peerings if peering.verdict == "denied")
 
 
 def relations_used(denials: tuple[Denial, ...]) -> set[str]:
@@ -43,7 +42,8 @@ def relations_used(denials: tuple[Denial, ...]) -> set[str]:
     return names.union(*(absence.relations() for absence in absences))
 
 
-def _denial(model: Model, peering: PeeringAnswer, found: Answer, depth: int) -> Denial:
+def _denial(explainer: Explainer, peering: PeeringAnswer, found: Answer, depth: int) -> Denial:
+    model = explainer.model
     decided = peering.decision.index if peering.decision else None
     allowing = [
         int(index) for owner, index, action in model.rows("rule") if (owner, action) == (peering.peering, "allow")
@@ -51,7 +51,7 @@ def _denial(model: Model, peering: PeeringAnswer, found: Answer, depth: int) -> 
     rules: list[AllowRule] = []
     for index in allowing:
         goals = {side: pattern("side_matches", (peering.peering, index, side, found.flow.flow)) for side in SIDES}
-        absences = {side: why_not(model, goal, depth) for side, goal in goals.items()}
+        absences = {side: why_not(explainer, goal, depth) for side, goal in goals.items()}
         misses = tuple((side, absence) for side, absence in absences.items() if absence is not None)
         source, destination = (_party(model, peering.peering, index, side) for side in SIDES)
         rules.append(AllowRule(index, (source, destination), decided is None or index < decided, misses))

@@ -23,7 +23,7 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
         raise click.UsageError(
             f"{endpoint.text!r}: there is no group {endpoint.name!r}; groups: {', '.join(sorted(groups))}"
         )
-    if (endpoint.peering,) not in model.relation("peering"):
+    if not model.contains("peering", (endpoint.peering,)):
         peerings = ", ".join(str(row[0]) for row in model.rows("peering")) or "none"
         raise click.UsageError(f"{endpoint.text!r}: there is no peering {endpoint.peering!r}; peerings: {peerings}")
     own = (endpoint.peering, endpoint.name)
@@ -67,7 +67,7 @@ def classes(candidates: Iterable[str], model: Model) -> list[str]:
     kept: dict[frozenset[tuple[object, ...]], str] = {}
     profiles: dict[str, set[tuple[object, ...]]] = {}
     for name, column in (("in_group", 2), ("in_scope", 1), ("namespace_member", 2), ("located", 1)):
-        for row in model.relation(name):
+        for row in model.rows(name):
             profile = (name, *row[:column], *row[column + 1 :])
             profiles.setdefault(str(row[column]), set()).add(profile)
     for address in sorted(candidates, key=numeric):

@@ -43,5 +43,5 @@ def endpoints(model: Model, pods: Iterable[str]) -> None:
         for code, kind, found, detail in model.rows("finding"):
             if (kind, found) == ("Pod", pod):
                 click.echo(f"warning: {sentence(code, kind, found, detail)}", err=True)
-        if (pod,) in model.relation("finished"):
+        if model.contains("finished", (pod,)):
             click.echo(f"warning: Pod {pod} has ended: its address may be another Pod's by now", err=True)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
-from liqo_connectivity.engine.incremental.database import Database
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.sources.input import Input, read_objects
 from liqo_connectivity.operator.sources.rules import read_program
@@ -47,11 +46,7 @@ class Session:
             from liqo_connectivity.engine.pydatalog import second_opinion
 
             return second_opinion.evaluate(program, self.facts(flows), goals, limits=self._limits())
-        if self.given.engine == "reference":
-            return evaluate(program.slice(goals), self.facts(flows))
-        database = Database(program.slice(goals))
-        database.load(self.facts(flows))
-        return database
+        return evaluate(program.slice(goals), self.facts(flows))
 
     def solve_verified(self, goals: Iterable[str], flows: Iterable[Flow] = ()) -> Model:
         """Derive some relations and, if it was asked for, compare all of them with pyDatalog's. Raises OracleError."""

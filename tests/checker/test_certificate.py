@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from liqo_connectivity import checker
+from liqo_connectivity.engine import Explainer
 from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from liqo_connectivity.operator.explain import answer
 from liqo_connectivity.operator.explain.document.answer import answer_document
@@ -56,10 +57,11 @@ def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
         # Asked together, as the pairs of two groups are: a proof may mention another question.
         together = [flow for flow in flows if flow.state == state]
         model = solve(base, VERDICTS, together)
+        explainer = Explainer(model)
         for flow in together:
             source, destination = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
             document = json.loads(
-                json.dumps(answer_document(answer.make(model, base, [flow], source, destination, None)))
+                json.dumps(answer_document(answer.make(explainer, base, [flow], source, destination, None)))
             )
             document["pairs"] = {verdict: int(verdict == document["verdict"]) for verdict in document["pairs"]}
             assert checker.check(document, RULES, read).verdict == document["verdict"]

@@ -11,12 +11,13 @@ from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import Source, source_of
 from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Row
-from liqo_connectivity.engine import EvaluationError, Facts, Program, Proof, evaluate, prove
+from liqo_connectivity.engine import EvaluationError, Facts, Program, Proof, evaluate
 from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.facts.base.fact import Source as Object
 from liqo_connectivity.operator.explain.document.proof import proof_document
 from liqo_connectivity.operator.explain.dot import proofs_dot
 from liqo_connectivity.operator.explain.text.proof import proof_lines
+from tests.support.explaining import prove
 from tests.support.random_programs import random_program
 from tests.support.small_programs import declarations, small_facts, small_rules
 

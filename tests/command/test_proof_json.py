@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from liqo_connectivity import checker
-from liqo_connectivity.engine import Model, Program, Proof, Row, evaluate, prove
-from liqo_connectivity.engine.why_not.failures import pattern, why_not
+from liqo_connectivity import checker, engine
+from liqo_connectivity.engine import Explainer, Program, Proof, Row, evaluate
+from liqo_connectivity.engine.why_not.absence import pattern
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.commands import query
 from liqo_connectivity.operator.explain import answer
@@ -16,6 +16,7 @@ from liqo_connectivity.operator.explain.document.absence import absence_document
 from liqo_connectivity.operator.explain.document.proof import proof_document
 from liqo_connectivity.operator.explain.text.absence import absence_lines
 from tests.support.certificates import FLOWS, RULES, call, dump, facts
+from tests.support.explaining import prove, why_not
 
 FIRSTS = """.decl offer(rule: number)
 .decl hit(rule: number)
@@ -84,9 +85,9 @@ def test_a_very_high_proof_is_printed(chain: list[str]) -> None:
     assert (code, text.count("reached(")) == (0, STEPS)
 
 
-def proved_early(model: Model, relation: str, row: Row) -> Proof | None:
+def proved_early(explainer: Explainer, relation: str, row: Row) -> Proof | None:
     """As if a budget had stopped the search."""
-    found = prove(model, relation, row)
+    found = engine.prove(explainer, relation, row)
     return found and replace(found, minimal=False)
 
 
@@ -140,5 +141,7 @@ def test_a_proof_that_several_failures_need_is_written_once() -> None:
     assert [failure["because"] for failure in goal["failures"]] == [{"proof": 0}, {"proof": 0}]
     (proof,) = document["proofs"]
     assert [step["relation"] for step in proof["steps"]] == ["bad", "given"]
-    early = replace(found, failures=tuple(replace(f, because=proved_early(model, "bad", (1,))) for f in found.failures))
+    early = replace(
+        found, failures=tuple(replace(f, because=proved_early(Explainer(model), "bad", (1,))) for f in found.failures)
+    )
     assert [line.strip() for line in absence_lines(early, FactBase(), full=True)].count(EARLY) == 2

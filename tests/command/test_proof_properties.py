@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from liqo_connectivity.engine import Model, Proof, prove
+from liqo_connectivity.engine import Model, Proof
 from liqo_connectivity.facts import FactBase, ObjectKey
 from tests.support import proof_checker
 from tests.support.clusters import base_of, example, facts_with, questions, rows, shown, solve
+from tests.support.explaining import prove
 from tests.support.manifests import Object, objects
 
 SEEDS = range(50_000, 50_016)

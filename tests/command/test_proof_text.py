@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from liqo_connectivity.engine import Program, Proof, Row, evaluate, prove
+from liqo_connectivity.engine import Program, Proof, Row, evaluate
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.dot import proofs_dot
 from liqo_connectivity.operator.explain.proof_steps import caveat
 from liqo_connectivity.operator.explain.text.proof import proof_lines
+from tests.support.explaining import prove
 
 TEXT = """.decl offer(rule: number)
 .decl hit(rule: number)

@@ -2,10 +2,11 @@
 
 import pytest
 
-from liqo_connectivity.engine import Aggregated, EvaluationError, Model, OracleError, Program, Row, evaluate, prove
+from liqo_connectivity.engine import Aggregated, EvaluationError, Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations, first_difference
 from liqo_connectivity.engine.syntax.nodes import aggregate_of
 from liqo_connectivity.engine.syntax.parser import parse_goal
+from tests.support.explaining import prove
 from tests.support.naive import naive
 from tests.support.proof_checker import check, least_heights
 from tests.support.random_programs import random_program

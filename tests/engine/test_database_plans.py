@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from liqo_connectivity.engine import Program, Row, evaluate, prove
+from liqo_connectivity.engine import Program, Row, evaluate
 from liqo_connectivity.engine.codegen import specialization as specialize_module
 from liqo_connectivity.engine.codegen.source import Template
 from liqo_connectivity.engine.incremental.database import Database
 from tests.support.churn import commit, loaded, numbers
+from tests.support.explaining import prove
 
 TEXT = """.decl pod_ip(pod: symbol, ip: symbol)
 .decl finished(pod: symbol)

@@ -4,9 +4,10 @@ from random import Random
 
 import pytest
 
-from liqo_connectivity.engine import Row, evaluate, prove
+from liqo_connectivity.engine import Row, evaluate
 from liqo_connectivity.engine.incremental.database import Database
 from tests.support.clusters import base_of, program, questions
+from tests.support.explaining import prove
 from tests.support.manifests import objects
 from tests.support.random_clusters import cluster, flows
 

@@ -1,4 +1,4 @@
-"""Proofs over a database: those of the reference evaluator, whatever the database has been through."""
+"""Proofs over a database: those of a fresh one, whatever the database has been through."""
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,19 +8,20 @@ import pytest
 
 from liqo_connectivity.engine import (
     Database,
+    Explainer,
     Program,
     Proof,
     Row,
     UnknownRelationError,
     evaluate,
-    prove,
-    why_not,
+    prepare_why_not,
 )
 from liqo_connectivity.engine.codegen.source import Template
-from liqo_connectivity.engine.model import Model
 from liqo_connectivity.engine.storage import tables
-from liqo_connectivity.engine.why_not.failures import Absence, pattern
+from liqo_connectivity.engine.storage.model import Model
+from liqo_connectivity.engine.why_not.absence import Absence, pattern
 from tests.support.churn import batches, commit, loaded, netted, program_of
+from tests.support.explaining import explainer_of, prove, why_not
 
 
 def same_proofs(program: Program, one: Model, other: Model) -> int:
@@ -131,7 +132,7 @@ def test_proofs_between_two_commits_share_their_parts_and_no_more_than_some_thou
     assert prove(database, "p", ("0", "1")) is None
     for row in database.rows("p"):
         assert prove(database, "p", row) is not None
-    assert len(database.derivations().built()) <= 10_000
+    assert len(explainer_of(database).rules().built()) <= 10_000
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -139,7 +140,7 @@ def test_what_is_prepared_needs_nothing_more_to_be_asked(seed: int, monkeypatch:
     program, facts = program_of(seed)
     asked = sorted(program.rules_by_head)[::2]
     database = loaded(program, facts)
-    database.prepare(asked)
+    prepare_why_not(explainer_of(database), asked)
     model = evaluate(program, facts)
     expected = proofs_of(asked, model), absences_of(asked, model)
     with monkeypatch.context() as patch:
@@ -153,12 +154,14 @@ def test_what_is_prepared_needs_nothing_more_to_be_asked(seed: int, monkeypatch:
     assert not database.check()
 
 
-def test_what_is_loaded_later_is_prepared_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_loaded_later_can_be_prepared_again(monkeypatch: pytest.MonkeyPatch) -> None:
     program = Program.parse({"p.dl": PATHS})
     edges: list[Row] = [("a", "b"), ("b", "c")]
     database = Database(program)
-    database.prepare(["p"])
+    explainer = explainer_of(database)
+    explainer.prepare(["p"])
     database.load({"e": edges})
+    explainer.prepare(["p"])
     expected = proofs_of(["p"], evaluate(program, {"e": edges}))
     with monkeypatch.context() as patch:
         patch.setattr(tables, "build_index", _refuse)
@@ -168,7 +171,7 @@ def test_what_is_loaded_later_is_prepared_too(monkeypatch: pytest.MonkeyPatch) -
 
 def test_only_relations_that_are_there_are_prepared() -> None:
     with pytest.raises(UnknownRelationError, match="'q'"):
-        Database(Program.parse({"p.dl": PATHS})).prepare(["q"])
+        Explainer(Database(Program.parse({"p.dl": PATHS}))).prepare(["q"])
 
 
 def _refuse(*_: object) -> object:

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from liqo_connectivity.engine import Model, Row, evaluate, prove
+from liqo_connectivity.engine import Model, Row, evaluate
 from liqo_connectivity.engine.incremental.database import Database
 from liqo_connectivity.facts import FactBase, kind_of
 from tests.support import recordings
 from tests.support.churn import Batch, Facts, commit, loaded, numbers
 from tests.support.clusters import RENDERED, base_of, facts_of, facts_with, program, questions, tables
+from tests.support.explaining import prove
 
 READ = 407
 """How many of the events are of objects that are read."""

@@ -4,10 +4,11 @@ from itertools import product
 
 import pytest
 
-from liqo_connectivity.engine import EvaluationError, Facts, Model, Program, Proof, Row, evaluate, prove
-from liqo_connectivity.engine.proofs.derivation_graph import DerivationGraph, derivation_graph, open_needs
-from liqo_connectivity.engine.proofs.enumeration import Proofs, proofs
+from liqo_connectivity.engine import EvaluationError, Explainer, Facts, Model, Program, Proof, Row, evaluate
+from liqo_connectivity.engine.proofs.derivation_graph import DerivationGraph, open_needs
+from liqo_connectivity.engine.proofs.enumeration import Proofs, derivation_graph
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
+from tests.support.explaining import proofs, prove
 from tests.support.proof_checker import check
 from tests.support.random_programs import random_program
 
@@ -63,7 +64,7 @@ def test_the_order_of_facts_does_not_matter() -> None:
 def count(model: Model, relation: str, row: Row) -> int | None:
     """Count the proofs by brute force: every choice of an instance for each tuple that is needed; None for too many."""
     goal = (relation, row)
-    graph, _ = derivation_graph(model.derivations(), goal, 10_000)
+    graph, _ = derivation_graph(Explainer(model).rules(), goal, 10_000)
     derived = [t for t, uses in graph.items() if uses]
     total = 1
     for t in derived:

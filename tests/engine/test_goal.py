@@ -2,8 +2,9 @@
 
 import pytest
 
-from liqo_connectivity.engine import Program, ProgramError, Row, evaluate, prove
+from liqo_connectivity.engine import Program, ProgramError, Row, evaluate
 from liqo_connectivity.engine.syntax.parser import parse_goal
+from tests.support.explaining import prove
 
 TEXT = """.type Pod <: symbol
 .type Address <: symbol

@@ -10,9 +10,10 @@ from random import Random
 
 import pytest
 
-from liqo_connectivity.engine import Model, Program, Proof, Row, evaluate, prove
+from liqo_connectivity.engine import Model, Program, Proof, Row, evaluate
 from liqo_connectivity.engine.syntax.nodes import Aggregate, Body, Clause, Comparison, Conjunction, Disjunction, Term
 from tests.support.churn import Batch, batches, commit, loaded, numbers, program_of
+from tests.support.explaining import prove
 from tests.support.small_programs import (
     COLUMNS,
     declarations,

@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
-from liqo_connectivity.engine import Database, Model, Program, Proof, Row, evaluate, proofs, prove
+from liqo_connectivity.engine import Database, Model, Program, Proof, Row, evaluate
 from tests.support.churn import Facts, batches, commit, loaded, netted, program_of
+from tests.support.explaining import proofs, prove
 from tests.support.proof_checker import check
 
 BUDGETS = (0, 1, 2, 3, 5, 9, 30)

@@ -4,8 +4,9 @@ from random import Random
 
 import pytest
 
-from liqo_connectivity.engine import Database, Program, Proof, Row, evaluate, proofs, prove
+from liqo_connectivity.engine import Database, Program, Proof, Row, evaluate
 from tests.support.churn import Batch, commit, loaded, netted, program_of
+from tests.support.explaining import proofs, prove
 from tests.support.small_programs import COLUMNS, declarations, plenty_of_facts, small_rules_without_negation
 
 LIMIT = 60
@@ -40,7 +41,7 @@ def test_without_a_fact_of_a_proof_there_is_another_proof_or_none(seed: int) -> 
                 commit(database, gone)
                 changed = prove(database, name, row)
                 assert changed == prove(evaluate(program, netted(facts, gone)), name, row)
-                assert (changed is not None) == (row in database.relation(name))
+                assert (changed is not None) == database.contains(name, row)
                 assert leaf not in leaves(changed)
                 commit(database, [(*leaf, True)])
 
@@ -76,7 +77,7 @@ def test_without_negation_a_tuple_goes_with_a_fact_of_each_proof(first: int) -> 
             assert prove(database, name, row) is None
             # One comes back, and with it the tuple, if a proof rests on none of the others.
             commit(database, [(*gone[0], True)])
-            assert (row in database.relation(name)) == any(set(gone[1:]).isdisjoint(facts) for facts in rests)
+            assert database.contains(name, row) == any(set(gone[1:]).isdisjoint(facts) for facts in rests)
             commit(database, [(relation, fact, True) for relation, fact in gone])
             tried, several = tried + 1, several + (len(gone) > 1)
     assert tried > 40

@@ -5,17 +5,8 @@ import time
 
 import pytest
 
-from liqo_connectivity.engine import (
-    Absent,
-    Holds,
-    Model,
-    Program,
-    Proof,
-    Row,
-    UnknownRelationError,
-    evaluate,
-    prove,
-)
+from liqo_connectivity.engine import Absent, Holds, Model, Program, Proof, Row, UnknownRelationError, evaluate
+from tests.support.explaining import prove
 from tests.support.proof_checker import check
 from tests.support.random_programs import random_program
 

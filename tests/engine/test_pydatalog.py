@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from liqo_connectivity.engine import Facts, OracleError, Program, Row, UnknownRelationError, evaluate, prove
+from liqo_connectivity.engine import Facts, OracleError, Program, Row, UnknownRelationError, evaluate
 from liqo_connectivity.engine.pydatalog import second_opinion
 from liqo_connectivity.engine.pydatalog.child_process import Limits, exchange
 from liqo_connectivity.engine.pydatalog.second_opinion import Difference, evaluate_relations, first_difference
 from liqo_connectivity.engine.pydatalog.translation import translate
 from liqo_connectivity.engine.syntax.functors import BUILTIN
 from liqo_connectivity.engine.syntax.nodes import Atom, Rule
+from tests.support.explaining import prove
 from tests.support.random_programs import random_program
 from tests.support.seeds import groups
 
@@ -62,14 +63,14 @@ def _leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_agrees_with_the_reference_evaluator_on_random_programs(seed: int) -> None:
+def test_agrees_with_the_engine_on_random_programs(seed: int) -> None:
     text, facts = random_program(seed)
     assert_agrees(text, facts)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", groups(1000, 1400, 50))
-def test_agrees_with_the_reference_evaluator_on_many_random_programs(first: int) -> None:
+def test_agrees_with_the_engine_on_many_random_programs(first: int) -> None:
     for seed in range(first, first + 50):
         text, facts = random_program(seed)
         assert_agrees(text, facts)

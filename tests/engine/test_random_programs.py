@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from liqo_connectivity.engine import Program, evaluate, prove
+from liqo_connectivity.engine import Program, evaluate
+from tests.support.explaining import prove
 from tests.support.naive import naive
 from tests.support.proof_checker import check, least_heights
 from tests.support.seeds import groups

@@ -30,7 +30,7 @@ OURS: dict[str, Any] = {
 
 
 def digests(database: Database) -> dict[str, list[int]]:
-    return digest({name: database.relation(name) for name in database.program.schema.relations})
+    return digest({name: database.tables[name].rows for name in database.program.schema.relations})
 
 
 @pytest.mark.parametrize("engine", BASELINES)

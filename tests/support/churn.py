@@ -37,6 +37,11 @@ def program_of(seed: int) -> tuple[Program, Facts]:
     return Program.parse({"small.dl": declarations() + "\n".join(rules)}), small_facts(seed)
 
 
+def is_small(program: Program) -> bool:
+    """Tell whether a program is over few values, so that brute force can say what it means."""
+    return "u" in program.schema.relations
+
+
 def relations_to_change(program: Program, facts: Facts) -> list[str]:
     """List the relations that batches change: those that have facts, and now and then all."""
     return sorted(facts) or sorted(program.schema.relations)
@@ -44,8 +49,8 @@ def relations_to_change(program: Program, facts: Facts) -> list[str]:
 
 def batches(rng: Random, program: Program, facts: Facts, count: int) -> Iterator[Batch]:
     """Give batches, most of them small, one that takes all facts away, and one that puts many back."""
-    symbols: list[Value] = [*(SYMBOLS if "u" in program.schema.relations else WIDE_SYMBOLS)]
-    numbers: list[Value] = [*(NUMBERS if "u" in program.schema.relations else WIDE_NUMBERS)]
+    symbols: list[Value] = [*(SYMBOLS if is_small(program) else WIDE_SYMBOLS)]
+    numbers: list[Value] = [*(NUMBERS if is_small(program) else WIDE_NUMBERS)]
     known = {name: list(rows) for name, rows in facts.items()}
     names = relations_to_change(program, facts)
     symbols = rng.sample(symbols, min(4, len(symbols))) + [

@@ -1,19 +1,19 @@
 """All that the engine says about some random programs under change, printed: deltas, rows, proofs, what is missing, errors.
 
 Run as a script, by any CPython that the engine runs on, with the engine's two dependencies and no others. Before
-anything is printed, each changed database is compared with a fresh one and with the reference evaluator.
+anything is printed, each changed database is compared with a fresh one, and a small one with brute force.
 """
 
 from random import Random
 
 from tools.soak import difference
 
-from liqo_connectivity.engine import Database, Program, ProgramError, Row, why_not
-from liqo_connectivity.engine.proofs.enumeration import proofs
+from liqo_connectivity.engine import Database, Program, ProgramError, Row
 from liqo_connectivity.engine.proofs.proof import Proof
 from liqo_connectivity.engine.syntax.printer import format_body
-from liqo_connectivity.engine.why_not.failures import Absence, pattern
+from liqo_connectivity.engine.why_not.absence import Absence, pattern
 from tests.support.churn import Batch, batches, commit, loaded, netted, program_of
+from tests.support.explaining import proofs, why_not
 
 SEEDS = range(80)
 CYCLE = "".join(f".decl r{i}()\nr{i}() :- r{(i + 1) % 9}(), r{(i + 4) % 9}(), !r{(i + 7) % 9}().\n" for i in range(9))

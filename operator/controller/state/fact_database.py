@@ -121,7 +121,7 @@ class FactDatabase:
 
     def counts(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """How many facts, and how many tuples, each relation has."""
-        return self._base.counts(), {name: len(self._database.relation(name)) for name in self._goals}
+        return self._base.counts(), {name: self._database.count(name) for name in self._goals}
 
     def facts_of(self, key: ObjectKey) -> Facts:
         """The facts of an object; for any thread."""

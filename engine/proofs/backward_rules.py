@@ -3,90 +3,55 @@
 Rules are compiled when a tuple of their head is first asked about, and kept. The lower bounds are those of the relations
 themselves, by Knuth's grammar problem (1977) over relations instead of tuples: a relation without rules, or with given
 rows, starts at 0, and a rule gives one more than the highest of what it needs. In a recursive component the rank of
-each tuple says more: how many steps it takes within the component at least. This module must not know how proofs are
-searched.
+each tuple says more: how many steps within the component it takes at least.
 """
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
-from functools import cached_property
 from typing import Final
 
 from liqo_connectivity.engine.program.program import Program
-from liqo_connectivity.engine.proofs.model_access import Access
-from liqo_connectivity.engine.proofs.premises import Premises
+from liqo_connectivity.engine.program.stratification import Component
+from liqo_connectivity.engine.proofs.backward_rule import NEVER, BackwardRule
+from liqo_connectivity.engine.proofs.derivation_graph import Choice, DerivationGraph, least_heights
 from liqo_connectivity.engine.proofs.proof import Proof
-from liqo_connectivity.engine.proofs.rule_instances import BackwardJoin, Instance, Tuple
-from liqo_connectivity.engine.syntax.functors import Functor
-from liqo_connectivity.engine.syntax.nodes import Atom, Constant, Literal_, Row, Rule, aggregate_of
+from liqo_connectivity.engine.proofs.rule_instances import Tuple
+from liqo_connectivity.engine.storage.model import Model
+from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Row, Rule, aggregate_of
 
-NEVER: Final = 2**62
-"""The height of what has no proof."""
 _GROWTH: Final = 2
-"""By how many times the tables grow or shrink until joins are planned anew."""
+"""By how many times the tables grow or shrink until joins are planned again."""
 
 _KEPT: Final = 10_000
 """How many proofs are kept between changes: some megabytes."""
 
 
-class Derivation:
-    """A rule, joined backwards. ``least`` is the least height that it can give to a tuple, ``lowest`` that of its kind."""
+class BackwardRules:
+    """The rules for all relations of a model, compiled when asked for. ``version`` is that of the model they follow.
 
-    def __init__(
-        self, rule: Rule, least: int, derived: frozenset[str], access: Access, functors: Mapping[str, Functor]
-    ) -> None:
-        self.rule = rule
-        self.number = rule.number
-        self.least = least
-        self.lowest = int(bool(rule.body))
-        self._constants = [(c, term.value) for c, term in enumerate(rule.head.terms) if isinstance(term, Constant)]
-        self._derived = derived
-        self._access = access
-        self._functors = functors
+    They are bound to the model's ``tables``, and good for as long as these.
+    """
 
-    @cached_property
-    def _body(self) -> BackwardJoin:
-        return BackwardJoin(self.rule.head, self.rule.body, self._derived, self._access, self._functors)
-
-    @cached_property
-    def premises(self) -> Premises:
-        """The premises of its instances."""
-        return Premises(self._body, self._functors, self._access)
-
-    def prepare(self) -> None:
-        """Compile it, and build the indexes that it reads; otherwise the first question about its head does."""
-        _ = self.premises
-
-    def instances(self, row: Row) -> list[Instance]:
-        """List the instances that derive a row."""
-        # Rules often differ by a constant in the head: those that are never asked for are never compiled.
-        for column, value in self._constants:
-            if row[column] != value:
-                return []
-        return self._body.instances(row)
-
-
-class Derivations:
-    """The derivations of all relations of a model, made when asked for. ``version`` is the model's, if it changes."""
-
-    def __init__(self, program: Program, access: Access, version: int = 0) -> None:
-        self._program = program
-        self._access = access
+    def __init__(self, model: Model) -> None:
+        self._program = program = model.program
+        self._ranked = model.ranked
+        self.tables = model.tables
         self._derived = frozenset(program.rules_by_head)
         self._own = {name: component for component in program.components for name in component.relations}
-        self._made: dict[str, tuple[Derivation, ...]] = {}
+        self._made: dict[str, tuple[BackwardRule, ...]] = {}
         self._floors: dict[str, _Floor] = {}
         self._least: dict[str, int] = {}
         self._size = 0
         self.given: dict[str, Collection[Row]] = {}
         """The rows that were given for relations with rules, where there are any."""
-        self.version = version
+        self.version = model.version
         self._built: dict[Tuple, Proof] = {}
-        self.follow(version)
+        self.follow(model.version)
 
     def follow(self, version: int) -> None:
-        """Take note of changes: rows given for derived relations change the bounds, and much growth the best plans."""
-        given = {name: rows for name in self._own if (rows := self._access.given(name))}
-        size = self._access.size()
+        """Follow the model's changes: rows given for derived relations change the bounds, and much growth the best plans."""
+        given: dict[str, Collection[Row]] = {name: rows for name in self._own if (rows := self.tables[name].given)}
+        # A copy: a reader of another part of a fixed model may be adding a table.
+        size = sum([len(table.rows) for table in list(self.tables.values())])
         grown = max(size, self._size) > _GROWTH * min(size, self._size)
         if grown or given.keys() != self.given.keys() or not self._least:
             self._least = _least_heights(self._program, given)
@@ -94,7 +59,7 @@ class Derivations:
         self.given, self.version, self._built = given, version, {}
 
     def built(self) -> dict[Tuple, Proof]:
-        """Give the least proofs that were built since the last change, to be added to; it begins anew when full."""
+        """Give the least proofs that were built since the last change, to be added to; it is emptied when full."""
         if len(self._built) > _KEPT:
             self._built = {}
         return self._built
@@ -108,29 +73,34 @@ class Derivations:
             if name in seen or name not in self._derived:
                 continue
             seen.add(name)
-            for derivation in self.of(name):
-                derivation.prepare()
-                pending += _shown(derivation.rule.body)
-
-    def holds(self, goal: Tuple) -> bool:
-        """Tell whether a tuple holds."""
-        return goal[1] in self._access.rows(goal[0])
+            for rule in self.of(name):
+                rule.prepare()
+                pending += _shown(rule.rule.body)
 
     def is_given(self, goal: Tuple) -> bool:
         """Tell whether a tuple needs no rule."""
         relation, row = goal
         return relation not in self._derived or (relation in self.given and row in self.given[relation])
 
-    def of(self, relation: str) -> tuple[Derivation, ...]:
-        """Give the derivations of a relation that has rules, in the order of the rules."""
+    def of(self, relation: str) -> tuple[BackwardRule, ...]:
+        """Give the rules of a relation that has some, in their order."""
         found = self._made.get(relation)
         if found is None:
-            found = self._made[relation] = tuple(map(self._derivation, self._program.rules_by_head[relation]))
+            found = self._made[relation] = tuple(map(self._compiled, self._program.rules_by_head[relation]))
         return found
 
-    def _derivation(self, rule: Rule) -> Derivation:
+    def choices(self, goal: Tuple) -> list[Choice]:
+        """List the ways to derive a tuple, in the order of rules and needs; their heights are not known yet."""
+        relation, row = goal
+        return [
+            Choice(rule.lowest, rule, instance)
+            for rule in self.of(relation)
+            for instance in sorted(rule.instances(row))
+        ]
+
+    def _compiled(self, rule: Rule) -> BackwardRule:
         least = _least_height(rule, self._least)
-        return Derivation(rule, least, self._derived, self._access, self._program.functors)
+        return BackwardRule(rule, least, self._derived, self.tables, self._program.functors)
 
     def floor(self, relation: str) -> "_Floor":
         """Give the ranks of a relation, ``None`` if it does not recurse, and what is added to them."""
@@ -161,7 +131,30 @@ class Derivations:
             return {relation: (None, self._least.get(relation, 0))}
         # A rank counts a rule that does not recurse as 1, however high what it needs is.
         more = max(0, min(self._least[name] for name in component.relations) - 1)
-        return {name: (ranks, more) for name, ranks in self._access.ranks(component).items()}
+        return {name: (ranks, more) for name, ranks in self._ranks(component).items()}
+
+    def _ranks(self, component: Component) -> Mapping[str, Mapping[Row, int]]:
+        """Give the rank of each row of a recursive component, by relation; see ``incremental.rank_maintenance``."""
+        names = component.relations
+        if self._ranked:
+            return {name: self.tables[name].rows for name in names}
+        graph: DerivationGraph = {}
+        for name in names:
+            for row in self.tables[name].rows:
+                choices = [] if self.is_given((name, row)) else self.choices((name, row))
+                graph[name, row] = [_within(choice, names) for choice in choices]
+        ranks: dict[str, dict[Row, int]] = {name: {} for name in names}
+        for (name, row), rank in least_heights(graph).items():
+            ranks[name][row] = rank
+        return ranks
+
+
+def _within(choice: Choice, component: Container[str]) -> Choice:
+    """Leave out what is needed from below the component: in a rank it counts as nothing."""
+    height, rule, instance = choice
+    assert instance is not None
+    needs, left, values, witnesses = instance
+    return Choice(height, rule, (needs, tuple(need for need in left if need[0] in component), values, witnesses))
 
 
 _Floor = tuple[Mapping[Row, int] | None, int]

@@ -1,9 +1,6 @@
-"""The values of a rule's variables while it is joined, each in a numbered slot; and terms as functions of them.
+"""Terms compiled to functions of the values of a rule's variables, each in a numbered slot."""
 
-This module must not know in which order slots are filled.
-"""
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 
 from liqo_connectivity.engine.syntax.arithmetic import calculate
@@ -13,28 +10,17 @@ from liqo_connectivity.engine.syntax.nodes import (
     Arithmetic,
     Call,
     Constant,
-    Literal_,
     Term,
     Value,
     Variable,
     Wildcard,
-    variables,
 )
-
-Bindings = list[Value]
-"""The values of a rule's variables, by slot. A slot is only read after a step has written it."""
 
 Reader = Callable[[Sequence[Value]], Value]
 
 
-def slots(items: Iterable[Literal_]) -> dict[str, int]:
-    """Number the variables of some literals in reading order."""
-    names = dict.fromkeys(v.name for item in items for v in variables(item))
-    return {name: slot for slot, name in enumerate(names)}
-
-
 def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functor]) -> Reader:
-    """Compile a term into a function of the bindings."""
+    """Compile a term into a function of the values."""
     match term:
         case Constant(value=value):
             return lambda _: value
@@ -51,7 +37,7 @@ def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functo
         case Wildcard():
             raise AssertionError("analysis refuses _ where a value is needed")
         case Aggregate():
-            raise AssertionError("plan leaves an aggregate only as what a variable is equal to")
+            raise AssertionError("flattening leaves an aggregate only as what a variable is equal to")
 
 
 def row_reader(
