@@ -18,9 +18,10 @@
 (2, ['path("a", "b")', 'edge("b", "c")'])
 """
 
-from liqo_connectivity.engine.incremental.database import Database, evaluate
+from liqo_connectivity.engine.incremental.database import Database, RuleCounters, evaluate
 from liqo_connectivity.engine.incremental.transactions import Delta
 from liqo_connectivity.engine.program.program import Program
+from liqo_connectivity.engine.program.stratification import dependencies
 from liqo_connectivity.engine.proofs.enumeration import Proofs, proofs
 from liqo_connectivity.engine.proofs.explainer import Explainer
 from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Holds, Premise, Proof, premises
@@ -37,15 +38,44 @@ from liqo_connectivity.engine.syntax.diagnostics import (
     Span,
     UnknownRelationError,
 )
-from liqo_connectivity.engine.syntax.nodes import Row, Value
+from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Atom,
+    Clause,
+    Comparison,
+    Constant,
+    Literal_,
+    Negation,
+    RelationDeclaration,
+    Row,
+    Rule,
+    Statement,
+    Value,
+    Variable,
+)
+from liqo_connectivity.engine.syntax.parser import parse_goal, parse_program
+from liqo_connectivity.engine.syntax.printer import (
+    format_atom,
+    format_body,
+    format_rule,
+    format_statement,
+    format_value,
+)
 from liqo_connectivity.engine.why_not.absence import Absence, Failure, pattern
 from liqo_connectivity.engine.why_not.failures import why_not
 from liqo_connectivity.engine.why_not.index_preparation import prepare_why_not
 
 __all__ = [
+    "BUILTIN",
     "Absence",
     "Absent",
+    "Aggregate",
     "Aggregated",
+    "Atom",
+    "Clause",
+    "Comparison",
+    "Constant",
     "Database",
     "DatalogError",
     "Delta",
@@ -55,19 +85,35 @@ __all__ = [
     "FactError",
     "Facts",
     "Failure",
+    "Functor",
     "Holds",
+    "Literal_",
     "Model",
+    "Negation",
     "OracleError",
     "Premise",
     "Program",
     "ProgramError",
     "Proof",
     "Proofs",
+    "RelationDeclaration",
     "Row",
+    "Rule",
+    "RuleCounters",
     "Span",
+    "Statement",
     "UnknownRelationError",
     "Value",
+    "Variable",
+    "dependencies",
     "evaluate",
+    "format_atom",
+    "format_body",
+    "format_rule",
+    "format_statement",
+    "format_value",
+    "parse_goal",
+    "parse_program",
     "pattern",
     "premises",
     "prepare_why_not",

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from liqo_connectivity.engine import Diagnostic, Program, ProgramError
-from liqo_connectivity.engine.syntax.nodes import Atom, Clause, Constant, Statement
+from liqo_connectivity.engine import Atom, Clause, Constant, Diagnostic, Program, ProgramError, Statement
 from liqo_connectivity.rules.program_cache import load_or_build
 
 BUILTIN_FILES: Final = (

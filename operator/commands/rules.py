@@ -5,8 +5,7 @@ import subprocess
 
 import click
 
-from liqo_connectivity.engine.syntax.nodes import Clause, RelationDeclaration
-from liqo_connectivity.engine.syntax.printer import format_statement
+from liqo_connectivity.engine import Clause, RelationDeclaration, format_statement
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import output_option, rules_option
 from liqo_connectivity.operator.explain.dot import rules_dot

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from liqo_connectivity.engine import Absent, Program, Proof
-from liqo_connectivity.engine.program.stratification import dependencies
-from liqo_connectivity.engine.proofs.proof import Premise, premises
-from liqo_connectivity.engine.syntax.nodes import Aggregate
+from liqo_connectivity.engine import Absent, Aggregate, Premise, Program, Proof, dependencies, premises
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.proof_steps import CAVEAT, evidence, place, sources
 

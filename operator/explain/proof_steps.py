@@ -7,10 +7,7 @@ is laid out.
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-from liqo_connectivity.engine import Proof
-from liqo_connectivity.engine.proofs.proof import Absent, Aggregated, Premise, premises
-from liqo_connectivity.engine.syntax.nodes import Atom
-from liqo_connectivity.engine.syntax.printer import format_value
+from liqo_connectivity.engine import Absent, Aggregated, Atom, Premise, Proof, format_value, premises
 from liqo_connectivity.facts import Fact, FactBase
 
 QUESTION = "flow"

@@ -12,8 +12,7 @@ from itertools import chain
 from typing import Final, cast
 
 from liqo_connectivity import chains
-from liqo_connectivity.engine import Row
-from liqo_connectivity.engine.incremental.transactions import Delta
+from liqo_connectivity.engine import Delta, Row
 from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Counts, digest_with, without
 

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Final
 
-from liqo_connectivity.engine import EvaluationError, FactError, Program, Row
-from liqo_connectivity.engine.incremental.database import Database
-from liqo_connectivity.engine.incremental.transactions import Delta
+from liqo_connectivity.engine import Database, Delta, EvaluationError, FactError, Program, Row
 from liqo_connectivity.facts import FactBase, ObjectKey
 from liqo_connectivity.operator.controller.objects.asserted_facts import Facts, not_evaluated
 

@@ -10,8 +10,7 @@ from threading import Lock
 from typing import Final, TypeVar
 
 from liqo_connectivity import chains
-from liqo_connectivity.engine import Program, Row
-from liqo_connectivity.engine.incremental.transactions import Delta
+from liqo_connectivity.engine import Delta, Program, Row
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.facts.extraction.controller_facts import enforcing
 from liqo_connectivity.operator.controller.objects.asserted_facts import Facts, asserted_by, rows_of

@@ -3,10 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from liqo_connectivity.engine import Proof
-from liqo_connectivity.engine.syntax.nodes import Constant
-from liqo_connectivity.engine.syntax.printer import format_body
-from liqo_connectivity.engine.why_not.absence import Absence, Failure
+from liqo_connectivity.engine import Absence, Constant, Failure, Proof, format_body
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.document.proof import proof_document, rule_document
 from liqo_connectivity.operator.explain.proof_steps import top_down

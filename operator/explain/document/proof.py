@@ -7,10 +7,7 @@ decide anything.
 from collections.abc import Mapping
 from typing import Any
 
-from liqo_connectivity.engine import Absent, Aggregated, Holds, Proof
-from liqo_connectivity.engine.proofs.proof import Premise
-from liqo_connectivity.engine.syntax.nodes import Rule
-from liqo_connectivity.engine.syntax.printer import format_rule
+from liqo_connectivity.engine import Absent, Aggregated, Holds, Premise, Proof, Rule, format_rule
 from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.operator.explain.proof_steps import proofs_below, sources, top_down
 

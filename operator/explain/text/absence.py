@@ -6,10 +6,18 @@ anything.
 
 from collections.abc import Iterator
 
-from liqo_connectivity.engine import Proof
-from liqo_connectivity.engine.syntax.nodes import Atom, Comparison, Constant, Literal_, Negation
-from liqo_connectivity.engine.syntax.printer import format_atom, format_body
-from liqo_connectivity.engine.why_not.absence import Absence, Failure
+from liqo_connectivity.engine import (
+    Absence,
+    Atom,
+    Comparison,
+    Constant,
+    Failure,
+    Literal_,
+    Negation,
+    Proof,
+    format_atom,
+    format_body,
+)
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.proof_steps import caveat
 from liqo_connectivity.operator.explain.text.proof import proof_lines

@@ -8,8 +8,7 @@ program and what was proved above; the full form leaves out nothing. This module
 from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import groupby
 
-from liqo_connectivity.engine import Absent, Aggregated, Holds, Proof
-from liqo_connectivity.engine.proofs.proof import Premise, premises
+from liqo_connectivity.engine import Absent, Aggregated, Holds, Premise, Proof, premises
 from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.operator.explain.proof_steps import QUESTION, evidence, place, proofs_below, sources, top_down
 

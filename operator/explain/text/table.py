@@ -2,9 +2,7 @@
 
 import json
 
-from liqo_connectivity.engine import Absent, Proof, Value
-from liqo_connectivity.engine.proofs.proof import Premise
-from liqo_connectivity.engine.why_not.absence import Absence
+from liqo_connectivity.engine import Absence, Absent, Premise, Proof, Value
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.proof_steps import caveat
 from liqo_connectivity.operator.explain.text.absence import failure_lines
