@@ -23,7 +23,7 @@ VERBS: Final = {
     "check": ("check", "Validate policies and rule files, and report findings."),
     "facts": ("facts", "Write down, and read back, the facts of a cluster."),
     "rules": ("rules", "Show the policy program: its rules, and what depends on what."),
-    "run": ("run", "Run the controller, which keeps a cluster's chains what its policies say."),
+    "run": ("run", "Run the controller, which keeps a cluster's chains in sync with its policies."),
     "completion": ("completion", "Print the completion script of a shell."),
 }
 """The verbs in the order of ``--help``: the module that holds each, and its summary."""

@@ -1,4 +1,4 @@
-"""``run``: the controller as a process, in a cluster or beside one. This module must not know how it works."""
+"""``run``: the controller as a process, in a cluster or outside of one."""
 
 import click
 
@@ -16,7 +16,7 @@ from liqo_connectivity.operator.sources.rules import build_program, rule_texts
     "Exit codes: 0 stopped by a signal, or done; 1 lost the lease; 2 wrong usage or\n"
     "no cluster; 3 --once or --dry-run left something pending or failed; 4 internal fault.",
 )
-@click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig, for a run outside of the cluster.")
+@click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig, to run outside of the cluster.")
 @click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig.")
 @click.option(
     "--rules",
@@ -25,17 +25,17 @@ from liqo_connectivity.operator.sources.rules import build_program, rule_texts
     metavar="FILE",
     help="Datalog rules to add to the built-in ones. Repeatable.",
 )
-@click.option("--once", is_flag=True, help="Write what is to be written, and end.")
-@click.option("--dry-run", is_flag=True, help="Print what would be written as a diff, write nothing, and end.")
+@click.option("--once", is_flag=True, help="Write what has to be written, and exit.")
+@click.option("--dry-run", is_flag=True, help="Print a diff of what would be written, write nothing, and exit.")
 @setting_options
 def command(
     kubeconfig: str, context: str, rules: tuple[str, ...], once: bool, dry_run: bool, settings: Settings
 ) -> int:
-    """Keep the FirewallConfigurations of a cluster what its policies say.
+    """Keep a cluster's FirewallConfigurations in sync with its policies.
 
-    Watches policies, pods and Liqo's objects, derives the chains by the rules, and stores them where Liqo's agents
-    enforce them; says in the status of each policy whether they do. Uses the service account of the pod that it runs
-    in, else the kubeconfig. Of several processes, one writes.
+    Watches policies, pods and Liqo's objects, derives the chains by the rules, and stores them for Liqo's agents to
+    enforce. The status of each policy shows whether they do. Uses the service account of its pod, or else the
+    kubeconfig. Of several processes, the leader writes.
     """
     # The Kubernetes client takes long to import.
     from liqo_connectivity.operator.controller.process import Mode, run

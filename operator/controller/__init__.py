@@ -1,5 +1,5 @@
-"""The in-cluster controller: what the API server says becomes facts, what follows from them is written back.
+"""The in-cluster controller: watched objects become facts, and what the rules derive from them is written back.
 
-One thread for each watched resource, one for the lease, one for HTTP, and one that alone touches facts and writes. It
-must not decide anything that a rule could decide.
+There is a thread for each watched resource, one for the lease, some for HTTP, and one, the control loop, that alone
+changes the state and writes. Python here decides nothing that a rule could decide.
 """

@@ -78,7 +78,7 @@ def _keep_error(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _as_text(_: WrappedLogger, __: str, entry: EventDict) -> EventDict:
-    """Leave out the logger, and put the traceback on indented lines of its own."""
+    """Leave out the logger, and put the traceback on indented lines below."""
     del entry["logger"]
     if "stacktrace" in entry:
         lines = str(entry.pop("stacktrace")).splitlines()

@@ -1,7 +1,6 @@
-"""The settings of the controller: every flag of ``run`` with its default and the reason for it, written once.
+"""The settings of the controller: every flag of ``run``, with its default and the reason for the default.
 
-The command line, the environment variables and the documentation are made from the fields of one class. This module
-must not read the environment or anything else.
+The command line, the environment variables and the documentation are made from the fields of one class.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ ENVIRONMENT: Final = "LIQO_CONNECTIVITY"
 
 
 class SettingsError(ValueError):
-    """Two settings that cannot go together, or a value that is none: names the flags."""
+    """A setting is invalid, or contradicts another; names the flags."""
 
 
 def _seconds(default: float, about: str, least: float = 0.0) -> float:
@@ -40,71 +39,73 @@ def _switch(default: bool, about: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the controller behaves; all times are seconds. Raises SettingsError for what cannot go together."""
+    """How the controller behaves; all times are in seconds. Raises SettingsError for settings that contradict each other."""
 
     # ---- Where ----
     namespace: str = _text(
-        "", "The namespace of the lease. Empty: the pod's own in a cluster, else the namespace of the context."
+        "", "Namespace of the lease; empty for the pod's own in a cluster, else for that of the context."
     )
-    liqo_namespace: str = _text("liqo", "Where Liqo is installed, and so where its agents run.")
+    liqo_namespace: str = _text("liqo", "Namespace where Liqo is installed and its agents run.")
 
     # ---- Leadership: 15, 10 and 2 s are the defaults of every Kubernetes controller ----
-    leader_election: bool = _switch(True, "Write only while holding the lease. Off only where nothing else may run.")
-    lease_name: str = _text("liqo-connectivity-engine", "The name of the lease.")
-    lease_duration: float = _seconds(15.0, "How long others wait before they take over from a leader that is silent.")
-    renew_deadline: float = _seconds(10.0, "How long a leader goes on writing without having renewed its lease.")
-    retry_period: float = _seconds(2.0, "How often the lease is tried.", 0.01)
+    leader_election: bool = _switch(
+        True, "Write only while holding the lease. Turn it off only if no other process can run."
+    )
+    lease_name: str = _text("liqo-connectivity-engine", "Name of the lease.")
+    lease_duration: float = _seconds(15.0, "How long a standby waits for a silent leader before it takes over.")
+    renew_deadline: float = _seconds(10.0, "How long a leader keeps writing without having renewed its lease.")
+    retry_period: float = _seconds(2.0, "How often a process tries to acquire or renew the lease.", 0.01)
 
     # ---- Reading ----
-    # Above the 5 s that an overloaded API server may queue a request, below the deadline of the lease.
-    request_timeout: float = _seconds(8.0, "How long one request may take; watches have their own bounds.", 0.05)
-    page_size: int = _count(500, "Objects for each request where the server cannot stream a list: as kubectl asks for.")
+    # More than the 5 s for which an overloaded API server may queue a request, less than the renew deadline.
+    request_timeout: float = _seconds(8.0, "Timeout of a request; watches have their own.", 0.05)
+    page_size: int = _count(500, "Objects per page of a list, where the server cannot stream it; the same as kubectl.")
     # The server ends watches after 30 to 60 minutes anyway; a new one every few minutes spreads over its replicas.
-    watch_timeout: float = _seconds(300.0, "How long a watch is asked to last; each takes up to a tenth less.", 1.0)
+    watch_timeout: float = _seconds(300.0, "How long a watch lasts, less up to a tenth as jitter.", 1.0)
     # Bookmarks come once a minute, but the first of a watch may take two (Kubernetes 1.37).
-    watch_silence: float = _seconds(150.0, "How long a watch may be silent before it counts as dead.", 0.1)
-    # An event that was lost shows in nothing else; 10,000 pods cost half a second of CPU.
-    resync_interval: float = _seconds(600.0, "How often everything is listed anew, however well watches go.", 1.0)
-    absent_interval: float = _seconds(5.0, "How often a kind whose CRD is absent is looked for.", 0.05)
-    # After a fault has ended, everything is to be right again within ten seconds.
-    watch_backoff: float = _seconds(0.2, "The first wait after a watch has failed; doubled each time, with jitter.")
-    watch_backoff_limit: float = _seconds(5.0, "The longest wait after a watch has failed.")
+    watch_silence: float = _seconds(150.0, "How long a watch may be silent before it is restarted.", 0.1)
+    # Nothing else reveals a lost event; 10,000 pods cost half a second of CPU.
+    resync_interval: float = _seconds(600.0, "How often everything is listed again, even if all watches work.", 1.0)
+    absent_interval: float = _seconds(5.0, "How often a kind is looked for whose CRD is absent.", 0.05)
+    # After an outage, everything has to be right again within ten seconds.
+    watch_backoff: float = _seconds(0.2, "First wait after a failed watch; doubled each time, with jitter.")
+    watch_backoff_limit: float = _seconds(5.0, "Longest wait after a failed watch.")
 
     # ---- Deciding ----
-    # A rollout changes many pods at once; 15 ms gather them and are not noticed.
+    # A rollout changes many pods at once; a few milliseconds gather them and nobody notices.
     debounce: float = _seconds(0.005, "How long changes are gathered after the first.")
 
     # ---- Writing ----
     # Each write makes Liqo's agents load a table on every node.
-    write_interval: float = _seconds(0.5, "The least time between two writes of one object; the first goes at once.")
-    write_interval_limit: float = _seconds(3.0, "What that time may grow to while changes keep coming.")
-    # Of 500 addresses each, an API server on two cores stores 40 a second at most, and everybody's latency suffers then.
-    write_rate: int = _count(30, "How many FirewallConfigurations are written in a second at most, on average.")
-    retry_backoff: float = _seconds(0.5, "The first wait after a write was refused; doubled each time, with jitter.")
-    # What was mended, a permission or the server itself, is noticed within ten seconds.
-    retry_backoff_limit: float = _seconds(8.0, "The longest wait after a write was refused.")
+    write_interval: float = _seconds(0.5, "Minimum time between two writes of one object; the first is immediate.")
+    write_interval_limit: float = _seconds(3.0, "Maximum of that time while changes keep coming.")
+    # With 500 addresses each, an API server on two cores stores at most 40 a second, and its other clients suffer then.
+    write_rate: int = _count(30, "Maximum FirewallConfigurations written per second, on average.")
+    retry_backoff: float = _seconds(0.5, "First wait after a refused write; doubled each time, with jitter.")
+    # A fixed permission or server is noticed within ten seconds.
+    retry_backoff_limit: float = _seconds(8.0, "Longest wait after a refused write.")
     # Liqo's agents apply a change within a second, a loaded node in several.
     agent_timeout: float = _seconds(
-        30.0, "How long a deletion waits for Liqo's agents to empty their tables, and for the object to be gone."
+        30.0, "How long a deletion waits for Liqo's agents to empty their tables, and then for the object to be gone."
     )
-    # The status may still be that of the generation before.
-    agent_settle: float = _seconds(2.0, "How long agents' reports must have been good before they count as settled.")
-    sweep_interval: float = _seconds(600.0, "How often objects of ours that no policy owns are looked for.", 0.05)
+    # The reports may still be about the generation before.
+    agent_settle: float = _seconds(2.0, "How long agents must have reported success before a deletion trusts them.")
+    sweep_interval: float = _seconds(600.0, "How often orphaned FirewallConfigurations of ours are looked for.", 0.05)
 
     # ---- Serving ----
-    probes_address: str = _text(":8081", "Where /healthz, /readyz and /metrics are served; empty for nowhere.")
+    probes_address: str = _text(":8081", "Address of /healthz, /readyz and /metrics; empty to disable them.")
     answers_address: str = _text(
-        "127.0.0.1:8082", "Where the state is served for `why --operator`; loopback only, empty for nowhere."
+        "127.0.0.1:8082", "Address of the state for `why --operator`; loopback only, empty to disable it."
     )
     # The first evaluation of a large cluster takes seconds; a restart would only begin it again.
-    liveness_timeout: float = _seconds(60.0, "How long the controller's loop may be silent before /healthz fails.", 1.0)
+    liveness_timeout: float = _seconds(60.0, "How long the control loop may be silent before /healthz fails.", 1.0)
     # Kubernetes kills after 30 s, and the lease must be released before.
-    drain_timeout: float = _seconds(20.0, "How long the current write may take to finish after SIGTERM.")
-    once_timeout: float = _seconds(120.0, "How long --once and --dry-run may take.", 0.1)
+    drain_timeout: float = _seconds(20.0, "How long a write under way may take to finish after SIGTERM.")
+    once_timeout: float = _seconds(120.0, "Timeout of --once and --dry-run.", 0.1)
 
-    # ---- Telling ----
+    # ---- Logging ----
     log_format: str = _text("auto", "auto is text on a terminal and json elsewhere.", ("auto", "json", "text"))
-    log_level: str = _text("info", "The least severity that is logged.", ("debug", "info", "warning", "error"))
+    log_level: str = _text("info", "Lowest severity that is logged.", ("debug", "info", "warning", "error"))
 
     def __post_init__(self) -> None:
         for flag, value, other, limit in (
@@ -131,7 +132,7 @@ class Settings:
 
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-"""The hosts that a process on another machine cannot reach."""
+"""Hosts that no other machine can reach."""
 
 
 def parse_address(text: str, flag: str) -> tuple[str, int] | None:
@@ -155,9 +156,9 @@ def flag_name(name: str) -> str:
 
 
 def setting_options(function: Callable[..., _R]) -> Callable[..., _R]:
-    """Give a command a flag for every setting, as one parameter ``settings: Settings``.
+    """Add a flag for every setting to a command, which gets them as one parameter ``settings: Settings``.
 
-    The command raises click.UsageError for settings that cannot go together.
+    The command raises click.UsageError for settings that contradict each other.
     """
 
     @wraps(function)
@@ -180,6 +181,6 @@ def setting_options(function: Callable[..., _R]) -> Callable[..., _R]:
 
 
 def described() -> Iterator[tuple[str, Any, bool | float | str, str]]:
-    """Name, click's type, default and meaning of every setting, in the order of ``--help``."""
+    """Name, click type, default and meaning of every setting, in the order of ``--help``."""
     for each in cast("tuple[Field[bool | float | str], ...]", fields(Settings)):
         yield each.name, each.metadata["type"], cast("bool | float | str", each.default), each.metadata["about"]

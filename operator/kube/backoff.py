@@ -1,4 +1,4 @@
-"""How long to wait before trying again. It must not know what is tried, and reads no clock."""
+"""Exponential back-off with jitter. Pure: it reads no clock and does not sleep."""
 
 import random
 from typing import Final
@@ -7,9 +7,9 @@ FACTOR: Final = 2.0
 
 
 class Backoff:
-    """Waits that double from ``base`` to ``cap`` seconds, each shortened by chance to no less than half.
+    """Waits that double from ``base`` to ``cap`` seconds, each shortened at random to no less than half.
 
-    The chance keeps the clients of a server that comes back from asking it all at once. ``seed`` makes it repeatable.
+    The jitter keeps many clients from retrying at the same moment. ``seed`` makes it repeatable.
     """
 
     def __init__(self, base: float, cap: float, seed: int | None = None) -> None:
@@ -20,11 +20,11 @@ class Backoff:
         self._random = random.Random(seed)  # noqa: S311
 
     def next(self) -> float:
-        """How many seconds to wait now; the next wait is twice as long."""
+        """The seconds to wait now; the next wait is twice as long."""
         wait = min(self._next, self._cap)
         self._next = min(self._next * FACTOR, self._cap)
         return wait * self._random.uniform(0.5, 1.0)
 
     def reset(self) -> None:
-        """Begin anew with the shortest wait, because it worked."""
+        """Start again with the shortest wait, after a success."""
         self._next = self._base

@@ -12,20 +12,20 @@ from kubernetes.config import ConfigException, load_incluster_config, load_kube_
 from liqo_connectivity import __version__
 
 CONNECTIONS: Final = 32
-"""Connections that are kept open: one for each thread, with room."""
+"""Connections that are kept open: one for each thread, with some to spare."""
 
 
 class NotConfigured(Exception):  # noqa: N818  it says what is the matter
-    """There is no cluster to talk to: neither a pod's service account nor a usable kubeconfig."""
+    """No cluster is configured: there is neither a pod's service account nor a usable kubeconfig."""
 
 
 def connect(kubeconfig: str = "", context: str = "", connections: int = CONNECTIONS) -> ApiClient:
-    """A client with the credentials of the pod that this runs in, or else of a kubeconfig.
+    """Make a client with the credentials of the pod that this process runs in, or else of a kubeconfig.
 
-    A kubeconfig or context that is named wins over the pod. Raises NotConfigured.
+    A given kubeconfig or context takes precedence over the pod. Raises NotConfigured.
     """
     configuration = Configuration()
-    # Else urllib3 sleeps as long as a Retry-After says, and sends a DELETE or PUT again whose answer was lost.
+    # Otherwise urllib3 sleeps for a Retry-After, and repeats a DELETE or PUT whose answer was lost.
     configuration.retries = False
     configuration.keep_alive = True
     configuration.connection_pool_maxsize = connections

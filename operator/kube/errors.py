@@ -1,25 +1,22 @@
-"""What becomes of a request that did not do what was asked, and what the API server's refusals mean.
-
-This module must not know how requests are sent.
-"""
+"""The errors of requests to the API server, by what a caller can do about them."""
 
 from collections.abc import Mapping
 from typing import Final, cast
 
 MAX_MESSAGE: Final = 500
-"""Characters that are kept of what a server says."""
+"""Characters that are kept of a server's message."""
 
 
 class ApiError(Exception):
-    """A request that did not do what was asked.
+    """A request that failed.
 
     ::
 
         ApiError
         +-- Unreachable     no answer in time, or none that makes sense: the outcome of a write is unknown
-        |   +-- Silent      a stream said nothing for too long
-        +-- NotLeading      a write that was not sent, because the fence was down
-        +-- Refused         the API server said no: status, reason, message, retry_after
+        |   +-- Silent      a stream was silent for too long
+        +-- NotLeading      a write that was not sent, because this process does not lead
+        +-- Refused         the API server refused: status, reason, message, retry_after
             +-- NotFound    404
             +-- Conflict    409
             +-- Gone        410
@@ -31,11 +28,11 @@ class ApiError(Exception):
 
 
 class Unreachable(ApiError):  # noqa: N818  it says what is the matter
-    """No answer in time, or none that makes sense. The outcome of a write is unknown: read again before it is retried."""
+    """No answer in time, or none that makes sense. The outcome of a write is unknown: read before retrying it."""
 
 
 class Silent(Unreachable):
-    """A stream said nothing for longer than it may."""
+    """A stream was silent for too long."""
 
 
 class NotLeading(ApiError):  # noqa: N818  it says what is the matter
@@ -43,10 +40,10 @@ class NotLeading(ApiError):  # noqa: N818  it says what is the matter
 
 
 class Refused(ApiError):  # noqa: N818  it says what is the matter
-    """The API server said no.
+    """The API server refused the request.
 
-    ``status`` is the HTTP status, ``reason`` and ``message`` are those of its Status object (empty, and a description,
-    if it sent none), and ``retry_after`` is how many seconds it asks to wait, 0 if it does not.
+    ``status`` is the HTTP status. ``reason`` and ``message`` are those of its Status object; without one, ``reason`` is
+    empty and ``message`` describes the status. ``retry_after`` is how many seconds it asks to wait, 0 for none.
     """
 
     def __init__(self, status: int, reason: str, message: str, retry_after: float = 0.0) -> None:
@@ -62,15 +59,15 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """409: the object changed since it was read, exists already, or has fields that somebody else owns."""
+    """409: the object changed since it was read, exists already, or has fields that another manager owns."""
 
 
 class Gone(Refused):
-    """410: the version that a watch or list wants to go on from is no longer kept."""
+    """410: the server no longer has the version that a watch or list wants to continue from."""
 
 
 class Invalid(Refused):
-    """400, 413 or 422: the request can never succeed as it is."""
+    """400, 413 or 422: the request can never succeed unchanged."""
 
 
 class Forbidden(Refused):
@@ -78,13 +75,13 @@ class Forbidden(Refused):
 
 
 class Throttled(Refused):
-    """429 or 503: not now; ``retry_after`` says when, if the server does."""
+    """429 or 503: retry later, after ``retry_after`` seconds if the server says so."""
 
 
 class ServerFault(Refused):
     """Any other 5xx. The outcome of a write is unknown.
 
-    Kubernetes also says 500 to an apply with a field or a type that the kind's schema does not have.
+    Kubernetes also answers 500 to an apply with a field or a type that the kind's schema does not have.
     """
 
 
@@ -109,6 +106,6 @@ def refusal(status: int, answer: Mapping[str, object], retry_after: str = "", ph
     if not retry_after.isdecimal() and isinstance(details, dict):
         retry_after = str(cast("Mapping[str, object]", details).get("retryAfterSeconds"))
     message = str(answer.get("message") or "")[:MAX_MESSAGE] or f"the API server answered {status} {phrase}".rstrip()
-    # Not a number of seconds, such as a date: then the caller's own backoff has to do.
+    # Anything else, such as a date: the caller's own back-off has to do.
     seconds = float(retry_after) if retry_after.isascii() and retry_after.isdecimal() else 0.0
     return _REFUSALS.get(status, default)(status, str(answer.get("reason") or ""), message, seconds)

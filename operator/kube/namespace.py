@@ -1,4 +1,4 @@
-"""The namespace that this process belongs to: the pod's own in a cluster, else that of the kubeconfig's context."""
+"""The namespace of this process: the pod's own in a cluster, else that of the kubeconfig's context."""
 
 # The Kubernetes client declares types for hardly any of this.
 # pyright: reportUnknownVariableType=false
@@ -13,7 +13,7 @@ _DEFAULT: Final = "default"
 
 
 def own_namespace(kubeconfig: str, context: str) -> str:
-    """Find the namespace; a kubeconfig or context that is named wins over the pod, as it does for credentials."""
+    """Find the namespace; a given kubeconfig or context takes precedence over the pod, as it does for credentials."""
     if not kubeconfig and not context:
         try:
             return SERVICE_ACCOUNT.read_text("utf-8").strip() or _DEFAULT

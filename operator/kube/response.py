@@ -1,7 +1,6 @@
-"""What an API server answers, read: whole and within a deadline, or on and on as a stream.
+"""Reads the API server's answers: whole and within a deadline, or as a stream.
 
-Whatever goes wrong while bytes arrive is Unreachable here, or Silent, so that who waits for an answer has one kind of
-error to think of. This module must not know who asked, nor what an object means.
+Whatever goes wrong while bytes arrive raises Unreachable, or Silent, so that callers handle one kind of error.
 """
 
 import json
@@ -14,8 +13,6 @@ from urllib3.response import BaseHTTPResponse
 
 from liqo_connectivity.operator.kube.errors import MAX_MESSAGE, Silent, Unreachable
 
-__all__ = ["Json", "Stream", "describe", "parse_object", "read_whole"]
-
 Json = dict[str, object]
 """A JSON object."""
 
@@ -23,10 +20,10 @@ _CHUNK: Final = 1 << 16
 
 
 class Stream:
-    """A response that goes on: an iterator of chunks of bytes, to be closed by the thread that reads it.
+    """A response that is read as it arrives: an iterator of chunks of bytes. The thread that reads it closes it.
 
-    Iteration ends when the server ends the response, and raises Unreachable when it breaks off and Silent when nothing
-    comes for too long. ``stop`` may be called from any thread and wakes the reader at once.
+    Iteration ends when the server ends the response; it raises Unreachable when the response breaks off, and Silent when
+    nothing comes for too long. Any thread may call ``stop``, which wakes the reader at once.
     """
 
     def __init__(self, response: BaseHTTPResponse) -> None:
@@ -53,21 +50,21 @@ class Stream:
 
     def _chunks(self) -> Iterator[bytes]:
         if self._response.chunked:
-            # An API server sends each event as a chunk of its own, and this takes a quarter of what read1 does.
+            # An API server sends each event as one chunk, and this takes a quarter of the time of read1.
             return self._response.read_chunked(_CHUNK)
         return iter(lambda: self._response.read1(_CHUNK), b"")
 
     def stop(self) -> None:
-        """Wake the thread that reads; it sees a stream that ended or broke off."""
+        """Wake the reading thread, for which the stream ends or breaks off."""
         try:
             self._response.shutdown()
         except (OSError, ValueError, RuntimeError, TypeError):
-            # It has ended by itself, or ends while this is asked: then urllib3 has nothing left to call.
+            # The response has ended, or ends right now: then urllib3 has nothing left to shut down.
             return
 
 
 def read_whole(response: BaseHTTPResponse, end: float) -> bytes:
-    """All bytes of an answer, which is closed then. Raises Unreachable if it breaks off or is not complete at ``end``.
+    """Read all bytes of an answer and close it. Raises Unreachable if it breaks off or is incomplete at ``end``.
 
     ``end`` is a time of the monotonic clock.
     """
@@ -80,7 +77,7 @@ def read_whole(response: BaseHTTPResponse, end: float) -> bytes:
     except (HTTPError, OSError, ValueError) as error:
         raise Unreachable(f"the answer broke off: {describe(error)}") from None
     finally:
-        # A response that was read to its end has given its connection back; any other is of no more use.
+        # A response that was read to its end has given its connection back; any other connection is useless.
         response.close()
     return b"".join(chunks)
 
@@ -97,6 +94,6 @@ def parse_object(data: bytes) -> Json:
 
 
 def describe(error: Exception) -> str:
-    """What an error of the transport says, on one line, or what it is called."""
+    """The message of a transport error on one line, or else its class."""
     text = str(error).replace("\n", " ")[:MAX_MESSAGE]
     return text or type(error).__name__

@@ -1,8 +1,7 @@
-"""Requests to the API server: raw paths and JSON over the credentials and the transport of the official client.
+"""The client of the API server: raw paths and JSON, over the credentials and the transport of the official client.
 
-Its typed models are left alone because they cost fifty times the memory of what is needed of an object, and its retries
-because they sleep inside a call: here every call has a deadline and fails once, and whoever called decides what comes
-next. This module must not know what objects mean, nor who counts requests.
+The official client's typed models cost fifty times the memory of the needed fields, and its retries sleep inside a call.
+Here every call has a deadline and fails once, and the caller decides what to do next.
 """
 
 # The Kubernetes client declares types for hardly any of this.
@@ -25,13 +24,13 @@ from liqo_connectivity.operator.kube.response import Json, Stream, describe, par
 
 Query = Sequence[tuple[str, str]]
 Observe = Callable[[str, str, str, float], None]
-"""Told of every request: method, host, status code (``<error>`` without an answer), seconds until the answer began."""
+"""Called for every request: method, host, status code (``<error>`` without an answer), seconds until the answer began."""
 
 JSON: Final = "application/json"
 PARTIAL: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
-"""The ``Accept`` that leaves spec and status out of an object, also of each event of a watch."""
+"""The ``Accept`` that leaves spec and status out of an object, and of each event of a watch."""
 PARTIAL_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-"""The same for a list, for which the server refuses the other."""
+"""The same for a list, for which the server refuses ``PARTIAL``."""
 APPLY: Final = "application/apply-patch+yaml"
 FIELD_MANAGER: Final = "liqo-connectivity-engine"
 """The name under which the API server records our fields (``metadata.managedFields``)."""
@@ -47,10 +46,10 @@ def _unobserved(method: str, host: str, code: str, seconds: float) -> None:
 
 
 class RestClient:
-    """Requests over one client. Safe for use by several threads.
+    """Sends requests. Safe for use by several threads. Every method raises ApiError.
 
     ``deadline`` is how many seconds a call may take; a server that drips its answer can stretch it to twice that.
-    ``fence`` is asked before every write and says whether this process may write. Every method raises ApiError.
+    ``fence`` is called before every write and says whether this process may write, ``observe`` after every request.
     """
 
     def __init__(
@@ -73,13 +72,12 @@ class RestClient:
         return self._json("GET", path, query, accept=accept, deadline=deadline)
 
     def apply(self, path: str, body: Mapping[str, object] | bytes, *, force: bool, partial: bool = False) -> Json:
-        """Apply the fields of an object that are ours (server-side apply); ``path`` may end in ``/status``.
+        """Apply our fields of an object (server-side apply); ``path`` may end in ``/status``.
 
-        A ``body`` of bytes is JSON already.
-
-        ``force`` takes fields over that others own. A uid and a resourceVersion in the body's metadata guard the write:
-        Conflict if the object is another by now. Give both: a resourceVersion alone creates an object that is gone. With
-        ``partial`` the answer has metadata only. A field that the kind's schema lacks is refused (Invalid), not dropped.
+        A ``body`` of bytes is JSON already. ``force`` takes over fields that others own. A uid and a resourceVersion in
+        the body's metadata guard the write: Conflict if the object has changed. Give both: a resourceVersion alone creates
+        an object that is gone. With ``partial`` the answer has metadata only. A field that the kind's schema lacks is
+        refused (Invalid), not dropped.
         """
         query = (
             ("fieldManager", FIELD_MANAGER),
@@ -99,13 +97,13 @@ class RestClient:
         return self._write("PUT", path, query, body, JSON, JSON, deadline)
 
     def delete(self, path: str, *, uid: str, resource_version: str | None = None) -> Json:
-        """Delete the object that has this uid, and this resourceVersion if one is given; Conflict if it is another."""
+        """Delete the object with this uid, and this resourceVersion if one is given; Conflict if it has another."""
         preconditions = {"uid": uid} | ({"resourceVersion": resource_version} if resource_version else {})
         body = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": preconditions}
         return self._write("DELETE", path, (), body, JSON, JSON, None)
 
     def stream(self, path: str, query: Query = (), *, accept: str = JSON, silence: float) -> Stream:
-        """Open a watch, which may be silent for so many seconds before it counts as broken."""
+        """Open a watch, which counts as broken after so many seconds of silence."""
         response = self._send("GET", path, query, None, "", accept, Timeout(connect=CONNECT_SECONDS, read=silence))
         if response.status != 200:
             raise self._refusal(response, time.monotonic() + self._deadline)
@@ -161,11 +159,11 @@ class RestClient:
         code = "<error>"
         begin = time.monotonic()
         try:
-            # The credentials of now: a token is read anew, or asked for anew, when it is about to expire.
+            # The current credentials: a token that is about to expire is read or requested again.
             bearer = self._client.configuration.auth_settings().get("BearerToken")
             if bearer:
                 headers[bearer["key"]] = bearer["value"]
-            # The client's own way to its pool walks through every parameter several times.
+            # The client's own path to its pool walks through every parameter several times.
             response: BaseHTTPResponse = self._client.rest_client.pool_manager.urlopen(
                 method, self._url + target, body=data, headers=headers, timeout=timeout, preload_content=False
             )

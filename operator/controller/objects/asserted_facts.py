@@ -1,7 +1,4 @@
-"""What an observed object asserts, and what is asserted instead of facts that cannot be evaluated.
-
-This module must not know what follows from facts.
-"""
+"""The facts that an observed object asserts, and the fact that replaces facts which cannot be evaluated."""
 
 from liqo_connectivity.facts import Fact, ObjectKey, Problem
 from liqo_connectivity.facts.base.fact import Row
@@ -20,12 +17,12 @@ def rows_of(facts: Facts) -> list[Row]:
 
 
 def asserted_by(observed: Observed) -> Facts:
-    """The facts that an object asserts: those it was read with, and what a view of a stored object adds."""
+    """The facts that an object asserts: those that were read from it, or those of its view."""
     stored = observed.stored
     if isinstance(stored, StoredFirewall):
         return firewall_configuration(stored.key, stored.uid, stored.resource_version, stored.owner)
     if isinstance(stored, StoredPolicy) and stored.deleting and _is_unreadable(observed.facts):
-        # What it says does not matter any more, and nothing may wait for it to become readable.
+        # Its spec does not matter any more, and nothing may wait for it to become readable.
         key, source = stored.key, observed.facts[0].source
         symbol = policy_symbol(key)
         return (
@@ -40,7 +37,7 @@ def _is_unreadable(facts: Facts) -> bool:
 
 
 def not_evaluated(key: ObjectKey, facts: Facts, error: Exception) -> Fact:
-    """What is asserted in place of an object's facts if they cannot be evaluated: that it is unreadable, and why."""
+    """The fact that replaces an object's facts if they cannot be evaluated: that it is unreadable, and why."""
     uid, version = (facts[0].source.uid, facts[0].source.resource_version) if facts else ("", "")
     problem = Problem(
         kind=key.kind,

@@ -1,4 +1,4 @@
-"""Objects and the symbols that rules name them by. It must not know which of them there are."""
+"""Keys of objects, and the symbols by which rules name them."""
 
 from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX

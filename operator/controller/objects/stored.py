@@ -1,8 +1,7 @@
-"""Typed views of the stored objects that the controller writes or judges: policies, FirewallConfigurations, agents.
+"""Typed views of the stored objects that the controller writes or watches: policies, FirewallConfigurations, agents.
 
-A view holds what a decision about a write needs, and nothing that becomes a fact. Objects are read leniently: a field
-of the wrong type reads as absent, because whether a policy makes sense is for the rules. This module must not know what
-is wanted of an object.
+A view holds what a decision about a write needs, and nothing that becomes a fact. Objects are read leniently: a field of
+the wrong type reads as absent, because the rules decide whether a policy makes sense.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,7 +15,7 @@ from liqo_connectivity.facts.base.fact import Fact, ObjectKey
 POLICY: Final = "PeeringConnectivity"
 FIREWALL: Final = "FirewallConfiguration"
 AGENT: Final = "Agent"
-"""The kind in the key of a fabric Pod of Liqo, seen as an agent: the same Pod asserts facts under the kind Pod."""
+"""The kind in the key of one of Liqo's fabric Pods, viewed as an agent; as a Pod it asserts facts under the kind Pod."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "liqo-connectivity-engine"
@@ -31,7 +30,7 @@ READ_LABELS: Final = (
     "networking.liqo.io/firewall-subcategory",
     "networking.liqo.io/firewall-unique",
 )
-"""The labels of a FirewallConfiguration that decide whose it is and which agents apply it (Liqo pkg/firewall/label.go)."""
+"""The labels of a FirewallConfiguration that decide who owns it and which agents apply it (Liqo pkg/firewall/label.go)."""
 
 _ENDED: Final = ("Succeeded", "Failed")
 
@@ -49,7 +48,7 @@ class Condition:
 
 
 class Counts(NamedTuple):
-    """What a status says of the stored chain: how many rules of the policy, and how many addresses in its sets."""
+    """The size of the stored chain in a status: rules of the policy, and addresses in its sets."""
 
     rules: int
     members: int
@@ -93,13 +92,13 @@ class StoredFirewall:
 
     @property
     def managed(self) -> bool:
-        """Whether it is this controller's to write: it carries the managed-by label."""
+        """Whether this controller may write it: it carries the managed-by label."""
         return (MANAGED_BY_LABEL, MANAGER) in self.labels
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """A fabric Pod of Liqo, whose name is the host of its reports. ``live``: it runs and is not being deleted."""
+    """One of Liqo's fabric Pods, whose name is the host of its reports. ``live``: it runs and is not being deleted."""
 
     key: ObjectKey
     live: bool
@@ -107,7 +106,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What one object of the cluster is to the controller: the facts that it asserts, and its view if it has one."""
+    """An object of the cluster as the controller sees it: the facts that it asserts, and its view if it has one."""
 
     facts: tuple[Fact, ...]
     stored: StoredPolicy | StoredFirewall | Agent | None = None
@@ -115,7 +114,7 @@ class Observed:
 
 def digest(spec: object) -> str:
     """A SHA-256 of a spec; the order of fields does not matter, that of lists does."""
-    # Nearly all of a spec is elements, and each of them is one address: they are hashed as such.
+    # Nearly all of a spec is elements, and nearly every element is one address: those are hashed as plain text.
     table = _mapping(_mapping(spec).get("table"))
     elements: dict[int, list[str]] = {}
     for number, held in enumerate(_list(table.get("sets"))):
@@ -138,7 +137,7 @@ def without(spec: object, numbers: Collection[int]) -> str:
 
 
 def digest_with(rest: str, elements: Mapping[int, Sequence[str]]) -> str:
-    """The digest of the spec that has these addresses in its sets, by number, and else is what ``without`` gave."""
+    """The digest of the spec with these addresses in its sets, by number, and the ``rest`` that ``without`` returned."""
     found = sha256(rest.encode())
     for number, addresses in elements.items():
         found.update(f"\n{number} {len(addresses)}\n".encode())
@@ -147,7 +146,7 @@ def digest_with(rest: str, elements: Mapping[int, Sequence[str]]) -> str:
 
 
 def _plain(held: object) -> list[str] | None:
-    """The elements of a set if they are addresses and nothing else."""
+    """The elements of a set if all are addresses only."""
     given = _mapping(held).get("elements")
     if not isinstance(given, list):
         return None

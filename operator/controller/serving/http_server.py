@@ -1,7 +1,6 @@
-"""A small HTTP server for GET requests that a stranger may send: bounded in threads, in time and in what it reads.
+"""A small HTTP server for GET requests that anyone may send: bounded in threads, in time and in what it reads.
 
-One thread accepts, one answers each request, and no more than a few at once: whoever comes then is turned away, and
-whoever is too slow is cut off. This module must not know what is served.
+One thread accepts, and one answers each request, a few at once. Further connections are refused, slow ones are cut off.
 """
 
 import logging
@@ -18,7 +17,7 @@ from liqo_connectivity.operator.controller.logs import fields
 
 _LOG: Final = logging.getLogger(__name__)
 _IDLE: Final = 5.0
-"""Seconds that a peer may take to send or to take anything at all."""
+"""Seconds that a peer may take to send or to receive anything at all."""
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -34,8 +33,8 @@ class Request:
 class Reply:
     """What is sent back.
 
-    A ``body`` that is a tuple is sent with its length, another one in chunks while it is made: either way a peer can
-    tell a part from the whole.
+    A ``body`` that is a tuple is sent with its length, any other in chunks while it is made: either way a peer notices
+    if it is incomplete.
     """
 
     body: Iterable[bytes]
@@ -45,15 +44,15 @@ class Reply:
 
 
 def text_reply(text: str, status: HTTPStatus = HTTPStatus.OK) -> Reply:
-    """Make a reply of a text in UTF-8."""
+    """Make a reply from a text, in UTF-8."""
     return Reply((text.encode(),), status)
 
 
 class Server:
-    """Serves one function on one address until it is stopped. Raises OSError when the address cannot be had.
+    """Serves one function on one address until it is stopped. Raises OSError if the address is not available.
 
-    ``host`` may be empty, for all addresses of both families. A request may take ``deadline`` seconds in all, and at
-    most ``slots`` are answered at once.
+    An empty ``host`` means all addresses of both families. A request may take ``deadline`` seconds altogether, and at
+    most ``slots`` are answered at once. ``answer`` is called by the threads of the server.
     """
 
     def __init__(
@@ -65,7 +64,7 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port that is listened on: the one asked for, or a free one if that was 0."""
+        """The port that the server listens on: the given one, or a free one if that was 0."""
         return int(self._server.socket.getsockname()[1])
 
     @property
@@ -74,11 +73,11 @@ class Server:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Accept requests, on a thread of its own."""
+        """Start the thread that accepts requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Accept no more, and close; a request that is being answered goes on until it is done or cut off."""
+        """Accept no more requests, and close; those under way are finished or cut off."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()

@@ -1,8 +1,8 @@
-"""What the controller counts and times, under the names that dashboards of other Kubernetes controllers know.
+"""The metrics of the controller, under the names that dashboards of other Kubernetes controllers know.
 
-Names whose meaning is that of client-go or controller-runtime are theirs; all others start with ``liqo_connectivity_``.
-No label holds the name of a pod or of a policy: the number of time series must not grow with a cluster. This module
-must not know what is measured by whom.
+Metrics that mean the same as in client-go or controller-runtime have their names; all others start with
+``liqo_connectivity_``. No label holds the name of a pod or of a policy: the number of time series must not grow with the
+cluster.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,21 +22,21 @@ _Key = TypeVar("_Key", tuple[str], tuple[str, str, str])
 
 PREFIX: Final = "liqo_connectivity_"
 QUEUE: Final = "peeringconnectivity"
-"""The name of the one work queue: the change queue of the controller's loop."""
+"""The name of the one queue that is measured: the change queue before the control loop."""
 CONTROLLER: Final = "peeringconnectivity"
 
 SHORT: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Upper bounds in seconds for work of our own, which takes from a part of a millisecond on."""
+"""Upper bounds in seconds for our own work, which takes fractions of a millisecond and more."""
 CALLS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-"""Upper bounds in seconds for calls of the API server: those of client-go."""
+"""Upper bounds in seconds for requests to the API server: those of client-go."""
 
 
 @dataclass(frozen=True, slots=True)
 class GaugeValues:
-    """What is counted when somebody asks: facts and derived tuples by relation, conditions of policies, and changes.
+    """The values of the gauges: facts and derived tuples by relation, conditions of policies, and changes.
 
-    ``conditions`` counts policies by (type, status, reason) of their conditions. ``waiting`` objects have changed since
-    the controller took what had; ``adds`` is how many changes ever came in.
+    ``conditions`` counts policies by (type, status, reason) of their conditions. ``waiting`` is how many changed objects
+    the control loop has not taken yet, ``adds`` how many changes ever came in. Never modified.
     """
 
     waiting: int = 0
@@ -47,27 +47,27 @@ class GaugeValues:
 
 
 class Metrics:
-    """Every metric of the controller as an attribute, in a registry of its own, so that two may live in one process.
+    """Every metric of the controller as an attribute, in its own registry, so that one process can hold several.
 
-    All of them may be used from any thread.
+    Any thread may use them.
     """
 
     def __init__(self, lease: str = "liqo-connectivity-engine") -> None:
         self.registry: Final = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
-        Info(f"{PREFIX}build", "The version that runs.", registry=self.registry).info({"version": __version__})
+        Info(f"{PREFIX}build", "The running version.", registry=self.registry).info({"version": __version__})
         self._gauges = _GaugeCollector()
         self.registry.register(self._gauges)
 
         self.queue_duration: Final = self._histogram(
-            "workqueue_queue_duration_seconds", "How long the oldest change of a batch waited.", SHORT, "name"
+            "workqueue_queue_duration_seconds", "Time that the oldest change of a batch waited.", SHORT, "name"
         ).labels(QUEUE)
         self.work_duration: Final = self._histogram(
-            "workqueue_work_duration_seconds", "How long a batch of changes took, its writes included.", SHORT, "name"
+            "workqueue_work_duration_seconds", "Time that a batch of changes took, writes included.", SHORT, "name"
         ).labels(QUEUE)
         self.queue_retries: Final = self._counter(
-            "workqueue_retries_total", "Writes that were put off to be tried again.", "name"
+            "workqueue_retries_total", "Writes that were backed off.", "name"
         ).labels(QUEUE)
 
         self.leader: Final = self._gauge(
@@ -76,14 +76,14 @@ class Metrics:
 
         self.requests: Final = self._counter(
             "rest_client_requests_total",
-            "Requests to the API server; code is <error> when no answer came.",
+            "Requests to the API server; code is <error> if no answer came.",
             "code",
             "method",
             "host",
         )
         self.request_duration: Final = self._histogram(
             "rest_client_request_duration_seconds",
-            "How long the API server took to answer; of a watch, until the answer began.",
+            "Time until the API server answered; of a watch, until the answer began.",
             CALLS,
             "verb",
             "host",
@@ -93,10 +93,10 @@ class Metrics:
             f"{PREFIX}reconcile_total", "Reconciled objects; result: success, error, requeue.", "controller", "result"
         )
         self.reconcile_duration: Final = self._histogram(
-            f"{PREFIX}reconcile_duration_seconds", "How long one object took to reconcile.", SHORT, "controller"
+            f"{PREFIX}reconcile_duration_seconds", "Time to reconcile one object.", SHORT, "controller"
         ).labels(CONTROLLER)
         self.evaluation_duration: Final = self._histogram(
-            f"{PREFIX}evaluation_duration_seconds", "How long a batch took to become derived tuples.", SHORT
+            f"{PREFIX}evaluation_duration_seconds", "Time to derive the tuples of a batch.", SHORT
         )
         self.applies: Final = self._counter(
             f"{PREFIX}apply_total",
@@ -104,11 +104,11 @@ class Metrics:
             "result",
         )
         self.watch_restarts: Final = self._counter(
-            f"{PREFIX}watch_restarts_total", "Watches that began anew, and why.", "kind", "reason"
+            f"{PREFIX}watch_restarts_total", "Restarted watches, by reason.", "kind", "reason"
         )
         self.watch_last_event: Final = self._gauge(
             f"{PREFIX}watch_last_event_timestamp_seconds",
-            "When a watch last brought anything, bookmarks included, in seconds since 1970.",
+            "Time of a watch's last event or bookmark, in seconds since 1970.",
             "kind",
         )
         self.decode_errors: Final = self._counter(
@@ -116,14 +116,14 @@ class Metrics:
         )
 
     def set_gauges(self, gauges: Callable[[], GaugeValues]) -> None:
-        """Say who counts what is counted when metrics are collected.
+        """Set where the gauges come from.
 
-        ``gauges`` is called on a thread of the HTTP server: it must give what is ready, not compute.
+        ``gauges`` is called by a thread of the HTTP server for every scrape: it must return values that are ready.
         """
         self._gauges.take = gauges
 
     def request(self, method: str, host: str, code: str, seconds: float) -> None:
-        """Count a request to the API server, and time it."""
+        """Count and time a request to the API server."""
         self.requests.labels(code, method, host).inc()
         self.request_duration.labels(method, host).observe(seconds)
 
@@ -138,7 +138,7 @@ class Metrics:
 
 
 class _GaugeCollector(Collector):
-    """Turns the gauges into gauges when metrics are collected; nothing is kept per relation in between."""
+    """Makes the gauges for each scrape; keeps nothing per relation in between."""
 
     def __init__(self) -> None:
         self.take: Callable[[], GaugeValues] = GaugeValues
@@ -147,9 +147,12 @@ class _GaugeCollector(Collector):
         gauges = self.take()
         queue = ("name",)
         yield _gauge(
-            "workqueue_depth", "Changed objects that the controller has not taken.", queue, {(QUEUE,): gauges.waiting}
+            "workqueue_depth",
+            "Changed objects that the control loop has not taken yet.",
+            queue,
+            {(QUEUE,): gauges.waiting},
         )
-        adds = CounterMetricFamily("workqueue_adds_total", "Changes of objects that came in.", labels=queue)
+        adds = CounterMetricFamily("workqueue_adds_total", "Changes of objects.", labels=queue)
         adds.add_metric([QUEUE], gauges.adds)
         yield adds
         relation = ("relation",)

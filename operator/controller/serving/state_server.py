@@ -1,9 +1,8 @@
-"""The state of the controller, read-only and for this machine alone: the facts it decides by, and its rules.
+"""Serves the controller's state, read-only and on loopback only: the facts it decides by, and its rules.
 
 From both, ``why --operator`` gives exactly the answer that the controller acts on. The facts name every pod of the
-cluster, so they are served on loopback only; ``kubectl port-forward`` leads there, and asks for permission first. A
-browser on the same machine must not be led there by a stranger's page, so the Host must be a loopback name. This module
-must not know what follows from the facts.
+cluster, so only this machine may read them, and ``kubectl port-forward``, which needs a permission. The Host must be a
+loopback name, so that a web page cannot make a browser on this machine read them.
 """
 
 import json
@@ -29,22 +28,22 @@ _PART: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class StateSnapshot:
-    """The facts behind the last committed batch, and the number of that state."""
+    """The facts of the last committed batch, and the number of that state."""
 
     number: int
     facts: tuple[Fact, ...]
 
 
 class BusyError(Exception):
-    """There is no state to show yet, or the controller did not give it in time: says which."""
+    """There is no state to show yet; says why."""
 
 
 def answers_server(
     host: str, port: int, take: Callable[[], StateSnapshot], builtin: Mapping[str, str], added: Mapping[str, str]
 ) -> Server:
-    """Make the server of the state. Raises OSError when the address cannot be had.
+    """Make the server of the state. Raises OSError if the address is not available.
 
-    ``take`` is called on a thread of the server, and may raise BusyError. ``builtin`` and ``added`` are the texts of
+    ``take`` is called by threads of the server, and may raise BusyError. ``builtin`` and ``added`` are the texts of
     the rule files by name.
     """
     rules = json.dumps({"version": __version__, "builtin": dict(builtin), "added": dict(added)}).encode()
@@ -63,7 +62,7 @@ def answers_server(
             case "/rules":
                 return Reply((rules,), content_type="application/json")
             case _:
-                return text_reply("there are /facts and /rules\n", HTTPStatus.NOT_FOUND)
+                return text_reply("not found; the paths are /facts and /rules\n", HTTPStatus.NOT_FOUND)
 
     return Server("answers", host, port, answer, deadline=_DEADLINE, slots=_SLOTS)
 
@@ -80,7 +79,7 @@ def _host_name(host: str) -> str:
 
 
 def _parts(facts: tuple[Fact, ...]) -> Iterator[bytes]:
-    """The dump in parts of some size: a write for each line would be a packet for each."""
+    """The dump in parts of some size: one write per line would be one packet per line."""
     gathered: list[str] = []
     size = 0
     for line in sorted_lines(facts):

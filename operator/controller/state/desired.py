@@ -1,8 +1,7 @@
-"""What is desired: the FirewallConfiguration of each peering, from the tuples that rules derive for its chain.
+"""The desired FirewallConfiguration of each peering, made from the tuples that rules derive for its chain.
 
-The elements of sets are kept in order as they come and go, because a cluster changes by the pod and an object holds ten
-thousands of them. What comes out is what ``render`` writes for the same facts, byte for byte. This module must not know
-what is stored.
+The elements of sets are kept sorted as they come and go, because a cluster changes pod by pod and an object holds tens of
+thousands of them. The result is what ``render`` writes for the same facts, byte for byte.
 """
 
 from collections import defaultdict
@@ -25,7 +24,7 @@ _Element = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class DesiredFirewall:
-    """A FirewallConfiguration that is to be stored: as ``render`` gives it, the digest of its spec, what it holds."""
+    """A FirewallConfiguration to be stored: as ``render`` writes it, the digest of its spec, and its size."""
 
     key: ObjectKey
     body: chains.FirewallConfiguration
@@ -45,7 +44,7 @@ class _Frame:
 
 
 class DesiredFirewalls:
-    """The tuples of every chain, by peering, kept up with the changes that a database reports."""
+    """The tuples of every chain by peering, kept up to date with the changes of the database."""
 
     def __init__(self) -> None:
         self._frames: dict[str, _Frame] = {}
@@ -53,7 +52,7 @@ class DesiredFirewalls:
         self._elements: defaultdict[str, dict[chains.Party, chains.Elements]] = defaultdict(dict)
 
     def follow(self, delta: Delta) -> dict[str, int]:
-        """Take over what changed; give the peerings whose chain changed, and for how many pods about, at least 1.
+        """Take over what changed; the peerings whose chain changed, each with roughly the number of pods, at least 1.
 
         A pod that moves brings an address and takes one away.
         """
@@ -95,14 +94,14 @@ class DesiredFirewalls:
         return sorted(peering for peering, rows in self._few.items() if rows["base_chain"])
 
     def firewall(self, peering: str) -> DesiredFirewall:
-        """The object of a peering that has a chain. Raises ChainError: what is stored then has to stay."""
+        """The object of a peering that has a chain. Raises ChainError: then the stored object has to stay."""
         frame = self._frames.get(peering)
         elements = self._elements.get(peering, {})
         table = chains.with_elements(frame.table, frame.parties, elements) if frame is not None else None
         if frame is None or table is None:
             frame = self._frame(peering, elements)
             table = frame.table
-        # With the elements of now, so that none of before are kept.
+        # With the current elements, so that no earlier ones are kept.
         self._frames[peering] = replace(frame, table=table)
         body = chains.fill_template(frame.template, table.sets)
         key = ObjectKey(FIREWALL, body["metadata"]["namespace"], body["metadata"]["name"])

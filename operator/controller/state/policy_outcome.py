@@ -1,4 +1,4 @@
-"""What is known of each policy, gathered from the tuples that rules derive. It must not know how it is said."""
+"""The outcome of each policy: what the rules derive about it, gathered from their tuples."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ Why = tuple[str, str, str, str]
 class PolicyOutcome:
     """What rules derive about one policy.
 
-    ``refused`` are the reasons why it is not accepted, ``waiting`` those why its chain cannot be derived or stored,
-    both sorted; ``invalid`` says for each wrong rule where it is wrong. ``warnings`` keep nothing from happening.
-    ``peering`` is the one that it governs, or empty, and ``firewall`` the object for that. ``draining`` are the objects
-    that have to be gone before the policy may.
+    ``refused`` are the reasons why it is not accepted, ``waiting`` those why its chain cannot be derived or stored, both
+    sorted. ``invalid`` locates the error in each wrong rule. ``warnings`` block nothing. ``peering`` is the one that it
+    governs, empty for none, and ``firewall`` the object of that. ``draining`` are the objects that have to be gone before
+    the policy may be released.
     """
 
     refused: tuple[Why, ...] = ()
@@ -35,7 +35,7 @@ class PolicyOutcome:
 
 
 class PolicyOutcomes:
-    """The judgements of all policies at one moment; made anew after every change."""
+    """The outcomes of all policies at one moment; valid until what the rules derive changes."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -48,7 +48,7 @@ class PolicyOutcomes:
         }
 
     def of(self, key: ObjectKey) -> PolicyOutcome:
-        """Gather what is known of one policy."""
+        """The outcome of one policy."""
         symbol = policy_symbol(key)
         reasons: dict[str, list[Why]] = defaultdict(list)
         for _, condition, *why in self._false.get(symbol, ()):
