@@ -1,5 +1,7 @@
 """A Datalog engine: stratified negation, incremental evaluation, least proofs, why-not. It knows no Kubernetes.
 
+The parser alone stays in ``syntax.parser``: a program that comes from a cache is not parsed, and lark takes long to import.
+
 >>> from liqo_connectivity.engine import Explainer, Program, evaluate, prove
 >>> text = '''
 ... .decl edge(source: symbol, target: symbol)
@@ -54,7 +56,6 @@ from liqo_connectivity.engine.syntax.nodes import (
     Value,
     Variable,
 )
-from liqo_connectivity.engine.syntax.parser import parse_goal, parse_program
 from liqo_connectivity.engine.syntax.printer import (
     format_atom,
     format_body,
@@ -112,8 +113,6 @@ __all__ = [
     "format_rule",
     "format_statement",
     "format_value",
-    "parse_goal",
-    "parse_program",
     "pattern",
     "premises",
     "prepare_why_not",

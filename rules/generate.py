@@ -5,7 +5,8 @@ A generated module, unlike classes made at run time, shows every row to type che
 
 from pathlib import Path
 
-from liqo_connectivity.engine import RelationDeclaration, parse_program
+from liqo_connectivity.engine import RelationDeclaration
+from liqo_connectivity.engine.syntax.parser import parse_program
 
 SOURCE = Path(__file__).with_name("relations.dl")
 TARGET = Path(__file__).with_name("relations.py")

@@ -2,7 +2,8 @@
 
 import click
 
-from liqo_connectivity.engine import Explainer, ProgramError, parse_goal, pattern, prove, why_not
+from liqo_connectivity.engine import Explainer, ProgramError, pattern, prove, why_not
+from liqo_connectivity.engine.syntax.parser import parse_goal
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, operator_option, output_option
 from liqo_connectivity.operator.explain import report
