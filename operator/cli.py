@@ -4,6 +4,7 @@ Each verb lives in a module of its own that is imported when the verb is called,
 module must not know what a verb does.
 """
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -48,6 +49,9 @@ class _Verbs(click.Group):
             formatter.write_dl([*rows, ("version", "Print the version.")])
 
 
+_COLLECT_AFTER: Final = 100_000
+"""How many more objects there are before garbage is collected."""
+
 EPILOG: Final = """\
 \b
 Examples:
@@ -80,6 +84,8 @@ def version() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit."""
+    # Few commands live long enough for a collection to free anything; the controller sets its own threshold.
+    gc.set_threshold(_COLLECT_AFTER)
     sys.exit(run(sys.argv[1:]))
 
 

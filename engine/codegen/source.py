@@ -8,6 +8,7 @@ is the only module that executes source. It must not know when a function is run
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import CodeType
 from typing import Literal
 
@@ -99,7 +100,7 @@ class Writer:
     def finish(self, result: str, label: str) -> Template:
         """Compile the factory, which returns ``result``; ``label`` stands for a file name in tracebacks."""
         source = "\n".join([f"def make({', '.join(self.captures.values())}):", *self.lines, f" return {result}", ""])
-        return Template(compile(source, f"<{label}>", "exec"), tuple(self.captures), source)
+        return Template(_compiled(source, label), tuple(self.captures), source)
 
     def value(self, term: Term, names: Mapping[str, str]) -> str:
         """Write a term, given the identifiers of variables."""
@@ -121,6 +122,12 @@ class Writer:
         """Write a tuple of terms, or the identifier of a row that is the same: rows are shared rather than copied."""
         written = tuple_of(self.value(term, names) for term in terms)
         return names.get(written, written)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(source: str, label: str) -> CodeType:
+    # Identifiers are numbered, so rules of one form have one source.
+    return compile(source, f"<{label}>", "exec")
 
 
 def tuple_of(values: Iterable[str]) -> str:

@@ -71,7 +71,7 @@ class Specializer:
             join = self._heads(writer, rule, "rows", "1", ())
             self._timed(writer, rule, lambda: join.write(full_steps(rule), {}))
 
-        return writer.finish(writer.function((), body), f"load of {_place(rule)}")
+        return writer.finish(writer.function((), body), "load of a rule")
 
     def _changes(self, kind: str, relation: str, occurrences: Sequence[Occurrence]) -> Template:
         writer = Writer()
@@ -229,10 +229,6 @@ def _rank(writer: Writer, rule: Rule, ranked: Sequence[int], names: Names) -> st
 
 def _head_variables(rule: Rule) -> frozenset[str]:
     return frozenset(v.name for v in variables(rule.head))
-
-
-def _place(rule: Rule) -> str:
-    return f"rule {rule.number}"
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,8 @@ Bucket = Row | dict[Row, None]
 """One row, bare, or at least two."""
 Index = dict[object, Bucket]
 """Buckets by key: the bare value for an index on one column, a tuple of values for several."""
+_Insert = Callable[[Mapping[Row, int]], None]
+_Remove = Callable[[Iterable[Row]], None]
 
 
 class Table:
@@ -27,37 +29,46 @@ class Table:
     a relation without rules. ``changes`` collects what is to be done with rows: counts to add, or rows to look at again.
     """
 
-    __slots__ = ("changes", "given", "indexes", "insert", "name", "remove", "rows")
+    __slots__ = ("_writers", "changes", "given", "indexes", "name", "rows")
 
     def __init__(self, name: str, rows: dict[Row, int], given: dict[Row, int]) -> None:
         self.name = name
         self.rows = rows
         self.given = given
         self.changes: dict[Row, int] = {}
-        self.indexes: dict[tuple[int, ...], Index]
-        self.insert: Callable[[Mapping[Row, int]], None]
-        """Put rows in that are not there, with their numbers."""
-        self.remove: Callable[[Iterable[Row]], None]
-        """Take rows out that are there."""
-        self._keep_up({})
+        self.indexes: dict[tuple[int, ...], Index] = {}
+        self._writers: tuple[_Insert, _Remove] | None = None
 
     def index(self, columns: tuple[int, ...]) -> Index:
         """Give the index on one or more columns, built if there is none yet."""
         found = self.indexes.get(columns)
         if found is None:
             found = build_index(self.rows, columns)
-            self._keep_up({**self.indexes, columns: found})
+            # In this order: whatever interrupts, an index is kept up if and only if it is known.
+            self._writers = None
+            self.indexes = {**self.indexes, columns: found}
         return found
 
-    def _keep_up(self, indexes: dict[tuple[int, ...], Index]) -> None:
+    def insert(self, rows: Mapping[Row, int]) -> None:
+        """Put rows in that are not there, with their numbers."""
+        (self._writers or self._make_writers())[0](rows)
+
+    def remove(self, rows: Iterable[Row]) -> None:
+        """Take rows out that are there."""
+        (self._writers or self._make_writers())[1](rows)
+
+    def _make_writers(self) -> "tuple[_Insert, _Remove]":
+        # Only now: most tables of a program that answers one question never change.
+        indexes = self.indexes
+
         def resolve(capture: Capture) -> object:
             return self.rows if capture.kind == "rows" else indexes[capture.columns]
 
         columns = tuple(indexes)
-        insert = cast("Callable[[Mapping[Row, int]], None]", inserter(columns).make(resolve))
-        remove = cast("Callable[[Iterable[Row]], None]", remover(columns).make(resolve))
-        # All in one statement: whatever interrupts, an index is kept up if and only if it is known.
-        self.insert, self.remove, self.indexes = insert, remove, indexes
+        insert = cast("_Insert", inserter(columns).make(resolve))
+        remove = cast("_Remove", remover(columns).make(resolve))
+        self._writers = insert, remove
+        return self._writers
 
     def restore(self, row: Row, number: int | None) -> None:
         """Give a row its number of before, or take it out for ``None``, whatever an interrupted change has left."""
