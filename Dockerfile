@@ -24,11 +24,13 @@ RUN --mount=type=bind,from=wheels,target=/wheels \
     --require-hashes --only-binary :all: --find-links /wheels --requirement requirements.lock
 COPY . .
 # The build tools are locked too, and not needed any more afterwards. The bytecode names the hash of its source instead
-# of its time, which a layer does not keep; the root is read-only, so nothing could renew it anyway.
+# of its time, which a layer does not keep; the root is read-only, so nothing could renew it anyway. For the same reason
+# the built-in rules are parsed and checked here: the first command keeps them beside the bytecode.
 RUN /opt/liqo-connectivity/bin/pip install --no-cache-dir --disable-pip-version-check --no-compile \
     --no-deps --no-build-isolation . \
  && /opt/liqo-connectivity/bin/pip uninstall --yes --quiet setuptools pip \
- && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/liqo-connectivity/lib
+ && python3 -m compileall -q --invalidation-mode unchecked-hash /opt/liqo-connectivity/lib \
+ && env --unset=PYTHONDONTWRITEBYTECODE /opt/liqo-connectivity/bin/liqo-connectivity rules show >/dev/null
 
 FROM base
 ARG VERSION=

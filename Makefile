@@ -94,6 +94,7 @@ hooks: $(VENV)/.dev ## Have git run what lint runs on every commit
 bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and DuckDB
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.cold
 
 .PHONY: soak
 soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on

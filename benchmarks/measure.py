@@ -18,9 +18,10 @@ HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One child: wall-clock seconds, peak resident memory in bytes (its own children's, if more), output."""
+    """One child: wall-clock and user CPU seconds, peak resident memory in bytes (its own children's, if more), output."""
 
     seconds: float
+    user_seconds: float
     peak_bytes: int
     output: bytes
 
@@ -53,7 +54,7 @@ def run(command: list[str], exits: Sequence[int] = (0,)) -> Run:
             said = errors.read().decode(errors="replace").strip()
             raise ChildError(f"{' '.join(command)} exited with {code}: {said}")
         output.seek(0)
-        return Run(seconds, usage.ru_maxrss * 1024, output.read())
+        return Run(seconds, usage.ru_utime, usage.ru_maxrss * 1024, output.read())
 
 
 def interleaved(commands: Mapping[str, list[str]], rounds: int, exits: Sequence[int] = (0,)) -> dict[str, Run]:
