@@ -8,36 +8,28 @@ import pytest
 from liqo_connectivity.facts import ObjectKey, kind_of
 from liqo_connectivity.operator.controller.objects.stored import (
     AGENT,
-    FIREWALL,
     POLICY,
     Agent,
     Observed,
-    StoredFirewall,
-    stored_firewall,
-    stored_policy,
 )
 from liqo_connectivity.operator.controller.state.state import GOALS, State
 from tests.support import recordings
-from tests.support.clusters import facts_of, program
-from tests.support.descriptions import Cluster
+from tests.support.clusters import facts_of
 from tests.support.manifests import Object, objects
 from tests.support.random_clusters import cluster
-
-Batch = dict[tuple[str, ObjectKey], Observed | None]
-CRD = objects(Cluster(firewall_fields=frozenset({"sets", "ctstate"})))[0]
-WRITTEN = ObjectKey(FIREWALL, "liqo-tenant-milan", "milan-connectivity")
-
-
-def observed(found: Object) -> tuple[tuple[str, ObjectKey], Observed]:
-    key, facts = facts_of(found)
-    stored = stored_policy(found) if found["kind"] == POLICY else None
-    return (found["kind"], key), Observed(facts, stored)
-
-
-def fresh(batch: Batch) -> State:
-    state = State(program())
-    state.apply(batch)
-    return state
+from tests.support.state_changes import (
+    CRD,
+    WRITTEN,
+    Batch,
+    firewall,
+    fresh,
+    network,
+    observed,
+    pod,
+    policy,
+    small,
+    tell,
+)
 
 
 def tuples(state: State) -> dict[str, object]:
@@ -107,57 +99,6 @@ def _distinct(found: list[Object]) -> list[Object]:
         if one["kind"] != CRD["kind"]:
             first.setdefault(facts_of(one)[0], one)
     return list(first.values())
-
-
-# ---- What changed ----
-
-
-def policy(
-    name: str = "guard", *, created: str = "2026-01-01T00:00:00Z", version: str = "1", **metadata: object
-) -> Object:
-    return {
-        "apiVersion": "security.liqo.io/v1",
-        "kind": POLICY,
-        "metadata": {
-            "name": name,
-            "namespace": "liqo-tenant-milan",
-            "uid": f"uid-{name}",
-            "resourceVersion": version,
-            "generation": 1,
-            "creationTimestamp": created,
-            **metadata,
-        },
-        "spec": {"rules": [{"action": "deny", "source": {"namespace": "shop"}}]},
-    }
-
-
-def network() -> Object:
-    labels = {"liqo.io/remote-cluster-id": "milan", "configuration.liqo.io/cidr-type": "pod"}
-    return {
-        "apiVersion": "ipam.liqo.io/v1alpha1",
-        "kind": "Network",
-        "metadata": {"name": "milan-pod", "namespace": "liqo-tenant-milan", "labels": labels},
-        "spec": {"cidr": "10.244.0.0/16"},
-        "status": {"cidr": "10.71.0.0/16"},
-    }
-
-
-def pod(address: str, name: str = "web", version: str = "1", **more: object) -> Object:
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": "shop", "resourceVersion": version, **more},
-        "spec": {"nodeName": "worker"},
-        "status": {"phase": "Running", "podIP": address},
-    }
-
-
-def small(*more: Object) -> State:
-    return fresh(dict(map(observed, [CRD, network(), policy(), *more])))
-
-
-def tell(state: State, *found: Object) -> object:
-    return state.apply(dict(map(observed, found)))
 
 
 def test_a_heartbeat_changes_nothing() -> None:
@@ -240,137 +181,3 @@ def test_a_policy_that_cannot_be_read_may_still_go() -> None:
     tell(state, {**bad, "metadata": {**bad["metadata"], "resourceVersion": "2"}})
     assert not state.rows("condition_unreadable")
     assert not state.rows("governing")
-
-
-# ---- What the controller wrote ----
-
-
-def firewall(version: str = "5", **more: object) -> StoredFirewall:
-    metadata: dict[str, object] = {
-        "name": WRITTEN.name,
-        "namespace": WRITTEN.namespace,
-        "uid": "u",
-        "resourceVersion": version,
-        "labels": {
-            "app.kubernetes.io/managed-by": "liqo-connectivity-engine",
-            "security.liqo.io/owner-uid": "uid-guard",
-        },
-        "annotations": {"security.liqo.io/owner": "guard"},
-    }
-    return stored_firewall({"metadata": {**metadata, **more}, "spec": {"table": {"chains": [{}]}}})
-
-
-def test_an_answer_is_not_taken_back_by_a_watch_that_is_behind() -> None:
-    state = small()
-    assert state.record_firewall(firewall("7")).firewalls == {WRITTEN}
-    assert not state.apply({(FIREWALL, WRITTEN): Observed((), firewall("6"))}).firewalls
-    assert state.firewalls[WRITTEN].resource_version == "7"
-    assert not state.apply({(FIREWALL, WRITTEN): Observed((), firewall("7"))}).firewalls, "the echo is no news"
-    assert state.apply({(FIREWALL, WRITTEN): Observed((), firewall("2", uid="another"))}).firewalls
-    assert state.apply({(FIREWALL, WRITTEN): None}).firewalls == {WRITTEN}
-    assert not state.firewalls
-
-
-def removal(state: State) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in state.rows("removal")]
-
-
-def test_what_was_written_goes_with_its_policy() -> None:
-    state = small()
-    state.record_firewall(firewall())
-    assert not removal(state)
-    tell(state, policy(deletionTimestamp="2026-01-02T00:00:00Z", version="2"))
-    assert removal(state) == [("liqo-tenant-milan/milan-connectivity", "drain")]
-    assert state.rows("draining") == [("liqo-tenant-milan/guard", "liqo-tenant-milan/milan-connectivity")]
-    state.apply({(POLICY, ObjectKey(POLICY, "liqo-tenant-milan", "guard")): None})
-    assert removal(state) == [("liqo-tenant-milan/milan-connectivity", "drain")]
-    assert not state.rows("draining")
-
-
-def test_it_goes_at_once_with_its_namespace() -> None:
-    terminating = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {"name": "liqo-tenant-milan", "deletionTimestamp": "2026-01-02T00:00:00Z"},
-    }
-    state = small(terminating)
-    state.record_firewall(firewall())
-    assert not state.rows("writable")
-    assert state.rows("condition_false")[0][2] == "NamespaceTerminating"
-    tell(state, policy(deletionTimestamp="2026-01-02T00:00:00Z", version="2"))
-    assert removal(state) == [("liqo-tenant-milan/milan-connectivity", "delete")]
-    assert not state.rows("draining"), "nothing waits for it"
-
-
-def test_it_stays_while_another_policy_takes_over() -> None:
-    state = small(policy("younger", created="2026-02-02T00:00:00Z"))
-    state.record_firewall(firewall())
-    tell(state, policy(deletionTimestamp="2026-03-02T00:00:00Z", version="2"))
-    assert not removal(state)
-    assert not state.rows("draining")
-    assert state.rows("writable") == [("milan", "liqo-tenant-milan", "liqo-tenant-milan/younger")]
-    # Even while that one cannot be enforced.
-    state.apply({("Network", facts_of(network())[0]): None})
-    assert not state.rows("writable")
-    assert not removal(state)
-
-
-@pytest.mark.parametrize("lost", ["label", "network", "readable"])
-def test_it_stays_when_its_policy_cannot_be_enforced(lost: str) -> None:
-    tenant = {
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": "custom",
-            "labels": {"liqo.io/remote-cluster-id": "milan", "liqo.io/tenant-namespace": "true"},
-        },
-    }
-    guard = policy()
-    guard["metadata"]["namespace"] = "custom"
-    where = network()
-    where["metadata"]["namespace"] = "custom"
-    state = fresh(dict(map(observed, [CRD, where, guard, tenant])))
-    key = ObjectKey(FIREWALL, "custom", "milan-connectivity")
-    state.record_firewall(firewall(namespace="custom"))
-    assert state.rows("writable")
-    if lost == "label":
-        tell(state, {**tenant, "metadata": {"name": "custom"}})
-    elif lost == "network":
-        state.apply({("Network", facts_of(where)[0]): None})
-    else:
-        tell(state, {**guard, "metadata": {**guard["metadata"], "resourceVersion": "9"}, "spec": {"rules": 7}})
-    assert not state.rows("writable")
-    assert not removal(state)
-    assert key in state.firewalls
-
-
-def test_what_nobody_wanted_goes() -> None:
-    state = fresh(dict(map(observed, [CRD, network()])))
-    state.record_firewall(firewall())
-    assert removal(state) == [("liqo-tenant-milan/milan-connectivity", "drain")]
-    by_hand = firewall(name="by-hand")
-    state.record_firewall(by_hand)
-    assert ("liqo-tenant-milan/by-hand", "drain") in removal(state)
-
-
-def test_an_agent_is_no_pod_and_a_pod_no_agent() -> None:
-    state = small(pod("10.200.0.1"))
-    facts = state.facts()
-    key = ObjectKey(AGENT, "shop", "web")
-    assert state.apply({("agents", key): Observed((), Agent(key, live=True))}).agents
-    assert not state.apply({("agents", key): Observed((), Agent(key, live=True))}).agents
-    assert state.apply({("agents", key): None}).agents
-    assert state.facts() == facts
-
-
-def test_an_absent_definition_makes_policies_wait_only_for_a_controller() -> None:
-    state = fresh(dict(map(observed, [network(), policy()])))
-    (row,) = state.rows("condition_false")
-    assert row[1:5] == (
-        "Programmed",
-        "UnsupportedLiqo",
-        "CustomResourceDefinition",
-        "firewallconfigurations.networking.liqo.io",
-    )
-    tell(state, CRD)
-    assert not state.rows("condition_false")

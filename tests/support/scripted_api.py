@@ -207,3 +207,7 @@ def scripted_api(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[
         for connection in list(connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+
+
+def answer_ok(exchange: Exchange) -> None:
+    exchange.json(200, {"kind": "Thing", "metadata": {"name": "é"}})
