@@ -1,4 +1,4 @@
-"""A table whose elements alone change is as one that is made anew, or is said to need that."""
+"""A table of which only elements change equals one that is written whole, or is known to need that."""
 
 from collections import Counter
 
@@ -58,7 +58,7 @@ def test_other_elements_make_the_table_that_assembling_makes() -> None:
             parties = {(row[4], row[5]) for row in layout.chain_set}
             found = with_elements(first, parties, {party: Elements(values) for party, values in after.items()})
             if found is None:
-                seen["anew"] += 1
+                seen["rewritten"] += 1
                 assert wanted is None or wanted.sets != first.sets
             else:
                 seen["kept"] += found != first
@@ -69,7 +69,7 @@ def test_other_elements_make_the_table_that_assembling_makes() -> None:
         # small shards, so that a group of the small universe needs several
         patch.setattr(chain_sets, "MAX_SET_ELEMENTS", 2)
         check()
-    assert seen["anew"]
+    assert seen["rewritten"]
     assert seen["kept"]
 
 

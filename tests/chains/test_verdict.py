@@ -29,7 +29,7 @@ def tables_of(made: Relations) -> tuple[Table, ...]:
     try:
         return assemble(Layout.from_relations(made))
     except ChainError as error:
-        # the only refusal that a random layout may meet; it has a test of its own
+        # the only refusal that a random layout may meet; it has its own test
         assume("all but the elements of empty sets" not in str(error))
         raise
 

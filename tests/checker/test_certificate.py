@@ -121,7 +121,7 @@ def test_a_fact_that_is_new_breaks_an_absence() -> None:
 
 
 def test_a_rule_that_is_new_breaks_an_absence() -> None:
-    """Closed-world evidence is no list in the certificate: it is derived anew from the rules that the user trusts."""
+    """The certificate does not list closed-world evidence: the checker derives it from the rules that the user trusts."""
     rules = checker.read_rules({**builtin_texts(), "mine.dl": 'member(P, "vc-local", A) :- peering(P), pod_ip(_, A).'})
     with pytest.raises(checker.RejectedError, match=r"min Matching : .*: this is not true"):
         checker.check(certificate("denied"), rules, facts())

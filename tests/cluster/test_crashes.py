@@ -116,7 +116,7 @@ STORIES = {
 }
 
 
-# The story with the most steps is told by `make test`, all of them by `make faults`.
+# `make test` runs the story with the most steps, `make faults` all of them.
 @pytest.mark.parametrize("story", STORIES if "FAULT_SEEDS" in os.environ else ["a policy is deleted"])
 def test_a_kill_at_any_request(scene: Scene, tmp_path: Path, story: str) -> None:
     told = STORIES[story]

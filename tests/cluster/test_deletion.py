@@ -214,7 +214,7 @@ def test_a_finalizer_that_somebody_else_put_there_is_taken_off(plane: ControlPla
     assert (place.get(place.policy()) or {})["metadata"]["finalizers"] == ["test/other"]
     place.client.patch(place.policy(), {"metadata": {"finalizers": None}})
     release(api, policy)
-    assert place.get(place.policy()) is None, "a policy that is gone is not made anew"
+    assert place.get(place.policy()) is None, "a policy that is gone is not recreated"
     place.add_policy(finalizers=(FINALIZER,))
     release(api, policy)
     assert (place.get(place.policy()) or {})["metadata"]["finalizers"] == [FINALIZER], "it is another policy"

@@ -106,7 +106,7 @@ def test_a_fault_on_the_way_to_the_server(stage: Stage, fault: str, seed: int) -
     converged(stage, churn)
     since = stage.proxy.count
     with stage.proxy.fault(FAULTS[fault](seed)):
-        # Watches that were open before begin anew within the fault.
+        # Watches that were open before restart during the fault.
         stage.proxy.cut_all()
         churn.run(SECONDS)
     churn.step()

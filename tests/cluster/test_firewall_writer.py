@@ -136,7 +136,7 @@ def test_an_object_of_somebody_else_is_left_alone(plane: ControlPlane, place: Si
         running.until(lambda: place.conditions().get("Programmed") == ("False", "FabricSyncFailed"))
         assert f"{place.tenant}/{place.cluster}-connectivity exists without the label" in place.message("Ready")
         assert place.stored() == before
-        # Whoever it was takes it away.
+        # The other writer deletes its object.
         place.client.delete(place.firewall)
         running.until(lambda: place.conditions()["Programmed"] == ("True", "Programmed"))
 

@@ -16,7 +16,7 @@ def new_queue() -> DelayingQueue[str]:
 
 
 def taken(queue: DelayingQueue[str], now: float) -> list[str]:
-    """Everything whose turn it is, in order."""
+    """Every key that is due, in order."""
     found: list[str] = []
     while (key := queue.take(now)) is not None:
         found.append(key)

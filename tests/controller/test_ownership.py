@@ -19,7 +19,7 @@ ROWS: dict[str, list[Row]] = {
 
 
 class Derived(State):
-    """A state with tuples of its own."""
+    """A state with the tuples that a test gives it."""
 
     def __init__(self, rows: dict[str, list[Row]]) -> None:
         super().__init__(program())

@@ -19,7 +19,7 @@ from tests.support.scripted_api import Exchange
 from tests.support.scripted_pods import Pods, bookmark, pod
 from tests.support.waiting import eventually
 
-# ---- What is there, and what changes ----
+# ---- The list, and what changes ----
 
 
 def test_everything_that_exists_is_told_before_the_watch_is_synced(tmp_path: Path) -> None:

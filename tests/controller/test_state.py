@@ -1,4 +1,4 @@
-"""The state follows batches as if it were made anew from what there is, and one bad object keeps no other from it."""
+"""After each batch the state equals one built from all objects, and a bad object does not keep out the others."""
 
 from collections.abc import Iterator
 from random import Random

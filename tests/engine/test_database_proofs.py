@@ -48,7 +48,7 @@ def test_after_changes_every_proof_is_that_of_a_fresh_model(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_asking_for_proofs_between_changes_disturbs_nothing(seed: int) -> None:
-    """Proofs may build indexes of their own; those have to follow later changes."""
+    """Proofs may build indexes; those have to follow later changes."""
     program, facts = program_of(seed)
     database = loaded(program, facts)
     for batch in batches(Random(seed), program, facts, 6):

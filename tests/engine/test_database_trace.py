@@ -1,4 +1,4 @@
-"""The recorded events, one by one, as changes of a database: after each it holds and proves what is derived anew."""
+"""The recorded events, one by one, as changes of a database: after each it holds and proves what a fresh database does."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""What the engine says about programs that are wrong. ``--update`` writes the expected texts anew: read the diff."""
+"""What the engine says about programs that are wrong. ``--update`` rewrites the expected texts: read the diff."""
 
 import time
 from pathlib import Path

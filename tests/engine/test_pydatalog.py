@@ -134,7 +134,7 @@ def test_finding_01_recursion_over_a_cycle_ends(size: int) -> None:
 
 
 def test_finding_01_mutual_recursion_of_three_relations_over_a_cycle_ends() -> None:
-    """Even written left-linear, this hangs pyDatalog if each relation is a predicate of its own."""
+    """Even written left-linear, this hangs pyDatalog if each relation is its own predicate."""
     declarations = "".join(f".decl p{i}(a: symbol, b: symbol)\n" for i in range(3))
     rules = "".join(f"p{i}(X, Z) :- p{(i + 1) % 3}(X, Y), edge(Y, Z).\n" for i in range(3))
     assert_agrees(GRAPH + declarations + "p0(X, Y) :- edge(X, Y).\n" + rules, ring(8))

@@ -1,6 +1,6 @@
 """The cases: folders of ``tests/data/cases``, whose format `case_folder` describes.
 
-For each case: what was written by hand holds; what comes out is what came out before (``--update`` writes it anew, after
+For each case: what was written by hand holds; what comes out is what came out before (``--update`` rewrites it, after
 the intent was asserted); Liqo's webhook and the kernel take the chains; chains and ``why`` agree on every pair of
 addresses that occur; and the order of the input does not matter.
 """

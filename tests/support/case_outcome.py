@@ -1,4 +1,4 @@
-"""What the command line says about a case: every verb run in process, in a folder of its own. It must not judge.
+"""What the command line says about a case: every verb run in process, in its own folder. It must not judge.
 
 Rules are read once for all runs, as a process of the command line reads them once.
 """

@@ -47,7 +47,7 @@ QUICK = {
 
 @dataclass
 class Site:
-    """A peering of its own for one test: its tenant namespace, a namespace for pods, and what is stored for it."""
+    """A peering for one test alone: its tenant namespace, a namespace for pods, and what is stored for it."""
 
     client: Client
     cluster: str

@@ -153,7 +153,7 @@ def _import_base(store: Path) -> None:
         if not archive.exists():
             with TemporaryDirectory(dir=archive.parent) as folder:
                 made = f"{folder}/base.tar"
-                # Devices are the container's to have; and a tar file keeps owners, whoever unpacks it.
+                # Devices are the container's to have; and a tar file keeps its owners.
                 include = f"--include={BUILD_TOOLS}"
                 _run(["debootstrap", "--variant=minbase", include, debian_release(), f"{folder}/root"])
                 _run(["tar", "--create", "--file", made, "--exclude=./dev/*", "--directory", f"{folder}/root", "."])

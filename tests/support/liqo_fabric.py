@@ -99,7 +99,7 @@ class Fabric:
         """Let no agent do anything, finalizers neither."""
         self._paused.set()
         with self._lock:
-            pass  # whoever is at it is done
+            pass  # an agent at work has finished
 
     def resume(self) -> None:
         """Let them go on with everything."""

@@ -47,7 +47,7 @@ def value(term: Term, env: Environment) -> Value:
             results = {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: int(a / b)}
             return results[symbol]() if symbol != "%" else a - b * int(a / b)
         case Wildcard() | Aggregate():
-            raise AssertionError("it has no value of its own")
+            raise AssertionError("it has no value")
 
 
 def instances(aggregate: Aggregate, env: Environment, database: Database, domain: Domain) -> list[int]:

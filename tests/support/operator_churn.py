@@ -22,7 +22,7 @@ ANCHORS = 3
 
 
 class Churn:
-    """One peering with pods on both sides, changed by a random number generator of its own."""
+    """One peering with pods on both sides, changed by its own random number generator."""
 
     def __init__(self, scene: Scene, seed: int) -> None:
         self.cluster: OperatorCluster = scene.cluster

@@ -1,6 +1,6 @@
 """A control plane that the real controller runs against, as it is installed: its CRD, its service account, its roles.
 
-What the tests of whole scenarios share: what is stored, what it should be when computed anew from everything there is,
+What the tests of whole scenarios share: what is stored, what a computation from all objects says it should be,
 and waiting until nothing changes any more. It must not know what a scenario is about.
 """
 

@@ -1,4 +1,4 @@
-"""Manifests as a cluster printed them, made anew in a control plane: created, then given their status.
+"""Manifests as a cluster printed them, recreated in a control plane, and then given their status.
 
 What the server sets itself is left out, and so are owners, which do not exist there. It must not know what is tested.
 """

@@ -26,7 +26,7 @@ shutil.rmtree(sys.argv[1], ignore_errors=True)
 
 
 class Reaper:
-    """Kills process groups and removes a folder: when it is told to, or when this process ends."""
+    """Kills process groups and removes a folder: on request, or when this process ends."""
 
     def __init__(self, folder: Path) -> None:
         command = [sys.executable, "-I", "-c", _REAPER, str(folder)]

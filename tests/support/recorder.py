@@ -20,7 +20,7 @@ class Recorder:
         self._events: list[Object] = []
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._follow, args=(path,), daemon=True) for path in paths]
-        # What is there now is not recorded.
+        # Objects that exist now are not recorded.
         self._began = {path: self._client.get(path, limit="1")["metadata"]["resourceVersion"] for path in paths}
 
     def __enter__(self) -> Self:

@@ -1,6 +1,6 @@
 """A router between network namespaces, with a ruleset under test, and UDP packets that cross it.
 
-Run as a script inside a user and network namespace of its own, which becomes the router. Each endpoint is a namespace
+Run as a script in a new user and network namespace, which becomes the router. Each endpoint is a namespace
 that owns whole CIDRs (any-IP: a local route on its loopback device), so one process sends from and receives at every
 address under test. No time-out decides a denial: after each batch a fence follows down every path, and what has not
 arrived before the fence was dropped. This module must not know which packets should pass.
