@@ -1,8 +1,8 @@
 """A conjunction joined backwards, as source: from a row of its head to every choice of rows that derives it.
 
-The join is the nested loops of ``loops``, begun with the head's values and kept in the order that promises the fewest
-rows. What it finds is the same in every order. An atom that has ``_`` gives an instance for each row that matches, so
-that a proof has a whole row for each. This module must not know what instances are wanted for.
+The join is that of ``nested_loops``. It starts with the values of the head and takes the atoms in the order that promises
+the fewest rows; what it finds is the same in every order. An atom with ``_`` gives one instance for each row that
+matches, so that a proof shows a whole row for each atom.
 """
 
 from collections.abc import Collection, Sequence

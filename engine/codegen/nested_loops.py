@@ -1,7 +1,7 @@
 """A join as nested loops in source: each step of a plan is a loop, a test or an assignment inside the one before.
 
-Nested-loop joins over indexes, with the loops unrolled for one rule; semi-naive evaluation (Bancilhon 1986) begins
-them at a change. This module must not know what is done with the instances that a join finds.
+Nested-loop joins over indexes, with the loops unrolled for one rule. Semi-naive evaluation (Bancilhon 1986) starts them
+at a change.
 """
 
 from collections.abc import Callable, Mapping, Sequence

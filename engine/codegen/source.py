@@ -1,9 +1,9 @@
-"""Python source of our own making, and the functions that it becomes.
+"""Generated Python source, and the functions that it becomes.
 
-A join written out as nested loops runs several times faster than one that walks a plan. What is written consists of
-our own words only: identifiers are numbered (``v1``, ``r2``), and every constant, functor and table comes in as a
-parameter of the factory that the source defines. No name and no value of a program or of a fact ever becomes text. This
-is the only module that executes source. It must not know when a function is run.
+A join written out as nested loops runs several times faster than one that interprets a plan. The source holds nothing
+from outside: identifiers are numbered (``v1``, ``r2``), and every constant, functor and table comes in as a parameter of
+the factory that the source defines. No name and no value of a program or of a fact ever becomes text. This is the only
+module that executes source.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -83,7 +83,7 @@ class Writer:
         return name
 
     def helper(self, arguments: Sequence[str], body: Callable[[], None]) -> None:
-        """Go on in a function of its own, which is called here and written later."""
+        """Go on in a separate function, which is called here and written later."""
         name = self.name("h")
         self.line(f"{name}({', '.join(arguments)})")
         self._helpers.append(lambda: self._define(name, arguments, body))

@@ -1,8 +1,7 @@
-"""The functions that a program is specialised into: to load a rule, to follow a change, to measure a derivation.
+"""The functions that are generated for one program: to load a rule, to follow a change, to rank a derivation.
 
-Written once for a program and kept as compiled source; each store makes its own functions of them, over its own tables,
-when it first needs them. A function for changes does the work of all rules that read a relation, in one pass. This
-module must not know in which order they are called.
+They are written once for a program and kept as compiled source; each database binds them to its own tables when it first
+needs them. A function for changes does the work of all rules that read a relation, in one pass.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -44,7 +43,7 @@ class Specializer:
         return self._keep("negative", relation, lambda: self._changes("negative", relation, found))
 
     def inner(self, relation: str) -> Template:
-        """``f(rows, sign)``: the same for the rules of its own recursive component."""
+        """``f(rows, sign)``: the same for the rules of the relation's recursive component."""
         found = self.flow.inner.get(relation, ())
         return self._keep("inner", relation, lambda: self._changes("inner", relation, found))
 

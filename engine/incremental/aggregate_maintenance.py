@@ -1,8 +1,7 @@
-"""AggregateMaintenance: one row for each key that has something to count or compare, with the value that an aggregate gives it.
+"""Aggregate maintenance: one row for each group that has anything to count or compare, with the value of its aggregate.
 
 Counts are kept as sums, by the counting algorithm for aggregation of Gupta, Mumick and Subrahmanian (1993): a change adds
-to its group's value and looks at nothing else. Of a least or greatest value, the values of the group are compared again.
-This module must not know rules.
+to its group's value and looks at nothing else. For a least or greatest value, the values of the group are compared again.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,7 +13,7 @@ from liqo_connectivity.engine.syntax.nodes import Row, Value
 
 
 class AggregateMaintenance:
-    """Settles the groups of one aggregate. What is collected for them are keys, for ``count`` with what is to be added."""
+    """Maintains the groups of one aggregate. Its table collects the keys that changed, for ``count`` with the difference."""
 
     __slots__ = ("_group", "_loads", "_values", "propagator")
 

@@ -1,8 +1,8 @@
-"""CountMaintenance: a derived row outside recursion is there while it has a derivation, and the table says how many it has.
+"""Counting: a derived row outside recursion exists while it has a derivation, and its table says how many it has.
 
 The counting algorithm of Gupta, Mumick and Subrahmanian (1993). A deletion is an insertion with the other sign, so
 nothing is ever derived again, and a row with thousands of derivations costs as little to change as one with a single
-derivation. A row that was also given as a fact has one more. This module must not know rules.
+derivation. A row that was also given as a fact has one more.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from liqo_connectivity.engine.incremental.propagation import ChangeLog, Numbers,
 
 
 class CountMaintenance:
-    """Settles one relation that does not depend on itself, or that has no rules."""
+    """Maintains one relation that does not depend on itself, or that has no rules."""
 
     __slots__ = ("_loads", "propagator")
 

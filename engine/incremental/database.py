@@ -1,7 +1,7 @@
-"""The database: facts that change, everything that follows from them, kept true at the cost of what changes.
+"""The database: facts that change, and everything that follows from them, kept up to date at the cost of the change.
 
 The one object that callers need: load, transactions, what-if, snapshots, plans and counters. A ``Database`` is a
-``Model``. One thread writes; others read snapshots. What explains a model is not known here: see ``proofs.explainer``.
+``Model``. One thread writes; others read snapshots. Explanations are not its job: ``proofs.explainer`` reads the model.
 """
 
 import gc
@@ -28,9 +28,9 @@ from liqo_connectivity.engine.syntax.nodes import Atom, Negation, Row
 from liqo_connectivity.engine.syntax.printer import format_body, format_rule
 
 SMALL: Final = 1000
-"""Up to how many requested facts nobody asks whether deriving anew would be cheaper."""
+"""Up to this many requests a transaction is followed without asking whether a rebuild would be cheaper."""
 FOLLOWED: Final = 1.1
-"""What a fact costs to follow, where deriving from one anew and comparing costs 1: if that is more, all is derived anew.
+"""What a fact costs to follow, where a rebuild costs 1 for each fact it derives from. The cheaper way is taken.
 
 Measured by ``python -m benchmarks.rebuild`` with both of its programs and 20,000 pods, a share of which is deleted in one
 transaction and put back in another: following a deletion is dearer from a share of 0.52 (policy) or 0.62 (synthetic) on,
@@ -171,7 +171,7 @@ class Database(TableModel):
         return delta
 
     def _derive(self, given: dict[str, dict[Row, int]]) -> Maintenance:
-        """Derive everything anew, beside what there is."""
+        """Derive everything again, beside the current tables."""
         with _no_collection():
             maintenance = Maintenance(self._specializer, given)
             if self._prepared:
@@ -199,7 +199,7 @@ class Database(TableModel):
     # ---- Looking inside ----
 
     def check(self) -> list[str]:
-        """List what is wrong with indexes, counts and ranks; they must be as if derived anew. Empty if all is well."""
+        """List what is wrong with indexes, counts and ranks; each must be as after a fresh load. Empty if all is well."""
         with self._lock:
             tables = self.tables
             found = [problem for table in tables.values() for problem in table.problems()]

@@ -1,7 +1,6 @@
-"""All relations of a program over one set of facts, derived once and then kept up as facts change.
+"""All relations of a program over one set of facts, derived once and then kept up to date as facts change.
 
-Puts together the tables, the functions that a program is specialised into, and what settles each component; and walks
-the components in order. This module must not know where changes come from, nor how they are taken back.
+It joins the tables, the generated functions and the maintenance of each component, and visits the components in order.
 """
 
 from collections.abc import Callable, Mapping

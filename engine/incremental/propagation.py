@@ -1,9 +1,9 @@
-"""One relation changes: its rows, its indexes, and what the rules that read it have to count anew.
+"""One relation changes: its rows, its indexes, and the counts of all rules that read it.
 
-The six steps of ``Propagator.change`` make counting exact without any old version of a relation. Seen from each rule, the
-relations change one after the other, in order of evaluation, and within one relation deletions come before insertions;
-each step joins changed rows with the rest as it is at that moment, so that every instance of a rule is counted as often
-as it comes or goes. This module must not know how a row's number is computed.
+The six steps of ``Propagator.change`` make counting exact without any old version of a relation. Each rule sees the
+relations change one after the other, in order of evaluation, and within one relation deletions come before insertions.
+Each step joins the changed rows with the rest as it is at that moment, so that every instance of a rule is counted as
+often as it comes or goes.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,11 +1,11 @@
-"""Ranks: a row of a recursive component is there while it has a derivation that does not rest on itself.
+"""Rank maintenance: a row of a recursive component exists while it has a derivation that does not rest on itself.
 
-A row's rank is the least height of its derivations, where what is below the component counts as nothing: 0 for a given
-fact, else one more than the highest rank among the premises of the same component. Ranks are kept by the dynamic
-shortest-path algorithm of Ramalingam and Reps ("An incremental algorithm for a generalization of the shortest-path
-problem", J. Algorithms 1996), for the grammar problem of Knuth (1977). Since a row's rank exceeds those of its
-premises, no cycle keeps itself alive; since only ranks that change are visited, nothing is deleted to be put back, as
-delete-and-rederive would. This module must not know rules.
+A row's rank is the least height of its derivations, where everything below the component counts as nothing: 0 for a fact,
+else one more than the highest rank among the premises of the same component. Ranks are kept by the dynamic shortest-path
+algorithm of Ramalingam and Reps ("An incremental algorithm for a generalization of the shortest-path problem", J.
+Algorithms 1996), for the grammar problem of Knuth (1977). Since a row's rank exceeds those of its premises, no cycle
+keeps itself alive; since only ranks that change are visited, nothing is deleted only to be put back, as
+delete-and-rederive would.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,7 @@ from liqo_connectivity.engine.syntax.nodes import Row
 
 
 class RankMaintenance:
-    """Settles the relations of one component that depend on each other."""
+    """Maintains the relations of one component that depend on each other."""
 
     __slots__ = ("_loads", "_members")
 
@@ -34,7 +34,7 @@ class RankMaintenance:
         evaluate_component(self._members, self._loads)
 
     def update(self, log: ChangeLog) -> None:
-        """Compute the ranks anew that may have changed; pass on the rows that came or went."""
+        """Recompute the ranks that may have changed; pass on the rows that came or went."""
         _Repair(self._members, log).run()
 
 

@@ -1,8 +1,8 @@
 """Transactions: changes of facts that happen together, or not at all.
 
-A request is checked when it is made, and netted: of several for one fact the last one counts, and what is so already is
-no change. If anything is raised while changes are applied, every table is put back as it was, from a log of what each
-touched row was before. This module must not know how derived relations are kept.
+A request is checked when it is made, and netted: of several for one fact the last one counts, and a request for what is
+already so changes nothing. If anything is raised while changes are applied, every table is restored from a log of the
+touched rows.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping

@@ -1,11 +1,11 @@
-"""Aggregates as relations of their own, so that maintenance meets only atoms, negations and comparisons.
+"""Aggregates rewritten into relations, so that maintenance meets only atoms, negations and comparisons.
 
 ``h(X, N) :- p(X), N = count : { q(X, Y) }`` becomes ``h(X, N) :- p(X), g(X, N)``, and a second rule for the groups that
 have nothing to count: ``h(X, 0) :- p(X), !g(X, _)``. The relation ``g`` holds a row for each group, its key and its
 value; the rule ``g(X) :- q(X, Y)`` says what a group is made of. For ``min`` and ``max`` a relation of the values comes
-between. Where the braces do not bind all that comes from outside, the rest of the rule says which keys there are; if
-only the rule's own recursion can say that, the aggregate stays where it is, to be computed when it is met. Names hold a
-space, which none in a program does. This module must not know how a group's value is kept.
+between. Where the braces do not bind all outer variables, the rest of the rule says which keys there are; if only the
+rule's own recursion can say that, the aggregate stays where it is and is computed in the join. The names of these
+relations contain a space, so that they cannot clash with a name in a program.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,8 +1,8 @@
 """The order in which a rule body is joined.
 
-Negations and comparisons run as soon as their variables are bound, of an aggregate the outer ones; among atoms the one
-with the most bound columns comes first, then the order of the text. This module must not know any tuple: the order
-depends on the text alone, unless the caller says what an atom costs.
+Negations and comparisons run as soon as their variables are bound (for an aggregate, the outer ones). Among atoms the one
+with the most bound columns comes first, then the order of the text. The order depends on the text alone, unless the
+caller says what an atom costs.
 """
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence

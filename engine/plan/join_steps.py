@@ -1,7 +1,7 @@
-"""A join as explicit steps: what is looked up in which index, what is tested, what becomes known.
+"""A join as explicit steps: which index is looked up, what is tested, which variables become known.
 
-``plan`` gives the order; a step says what each literal costs there. Code is generated from steps, and ``explain_plan``
-prints them, so that what is printed is what runs. This module must not know any tuple, nor how code is written.
+``join_order`` gives the order; a step says what each literal does there. Code is generated from the steps, and
+``explain_plan`` prints the same steps, so that what is printed is what runs.
 """
 
 from collections.abc import Container, Iterable, Sequence

@@ -1,10 +1,9 @@
-"""The program as maintenance sees it: which occurrence of a relation feeds which rule, and in what order.
+"""The data flow of a program: which occurrence of a relation feeds which rule, and in what order.
 
 A negation with ``_`` asks whether a projection of a relation is empty. Counting (Gupta, Mumick and Subrahmanian 1993)
-needs that projection with a count of its own, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``;
-brackets cannot be written in a program, so no name clashes. A positive atom in a join that leaves two columns or more
-open is projected too: otherwise each row that it stands for would be counted apart, and joined anew. This module must
-not know any tuple.
+needs a count for each row of that projection, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``;
+a program cannot write brackets, so no name clashes. A positive atom in a join that leaves two columns or more open is
+projected too: otherwise each row that it stands for would be counted and joined separately.
 """
 
 from collections.abc import Container, Iterable, Mapping

@@ -1,7 +1,6 @@
 """A checked program: texts in, rules in order of evaluation out, or every error at once.
 
-The one object that evaluators, proofs and questions share. Frozen: a program never changes, another text is another
-program. This module must not know any particular relation.
+The one object that evaluation, proofs and why-not share. It is frozen: another text is another program.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,7 @@
-"""Is this program one that can be evaluated? Size, names, arity and safety of every rule and aggregate.
+"""Safety, and the other checks of a single rule: size, names, arity, range restriction, aggregates.
 
-Each check is a small named unit that reports what it finds and goes on, so that an author sees all errors at once.
-Types and stratification have modules of their own
-(``typecheck``, ``strata``). This module must not evaluate anything.
+Each check is a small function that reports what it finds and goes on, so that an author sees all errors at once. Types
+are checked in ``type_check``, stratification in ``stratification``.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -54,11 +53,11 @@ def check_size(statements: Iterable[Statement]) -> list[Diagnostic]:
         if branches * len(clause.heads) > MAX_RULES:
             message = f"this clause spreads into {branches * len(clause.heads)} rules"
             note = f"each combination of alternatives is a rule for each head; at most {MAX_RULES} are read"
-            hint = "derive each group of alternatives by a relation of its own"
+            hint = "derive each group of alternatives by a separate relation"
             found.append(Diagnostic("DL013", "error", message, clause.span, note, hint))
         elif longest > MAX_LITERALS:
             message = f"this clause has {longest} conditions, and at most {MAX_LITERALS} are read"
-            hint = "derive a part of them by a relation of its own"
+            hint = "derive a part of them by a separate relation"
             found.append(Diagnostic("DL013", "error", message, clause.span, help=hint))
     return found
 

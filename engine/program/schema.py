@@ -1,6 +1,6 @@
 """What a program declares: its types, relations and functors, looked up by name.
 
-Collects declarations and reports those that clash or name nothing. This module must not look into rules.
+Collects declarations and reports those that clash or name nothing.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,6 @@
-"""The order of evaluation: which relations depend on which, in components, each after what it needs.
+"""Stratification: which relations depend on which, in components, each evaluated after all that it needs.
 
 A relation that depends on itself through a negation or an aggregate has no meaning; the cycle is found here and printed.
-This module must not know how a component is evaluated.
 """
 
 from collections import deque

@@ -1,7 +1,6 @@
-"""The types of what meets in a rule: each variable has one, and values of different types never meet.
+"""Types: each variable of a rule has one, and values of different types never meet.
 
-Types go up to a root, symbol or number; a value of a narrower type is one of every wider type. This module must not
-know how a rule is evaluated.
+Types go up to a root, symbol or number; a value of a narrower type is one of every wider type.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,9 +1,9 @@
-"""All the ways to prove a tuple, one after another, the lowest first.
+"""All proofs of a tuple, one after another, the lowest first.
 
 A proof takes one instance of a rule for each tuple that it needs. After the best proof, the others are split by the
-first tuple for which they take another instance, and the best of each part is found with the choices before it held
-fast (Lawler 1972, after Murty 1968). Each part is solved as the first was, so no proof rests on itself and none comes
-twice.
+first tuple for which they take another instance, and the best of each partition is found with the choices before that
+tuple fixed (Lawler 1972, after Murty 1968). Each partition is solved as the first was, so no proof rests on itself and
+none comes twice.
 """
 
 import heapq

@@ -1,7 +1,7 @@
-"""What stands below a derived tuple in its proof: a premise for each literal of the rule, in order.
+"""The premises below a derived tuple in its proof: one for each literal of the rule, in order.
 
-Compiled once for a rule: an atom takes the proof of its tuple, a negation says what is absent, a comparison is written
-with its values, and one with an aggregate shows the witnesses and what was passed over.
+They are compiled once for a rule: an atom takes the proof of its tuple, a negation says what is absent, a comparison is
+written with its values, and one with an aggregate shows the witnesses and the values that were passed over.
 """
 
 from collections.abc import Callable, Mapping

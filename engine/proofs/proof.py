@@ -1,7 +1,7 @@
 """A proof as data: a tuple, the rule that derives it, and the proofs of its premises, down to facts.
 
 A premise is a proof; or what was looked for and not found; or a comparison that is true; or one with an aggregate,
-which has the proofs of instances of the aggregate's body as evidence. This module must not know how proofs are found.
+which has the proofs of instances of the aggregate's body as evidence.
 """
 
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""Rules with aggregates as rules without, for an evaluator that has none: grouping as plain relations.
+"""Rules with aggregates as rules without, for an evaluator that has none.
 
-The instances of an aggregate's body become the rows of a relation, its outer variables first; the child process folds
-them into a relation of groups and their values; and the rule reads that. A group without instances has no row there:
-``min`` and ``max`` then fail, as they should, and for ``count`` the rule has a second form, in which the group is
-absent and the value is 0. This module must not know how a rule becomes a clause.
+The instances of an aggregate's body become the rows of a relation, its outer variables first; the child process
+aggregates them into a relation of groups and their values, and the rule reads that. A group without instances has no row
+there: ``min`` and ``max`` then fail, as they should, and for ``count`` the rule has a second form, in which the group is
+absent and the value is 0.
 """
 
 from collections.abc import Collection, Iterable, Iterator

@@ -1,10 +1,10 @@
 """The child process that evaluates a translated program with pyDatalog: a job on stdin, tuples on stdout, both JSON.
 
-Run as a file of its own: ``python pydatalog_child.py SECONDS MEGABYTES LOCATION``, where LOCATION is the folder that
-pyDatalog is installed in. It limits itself before it reads or imports anything else, and it never uses what pyDatalog
-evaluates as text: a value is only ever put into a ``Const``. One process evaluates one job, on its main thread, and
-ends. The functors are written a second time here, over plain integers, so that the two evaluators share no mistake.
-This module must not import anything of the engine, nor know what a relation means.
+It is run as a script: ``python child.py SECONDS MEGABYTES LOCATION``, where LOCATION is the folder that pyDatalog is
+installed in. It limits itself before it reads or imports anything else, and it never uses what pyDatalog evaluates as
+text: a value is only ever put into a ``Const``. One process evaluates one job, on its main thread, and ends. The functors
+are written a second time here, over plain integers, so that the two evaluators share no mistake. It imports nothing of
+the engine.
 """
 
 import gc

@@ -1,7 +1,7 @@
 """One child process with limits on time and memory, for code that is not trusted to end.
 
-However the call ends, the child is gone when it returns, and nothing is left on disk. The child gets no environment
-and no file but its three pipes. This module must not know what the child computes.
+However the call ends, the child is gone when it returns, and nothing is left on disk. The child gets an almost empty
+environment and no file but its three pipes.
 """
 
 import contextlib

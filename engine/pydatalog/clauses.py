@@ -1,8 +1,8 @@
-"""One rule as one clause of pyDatalog's engine, its body in an order that is right for it.
+"""One rule as one clause of pyDatalog's engine, with its body in an order that pyDatalog evaluates correctly.
 
 pyDatalog runs a body from left to right as it stands: a negation or comparison that is reached before its variables
-are bound is silently wrong or an error. So each condition is placed as soon as it is bound, terms that compute are
-taken out of atoms, and the recursive atom is called with nothing bound. This module must not know components.
+are bound is silently wrong or an error. So each condition is placed as soon as it is bound, computed terms are taken out
+of atoms, and the recursive atom is called with nothing bound.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""pyDatalog as the second opinion: the same program and facts, evaluated by an engine that shares nothing with ours.
+"""pyDatalog as the second opinion: the same program and facts, evaluated by an engine that shares no code with ours.
 
 It runs in a child process with limits, one process for each evaluation, because it can hang, crash and leak. What it
-cannot evaluate rightly is refused, never guessed: an answer is either the whole extension of a relation or an
+cannot evaluate correctly is refused, never guessed: an answer is either the whole extension of a relation or an
 OracleError.
 """
 
@@ -102,7 +102,7 @@ def _run(
     return {name: _checked(program, name, rows.get(table_of[name])) for name in wanted}
 
 
-# No user site, no site at all and no folder of the script on the path: the child finds what it is told of, only.
+# No user site, no site at all and no folder of the script on the path: the child finds only what it is given.
 _INTERPRETER = (sys.executable, "-P", "-s", "-S", "-B")
 
 

@@ -4,11 +4,10 @@ pyDatalog is correct only for programs of a certain shape, and silently wrong or
 brought into that shape here, and a rule that cannot be is refused. Components are evaluated one after the other, and
 what is complete is stored as plain tuples (*tables*) before anything reads it, which also spares pyDatalog from
 deriving it again for every question. While a component is derived, all its relations share one predicate, the *goal*,
-told apart by a first column, and every clause calls the goal with nothing bound. So the open goal is the only call
+distinguished by a first column, and every clause calls the goal with nothing bound. So the open goal is the only call
 that ever waits for another one, and the endless waiting of pyDatalog's recursion cannot arise. A second recursive atom
 of a rule reads the tables instead, and the step is repeated until they stop growing. The order of evaluation is found
-anew, not taken from ``strata``, so that the two evaluators share no more than the syntax. This module must not know
-how a child process is run.
+here again, not taken from ``stratification``, so that the two evaluators share no more than the syntax.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -32,7 +32,7 @@ class Model(Protocol):
     def tables(self) -> Mapping[str, Table]:
         """The relations and their projections: ``p[0,2]`` holds two columns of ``p``. To be read only.
 
-        It is another mapping after everything was derived anew.
+        It is another mapping after a load or a rebuild.
         """
         ...
 

@@ -2,8 +2,7 @@
 
 The number is the count of a row's derivations, or its rank in a recursive component. An index maps a key to the row
 itself while there is one, and to a dictionary of rows from the second on: most buckets hold one row, and a dictionary
-for each would double the memory. Indexes are built when first asked for and kept up with every later change. This module
-must not know rules.
+for each would double the memory. Indexes are built when first asked for and kept up to date with every later change.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,7 +89,7 @@ class Table:
             self.rows[row] = number
 
     def problems(self) -> list[str]:
-        """List what is wrong with the indexes: each must be as if built anew."""
+        """List what is wrong with the indexes: each must be as if built from the rows."""
         found = [f"{self.name} still has changes"] if self.changes else []
         for columns, index in self.indexes.items():
             place = f"the index of {self.name} on {columns}"

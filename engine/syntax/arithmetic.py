@@ -1,6 +1,6 @@
 """What can be computed with values: comparisons, arithmetic on numbers, and the aggregates of many.
 
-The same definitions serve evaluation, maintenance and why-not. This module must not know where values come from.
+The same definitions serve evaluation, maintenance and why-not.
 """
 
 import operator

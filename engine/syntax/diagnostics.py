@@ -1,8 +1,7 @@
 """What the engine says to people about their programs: codes, places, reasons and remedies.
 
 Every pass reports through one type, so that all errors look alike and a caller can gather many before it stops.
-The layout follows rustc: code and message, place, the line with carets, why, what to do. This module must not know
-which checks exist.
+The layout follows rustc: code and message, place, the line with carets, why, what to do.
 
 Errors of the engine, as a tree::
 

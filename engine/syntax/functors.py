@@ -1,8 +1,8 @@
 """Functors: the pure functions of values that rules may call as ``@name(...)``.
 
-Few on purpose, about IP addresses only, total and side-effect free: text that is not an address or CIDR gives the
-empty symbol or 0, never an exception, so that rules decide what that means. A program declares the functors it uses
-(``.functor``), as Soufflé asks. This module must not know why anyone compares addresses.
+There are few on purpose, about IP addresses only, total and without side effects: text that is not an address or CIDR
+gives the empty symbol or 0, never an exception, so that rules decide what that means. A program declares the functors it
+uses (``.functor``), as Soufflé asks.
 """
 
 import re

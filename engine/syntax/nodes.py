@@ -1,8 +1,8 @@
-"""The shape of a program: frozen syntax objects, each with the place it was read from.
+"""The syntax tree of a program: frozen objects, each with the place it was read from.
 
-These objects keep what the author wrote (several heads, ``;``, comments on declarations), so that a program printed
-back is the program that was read; ``normalize`` turns them into the plain rules that evaluation works on. Places
-never take part in equality. This module must not know how text is parsed, nor what a program means.
+They keep what the author wrote (several heads, ``;``, comments on declarations), so that a program printed back is the
+program that was read; ``normalize`` turns them into the plain rules that evaluation works on. Places never take part in
+equality.
 """
 
 from collections.abc import Iterator

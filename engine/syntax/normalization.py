@@ -1,7 +1,7 @@
 """Clauses as written to rules as evaluated: one head each, ``;`` spread into alternatives.
 
 A clause with H heads and a body of D alternatives becomes H times D rules, in that order, so that rule numbers follow
-the text. An aggregate learns which of its variables come from outside. This module must not check anything.
+the text. An aggregate learns which of its variables come from outside.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""Text to syntax: one grammar, every error with its place and a remedy.
+"""Text to syntax trees: one grammar, every error with its place and a remedy.
 
-Wraps lark so that nothing else in the engine but ``builder`` knows it. A construct of Soufflé that this dialect leaves
-out is named in the error. This module must not check meaning: that is ``analysis``.
+It wraps lark, which only ``tree_builder`` knows besides. A construct of Soufflé that this dialect leaves out is named in
+the error.
 """
 
 # lark is typed in part only: pyright does not know some of its members.
@@ -97,7 +97,7 @@ def _parse(text: str, file: str, start: str) -> object:
     if deep is not None:
         place = Span(file, deep.line, deep.column, deep.end_line, deep.end_column)
         message = f"this is nested more than {MAX_DEPTH} deep"
-        found = Diagnostic("DL001", "error", message, place, help="derive a part of it by a rule of its own")
+        found = Diagnostic("DL001", "error", message, place, help="derive a part of it by a separate rule")
         raise ProgramError([found], {file: text})
     reserved = _reserved(tree, text, file)
     if reserved:
@@ -107,7 +107,7 @@ def _parse(text: str, file: str, start: str) -> object:
 
 def _reserved(tree: ParseTree, text: str, file: str) -> list[Diagnostic]:
     """Report names that are words of Soufflé, each where it stands first."""
-    note = "Soufflé reads it as a word of its own wherever it stands, never as a name"
+    note = "Soufflé reads it as a keyword everywhere, never as a name"
     hint = "choose another name; docs/dialect.md lists what can be written instead of Soufflé's own"
     found: dict[str, Diagnostic] = {}
     for token in tree.scan_values(

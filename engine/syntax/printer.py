@@ -1,7 +1,6 @@
 """Syntax back to text, so that a program printed and read again is the same program.
 
-Used to show rules in proofs and listings. Every symbol is escaped here and nowhere else. This module must not know
-what a program means.
+Used to show rules in proofs and listings. Every symbol is escaped here and nowhere else.
 """
 
 from liqo_connectivity.engine.syntax.nodes import (

@@ -1,4 +1,4 @@
-"""Values in place of variables. This module must not know where the values come from."""
+"""Values substituted for variables in terms and literals."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Parse trees to syntax objects, bottom-up. This module must not know what a text that cannot be parsed looks like."""
+"""Parse trees to syntax objects, bottom-up."""
 
 # lark is typed in part only: pyright does not know some of its members.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false

@@ -1,9 +1,9 @@
 """How far a rule body gets: the longest part that some values satisfy, and the literal that fails after it.
 
-A body is joined in the order that suits the values at hand: what they look up in the fewest rows comes first, and a
-test comes before anything that would have to be enumerated. So a failure names the one tuple that is missing, rather than one of
-thousands that happen to be tried first. The order depends on the model's relations alone, not on the order in which
-they were filled, and rows are tried in sorted order.
+A body is joined in the order that suits the values at hand: the atom that they look up in the fewest rows comes first,
+and a test comes before anything that would have to be enumerated. So a failure names the one tuple that is missing,
+rather than one of thousands that happen to be tried first. The order depends on the rows of the model alone, not on the
+order in which they were added, and rows are tried in sorted order.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -52,7 +52,7 @@ class Budget:
 class PartialMatch:
     """A body in join order, how many of its literals hold together, and for which values.
 
-    ``body`` is flattened: an atom's arithmetic is an equation of its own, for a variable that ``written`` maps back.
+    ``body`` is flattened: an atom's arithmetic is a separate equation, for a variable that ``written`` maps back.
     ``complete`` is false if the budget ended before every choice of values was tried, so that others might get further.
     """
 
