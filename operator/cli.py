@@ -1,7 +1,6 @@
-"""The ``liqo-connectivity`` command: its verbs, its exit codes, and nothing else.
+"""The ``liqo-connectivity`` command: its verbs and exit codes.
 
-Each verb lives in a module of its own that is imported when the verb is called, so that ``--help`` stays instant. This
-module must not know what a verb does.
+Each verb is a module in ``commands/``, imported when the verb is called, so that ``--help`` stays instant.
 """
 
 import gc
@@ -16,22 +15,22 @@ from liqo_connectivity import __version__
 from liqo_connectivity.operator import exits
 
 VERBS: Final = {
-    "render": ("render", "Print the ordered chains that enforce the policies."),
-    "why": ("why", "Say whether a flow is allowed, and prove it."),
-    "why-not": ("why_not", "Say why a flow is not allowed."),
-    "query": ("query", "Answer a Datalog goal over facts and derived relations."),
-    "verify": ("verify", "Check the proof of an answer by code that shares nothing with the engine."),
+    "render": ("render", "Print the nftables chains that enforce the policies."),
+    "why": ("why", "Tell whether a flow is allowed, with proof."),
+    "why-not": ("why_not", "Explain why a flow is denied."),
+    "query": ("query", "Query facts and derived relations with a Datalog goal."),
+    "verify": ("verify", "Verify the proof of an answer, independently of the engine."),
     "check": ("check", "Validate policies and rule files, and report findings."),
-    "facts": ("facts", "Write down, and read back, the facts of a cluster."),
-    "rules": ("rules", "Show the policy program: its rules, and what depends on what."),
+    "facts": ("facts", "Dump the facts of a cluster, or load a dump."),
+    "rules": ("rules", "Show the Datalog rules and their dependencies."),
     "run": ("run", "Run the controller, which keeps a cluster's chains in sync with its policies."),
-    "completion": ("completion", "Print the completion script of a shell."),
+    "completion": ("completion", "Print a shell completion script."),
 }
-"""The verbs in the order of ``--help``: the module that holds each, and its summary."""
+"""The verbs in the order of ``--help``: module and summary of each."""
 
 
 class _Verbs(click.Group):
-    """A group that imports a verb only when it is called."""
+    """A group that imports a verb when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*VERBS, "version"]
@@ -60,19 +59,25 @@ Examples:
   kubectl get pods -A -o yaml | liqo-connectivity facts dump -f - -f liqo.yaml
 
 \b
-Exit codes: 0 allowed or fine, 1 denied or findings, 2 wrong usage,
-3 unknown because the input is incomplete, 4 internal fault or limit,
-5 a certificate does not hold.
+Exit codes:
+  0  allowed, or success
+  1  denied, or findings
+  2  wrong usage
+  3  unknown, because the input is incomplete
+  4  internal error, or a limit was reached
+  5  the certificate does not hold
 """
 
 
 @click.group(cls=_Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="liqo-connectivity %(version)s")
 def root() -> None:
-    """Decide, explain and serialize who may talk to whom between Liqo-peered clusters.
+    """Decide, explain and enforce which traffic may pass between Liqo-peered clusters.
 
-    Reads a cluster's objects (-f FILE or folder, or the live cluster of the kubeconfig), derives by Datalog rules what
-    the PeeringConnectivity policies allow, and prints the ordered nftables chains or the proof of a verdict.
+    Reads the objects of a cluster, from files (-f) or live through the kubeconfig, and derives with Datalog rules what
+    its PeeringConnectivity policies allow. Prints the nftables chains that enforce them, or the proof of a verdict.
+
+    Run `liqo-connectivity COMMAND --help` for the options and examples of a command.
     """
 
 
@@ -90,7 +95,7 @@ def main() -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Run the command line; give the exit code. Nothing but an answer is written to stdout."""
+    """Run the command line and return the exit code. Only answers go to stdout."""
     name = "kubectl liqo-connectivity" if os.path.basename(sys.argv[0]).startswith("kubectl-") else "liqo-connectivity"
     try:
         code = root.main(arguments, prog_name=name, standalone_mode=False)
@@ -101,21 +106,21 @@ def run(arguments: list[str]) -> int:
         click.echo("interrupted", err=True)
         return exits.INTERNAL
     except BrokenPipeError:
-        # The reader has gone: what is left in the buffer must not raise once more when Python exits.
+        # The reader has gone. Python must not raise again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.INTERNAL
-    except Exception as error:  # noqa: BLE001  the last resort: a user gets one line, a developer asks for more
+    except Exception as error:  # noqa: BLE001  the last resort: one line for the user, the traceback on request
         if os.environ.get("LIQO_CONNECTIVITY_TRACEBACK"):
             import traceback  # Only a developer needs it.
 
             traceback.print_exc()
-        # Whoever raised it has imported the engine; this module must not, before it is needed.
+        # Imported here to keep --help fast.
         from liqo_connectivity.engine import DatalogError
 
         if isinstance(error, DatalogError):
             click.echo(f"error: {error}", err=True)
             return exits.INTERNAL
-        hint = "set LIQO_CONNECTIVITY_TRACEBACK=1 for the traceback, and please report it"
+        hint = "please report this; LIQO_CONNECTIVITY_TRACEBACK=1 prints the traceback"
         click.echo(f"internal error: {type(error).__name__}: {error}\n  = help: {hint}", err=True)
         return exits.INTERNAL
     return code if isinstance(code, int) else exits.OK

@@ -1,16 +1,16 @@
-"""The exit codes of every command. This module must not import anything."""
+"""The exit codes of all commands."""
 
 from typing import Final
 
 OK: Final = 0
-"""Allowed, or fine."""
+"""Allowed, or success."""
 DENIED: Final = 1
 """Denied, or findings."""
 USAGE: Final = 2
-"""The command was called wrongly."""
+"""Wrong usage."""
 UNKNOWN: Final = 3
-"""The input is incomplete, so the answer is not known."""
+"""The answer is unknown, because the input is incomplete."""
 INTERNAL: Final = 4
-"""An internal fault, or a limit that was reached."""
+"""An internal error, or a limit was reached."""
 REJECTED: Final = 5
-"""A certificate does not hold."""
+"""The certificate does not hold."""

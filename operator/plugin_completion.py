@@ -1,7 +1,7 @@
-"""Completion of ``kubectl liqo-connectivity``: kubectl asks a program of its own, in the way of the library Cobra.
+"""Completion of ``kubectl liqo-connectivity``: kubectl calls a separate program with the protocol of the Cobra library.
 
-The words typed so far are the arguments. Each answer is a line, with a description after a tab; the last line says
-whether a file may be meant. This module must not know the commands.
+The arguments are the words typed so far. Each completion is a line, with a description after a tab; the last line tells
+whether file names fit.
 """
 
 import sys
@@ -13,9 +13,9 @@ from click.shell_completion import CompletionItem, ShellComplete
 from liqo_connectivity.operator.cli import root
 
 FILES: Final = 0
-"""Cobra's directive by which the shell completes file names."""
+"""Cobra's directive: complete file names."""
 NO_FILES: Final = 4
-"""Cobra's directive by which it does not."""
+"""Cobra's directive: do not complete file names."""
 
 
 def main() -> NoReturn:
@@ -25,7 +25,7 @@ def main() -> NoReturn:
 
 
 def answer(words: list[str]) -> list[str]:
-    """The lines for words of which the last, perhaps empty, is being typed."""
+    """Give the lines of completions; the last word, perhaps empty, is the one being typed."""
     *before, typed = words or [""]
     found = ShellComplete(root, {}, "kubectl liqo-connectivity", "").get_completions(before, typed)
     named = [_line(item) for item in found if item.type == "plain"]

@@ -1,4 +1,4 @@
-"""``check``: are the policies and rule files right? What is wrong, what never decides, what is odd."""
+"""``check``: validates policies and rule files, and reports findings."""
 
 import json
 
@@ -24,9 +24,11 @@ GOALS = ("pending", "invalid_rule", "shadowed", "finding", "governing", "misplac
 def command(given: Input, output: str) -> int:
     """Validate policies and rule files, and report findings.
 
-    Prints a line for each policy rule that is wrong or can never decide, each policy that governs nothing, each finding
-    about the cluster and each warning about the rules. Exits with 1 when there are any, 3 when an object could not be
-    read. What merely waits for the cluster (a CIDR that is not assigned yet) is a note.
+    Prints a line for each invalid policy rule, each rule that never decides, each policy that governs nothing, each
+    finding about the cluster and each warning about rule files. A policy that only waits for the cluster, such as for a
+    CIDR that is not assigned yet, is a note on stderr.
+
+    Exits with 0 if there is nothing to report, 1 if there is, 3 if an object could not be read.
     """
     session = Session.open(given)
     model = session.solve_verified(GOALS)
@@ -46,7 +48,7 @@ def command(given: Input, output: str) -> int:
     elif lines:
         click.echo("\n".join(lines))
     else:
-        click.echo(f"{len(policies)} policies, nothing to report")
+        click.echo(f"{len(policies)} {'policy' if len(policies) == 1 else 'policies'}, nothing to report")
     if session.reading.problems:
         return exits.UNKNOWN
     return exits.DENIED if lines else exits.OK

@@ -1,4 +1,4 @@
-"""``completion``: the script that lets a shell complete commands."""
+"""``completion``: prints the script by which a shell completes commands."""
 
 import click
 from click.shell_completion import get_completion_class
@@ -10,12 +10,16 @@ _VARIABLE = "_LIQO_CONNECTIVITY_COMPLETE"
 
 @click.command(
     "completion",
-    epilog="\b\nExample:\n  liqo-connectivity completion bash > ~/.local/share/bash-completion/completions/liqo-connectivity",
+    epilog="\b\nExamples:\n  liqo-connectivity completion bash > ~/.local/share/bash-completion/completions/liqo-connectivity\n"
+    "  source <(liqo-connectivity completion zsh)",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, shell: str) -> int:
-    """Print the completion script of a shell."""
+    """Print a shell completion script.
+
+    Source the script, or store it where the shell looks for completions.
+    """
     completion = get_completion_class(shell)
     if completion is None:
         raise click.UsageError(f"there is no completion for {shell}")

@@ -1,4 +1,4 @@
-"""``facts dump`` and ``facts load``: the facts of a cluster, written down and read back."""
+"""``facts dump`` and ``facts load``: writes the facts of a cluster, and reads them back."""
 
 import json
 from pathlib import Path
@@ -16,10 +16,10 @@ from liqo_connectivity.operator.sources.input import ObjectSource, read_objects
 
 @click.group("facts")
 def command() -> None:
-    """Write down, and read back, the facts of a cluster.
+    """Dump the facts of a cluster, or load a dump.
 
-    A dump holds what policies are decided by, with the object and field of each fact: no Secrets, no environment, no
-    annotations but Liqo's own. Every command takes one with -f.
+    A dump holds every fact that policies depend on, with the object and field it was read from. It contains no Secrets,
+    no environment variables and no annotations except Liqo's. Every command accepts a dump with -f.
     """
 
 
@@ -29,15 +29,15 @@ def command() -> None:
     "  liqo-connectivity facts dump -f examples/consumer -o souffle --output-folder facts/ --redact\n"
     "  liqo-connectivity facts dump --operator > facts.jsonl",
 )
-@click.option("--redact", "hide", is_flag=True, help="Replace names by pseudonyms; verdicts stay the same.")
-@click.option("--output-folder", default="", metavar="DIR", help="Where -o souffle writes its files.")
+@click.option("--redact", "hide", is_flag=True, help="Replace names with pseudonyms; verdicts stay the same.")
+@click.option("--output-folder", default="", metavar="DIR", help="Folder for the files of -o souffle.")
 @operator_option
 @output_option("jsonl", "souffle")
 @object_options
 def dump(objects: ObjectSource, hide: bool, output_folder: str, output: str) -> int:
     """Write the facts of a cluster: JSON Lines with provenance, or a folder of .facts files for Souffle.
 
-    The same objects in any order give the same bytes. Exits with 3 when an object could not be read.
+    The same objects in any order give the same bytes. Exits with 3 if an object could not be read.
     """
     if (output == "souffle") != bool(output_folder):
         raise click.UsageError("-o souffle and --output-folder go together")
@@ -61,7 +61,10 @@ def dump(objects: ObjectSource, hide: bool, output_folder: str, output: str) -> 
 @click.argument("path", metavar="DUMP", type=click.Path(exists=True))
 @output_option("text", "json")
 def load(path: str, output: str) -> int:
-    """Read a dump back and count its facts by relation. Exits with 3 when part of it cannot be read."""
+    """Read a dump and count its facts by relation.
+
+    Exits with 3 if part of the dump cannot be read.
+    """
     reading = read_objects(ObjectSource((path,)))
     report.problems(reading)
     counts = _counts(reading.base)

@@ -15,11 +15,11 @@ ENGINES: Final = ("incremental", "pydatalog")
 
 
 def object_options(function: Callable[..., _R]) -> Callable[..., _R]:
-    """Give a command the options that name objects, as one parameter ``objects: ObjectSource``."""
+    """Give a command the options that name its objects, as one parameter ``objects: ObjectSource``."""
 
     @wraps(function)
     def command(**parameters: Any) -> _R:
-        # Not every command can ask the controller.
+        # --operator is not an option of every command.
         objects = ObjectSource(**{f.name: parameters.pop(f.name) for f in fields(ObjectSource) if f.name in parameters})
         return function(objects=objects, **parameters)
 
@@ -46,9 +46,9 @@ def _with(command: Callable[..., _R], options: Iterable[Callable[..., Any]]) -> 
 
 
 rules_option = click.option(
-    "--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in ones. Repeatable."
+    "--rules", multiple=True, metavar="FILE", help="Datalog rules to add to the built-in rules. Repeatable."
 )
-"""``--rules``, for the commands that take no other options of input."""
+"""``--rules``, for commands without ``input_options``."""
 _OBJECT_OPTIONS = (
     click.option(
         "-f",
@@ -56,11 +56,11 @@ _OBJECT_OPTIONS = (
         "files",
         multiple=True,
         metavar="FILE|DIR|-",
-        help="Manifests (YAML or JSON), a facts dump, a folder of either, or - for stdin. Repeatable. "
+        help="Manifests (YAML or JSON), a facts dump, a folder of these, or - for stdin. Repeatable. "
         "Without it, the live cluster is read.",
     ),
-    click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig of the live cluster."),
-    click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig."),
+    click.option("--kubeconfig", default="", metavar="FILE", help="Kubeconfig of the live cluster."),
+    click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig."),
 )
 _ANSWER_OPTIONS = (
     click.option(
@@ -68,28 +68,27 @@ _ANSWER_OPTIONS = (
         "--namespace",
         default="",
         metavar="NAME",
-        help="Only policies of this namespace; the namespace "
-        "of endpoints that name none. All objects are read in any case: a verdict needs them.",
+        help="Report only policies of this namespace; also the namespace of pods named without one. All objects are "
+        "read, whatever the namespace.",
     ),
-    click.option("-A", "--all-namespaces", is_flag=True, help="Policies of all namespaces. This is the default."),
+    click.option("-A", "--all-namespaces", is_flag=True, help="Report policies of all namespaces (the default)."),
     rules_option,
     click.option(
         "--engine",
         type=click.Choice(ENGINES),
         default="incremental",
         show_default=True,
-        help="The evaluator that derives the answer.",
+        help="Evaluator that derives the answer.",
     ),
-    click.option(
-        "--verify", is_flag=True, help="Derive the answer with pyDatalog too; refuse to answer if they differ."
-    ),
+    click.option("--verify", is_flag=True, help="Derive the answer with pyDatalog as well; fail if the two differ."),
     click.option(
         "--limit-seconds",
         "seconds",
         type=click.FloatRange(min=0.001),
         default=60.0,
         show_default=True,
-        help="The time that pyDatalog may take.",
+        metavar="SECONDS",
+        help="Time limit for pyDatalog.",
     ),
     click.option(
         "--limit-megabytes",
@@ -97,7 +96,8 @@ _ANSWER_OPTIONS = (
         type=click.IntRange(min=64),
         default=2048,
         show_default=True,
-        help="The memory that pyDatalog may take.",
+        metavar="MEGABYTES",
+        help="Memory limit for pyDatalog.",
     ),
 )
 
@@ -105,16 +105,16 @@ _ANSWER_OPTIONS = (
 operator_option = click.option(
     "--operator",
     is_flag=True,
-    help="Answer by the facts and rules of the controller that runs, at http://127.0.0.1:8082 (kubectl port-forward) or "
-    "at LIQO_CONNECTIVITY_OPERATOR.",
+    help="Answer from the facts and rules of the running controller, at http://127.0.0.1:8082 (kubectl port-forward) or "
+    "$LIQO_CONNECTIVITY_OPERATOR.",
 )
-"""``--operator``, for the commands that explain; it goes with ``object_options`` or ``input_options``."""
+"""``--operator``, for use with ``object_options`` or ``input_options``."""
 
 
 def output_option(*formats: str) -> Callable[[Callable[..., _R]], Callable[..., _R]]:
-    """Give a command ``-o``, one of the given formats, the first by default; another one is a usage error."""
+    """Give a command the option ``-o``; the first format is the default."""
     return click.option(
-        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="The output format."
+        "-o", "--output", type=click.Choice(formats), default=formats[0], show_default=True, help="Output format."
     )
 
 
@@ -123,6 +123,6 @@ state_option = click.option(
     type=click.Choice(["new", "established"]),
     default="new",
     show_default=True,
-    help="The state of the connection that the packet belongs to.",
+    help="State of the connection that the packet belongs to.",
 )
-"""``--state``, for the commands that ask about a flow."""
+"""``--state``, for commands that ask about a flow."""

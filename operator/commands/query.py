@@ -1,4 +1,4 @@
-"""``query``: a conjunctive goal over facts and derived relations, answered as a table."""
+"""``query``: answers a conjunctive goal over facts and derived relations as a table."""
 
 import click
 
@@ -16,9 +16,9 @@ from liqo_connectivity.operator.sources.input import Input
 from liqo_connectivity.operator.sources.session import Session
 
 ANSWER = "the answer"
-"""The name of the relation that holds the answers: no program can declare one with a space in it."""
+"""The relation that holds the answers. No program can declare it, because of the space."""
 DEPTH = 4
-"""How many rules deep a goal without rows is followed; the first is the goal itself."""
+"""How many rules deep ``--why-not`` follows a goal without rows, counting the goal itself."""
 
 
 @click.command(
@@ -30,15 +30,17 @@ DEPTH = 4
 )
 @click.argument("goal", metavar="GOAL")
 @click.option("--why", "with_proof", is_flag=True, help="Prove each row.")
-@click.option("--why-not", "with_reason", is_flag=True, help="If there is no row, say what fails first, and why.")
+@click.option("--why-not", "with_reason", is_flag=True, help="If there is no row, explain what fails first.")
 @operator_option
 @output_option("text", "json", "yaml")
 @input_options
 def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output: str) -> int:
-    """Answer a Datalog goal over facts and derived relations.
+    """Query facts and derived relations with a Datalog goal.
 
-    A row for each way to satisfy GOAL, a column for each of its variables. `rules show` lists the relations. Exits with
-    1 when there is no row, 3 when an object could not be read.
+    GOAL is a comma-separated list of atoms, negated atoms (!) and comparisons. Prints a row for each way to satisfy it,
+    with a column for each variable. `rules graph` lists the relations.
+
+    Exits with 0 if there is a row, 1 if there is none, 3 if an object could not be read.
     """
     session = Session.open(given)
     try:
@@ -58,7 +60,7 @@ def command(given: Input, goal: str, with_proof: bool, with_reason: bool, output
     if output == "text":
         lines = table_lines(columns, rows)
         if with_proof:
-            # Below the header, each row is followed by the proofs of the goal's own literals.
+            # Below each row stand the proofs of the literals that it satisfies.
             texts = [row_proof_lines(proof, base) for proof in proofs if proof]
             lines = [lines[0], *(line for row, text in zip(lines[1:], texts, strict=True) for line in (row, *text))]
         click.echo("\n".join([*lines, *(no_row_lines(reason, base) if reason else [])]))

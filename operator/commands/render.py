@@ -1,6 +1,6 @@
-"""``render``: the ordered chains of every enforced policy, as Liqo or as nft takes them.
+"""``render``: prints the chain of every enforced policy, for Liqo or for nft.
 
-What is pending is left out and named, so that whoever applies the output keeps the last enforced chain.
+A pending policy is named and left out, so that its last enforced chain survives when the output is applied.
 """
 
 import click
@@ -21,10 +21,12 @@ from liqo_connectivity.operator.sources.session import Session
 @output_option("yaml", "json", "nft", "nft-json")
 @input_options
 def command(given: Input, output: str) -> int:
-    """Print the ordered chains that enforce the policies.
+    """Print the nftables chains that enforce the policies.
 
-    As Liqo FirewallConfigurations (yaml, json), as an nft script (nft) or as libnftables JSON (nft-json). Exits with 3
-    when a policy is pending or an object could not be read; the others are printed, and what is left out is named.
+    The output is Liqo FirewallConfigurations (yaml, json), an nft script (nft) or libnftables JSON (nft-json). Pending
+    policies are left out and named on stderr.
+
+    Exits with 0 if every policy has its chain, 3 if a policy is pending or an object could not be read.
     """
     session = Session.open(given)
     goals = (*chains.COLUMNS, "pending", "invalid_rule", "finding", "unenforced", "group", "policy")

@@ -1,4 +1,4 @@
-"""``rules show`` and ``rules graph``: the policy program, and which relation is derived from which."""
+"""``rules show`` and ``rules graph``: prints the policy program and the dependencies of its relations."""
 
 import shutil
 import subprocess
@@ -15,14 +15,14 @@ from liqo_connectivity.operator.sources.rules import build_program, rule_texts
 
 @click.group("rules")
 def command() -> None:
-    """Show the policy program: its rules, and what depends on what."""
+    """Show the Datalog rules and their dependencies."""
 
 
 @command.command("show", epilog="\b\nExamples:\n  liqo-connectivity rules show\n  liqo-connectivity rules show member")
 @click.argument("relation", required=False)
 @rules_option
 def show(relation: str | None, rules: tuple[str, ...]) -> int:
-    """Print the program, or one RELATION: its declaration and the rules that derive it."""
+    """Print the whole program, or the declaration and rules of one RELATION."""
     program = build_program(rule_texts(rules))
     if relation is not None and relation not in program.schema.relations:
         raise click.UsageError(f"there is no relation {relation!r}; `rules graph` lists them")
@@ -48,7 +48,7 @@ def _concerns(statement: object, relation: str) -> bool:
 @rules_option
 @output_option("text", "dot", "svg")
 def graph(rules: tuple[str, ...], output: str) -> int:
-    """Print the relations by stratum: as text, as a Graphviz graph (dot), or drawn (svg, which needs Graphviz)."""
+    """Print the relations by stratum: as text, as a Graphviz graph (dot), or as a drawing (svg, needs Graphviz)."""
     program = build_program(rule_texts(rules))
     if output == "text":
         click.echo("\n".join(strata_lines(program)))

@@ -1,4 +1,4 @@
-"""``run``: the controller as a process, in a cluster or outside of one."""
+"""``run``: runs the controller, in a cluster or outside of one."""
 
 import click
 
@@ -12,32 +12,36 @@ from liqo_connectivity.operator.sources.rules import build_program, rule_texts
     epilog="\b\nExamples:\n  liqo-connectivity run\n"
     "  liqo-connectivity run --kubeconfig ~/.kube/rome --dry-run\n"
     "  liqo-connectivity run --kubeconfig ~/.kube/rome --once --rules own-groups.dl\n\n\b\n"
-    "Every flag is also an environment variable: --log-level is LIQO_CONNECTIVITY_LOG_LEVEL.\n\n\b\n"
-    "Exit codes: 0 stopped by a signal, or done; 1 lost the lease; 2 wrong usage or\n"
-    "no cluster; 3 --once or --dry-run left something pending or failed; 4 internal fault.",
+    "Every option can be set by an environment variable: --log-level by LIQO_CONNECTIVITY_LOG_LEVEL.\n\n\b\n"
+    "Exit codes:\n"
+    "  0  stopped by a signal, or done\n"
+    "  1  lost the lease\n"
+    "  2  wrong usage, or no cluster\n"
+    "  3  --once or --dry-run left a policy pending, or a write failed\n"
+    "  4  internal error",
 )
-@click.option("--kubeconfig", default="", metavar="FILE", help="The kubeconfig, to run outside of the cluster.")
-@click.option("--context", default="", metavar="NAME", help="The context of the kubeconfig.")
+@click.option("--kubeconfig", default="", metavar="FILE", help="Kubeconfig, to run outside of the cluster.")
+@click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig.")
 @click.option(
     "--rules",
     multiple=True,
     type=click.Path(),
     metavar="FILE",
-    help="Datalog rules to add to the built-in ones. Repeatable.",
+    help="Datalog rules to add to the built-in rules. Repeatable.",
 )
-@click.option("--once", is_flag=True, help="Write what has to be written, and exit.")
-@click.option("--dry-run", is_flag=True, help="Print a diff of what would be written, write nothing, and exit.")
+@click.option("--once", is_flag=True, help="Bring the cluster in sync once, then exit.")
+@click.option("--dry-run", is_flag=True, help="Print the changes as a diff, write nothing, and exit.")
 @setting_options
 def command(
     kubeconfig: str, context: str, rules: tuple[str, ...], once: bool, dry_run: bool, settings: Settings
 ) -> int:
-    """Keep a cluster's FirewallConfigurations in sync with its policies.
+    """Run the controller, which keeps a cluster's FirewallConfigurations in sync with its policies.
 
-    Watches policies, pods and Liqo's objects, derives the chains by the rules, and stores them for Liqo's agents to
-    enforce. The status of each policy shows whether they do. Uses the service account of its pod, or else the
-    kubeconfig. Of several processes, the leader writes.
+    Watches policies, pods and Liqo's objects, derives the chains, and stores them as FirewallConfigurations, which
+    Liqo's agents enforce. The status of each policy reports whether they do. Credentials come from the service account
+    of the pod, or else from the kubeconfig. Of several replicas, only the leader writes.
     """
-    # The Kubernetes client takes long to import.
+    # The Kubernetes client is slow to import.
     from liqo_connectivity.operator.controller.process import Mode, run
 
     added = rule_texts(rules)

@@ -1,7 +1,6 @@
-"""``verify``: does a certificate hold, by the rules and the facts that the user trusts?
+"""``verify``: checks a certificate against the rules and facts that the user trusts.
 
-Reads files and prints what the checker says. It loads neither the engine nor anything that the answer came from. This
-module must not decide anything.
+It must not import the engine or anything else that made the certificate; a test keeps it so.
 """
 
 import json
@@ -23,16 +22,18 @@ from liqo_connectivity.operator.sources.text import read_text
     "  liqo-connectivity verify why.json --facts facts.jsonl",
 )
 @click.argument("proof", metavar="PROOF")
-@click.option("--facts", "dump", required=True, metavar="DUMP", help="The facts to trust: JSON Lines of `facts dump`.")
-@click.option("--rules", multiple=True, metavar="FILE", help="Rules to trust besides the built-in ones. Repeatable.")
+@click.option("--facts", "dump", required=True, metavar="DUMP", help="Facts to trust, written by `facts dump`.")
+@click.option("--rules", multiple=True, metavar="FILE", help="Rules to trust besides the built-in rules. Repeatable.")
 @output_option("text", "json")
 def command(proof: str, dump: str, rules: tuple[str, ...], output: str) -> int:
-    """Check a certificate: the JSON that `why` prints, or - for stdin.
+    """Verify the proof of an answer, independently of the engine.
 
-    By code that shares nothing with the engine: every step must be an instance of a rule, every leaf a fact of DUMP,
-    what is absent must not follow, no governing peering may be left out, and the verdict must follow. Exits with 0 when
-    the certificate holds, 5 when it does not (the first bad node is named), 3 when it cannot show what it claims
-    (between groups it shows denials only) or DUMP is damaged.
+    PROOF is the output of `why -o json`, or - for stdin. The checker shares no code with the engine. It checks that
+    every step is an instance of a rule and every leaf a fact of DUMP, that absent tuples cannot be derived, that no
+    governing peering is missing, and that the verdict follows.
+
+    Exits with 0 if the certificate holds, 5 if it does not, naming the first wrong step, and 3 if DUMP is damaged or
+    the claim cannot be certified (between groups, only denials can).
     """
     try:
         trusted = checker.read_rules({**_builtin(), **{path: read_text(path) for path in rules}})

@@ -1,4 +1,4 @@
-"""``why``: the verdict on a flow, who decided it, and the proof."""
+"""``why``: prints the verdict on a flow, what decided it, and the proof."""
 
 import click
 
@@ -33,18 +33,19 @@ EXITS = {"allowed": exits.OK, "denied": exits.DENIED, "unknown": exits.UNKNOWN}
     default=1,
     show_default=True,
     metavar="N",
-    help="How many proofs of each peering's verdict to give, the lowest first, if there are so many.",
+    help="Print up to N proofs of each peering's verdict, the lowest first.",
 )
-@click.option("--full", is_flag=True, help="Print every step of the proof, those that only restate the question too.")
+@click.option("--full", is_flag=True, help="Print every step of the proof, even those that only restate the question.")
 @operator_option
 @output_option("text", "json", "yaml", "dot")
 @input_options
 def command(given: Input, source: str, destination: str, state: str, proofs: int, full: bool, output: str) -> int:
-    """Say whether a flow is allowed, and prove it down to the fields of the objects.
+    """Tell whether a flow is allowed, with a proof down to the fields of the objects.
 
-    SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING. Between groups the verdict is "allowed" only if
-    every pair of addresses may talk; the pair that decides is shown. Exits with 0 when allowed, 1 when denied, 3 when
-    the input does not tell.
+    SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING. Between groups, the verdict is "allowed" only if
+    every pair of addresses is; the proof is of the pair that decides.
+
+    Exits with 0 if allowed, 1 if denied, 3 if unknown.
     """
     start = endpoints.parse_endpoint(source, given.namespace)
     end, service = endpoints.parse_destination(destination, given.namespace)

@@ -1,4 +1,4 @@
-"""``why-not``: why a flow is not allowed. For each rule that allows: what it lacks, or that it comes too late."""
+"""``why-not``: explains a denial. For each allow rule, prints what it lacks, or that it comes too late."""
 
 import click
 
@@ -31,19 +31,21 @@ EXITS = {"allowed": exits.DENIED, "denied": exits.OK, "unknown": exits.UNKNOWN}
     type=click.IntRange(1, 20),
     default=DEPTH,
     show_default=True,
-    help="How many rules deep a failure is followed.",
+    metavar="N",
+    help="Follow a failure up to N rules deep.",
 )
-@click.option("--full", is_flag=True, help="Show every rule that fails, those that get less far too.")
+@click.option("--full", is_flag=True, help="Print every rule that fails, not only those that fail last.")
 @operator_option
 @output_option("text", "json", "yaml")
 @input_options
 def command(given: Input, source: str, destination: str, state: str, depth: int, full: bool, output: str) -> int:
-    """Say why a flow is not allowed.
+    """Explain why a flow is denied.
 
-    For each peering that denies: the rules of its policy that allow, the side that does not match, and the first
-    condition that fails there, down to the fact that is missing or the proof of what should not hold. SRC and DST are
-    as for `why`. Exits with 0 when the denial is explained, 1 when the flow is allowed, so that there is nothing to
-    explain (the proof is printed), 3 when the input does not tell (what is missing is printed).
+    For each peering that denies it, prints the allow rules of its policy, the side that does not match, and the first
+    condition that fails, down to the missing fact or the proof of what should not hold. SRC and DST are as for `why`.
+
+    Exits with 0 if the flow is denied, 1 if it is allowed (the proof is printed), 3 if unknown (what is missing is
+    printed).
     """
     start = endpoints.parse_endpoint(source, given.namespace)
     end, service = endpoints.parse_destination(destination, given.namespace)

@@ -1,4 +1,4 @@
-"""The answer to ``why`` as data: the verdict, what decided it at each peering, the proofs, and what is not known."""
+"""The answer to ``why`` as data: the verdict, what decided it at each peering, the proofs, and what is unknown."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ RELATIONS: Final = (
     "rule",
     "policy",
 )
-"""What an answer is read from."""
+"""The relations that an answer is read from."""
 _PASSED_OVER = 3
 _DEPTH = 8
 _WORST = ("denied", "unknown", "allowed")
@@ -28,7 +28,7 @@ _WORST = ("denied", "unknown", "allowed")
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What decided: ``established`` and ``default`` are built in, a ``rule`` has its index in the policy."""
+    """What decided: the built-in ``established`` or ``default``, or a ``rule`` with its index in the policy."""
 
     kind: str
     index: int | None
@@ -37,11 +37,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PeeringAnswer:
-    """The verdict of one governing peering; ``decision`` is ``None`` while it is unknown.
+    """The verdict of one governing peering. ``decision`` is ``None`` while it is unknown.
 
-    ``passed_over`` says of each rule before the one that decided why it does not match, the nearest few only.
-    ``alternatives`` are further proofs of the same verdict, if they were asked for; ``complete`` says that there are no
-    others.
+    ``passed_over`` explains why the last few rules before the deciding one do not match. ``alternatives`` are further
+    proofs of the same verdict, if requested; ``complete`` tells that no others exist.
     """
 
     peering: str
@@ -57,9 +56,10 @@ class PeeringAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The whole answer. ``pairs`` counts the verdicts of all pairs of addresses that were asked about.
+    """The whole answer about ``flow``, the pair of addresses with the worst verdict.
 
-    ``unknown`` lists objects with the reason and detail that leave the verdict open; ``base`` says where facts come from.
+    ``pairs`` counts the verdicts of all pairs asked about. ``unknown`` lists (object, reason, detail) of what keeps the
+    verdict unknown. ``base`` tells where facts come from.
     """
 
     source: Endpoint
@@ -81,7 +81,7 @@ def make(
     destination: Endpoint,
     service: Service | None,
 ) -> Answer:
-    """Read the answer from a model in which the flows were asked about; of several the worst decides."""
+    """Read the answer from a model that holds the flows as questions. The worst verdict of several is the answer."""
     model = explainer.model
     verdicts = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
     pairs = Counter(verdicts.values())
@@ -125,7 +125,7 @@ def _passed_over(explainer: Explainer, proof: Proof) -> tuple[Absence, ...]:
 
 
 def with_alternatives(found: Answer, explainer: Explainer, count: int) -> Answer:
-    """Add further proofs of each peering's verdict, up to ``count`` with the one that it has."""
+    """Add further proofs of each peering's verdict, up to ``count`` including the first."""
     several = [(p, proofs(explainer, p.proof.relation, p.proof.row, count)) for p in found.peerings]
     peerings = tuple(replace(p, alternatives=some.found[1:], complete=some.complete) for p, some in several)
     return replace(found, peerings=peerings)
@@ -134,7 +134,7 @@ def with_alternatives(found: Answer, explainer: Explainer, count: int) -> Answer
 def unresolved(
     source: Endpoint, destination: Endpoint, service: Service | None, state: str, error: UnknownEndpointError
 ) -> Answer:
-    """Make the answer about an endpoint whose address is not known."""
+    """Make the answer for an endpoint whose address is unknown."""
     unknown = ((error.object, error.reason, error.detail),)
     counted = {"allowed": 0, "denied": 0, "unknown": 1}
     return Answer(source, destination, service, Flow("", "", "", state), "unknown", counted, (), unknown, FactBase())

@@ -1,4 +1,4 @@
-"""The answer to ``why-not`` as data: for each peering that denies, what its allowing rules lack or that they come late."""
+"""The answer to ``why-not`` as data: for each denying peering, why none of its allow rules decided."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,9 +11,9 @@ SIDES: Final = ("source", "destination")
 
 @dataclass(frozen=True, slots=True)
 class AllowRule:
-    """A rule of a policy that allows, its two parties, and for each side that does not match why.
+    """An allow rule of a policy: its parties (source, destination), and why each side that does not match fails.
 
-    ``first`` tells whether it comes before what decided, so that it would have decided if it matched.
+    ``first`` tells that it precedes the deciding rule, so it would have decided if it matched.
     """
 
     index: int
@@ -24,19 +24,19 @@ class AllowRule:
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """A peering that denies, and the rules of its policy that allow."""
+    """A denying peering and the allow rules of its policy."""
 
     peering: PeeringAnswer
     rules: tuple[AllowRule, ...]
 
 
 def denials_of(found: Answer, explainer: Explainer, depth: int) -> tuple[Denial, ...]:
-    """Explain every peering that denies the flow; ``depth`` is how many rules deep a failure is followed."""
+    """Explain each denying peering; ``depth`` limits how many rules deep a failure is followed."""
     return tuple(_denial(explainer, peering, found, depth) for peering in found.peerings if peering.verdict == "denied")
 
 
 def relations_used(denials: tuple[Denial, ...]) -> set[str]:
-    """Give the relations that explanations rest on."""
+    """Give the relations that the explanations rest on."""
     absences = (absence for denial in denials for rule in denial.rules for _, absence in rule.misses)
     names: set[str] = set()
     return names.union(*(absence.relations() for absence in absences))

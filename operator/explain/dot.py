@@ -8,7 +8,7 @@ from liqo_connectivity.operator.explain.proof_steps import CAVEAT, evidence, pla
 
 
 def proofs_dot(proofs: Sequence[Proof], base: FactBase) -> str:
-    """Draw proofs as one Graphviz graph; a step that several share is one node."""
+    """Draw proofs as one Graphviz graph; a shared step is one node."""
     numbers: dict[str, int] = {}
     nodes: list[str] = []
     edges: dict[str, None] = {}
@@ -42,10 +42,10 @@ def _attributes(node: Premise, base: FactBase) -> str:
 
 
 def rules_dot(program: Program) -> str:
-    """Draw which relation is derived from which, strata as boxes, as a Graphviz graph."""
+    """Draw which relation is derived from which as a Graphviz graph, one box for each stratum."""
     reads = dependencies(program.rules)
     strata = {name: c.stratum for c in program.components for name in c.relations}
-    # Graphviz up to 2.43 loses edges of graphs like this one where ranks are made within each cluster.
+    # Without newrank, Graphviz up to 2.43 loses edges between clusters.
     lines = ["digraph rules {", "  rankdir=BT; newrank=true;", '  node [shape=box, fontname="monospace"];']
     for stratum in range(max(strata.values(), default=-1) + 1):
         names = " ".join(f'"{name}";' for name in sorted(strata) if strata[name] == stratum)

@@ -15,7 +15,7 @@ _HELP = "an endpoint is NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One end of a flow as it was named: a pod (``ns/pod``), an address, or a group of a peering."""
+    """One end of a flow as the user named it: a pod (``ns/pod``), an address, or a group of a peering."""
 
     text: str
     kind: Literal["pod", "ip", "group"]
@@ -25,14 +25,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A port and protocol. Policies do not distinguish them, so they are only repeated in the answer."""
+    """A port and protocol. Policies do not distinguish them; the answer only repeats them."""
 
     port: int
     protocol: str
 
 
 class UnknownEndpointError(Exception):
-    """The endpoint exists, but its address is not known: the object, what is missing, and the reason."""
+    """The endpoint exists, but its address is unknown; carries the object, the detail and the reason."""
 
     def __init__(self, found: str, detail: str, reason: str = "EndpointUnknown") -> None:
         super().__init__(f"{found}: {detail}")
@@ -42,7 +42,7 @@ class UnknownEndpointError(Exception):
 
 
 def parse_endpoint(text: str, namespace: str) -> Endpoint:
-    """Read an endpoint; ``namespace`` is that of a pod named alone. Raises click.UsageError."""
+    """Parse an endpoint; ``namespace`` applies to a pod named without one. Raises click.UsageError."""
     if text.startswith("ip:"):
         address = text.removeprefix("ip:").strip("[]")
         try:
@@ -52,7 +52,7 @@ def parse_endpoint(text: str, namespace: str) -> Endpoint:
     if text.startswith("group:"):
         group, at, peering = text.removeprefix("group:").partition("@")
         if not group or not at or not peering:
-            raise click.UsageError(f"{text!r}: a group is named with its peering, like group:offloaded@milan")
+            raise click.UsageError(f"{text!r}: write a group with its peering, like group:offloaded@milan")
         return Endpoint(text, "group", group, peering)
     name = text if "/" in text or not namespace else f"{namespace}/{text}"
     if not re.fullmatch(r"[a-z0-9.-]+/[a-z0-9.-]+", name):
@@ -63,15 +63,15 @@ def parse_endpoint(text: str, namespace: str) -> Endpoint:
 def _hint(text: str) -> str:
     head, colon, port = text.rpartition(":")
     if colon and "/" in head:
-        return f"a port is written with its protocol, like {head}:{port if port.isdigit() else 80}/tcp"
+        return f"write a port with its protocol, like {head}:{port if port.isdigit() else 80}/tcp"
     try:
-        return f"an address is written ip:{ip_address(text)}"
+        return f"write an address as ip:{ip_address(text)}"
     except ValueError:
         return _HELP
 
 
 def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Service | None]:
-    """Read ``DST[:PORT/PROTO]``. Raises click.UsageError."""
+    """Parse ``DST[:PORT/PROTO]``. Raises click.UsageError."""
     found = _PORT.search(text)
     if found is None:
         return parse_endpoint(text, namespace), None
@@ -82,9 +82,9 @@ def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Service | No
 
 
 def pod_address(endpoint: Endpoint, base: FactBase) -> str:
-    """Give the address of a pod or of ``ip:``, an IPv4 one if it has several.
+    """Give the address of a pod or ``ip:`` endpoint; IPv4 if the pod has several.
 
-    Raises click.UsageError for a pod that does not exist, UnknownEndpointError for one whose address is not known.
+    Raises click.UsageError for a pod that does not exist, UnknownEndpointError if its address is unknown.
     """
     if endpoint.kind == "ip":
         return endpoint.name
@@ -93,7 +93,7 @@ def pod_address(endpoint: Endpoint, base: FactBase) -> str:
         if kind == "Pod" and place == [namespace, name]:
             raise UnknownEndpointError(f"Pod {endpoint.name}", str(problem))
     if (endpoint.name, namespace) not in base.rows("pod"):
-        raise click.UsageError(f"there is no Pod {endpoint.name!r} among the objects; {_HELP}")
+        raise click.UsageError(f"there is no Pod {endpoint.name!r} in the input; {_HELP}")
     own = [str(address) for pod, address in base.rows("pod_ip") if pod == endpoint.name]
     if not own:
         raise UnknownEndpointError(f"Pod {endpoint.name}", "/status/podIP is not set")
@@ -101,6 +101,6 @@ def pod_address(endpoint: Endpoint, base: FactBase) -> str:
 
 
 def numeric(address: str) -> tuple[int, int]:
-    """Give the sort key by which addresses are in numeric order, IPv4 first."""
+    """Sort key for numeric order of addresses, IPv4 first."""
     parsed = ip_address(address)
     return parsed.version, int(parsed)

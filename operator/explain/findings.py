@@ -1,4 +1,4 @@
-"""What is wrong with policies and odd about a cluster: a line for each, from tuples that rules derive."""
+"""Problems of policies, a line each, from derived tuples."""
 
 from difflib import get_close_matches
 
@@ -7,7 +7,7 @@ from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
 
 
 def invalid_rules(model: Model, namespace: str) -> list[str]:
-    """Name every rule of a policy that is wrong, with its field and, for a group that does not exist, those that do."""
+    """List the invalid rules of policies with their fields; for an unknown group, also the groups that exist."""
     lines: list[str] = []
     groups = sorted({str(group) for group, _ in model.rows("group")})
     for policy, rule, field, problem in in_namespace(model.rows("invalid_rule"), namespace):
@@ -21,7 +21,7 @@ def invalid_rules(model: Model, namespace: str) -> list[str]:
 
 
 def misplaced(model: Model, namespace: str) -> list[str]:
-    """Name every policy outside a tenant namespace, and why it governs nothing."""
+    """List the policies outside a tenant namespace: they govern nothing."""
     found = set(model.rows("misplaced"))
     return [
         f"error: PeeringConnectivity {policy}: {sentence(*why)}"
@@ -31,7 +31,7 @@ def misplaced(model: Model, namespace: str) -> list[str]:
 
 
 def waiting(model: Model, namespace: str) -> list[str]:
-    """Name every policy that is right but pending, and what it waits for."""
+    """List the valid policies that are pending, and what they wait for."""
     known = set(model.rows("misplaced"))
     return [
         f"note: PeeringConnectivity {policy} is pending: {sentence(*why)}"
@@ -41,7 +41,7 @@ def waiting(model: Model, namespace: str) -> list[str]:
 
 
 def shadowed(model: Model, namespace: str) -> list[str]:
-    """Name every rule of a policy that an earlier one leaves nothing to decide."""
+    """List the rules of policies that never decide because an earlier rule matches all that they match."""
     governing = {peering: policy for peering, policy in model.rows("governing")}  # noqa: C416  dict() loses the types
     rows = [(governing[peering], rule, by) for peering, rule, by in model.rows("shadowed")]
     return [

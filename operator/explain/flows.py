@@ -1,4 +1,4 @@
-"""The flows that a question stands for: one, or one for each pair of classes of addresses between groups."""
+"""The flows behind a question: one between two addresses; between groups, one for each pair of address classes."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
@@ -14,19 +14,19 @@ from liqo_connectivity.rules.relations import Flow
 _GROUPS: Final = ("peering", "group", "member", "member_cidr", "local_cidr", "remote_cidr")
 _CLASSES: Final = ("in_group", "in_scope", "namespace_member", "located")
 _MANY: Final = 16
-"""Pairs of addresses above which a group is first reduced to its classes."""
+"""With more pairs than this, groups are first reduced to their classes."""
 
 
 class Solve(Protocol):
-    """Derives relations, with flows that are asked about."""
+    """Derives relations, with flows as questions."""
 
     def __call__(self, goals: Iterable[str], flows: Iterable[Flow] = ()) -> Model: ...
 
 
 def flows_between(solve: Solve, base: FactBase, source: Endpoint, destination: Endpoint, state: str) -> list[Flow]:
-    """List the flows that a question between two endpoints stands for.
+    """List the flows behind a question about two endpoints.
 
-    Raises click.UsageError, and UnknownEndpointError for an end whose address is not known.
+    Raises click.UsageError, and UnknownEndpointError for an end whose address is unknown.
     """
     if "group" in (source.kind, destination.kind):
         sources, destinations = _group_ends(solve, base, source, destination)
@@ -47,12 +47,12 @@ def _group_ends(solve: Solve, base: FactBase, source: Endpoint, destination: End
     )
     if len(sources) * len(destinations) > _MANY:
         asked = [Flow(address, address, address, "new") for address in sorted({*sources, *destinations})]
-        told = solve(_CLASSES, asked)
-        sources, destinations = classes(sources, told), classes(destinations, told)
+        model = solve(_CLASSES, asked)
+        sources, destinations = classes(sources, model), classes(destinations, model)
     return sources, destinations
 
 
 def _pairs(sources: list[str], destinations: list[str]) -> Iterator[tuple[str, str]]:
-    """Give every pair of ends that a packet can have: not from an address to itself, unless nothing else was asked."""
+    """Pair every source with every destination, except an address with itself unless that is the question."""
     single = len(sources) == len(destinations) == 1
     return ((s, d) for s in sources for d in destinations if single or s != d)

@@ -1,7 +1,7 @@
 """The addresses of a group that are worth asking about.
 
-A group stands for many addresses. They fall into classes that no rule tells apart, and one address of each class is
-enough. Which addresses belong together is read from derived tuples.
+A group may hold millions of addresses. They fall into classes that no rule tells apart, and asking about one address
+of each class is enough. The classes are read from derived tuples.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpoi
 
 
 def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
-    """Give the addresses that may differ in a group, sorted.
+    """Give the addresses of a group that rules may treat differently, sorted.
 
     Raises click.UsageError for a group or peering that does not exist, UnknownEndpointError for an empty group.
     """
@@ -38,7 +38,7 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
 
 
 def _representatives(cidr: IPv4Network, model: Model) -> set[str]:
-    """Give the known addresses inside a CIDR, and one unknown address for each way in which known CIDRs cut it."""
+    """Give the known addresses inside a CIDR, and one unused address of each part into which other CIDRs cut it."""
     known = {IPv4Address(str(a)) for _, a in model.rows("pod_ip") if "." in str(a)}
     relations = ((model.rows("member_cidr"), 2), (model.rows("local_cidr"), 0), (model.rows("remote_cidr"), 2))
     written = {str(row[column]) for rows, column in relations for row in rows}
@@ -48,7 +48,7 @@ def _representatives(cidr: IPv4Network, model: Model) -> set[str]:
 
 
 def _fresh(network: IPv4Network, holes: list[IPv4Network], known: set[IPv4Address]) -> IPv4Address | None:
-    """Find the highest address of a network outside the holes that is not known."""
+    """Find the highest unused address of a network outside the holes."""
     candidate = int(network.broadcast_address)
     while candidate >= int(network.network_address):
         address = IPv4Address(candidate)
@@ -63,7 +63,7 @@ def _fresh(network: IPv4Network, holes: list[IPv4Network], known: set[IPv4Addres
 
 
 def classes(candidates: Iterable[str], model: Model) -> list[str]:
-    """Keep one of the addresses that no rule tells apart, given a model in which each was asked about."""
+    """Keep one address of each class that no rule tells apart; each address must be a question in the model."""
     kept: dict[frozenset[tuple[object, ...]], str] = {}
     profiles: dict[str, set[tuple[object, ...]]] = {}
     for name, column in (("in_group", 2), ("in_scope", 1), ("namespace_member", 2), ("located", 1)):

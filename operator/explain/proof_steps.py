@@ -1,7 +1,6 @@
-"""What all forms of a proof are made from: its tuples in order, and the fields that its facts were read from.
+"""What every form of a proof is made from: its tuples in order, and the object fields behind its facts.
 
-Nothing here recurs with the height of a proof, which may be thousands of steps. This module must not know how a proof
-is laid out.
+Nothing here recurses: a proof may be thousands of steps high.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,25 +13,25 @@ QUESTION = "flow"
 """The relation that holds the question: it comes from no object."""
 
 CAVEAT: Final = "the search ended early: the proof is valid, but a lower one may exist"
-"""What is said of a proof that may not be minimal."""
+"""Shown with a proof that may not be minimal."""
 
 Node = TypeVar("Node")
 
 
 def sources(node: Proof, base: FactBase) -> tuple[Fact, ...]:
-    """Give the facts that assert a tuple."""
+    """Give the facts that assert a tuple; none for the question."""
     return () if node.relation == QUESTION else base.facts_for(node.relation, node.row)
 
 
 def proofs_below(node: Premise) -> list[Proof]:
-    """Give the proofs right below a tuple: those of its premises, and of its aggregates' witnesses."""
+    """Give the proofs one step below: of the premises, and of the witnesses of aggregates."""
     return [
         p for premise in premises(node) for p in ([premise] if isinstance(premise, Proof) else proofs_below(premise))
     ]
 
 
 def top_down(root: Node, below: Callable[[Node], Iterable[Node]]) -> list[Node]:
-    """List the nodes of a graph without cycles, the root first, each once and before all that stand below it."""
+    """List the nodes of an acyclic graph in topological order: the root first, each node before those below it."""
     ordered: list[Node] = []
     seen: set[int] = set()
     pending = [(root, False)]
@@ -43,14 +42,14 @@ def top_down(root: Node, below: Callable[[Node], Iterable[Node]]) -> list[Node]:
         elif id(node) not in seen:
             seen.add(id(node))
             pending.append((node, True))
-            # The last is walked first: all is turned round at the end.
+            # The list is reversed at the end, so the last child is visited first.
             pending.extend((child, False) for child in below(node))
     ordered.reverse()
     return ordered
 
 
 def relations_of(proof: Proof) -> set[str]:
-    """Give the relations that a proof rests on, those that it found nothing in or aggregated included."""
+    """Give the relations that a proof rests on, including those it found empty or aggregated over."""
     found: set[str] = set()
     for node in proof.walk():
         if isinstance(node, Proof | Absent):
@@ -61,23 +60,23 @@ def relations_of(proof: Proof) -> set[str]:
 
 
 def caveat(node: Proof) -> list[str]:
-    """Say on one line that a lower proof may exist, if that is not known."""
+    """Warn on one line that a lower proof may exist; no line if the proof is minimal."""
     return [] if node.minimal else [CAVEAT]
 
 
 def place(node: Proof) -> str:
-    """Say where the rule of a step is written, ``file:line``; empty for a fact."""
+    """Give ``file:line`` of the rule of a step; empty for a fact."""
     return f"{node.rule.span.file}:{node.rule.span.line}" if node.rule else ""
 
 
 def evidence(facts: Iterable[Fact]) -> str:
-    """Name the object of some facts and the fields that assert them, with their values."""
+    """Name the object behind facts, with the fields that assert them and their values."""
     facts = list(facts)
     if not facts:
         return ""
     source = facts[0].source
     name = f"{source.namespace}/{source.name}" if source.namespace else source.name
-    # Fields whose mere presence is the fact carry no value worth repeating.
+    # A field whose presence is the fact has no value worth repeating.
     fields = (f.field if f.value is True else f"{f.field} = {_value(f.value)}" for f in facts)
     version = f" (resourceVersion {source.resource_version})" if source.resource_version else ""
     return f"{source.kind} {name}{version}: {', '.join(dict.fromkeys(fields))}"

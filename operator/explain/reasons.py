@@ -1,7 +1,4 @@
-"""What the reasons and codes that rules derive mean, in a sentence each, for reports and for status conditions.
-
-Which of them holds is decided by rules.
-"""
+"""A sentence for each reason and finding code that rules derive, for reports and for status conditions."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -12,21 +9,21 @@ from liqo_connectivity.facts.base.problems import one_line
 REASONS: Final[Mapping[str, str]] = {
     "NetworkNotReady": "IPAM has not assigned its CIDR yet",
     "NetworkTerminating": "its CIDR is about to change",
-    "NetworkMissing": "no Network stands for a CIDR that it names",
+    "NetworkMissing": "no Network exists for a CIDR that it names",
     "NoRemoteNetwork": "the peering has no pod CIDR",
     "NoLocalNetwork": "this cluster has no pod CIDR",
     "LocalNetworkNotReady": "IPAM has not assigned its CIDR yet",
     "InvalidCIDR": "Liqo would never assign this CIDR",
     "CIDROverlap": "its CIDR overlaps another",
-    "NamespaceTerminating": "nothing can be made in it any more",
+    "NamespaceTerminating": "nothing can be created in it any more",
     "ObjectUnreadable": "it could not be read",
-    "MemberUnknown": "the address of a member cannot be judged until the Networks of its cluster are ready",
-    "UnsupportedLiqo": "the installed Liqo cannot enforce chains: it lacks what no release up to v1.2.0 has",
-    "InvalidPolicy": "a rule of the policy is wrong",
+    "MemberUnknown": "a member's address cannot be classified until the Networks of its cluster are ready",
+    "UnsupportedLiqo": "the installed Liqo lacks what chains need, as does every release up to v1.2.0",
+    "InvalidPolicy": "a rule of the policy is invalid",
     "Conflict": "another policy governs this peering",
-    "EmptyGroup": "the group has no members now",
+    "EmptyGroup": "the group has no members",
     "EndpointUnknown": "its address is not known",
-    "ClusterIDExtractionFailed": "a policy belongs into the tenant namespace of a peering, liqo-tenant-<cluster id>",
+    "ClusterIDExtractionFailed": "a policy belongs in the tenant namespace of a peering, liqo-tenant-<cluster id>",
 }
 """What each reason of a pending policy means."""
 
@@ -44,10 +41,10 @@ FINDINGS: Final[Mapping[str, str]] = {
 
 
 def sentence(reason: object, kind: object, found: object, detail: object) -> str:
-    """Write a reason or finding with its object: ``Reason: Kind name: what it means (detail)``."""
+    """Describe a reason or finding: ``Reason: Kind name: what it means (detail)``."""
     text = REASONS.get(str(reason)) or FINDINGS.get(str(reason), "")
     subject = f"{kind} {found}".strip() or "the input"
-    # Labels and texts of files come from tenants: they must not be able to forge a line of a report.
+    # Tenants write labels and files: their text must not forge a line of a report.
     return one_line(f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}")
 
 
@@ -60,5 +57,5 @@ def sentences(reasons: Iterable[tuple[object, object, object, object]]) -> list[
 
 
 def in_namespace(rows: Iterable[tuple[Value, ...]], namespace: str) -> list[tuple[Value, ...]]:
-    """Keep the rows whose first column is an object of a namespace; all of them if the namespace is empty."""
+    """Keep the rows whose first column, ``namespace/name``, is in a namespace; all rows if it is empty."""
     return [row for row in rows if not namespace or str(row[0]).startswith(f"{namespace}/")]

@@ -1,6 +1,6 @@
-"""Manifests and dumps read from files, with a progress bar on a terminal if that takes long.
+"""Manifests and dumps from files, with a progress bar on a terminal if reading takes long.
 
-A path that does not exist is wrong usage; anything wrong inside a file is a problem of the reading.
+A missing path is wrong usage; a defect inside a file is a problem of the reading.
 """
 
 import os
@@ -15,7 +15,8 @@ from liqo_connectivity.facts import Reading, read
 
 _QUIET_SECONDS = 1.0
 _REDRAW_SECONDS = 0.2
-_BAR_WIDTH = 30
+_CLEAR = "\x1b[A\x1b[K"
+"""Goes up to the line on which click leaves the finished bar, and erases it."""
 
 
 def read_files(paths: Sequence[str]) -> Reading:
@@ -30,9 +31,9 @@ def read_files(paths: Sequence[str]) -> Reading:
 
 
 class _ProgressBar:
-    """Draws on stderr how far reading has come, once it has taken a second; cleared when it ends.
+    """Shows on stderr how much has been read, once reading has taken a second; cleared when it ends.
 
-    A thread draws, since a single large file is parsed in one call that reports nothing until it is done.
+    A thread draws the bar, because parsing one large file reports nothing until it is done.
     """
 
     def __init__(self) -> None:
@@ -49,17 +50,22 @@ class _ProgressBar:
         self._thread.join()
 
     def advance(self, done: int, total: int) -> None:
-        """Take note of the bytes that are read, of those there are."""
+        """Note how many bytes have been read, and how many there are in all."""
         self._done, self._total = done, total
 
     def _draw(self) -> None:
         if self._ended.wait(_QUIET_SECONDS):
             return
-        while True:
-            filled = _BAR_WIDTH * self._done // max(self._total, 1)
-            bar = "#" * filled + "." * (_BAR_WIDTH - filled)
-            click.echo(f"\rreading [{bar}] {self._done >> 20} of {self._total >> 20} MiB", err=True, nl=False)
-            if self._ended.wait(_REDRAW_SECONDS):
-                # Erases the line, so that what comes next starts on a clean one.
-                click.echo("\r\x1b[K", err=True, nl=False)
-                return
+        with click.progressbar(
+            length=max(self._total, 1),
+            label="reading",
+            file=sys.stderr,
+            show_eta=False,
+            item_show_func=lambda _: f"{self._done >> 20} of {self._total >> 20} MiB",
+        ) as bar:
+            ended = False
+            while not ended:
+                ended = self._ended.wait(_REDRAW_SECONDS)
+                bar.length = max(self._total, 1)
+                bar.update(self._done - bar.pos)
+        click.echo(_CLEAR, err=True, nl=False)

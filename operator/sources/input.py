@@ -1,6 +1,6 @@
-"""What a command is to work on, as its options say: where the objects come from, which rules, which evaluator.
+"""The input of a command: where its objects come from, and how to derive the answer.
 
-Plain data, so that options can be declared without importing what reads them.
+Plain data, so that declaring the options imports none of the readers.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ def read_objects(source: ObjectSource) -> "Reading":
 
     Raises click.UsageError for a path that does not exist, or a cluster or controller that cannot be reached.
     """
-    # Each imports only what it needs: the HTTP and Kubernetes clients are slow to import.
+    # Readers are imported when needed: the Kubernetes client is slow to import.
     if source.operator:
         from liqo_connectivity.operator.sources.remote import read_facts
 

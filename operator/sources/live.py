@@ -1,8 +1,6 @@
-"""The live cluster, listed once, for the commands that are given no files.
+"""The live cluster, listed once, for commands without ``-f``.
 
-Lists are paged and read as plain JSON, so that no typed model of the client stands between the server's bytes and
-facts. A kind whose CRD is absent has no objects; a kind that cannot be listed is unreadable, and so is what depends on
-it. This module must not know what objects mean.
+A kind without a CRD has no objects. A kind that cannot be listed is unreadable, and so is what depends on it.
 """
 
 from typing import Final, cast
@@ -18,17 +16,17 @@ from liqo_connectivity.operator.kube.errors import ApiError, NotFound
 from liqo_connectivity.operator.kube.rest_client import RestClient
 
 PAGE: Final = 500
-"""Objects for each request, as kubectl asks for."""
+"""Objects for each request; kubectl uses the same number."""
 TIMEOUT: Final = 60.0
-"""Seconds for each request."""
+"""Seconds, for each request."""
 
 
 def read_cluster(kubeconfig: str, context: str) -> Reading:
-    """List every kind that is read. Raises click.UsageError when no cluster is configured."""
+    """List the objects of every kind that rules read. Raises click.UsageError if no cluster is configured."""
     try:
         api = RestClient(connect(kubeconfig, context), deadline=TIMEOUT)
     except NotConfigured as error:
-        raise click.UsageError(f"no cluster to read: {error}; or name files with -f") from None
+        raise click.UsageError(f"no cluster to read: {error}; or give files with -f") from None
     collector = Collector()
     # Objects of a live cluster have no lines.
     origin = Origin("", FixedLine(0))
@@ -37,7 +35,7 @@ def read_cluster(kubeconfig: str, context: str) -> Reading:
             for document in _documents(api, kind):
                 collector.add_document(document, origin)
         except NotFound:
-            # A kind without CRD, or no Liqo at all.
+            # The kind has no CRD, or Liqo is not installed.
             continue
         except ApiError as error:
             message = f"cannot be listed: {error}"
@@ -56,7 +54,7 @@ def _documents(api: RestClient, kind: Kind) -> list[object]:
     query = [("limit", str(PAGE))]
     while True:
         page = api.get(path, query)
-        # Items of a list carry neither kind nor apiVersion; the list's own kind names them.
+        # Items of a list have neither kind nor apiVersion: both come from the list.
         pages.append(page)
         metadata = cast("dict[str, object]", page.get("metadata") or {})
         token = metadata.get("continue")

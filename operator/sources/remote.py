@@ -1,7 +1,6 @@
-"""The controller that runs, asked over HTTP: the facts behind its last batch, and the rules that it decides by.
+"""The running controller, asked over HTTP for its current facts and rules.
 
-So that an answer is about what the controller knows, and not about a cluster read a moment later by other rules. It must
-not know what is answered.
+An answer from these explains what the controller does, which one from a fresh listing of the cluster may not.
 """
 
 import json
@@ -23,15 +22,15 @@ from liqo_connectivity.rules.program import builtin_texts
 
 DEFAULT_URL: Final = "http://127.0.0.1:8082"
 VARIABLE: Final = "LIQO_CONNECTIVITY_OPERATOR"
-"""The environment variable that names another address."""
+"""The environment variable that overrides the address."""
 _TIMEOUT: Final = 60.0
-"""Seconds to connect, and to wait for more."""
+"""Seconds, to connect and between two reads."""
 _MAX_BYTES: Final = 1 << 30
 _FORWARD: Final = "kubectl -n liqo-system port-forward deploy/liqo-connectivity-engine 8082"
 
 
 def read_facts() -> Reading:
-    """Fetch the facts that the controller decides by. Raises click.UsageError."""
+    """Fetch the facts of the controller. Raises click.UsageError."""
     url = _url()
     shown = f"{url}/facts"
     loaded = load_jsonl(_fetch(shown), shown)
@@ -44,23 +43,23 @@ def read_facts() -> Reading:
 
 
 def read_rules() -> dict[str, str]:
-    """Fetch the rule files that were added to the built-in ones, text by name. Raises click.UsageError.
+    """Fetch the controller's added rule files, text by name.
 
-    Refused if its built-in rules are not those of this command: what they derive is read by name.
+    Raises click.UsageError, also if its built-in rules differ from those of this command, which could not interpret them.
     """
     shown = f"{_url()}/rules"
     try:
         answer: object = json.loads(_fetch(shown))
     except (ValueError, RecursionError):
         answer = None
-    told = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
-    builtin, added = _texts(told.get("builtin")), _texts(told.get("added"))
+    fields = cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
+    builtin, added = _texts(fields.get("builtin")), _texts(fields.get("added"))
     if builtin is None or added is None:
         raise click.UsageError(f"{shown} did not answer with rules: is it the controller? {_hint()}")
     if builtin != builtin_texts():
         raise click.UsageError(
-            f"the controller at {_url()} is version {told.get('version')} with other rules than this command, version "
-            f"{__version__}: use the same version, or keep its facts with `facts dump --operator`"
+            f"the controller at {_url()} is version {fields.get('version')} with rules that differ from those of this command, "
+            f"version {__version__}: use the same version, or save its facts with `facts dump --operator`"
         )
     return added
 
@@ -69,7 +68,7 @@ def _url() -> str:
     url = os.environ.get(VARIABLE, "").rstrip("/") or DEFAULT_URL
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.netloc or parts.path or parts.query:
-        raise click.UsageError(f"{VARIABLE}={url}: write http://HOST:PORT")
+        raise click.UsageError(f"{VARIABLE}={url}: must be http://HOST:PORT")
     return url
 
 
@@ -78,7 +77,7 @@ def _hint() -> str:
 
 
 def _fetch(url: str) -> str:
-    # A proxy is for other machines.
+    # The controller is reached through a port-forward, never through a proxy.
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(url, timeout=_TIMEOUT) as response:
@@ -90,13 +89,15 @@ def _fetch(url: str) -> str:
     except URLError as error:
         raise click.UsageError(f"no controller answers at {url}: {error.reason}; {_hint()}") from None
     except (OSError, HTTPException) as error:
-        raise click.UsageError(f"the answer of {url} broke off: {error or type(error).__name__}; try again") from None
+        raise click.UsageError(
+            f"the response of {url} was cut off: {error or type(error).__name__}; try again"
+        ) from None
     if len(data) > _MAX_BYTES:
-        raise click.UsageError(f"the answer of {url} is larger than {_MAX_BYTES} bytes")
+        raise click.UsageError(f"the response of {url} is larger than {_MAX_BYTES} bytes")
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise click.UsageError(f"the answer of {url} is not UTF-8 text: is it the controller? {_hint()}") from None
+        raise click.UsageError(f"the response of {url} is not UTF-8 text: is it the controller? {_hint()}") from None
 
 
 def _texts(value: object) -> dict[str, str] | None:

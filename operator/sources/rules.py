@@ -1,4 +1,4 @@
-"""The policy program: the built-in rules, and those that the user or the running controller adds."""
+"""The policy program: the built-in rules, with the rule files of the user or of the running controller."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from liqo_connectivity.rules.program import load
 
 
 def read_program(given: Input) -> Program:
-    """Read the program that a command answers by. Raises click.UsageError."""
+    """Read the program by which a command answers. Raises click.UsageError."""
     if given.objects.operator:
         from liqo_connectivity.operator.sources.remote import read_rules
 
@@ -22,7 +22,7 @@ def read_program(given: Input) -> Program:
 def build_program(added: Mapping[str, str]) -> Program:
     """Build the policy program with added rule files, text by name.
 
-    Raises click.UsageError with the diagnostics of a text that is not a program.
+    Raises click.UsageError with the diagnostics if a text is not a valid program.
     """
     try:
         return load(added)

@@ -1,7 +1,6 @@
-"""One answer being made: the program, the facts, the evaluator that was asked for, and the second opinion.
+"""What one command works with: the program, the facts, the chosen evaluator and the second opinion.
 
-Everything that a command derives goes through here, so that ``--engine`` and ``--verify`` mean the same everywhere.
-This module must not print anything.
+All commands derive through here, so that ``--engine`` and ``--verify`` mean the same everywhere.
 """
 
 from collections.abc import Iterable, Mapping
@@ -68,7 +67,7 @@ class Session:
         second = second_opinion.evaluate_relations(model.program, self.facts(flows), derived, limits=self._limits())
         difference = second_opinion.first_difference(model, second)
         if difference is not None:
-            raise OracleError(f"the evaluators differ, so there is no answer: {difference}")
+            raise OracleError(f"the evaluators disagree, so no answer is given: {difference}")
 
     def _limits(self) -> "Limits":
         from liqo_connectivity.engine.pydatalog.child_process import Limits

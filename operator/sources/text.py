@@ -1,4 +1,4 @@
-"""Text that the user names: a file, or stdin."""
+"""Text of a file that the user names, or of stdin."""
 
 import sys
 from pathlib import Path

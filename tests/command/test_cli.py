@@ -106,12 +106,12 @@ def test_a_pod_without_address_is_unknown(cluster: str, capsys: pytest.CaptureFi
     ("arguments", "said"),
     [
         (["why", "shop/nobody", "shop/db-0"], "there is no Pod 'shop/nobody'"),
-        (["why", "8.8.8.8", "shop/db-0"], "an address is written ip:8.8.8.8"),
-        (["why", "shop/db-0", "shop/web-0:80"], "a port is written with its protocol, like shop/web-0:80/tcp"),
+        (["why", "8.8.8.8", "shop/db-0"], "write an address as ip:8.8.8.8"),
+        (["why", "shop/db-0", "shop/web-0:80"], "write a port with its protocol, like shop/web-0:80/tcp"),
         (["why", "shop/db-0", "web-0"], "an endpoint is NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING"),
         (["why", "ip:8.8.8.300", "shop/db-0"], "'8.8.8.300' is not an IP address"),
         (["why", "ip:1.1.1.1", "shop/db-0:99999/tcp"], "a port is a number from 1 to 65535"),
-        (["why", "group:offloaded", "shop/db-0"], "a group is named with its peering"),
+        (["why", "group:offloaded", "shop/db-0"], "write a group with its peering, like group:offloaded@milan"),
         (["why", "group:nothing@milan", "shop/db-0"], "there is no group 'nothing'; groups: local-cluster, offloaded"),
         (["why", "group:vc-local@paris", "shop/db-0"], "there is no peering 'paris'; peerings: milan"),
         (["why", "ip:fd00::1", "shop/db-0"], "addresses of different families"),
@@ -325,7 +325,7 @@ def test_a_reader_that_goes_away_is_no_traceback(cluster: str) -> None:
 def test_a_clean_policy_has_nothing_to_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY)
     code, out, err = outputs(capsys, "check", "-f", str(tmp_path))
-    assert (code, out) == (0, "1 policies, nothing to report\n")
+    assert (code, out) == (0, "1 policy, nothing to report\n")
     assert "is pending: NoRemoteNetwork" in err
 
 
@@ -339,11 +339,11 @@ def test_reading_that_takes_long_draws_a_bar_on_a_terminal_only(
     cluster: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_QUIET_SECONDS", 0.0)
-    assert "reading [" not in outputs(capsys, "render", "-f", cluster)[2]
+    assert "reading  [" not in outputs(capsys, "render", "-f", cluster)[2]
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     _, out, err = outputs(capsys, "render", "-f", cluster)
-    assert "reading [" in err
-    assert "reading [" not in out
+    assert "reading  [" in err
+    assert "reading  [" not in out
 
 
 def test_reading_that_is_quick_draws_no_bar(
@@ -351,4 +351,4 @@ def test_reading_that_is_quick_draws_no_bar(
 ) -> None:
     monkeypatch.setattr(files, "_QUIET_SECONDS", 3600.0)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert "reading [" not in outputs(capsys, "render", "-f", cluster)[2]
+    assert "reading  [" not in outputs(capsys, "render", "-f", cluster)[2]

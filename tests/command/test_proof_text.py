@@ -50,7 +50,7 @@ def test_where_nothing_is_passed_over_the_witness_says_it_all() -> None:
 
 def test_a_count_says_how_many_and_shows_three() -> None:
     lines = proof_lines(proof("many", (1,), [1, 2, 3, 4, 5]), FactBase())
-    assert lines[0] == "many(1)  [t.dl:8]  true: 2 < count : { matches(_) }, for it is 5"
+    assert lines[0] == "many(1)  [t.dl:8]  true: 2 < count : { matches(_) } (the value is 5)"
     assert [line.split()[0] for line in lines[1:] if "matches" in line] == ["matches(1)", "matches(2)", "matches(3)"]
 
 

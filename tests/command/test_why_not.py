@@ -87,7 +87,7 @@ def test_what_is_not_known_is_said(cluster: str, tmp_path: Path, capsys: pytest.
 
 def test_depth_is_given(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
     _, out = outputs(capsys, "why-not", "shop/web-0", "infra/dns-0", "-f", cluster, "--depth", "1")
-    assert "not looked into any further" in out
+    assert "not followed any further" in out
     assert "mapped_namespace" not in out
 
 

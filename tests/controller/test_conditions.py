@@ -104,13 +104,13 @@ def test_a_policy_that_is_enforced() -> None:
             [policy(), network()],
             "Programmed",
             "UnsupportedLiqo",
-            "the installed Liqo cannot enforce chains: it lacks what no release up to v1.2.0 has (the definition, and with it sets and ctstate)",
+            "the installed Liqo lacks what chains need, as does every release up to v1.2.0 (the definition, and with it sets and ctstate)",
         ),
         (
             [objects(Cluster(firewall_fields=frozenset({"ctstate"})))[0], policy(), network()],
             "Programmed",
             "UnsupportedLiqo",
-            "it lacks what no release up to v1.2.0 has (sets)",
+            "the installed Liqo lacks what chains need, as does every release up to v1.2.0 (sets)",
         ),
         (
             [CRD, network(), policy(source={"group": "vc-remotes"})],

@@ -216,7 +216,7 @@ def test_an_answer_that_breaks_off_is_no_answer(
     start(of(reading))
     code, out, err = outputs(capsys, "facts", "dump", "--operator")
     assert (code, out) == (2, "")
-    assert "broke off" in err
+    assert "was cut off" in err
 
 
 def test_a_controller_of_other_rules_is_refused(

@@ -1,4 +1,4 @@
-"""Why a tuple is not there, for machines: a flat list of goals, each once. This module must not decide anything."""
+"""Why a tuple is missing, as a document: a flat list of goals, each once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from liqo_connectivity.operator.explain.proof_steps import top_down
 
 
 def absence_document(found: Absence, base: FactBase) -> dict[str, Any]:
-    """Give an explanation as the goals that nothing matches, and the proofs of what should not be there.
+    """Give the goals that nothing matches, and the proofs of tuples that should not hold.
 
-    Goal 0 is the one that was asked about. A failure names the goal or the proof that explains it by its number; a goal
-    has a greater number than all that lead to it.
+    Goal 0 is the one asked about. A failure refers to the goal or proof that explains it by number. A goal's number is
+    greater than those of all goals that lead to it.
     """
     goals = top_down(found, _goals_below)
     proofs = {id(why): why for goal in goals for failure in goal.failures if isinstance(why := failure.because, Proof)}

@@ -12,7 +12,7 @@ SCHEMA_VERSION: Final = 2
 
 
 def denials_document(found: Answer, denials: tuple[Denial, ...]) -> dict[str, Any]:
-    """Give the explanation as data; ``why`` is the answer that `why` gives."""
+    """Give the explanation; its field ``why`` holds the answer of ``why``."""
     return {
         "schemaVersion": SCHEMA_VERSION,
         "expected": "allowed",

@@ -1,4 +1,4 @@
-"""Answers for machines: one document, as JSON or YAML. This module must not know what a document says."""
+"""Prints a document as JSON or YAML."""
 
 import json
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import yaml
 
 
 def echo_document(document: Mapping[str, object], output: str) -> None:
-    """Print a document as ``json`` or ``yaml``, its keys in the order given."""
+    """Print a document as ``json`` or ``yaml``; the order of keys is kept."""
     if output == "json":
         click.echo(json.dumps(document, indent=2))
     else:

@@ -1,7 +1,6 @@
-"""A proof for machines: a flat list of steps, each tuple once, so that the list is as long as the proof has tuples.
+"""A proof as a document: a flat list of steps, one for each tuple.
 
-A nested form repeats what is shared, up to 2^height times, and is as deep as the proof is high. This module must not
-decide anything.
+A nested form would repeat shared steps up to 2^height times.
 """
 
 from collections.abc import Mapping
@@ -15,9 +14,8 @@ from liqo_connectivity.operator.explain.proof_steps import proofs_below, sources
 def proof_document(root: Proof, base: FactBase) -> dict[str, Any]:
     """Give a proof in its published form.
 
-    Step 0 is the tuple that is proved. A step names its premises by their numbers, which are greater than its own: the
-    steps are in the order of a walk that goes down into each premise in turn, and a step that several share stands
-    below the last of them.
+    Step 0 is the proved tuple. A step refers to its premises by number, always greater than its own: steps are in
+    depth-first order, and a shared step comes after the last step that uses it.
     """
     steps = top_down(root, proofs_below)
     number = {id(node): position for position, node in enumerate(steps)}
@@ -52,7 +50,7 @@ def _premise(node: Premise, number: Mapping[int, int]) -> int | dict[str, Any]:
 
 
 def rule_document(rule: Rule) -> dict[str, Any]:
-    """Give a rule, and where it is written."""
+    """Give the text of a rule and where it is written."""
     return {"file": rule.span.file, "line": rule.span.line, "text": format_rule(rule)}
 
 

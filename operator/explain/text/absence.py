@@ -1,7 +1,6 @@
-"""Why a tuple is not there, for people: a line for each rule that fails, what it needs below it.
+"""Why a tuple is missing, as text: a line for each rule that fails, with what it lacks indented below.
 
-The short form follows the rules that get furthest; the full form leaves out nothing. This module must not decide
-anything.
+The short form follows the rules that get furthest; the full form leaves out nothing.
 """
 
 from collections.abc import Iterator
@@ -25,8 +24,8 @@ from liqo_connectivity.operator.explain.text.proof import proof_lines
 _QUESTION = {"flow", "flow_end", "endpoint"}
 _REASONS = {
     "asserted": "no fact asserts it",
-    "depth": "not looked into any further",
-    "above": "as above: it needs itself",
+    "depth": "not followed any further",
+    "above": "as above: it depends on itself",
 }
 
 
@@ -49,7 +48,7 @@ def _relevant(found: Absence, full: bool) -> list[Failure]:
     if full:
         return list(found.failures)
     furthest = [f for f in found.failures if len(f.holding) == len(found.failures[0].holding)]
-    # A rule that needs what no rule can derive is beside the point, if another one is not.
+    # Leave out rules that lack what nothing can derive, unless all do.
     return [f for f in furthest if not _is_hopeless(f)] or furthest
 
 
@@ -62,7 +61,7 @@ def _failure(failure: Failure, base: FactBase, full: bool, indent: str, shown: s
     chain: list[str] = []
     after = _given(failure, full)
     while not full and not after and isinstance(failure.because, Absence) and str(failure.because) not in shown:
-        # One missing tuple that needs one other, and nothing else to say: both fit on one line.
+        # A missing tuple that lacks only one other, with no condition worth naming: both fit on one line.
         below = _relevant(failure.because, full)
         if len(below) != 1 or not isinstance(below[0].because, Absence):
             break
@@ -94,7 +93,7 @@ def _given(failure: Failure, full: bool) -> str:
 
 
 def _says_nothing(item: Literal_) -> bool:
-    """Tell whether a literal only restates the question, or only gives a variable its value."""
+    """Whether a literal only restates the question or only binds a variable."""
     if isinstance(item, Comparison):
         return item.operator == "=" and isinstance(item.left, Constant)
     return isinstance(item, Atom) and item.relation in _QUESTION

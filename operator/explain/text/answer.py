@@ -1,4 +1,4 @@
-"""The answer to ``why`` for people: the verdict first, who decided, then the proof. This module must not decide anything."""
+"""The answer to ``why`` as text: the verdict, what decided it at each peering, and the proof."""
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
@@ -10,17 +10,17 @@ from liqo_connectivity.operator.explain.text.proof import proof_lines
 
 
 def answer_lines(found: Answer, full: bool) -> list[str]:
-    """Lay the answer out; ``full`` keeps every step of the proofs."""
+    """Lay the answer out as lines; ``full`` keeps every step of the proofs."""
     lines = headlines(found)
     if not found.peerings and found.verdict == "allowed":
-        lines.append(_nobody(found))
+        lines.append(_ungoverned(found))
     for peering in found.peerings:
         lines += ["", deciding(peering, found.base)]
         lines += ["  " + line for line in _proof_lines(peering.proof, found.base, full)]
         for number, proof in enumerate(peering.alternatives, 2):
             lines += [f"  proof {number}:", *("  " + line for line in _proof_lines(proof, found.base, full))]
         if peering.alternatives:
-            lines.append(f"  {'there is no other proof' if peering.complete else 'there are, or may be, more proofs'}")
+            lines.append(f"  {'no other proof exists' if peering.complete else 'more proofs may exist'}")
         lines += ["  " + line for line in _passed_over(peering, found.base, full)]
     if found.unknown:
         lines += ["", *(f"unknown: {_unknown(entry)}" for entry in found.unknown)]
@@ -28,36 +28,36 @@ def answer_lines(found: Answer, full: bool) -> list[str]:
 
 
 def _proof_lines(proof: Proof, base: FactBase, full: bool) -> list[str]:
-    # The headline says what the proof's root says.
+    # The headline already states the root.
     (shown,) = [p for p in proof.premises if isinstance(p, Proof)][:1] if not full else [proof]
     return [*caveat(proof), *proof_lines(shown, base, full=full)]
 
 
 def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str]:
-    """Say why the rules before the one that decided do not match."""
+    """Explain why the rules before the deciding one do not match."""
     if peering.decision is None or not peering.passed_over:
         return []
     index, shown = peering.decision.index or 0, len(peering.passed_over)
-    more = f"; of the {index} before it, the last {shown}" if shown < index else ""
+    more = f"; of the {index} rules before it, the last {shown}" if shown < index else ""
     lines = [f"rule {index} is the first that matches{more}:"]
     for absence in peering.passed_over:
         if full:
             lines += ["  " + line for line in absence_lines(absence, base, full=True)]
         else:
-            # One line for each: what fails first. `why-not` and the full form go on from there.
+            # One line each, what fails first: `why-not` and `--full` show the rest.
             lines.append("  " + failure_lines(absence, base)[0])
     return lines
 
 
 def headlines(found: Answer) -> list[str]:
-    """Give the verdict and the question, and how many questions it stands for."""
+    """State the verdict and the flow; between groups, also how many pairs of addresses were asked about."""
     asked = sum(found.pairs.values())
     if asked <= 1:
         return [_headline(found)]
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
     return [
         _headline(found),
-        f"of {asked} pairs of addresses that rules may tell apart: {counts}; shown: the pair above",
+        f"of {asked} pairs of addresses that the rules can tell apart: {counts}; the proof is of the pair above",
     ]
 
 
@@ -71,18 +71,18 @@ def _headline(found: Answer) -> str:
     return f"{found.verdict.upper()}  {shown[0]} -> {shown[1]}{service}, {found.flow.state} connection"
 
 
-def _nobody(found: Answer) -> str:
+def _ungoverned(found: Answer) -> str:
     if ":" in found.flow.source:
         return "no policy governs IPv6: the chains filter IPv4 only"
     return "no policy governs it: neither address is in the scope of a peering with a policy"
 
 
 def deciding(peering: PeeringAnswer, base: FactBase) -> str:
-    """Say on one line what a peering decided, and by what."""
+    """State on one line the verdict of a peering and what decided it."""
     policy = f"PeeringConnectivity {peering.policy}"
     match peering.decision:
         case None:
-            decided = f"not known while {policy} is pending"
+            decided = f"while {policy} is pending"
         case Decision(kind="rule", index=index, action=action):
             decided = f"by rule {index} of {policy}: {action} {_parties(peering, base)}"
         case Decision(kind="established"):

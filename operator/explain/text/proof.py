@@ -2,7 +2,7 @@
 
 The short form keeps what a reader needs to check the verdict: each derived tuple once, what was looked for and not
 found beside it, and the objects' fields at the leaves. It leaves out steps that restate the question, constants of the
-program and what was proved above; the full form leaves out nothing. This module must not decide anything.
+program and what was proved above; the full form leaves out nothing.
 """
 
 from collections.abc import Container, Iterable, Iterator, Sequence
@@ -13,7 +13,7 @@ from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.operator.explain.proof_steps import QUESTION, evidence, place, proofs_below, sources, top_down
 
 _PASSED_OVER = 3
-"""How many tuples are named that would have come before the least, or greatest."""
+"""How many absent tuples are named where an aggregate found its minimum or maximum."""
 
 
 def proof_lines(node: Proof, base: FactBase, *, full: bool = False) -> list[str]:
@@ -41,19 +41,19 @@ def _full(root: Proof, base: FactBase) -> Iterator[str]:
 
 
 def _remark(node: Absent | Holds | Aggregated) -> str:
-    """Say on one line what no proof shows: what was not found, what is true, what comes first."""
+    """Describe on one line a premise that has no proof: an absent tuple, a comparison or an aggregate."""
     match node:
         case Absent():
             return f"not found: {node}"
         case Holds():
             return f"true: {node}"
         case Aggregated():
-            value = "" if node.comparison.operator == "=" else f", for it is {node.value}"
+            value = "" if node.comparison.operator == "=" else f" (the value is {node.value})"
             return "; ".join([f"true: {node}{value}", *_not_found(node.missing())])
 
 
 def _not_found(absent: Sequence[Absent]) -> list[str]:
-    """Name tuples that were not found, at least the first few, on one line; or on none."""
+    """Name the first few absent tuples on one line; no line if there are none."""
     more = f" and {len(absent) - _PASSED_OVER} more" if len(absent) > _PASSED_OVER else ""
     return [f"not found: {', '.join(map(str, absent[:_PASSED_OVER]))}{more}"] if absent else []
 
@@ -69,7 +69,7 @@ def _short(root: Proof, base: FactBase) -> Iterator[str]:
         if isinstance(node, str):
             yield indent + node
             continue
-        # An earlier sibling may have proved it meanwhile.
+        # An earlier sibling may have shown it already.
         if id(node) in left_out:
             continue
         chain = [node]
@@ -107,7 +107,7 @@ def _parts(node: Proof, left_out: Container[int]) -> tuple[list[Proof], list[Pro
 
 
 def _restating(root: Proof) -> set[int]:
-    """Find the steps that say nothing beyond the question: the flow is the only fact below them."""
+    """Find the steps that only restate the question: the flow is the only fact below them."""
     asking, beyond = set[int](), set[int]()
     for node in reversed(top_down(root, proofs_below)):
         if node.rule is None:

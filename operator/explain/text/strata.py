@@ -4,7 +4,7 @@ from liqo_connectivity.engine import Program
 
 
 def strata_lines(program: Program) -> list[str]:
-    """List the relations that objects assert, then those of each stratum, a line each."""
+    """List the relations of facts on one line, then those of each stratum."""
     derived = {name: c.stratum for c in program.components for name in c.relations}
     asserted = [name for name in program.schema.relations if name not in derived]
     lines = [f"facts: {', '.join(asserted)}"]

@@ -34,5 +34,5 @@ def _premise_lines(premise: Premise, base: FactBase) -> list[str]:
 
 
 def no_row_lines(reason: Absence, base: FactBase) -> list[str]:
-    """Say why no row satisfies the goal."""
+    """Explain why no row satisfies the goal."""
     return ["no row:", *(f"  {line}" for line in failure_lines(reason, base))]
