@@ -7,11 +7,15 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
 
 from liqo_connectivity.facts import Reading, read
+
+if TYPE_CHECKING:
+    # click has no public name for the type of its bar.
+    from click._termui_impl import ProgressBar
 
 _QUIET_SECONDS = 1.0
 _REDRAW_SECONDS = 0.2
@@ -56,13 +60,14 @@ class _ProgressBar:
     def _draw(self) -> None:
         if self._ended.wait(_QUIET_SECONDS):
             return
-        with click.progressbar(
+        shown: ProgressBar[int] = click.progressbar(
             length=max(self._total, 1),
             label="reading",
             file=sys.stderr,
             show_eta=False,
             item_show_func=lambda _: f"{self._done >> 20} of {self._total >> 20} MiB",
-        ) as bar:
+        )
+        with shown as bar:
             ended = False
             while not ended:
                 ended = self._ended.wait(_REDRAW_SECONDS)

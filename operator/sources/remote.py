@@ -68,7 +68,7 @@ def _url() -> str:
     url = os.environ.get(VARIABLE, "").rstrip("/") or DEFAULT_URL
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.netloc or parts.path or parts.query:
-        raise click.UsageError(f"{VARIABLE}={url}: must be http://HOST:PORT")
+        raise click.UsageError(f"{VARIABLE}={url}: write http://HOST:PORT")
     return url
 
 

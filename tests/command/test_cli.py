@@ -14,7 +14,7 @@ import yaml
 from liqo_connectivity.engine.pydatalog import second_opinion
 from liqo_connectivity.operator import cli
 from liqo_connectivity.operator.cli import run
-from liqo_connectivity.operator.sources import files, session
+from liqo_connectivity.operator.sources import files
 
 ROOT = Path(__file__).parents[2]
 SUBCOMMANDS = {"facts": ["dump", "load"], "rules": ["show", "graph"]}
@@ -250,11 +250,13 @@ def test_a_difference_between_evaluators_is_no_answer(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    evaluated = second_opinion.evaluate_relations
+
     def forget(*arguments: object, **limits: object) -> dict[str, list[tuple[str | int, ...]]]:
-        rows = second_opinion.evaluate_relations(*arguments, **limits)  # type: ignore[arg-type]  # handed on as given
+        rows = evaluated(*arguments, **limits)  # type: ignore[arg-type]  # handed on as given
         return {name: [] if name == relation else found for name, found in rows.items()}
 
-    monkeypatch.setattr(session, "evaluate_relations", forget)
+    monkeypatch.setattr(second_opinion, "evaluate_relations", forget)
     code, out, err = outputs(capsys, "why", *ends, "-f", cluster, "--verify")
     assert (code, out) == (4, "")
     assert f"{row} is derived by the engine only" in err
