@@ -5,7 +5,7 @@ Whatever goes wrong while bytes arrive raises Unreachable, or Silent, so that ca
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, Self, cast
 
 from urllib3.exceptions import HTTPError, ReadTimeoutError
@@ -91,6 +91,19 @@ def parse_object(data: bytes) -> Json:
     if not isinstance(answer, dict):
         raise Unreachable("the API server's answer is not an object")
     return cast("Json", answer)
+
+
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines of a stream of chunks, without line ends and empty lines; whatever follows the last line end is dropped."""
+    begun: list[bytes] = []
+    for chunk in chunks:
+        first, *rest = chunk.split(b"\n")
+        begun.append(first)
+        for part in rest:
+            line = b"".join(begun)
+            if line:
+                yield line
+            begun = [part]
 
 
 def describe(error: Exception) -> str:

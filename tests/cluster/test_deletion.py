@@ -102,7 +102,7 @@ def test_an_agent_that_is_down_is_waited_for_only_so_long(plane: ControlPlane, p
         running.until(lambda: gone(place))
         events = place.client.list(f"/apis/events.k8s.io/v1/namespaces/{place.tenant}/events")
         assert any(
-            event["reason"] == "DeletionOverdue" and "1 of 1 agents (fabric-a) did not report" in event["note"]
+            event["reason"] == "DeletionOverdue" and "1 of 1 agents (fabric-a) have not reported yet" in event["note"]
             for event in events
         )
 

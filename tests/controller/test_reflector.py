@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from liqo_connectivity.facts import KIND_BY_NAME, decode_mapping
 from liqo_connectivity.operator.controller.objects.stored import Observed
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.controller.watching.reflector import split_lines
+from liqo_connectivity.operator.kube.response import split_lines
 from liqo_connectivity.rules import relations
 from tests.support.reflector_rig import follow_only, refuse, synced, watching
 from tests.support.scripted_api import Exchange

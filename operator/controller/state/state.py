@@ -90,7 +90,7 @@ class State:
                 elif isinstance(stored, StoredPolicy) or key in self.policies:
                     before = self.policies.get(key)
                     if not _see(self.policies, key, stored if isinstance(stored, StoredPolicy) else None):
-                        # An answer told of it before its watch, but not what it asserts.
+                        # An answer was ahead of its watch, but did not say what it asserts.
                         if before != stored:
                             continue
                     else:

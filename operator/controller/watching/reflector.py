@@ -7,7 +7,7 @@ watch loses is found by the next list, and an object that cannot be read is logg
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from threading import Event, Thread
 from typing import Final, cast
 
@@ -31,7 +31,7 @@ from liqo_connectivity.operator.kube.errors import (
     Unreachable,
     refusal,
 )
-from liqo_connectivity.operator.kube.response import Stream, parse_object
+from liqo_connectivity.operator.kube.response import Stream, parse_object, split_lines
 from liqo_connectivity.operator.kube.rest_client import RestClient
 
 MAX_RETRY_AFTER: Final = 30.0
@@ -112,9 +112,9 @@ class Reflector:
         except NotFound as error:
             self._version = None
             if self._absent():
-                self._vanish()
+                self._clear()
                 return "absent", self._settings.absent_interval
-            self._complain(str(error))
+            self._log_trouble(str(error))
             return "refused", error.retry_after
         except Gone:
             self._version = None
@@ -122,13 +122,13 @@ class Reflector:
         except Refused as error:
             if not isinstance(error, Throttled | ServerFault):
                 self._version = None
-            self._complain(str(error))
+            self._log_trouble(str(error))
             return "refused", min(error.retry_after, MAX_RETRY_AFTER)
         except Silent:
             # The connection is dead, or a quiet kind got no bookmark: nothing for anybody to fix.
             return "silent", 0.0
         except ApiError as error:
-            self._complain(str(error))
+            self._log_trouble(str(error))
             return "unreachable", 0.0
         except Exception:  # noqa: BLE001  it is logged with its traceback
             # A resource without its watch would stop the whole controller.
@@ -164,12 +164,12 @@ class Reflector:
         self._pages_next = True
         try:
             with self._open(query, self._settings.request_timeout, self.resource.accept) as stream:
-                for told in self._events(stream):
-                    if not isinstance(told, Bookmark):
-                        self._tell(told)
-                    elif told.initial:
+                for event in self._events(stream):
+                    if not isinstance(event, Bookmark):
+                        self._take(event)
+                    elif event.initial:
                         self._pages_next = False
-                        return told.version
+                        return event.version
                     else:
                         raise Unreachable("the server does not send the existing objects first")
         except Invalid:
@@ -189,7 +189,7 @@ class Reflector:
             metadata = cast("dict[str, object]", page.get("metadata") or {})
             for item in cast("list[object]", page.get("items") or ()):
                 try:
-                    self._tell(resources.WatchEvent(self.resource.read(item), gone=False))
+                    self._take(resources.WatchEvent(self.resource.read(item), gone=False))
                 except WatchEventError as error:
                     self._unreadable(str(error))
             token = metadata.get("continue")
@@ -212,16 +212,16 @@ class Reflector:
         )
         with self._open(query, self._settings.watch_silence, self.resource.accept) as stream:
             self._recovered()
-            for told in self._events(stream):
-                if not isinstance(told, Bookmark):
-                    self._tell(told)
-                    self._version = max(self._version or 0, told.object.version)
-                elif version is not None and told.version < version:
+            for event in self._events(stream):
+                if not isinstance(event, Bookmark):
+                    self._take(event)
+                    self._version = max(self._version or 0, event.object.version)
+                elif version is not None and event.version < version:
                     # A server whose data was restored from a backup, or lags far behind the one asked before.
                     self._version = None
-                    raise Unreachable(f"the server's version went back from {version} to {told.version}")
+                    raise Unreachable(f"the server's version went back from {version} to {event.version}")
                 else:
-                    self._version = max(self._version or 0, told.version)
+                    self._version = max(self._version or 0, event.version)
                 if time.monotonic() >= self._list_at:
                     return
 
@@ -235,22 +235,22 @@ class Reflector:
     def _events(self, stream: Stream) -> Iterator[resources.WatchEvent | Bookmark]:
         for line in split_lines(self._timed(stream)):
             try:
-                told = self.resource.parse(line)
+                event = self.resource.parse(line)
             except WatchEventError as error:
                 self._unreadable(str(error))
                 continue
-            if isinstance(told, Failure):
+            if isinstance(event, Failure):
                 # Whatever it is, the version is useless now.
                 self._version = None
-                raise refusal(told.code, told.status)
-            yield told
+                raise refusal(event.code, event.status)
+            yield event
 
     def _timed(self, stream: Stream) -> Iterator[bytes]:
         for chunk in stream:
             self._last_event = time.time()
             yield chunk
 
-    def _tell(self, event: resources.WatchEvent) -> None:
+    def _take(self, event: resources.WatchEvent) -> None:
         if self._known.take(event) and event.object.problem:
             self._unreadable(event.object.problem)
 
@@ -268,12 +268,12 @@ class Reflector:
             return False
         return False
 
-    def _vanish(self) -> None:
+    def _clear(self) -> None:
         self._known.clear()
         self.synced.set()
-        self._complain(f"CustomResourceDefinition {self.resource.crd} does not exist")
+        self._log_trouble(f"CustomResourceDefinition {self.resource.crd} does not exist")
 
-    def _complain(self, trouble: str) -> None:
+    def _log_trouble(self, trouble: str) -> None:
         # Once for each problem, however often it is retried.
         if trouble != self._trouble and not self._stopping.is_set():
             self._trouble = trouble
@@ -287,19 +287,6 @@ class Reflector:
     def _unreadable(self, problem: str) -> None:
         self._metrics.decode_errors.labels(self.resource.name).inc()
         _LOG.warning("Object could not be read", extra=fields(resource=self.resource.name, error=problem))
-
-
-def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a stream of chunks, without line ends and empty lines; whatever follows the last line end is dropped."""
-    begun: list[bytes] = []
-    for chunk in chunks:
-        first, *rest = chunk.split(b"\n")
-        begun.append(first)
-        for part in rest:
-            line = b"".join(begun)
-            if line:
-                yield line
-            begun = [part]
 
 
 def _jitter() -> float:

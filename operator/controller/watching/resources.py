@@ -98,9 +98,9 @@ class Resource:
             value: object = from_json(line, cache_strings="keys")
         except ValueError:
             raise WatchEventError("a line of a watch is not JSON") from None
-        told = cast("dict[str, object]", value) if isinstance(value, dict) else {}
-        item = told.get("object")
-        match told.get("type"):
+        fields = cast("dict[str, object]", value) if isinstance(value, dict) else {}
+        item = fields.get("object")
+        match fields.get("type"):
             case "ADDED" | "MODIFIED":
                 return WatchEvent(self.read(item), gone=False)
             case "DELETED":
@@ -170,15 +170,15 @@ _POD_EVENT: Final = validator(_PodEvent)
 def _read_pod(line: bytes) -> WatchEvent | None:
     # Pods are most of a cluster, and only a few hundred bytes of each are needed: straight from bytes to those.
     try:
-        told: _PodEvent = _POD_EVENT.validate_json(line)
+        event: _PodEvent = _POD_EVENT.validate_json(line)
     except ValidationError:
         return None
-    if told.type not in ("ADDED", "MODIFIED", "DELETED"):
+    if event.type not in ("ADDED", "MODIFIED", "DELETED"):
         return None
-    facts = extract_pod(told.object)
+    facts = extract_pod(event.object)
     source = facts[0].source
     return WatchEvent(
-        ObjectVersion(source.key, _version(source.resource_version), Observed(facts)), told.type == "DELETED"
+        ObjectVersion(source.key, _version(source.resource_version), Observed(facts)), event.type == "DELETED"
     )
 
 

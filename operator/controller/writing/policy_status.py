@@ -11,14 +11,14 @@ from liqo_connectivity.operator.kube.response import Json
 FINALIZER: Final = "security.liqo.io/peering-connectivity"
 
 
-def is_shown(policy: StoredPolicy, wanted: tuple[Condition, ...]) -> bool:
+def is_shown(policy: StoredPolicy, desired: tuple[Condition, ...]) -> bool:
     """Whether a policy shows exactly these conditions of our types, at its generation; counts do not matter."""
     shown = {condition for condition in policy.conditions if condition.type in TYPES}
-    return shown == set(wanted) and policy.observed_generation == policy.generation
+    return shown == set(desired) and policy.observed_generation == policy.generation
 
 
 def write_status(
-    client: ObjectClient, policy: StoredPolicy, wanted: tuple[Condition, ...], counts: Counts | None
+    client: ObjectClient, policy: StoredPolicy, desired: tuple[Condition, ...], counts: Counts | None
 ) -> StoredPolicy:
     """Write the status of a policy; the policy afterwards. ``counts`` is None without a chain. Raises ApiError."""
     body = identity(POLICY_API, POLICY, policy.key, uid=policy.uid)
@@ -34,7 +34,7 @@ def write_status(
                 "observedGeneration": condition.observed_generation,
                 "lastTransitionTime": condition.last_transition_time,
             }
-            for condition in wanted
+            for condition in desired
         ],
     }
     return stored_policy(client.apply(f"{policy_path(policy.key)}/status", body, force=True))
