@@ -16,6 +16,7 @@ DOCUMENTS = sorted(
 MADE = {"build", "dist"}
 """Folders that `make` creates, whose content a document may name."""
 
+TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
@@ -62,6 +63,15 @@ def exists(span: str) -> bool:
     return any(ROOT.glob(path.rstrip("/")))
 
 
+def dead_targets(text: str) -> set[str]:
+    """The targets of ``make``, in code spans and shell blocks, that the Makefile does not have."""
+    code = [*_SPAN.findall(_FENCE.sub("", text)), *_FENCE.findall(text)]
+    commands = [
+        words for part in code for words in re.findall(r"^(?:\$ )?make ([a-z][a-z -]*[a-z])", part, re.MULTILINE)
+    ]
+    return {target for words in commands for target in words.split()} - TARGETS
+
+
 def module_exists(span: str) -> bool:
     """Whether a span is no name of a test module, or one that exists."""
     pattern = span.removesuffix(".py")
@@ -94,6 +104,16 @@ def test_the_architecture_quotes_the_table_of_imports() -> None:
 def test_the_architecture_lists_the_folders_in_their_order(folder: str) -> None:
     listed = re.findall(rf"^\| `{folder}/(\w+)/` \|", ARCHITECTURE, re.MULTILINE)
     assert listed == [name for name in LAYERS[folder] if (ROOT / folder / name).is_dir()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_targets_of_make_exist(document: str) -> None:
+    assert not dead_targets((ROOT / document).read_text("utf-8"))
+
+
+def test_a_target_that_does_not_exist_is_seen() -> None:
+    text = "`make quick`, `make nothing-a`\n```sh\nmake lint nothing-b   # and so on\n$ make test KEEP=1\n```\n"
+    assert dead_targets(text) == {"nothing-a", "nothing-b"}
 
 
 def test_documents_are_found() -> None:
