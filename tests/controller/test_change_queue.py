@@ -75,7 +75,7 @@ def test_the_window_begins_with_the_change_and_not_with_the_take() -> None:
     assert begin <= queue.since <= begin + 0.1
 
 
-def test_a_change_wakes_whoever_waits() -> None:
+def test_a_change_ends_the_wait() -> None:
     queue = ChangeQueue(0.0)
     late = threading.Timer(0.05, queue.put, ("pods", WEB, None))
     late.start()
@@ -83,7 +83,7 @@ def test_a_change_wakes_whoever_waits() -> None:
     late.join()
 
 
-def test_close_wakes_whoever_waits_and_lets_the_rest_be_taken() -> None:
+def test_close_ends_the_wait_and_lets_the_rest_be_taken() -> None:
     queue = ChangeQueue(60.0)
     late = threading.Timer(0.05, queue.close)
     late.start()
@@ -105,7 +105,7 @@ def test_close_ends_the_gathering() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.one_of(st.none(), st.booleans()))), st.integers(1, 4))
-def test_applying_every_batch_gives_the_last_state_whoever_puts(
+def test_applying_every_batch_gives_the_last_state_whichever_thread_puts(
     changes: list[tuple[int, bool | None]], takes: int
 ) -> None:
     keys = [ObjectKey("Pod", "shop", f"p{index}") for index in range(4)]

@@ -96,7 +96,7 @@ def test_what_may_mend_a_failure_ends_the_wait() -> None:
     assert queue.add_rate_limited("a", 1.0) <= 1.0
 
 
-def test_whoever_is_overdue_longest_comes_first() -> None:
+def test_the_longest_overdue_object_comes_first() -> None:
     queue = new_queue()
     for key, at in (("c", 0.3), ("a", 0.1), ("b", 0.2)):
         queue.add(key, at)

@@ -61,7 +61,7 @@ def written(found: list[DesiredFirewall]) -> str:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_random_clusters_are_wanted_as_they_are_laid_out_anew(seed: int) -> None:
+def test_random_clusters_are_desired_as_they_are_laid_out_from_scratch(seed: int) -> None:
     state = state_of(objects(cluster(Random(seed))))
     made: list[chains.FirewallConfiguration] = [one.body for one in wanted(state)]
     fresh = tables(solve(base_of_state(state), RENDERED))
@@ -194,7 +194,7 @@ def test_a_peering_without_a_chain_is_not_wanted() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_following_elements_is_as_laying_them_out_anew(seed: int) -> None:
+def test_following_elements_is_as_laying_them_out_from_scratch(seed: int) -> None:
     rng, layouts, held = Random(seed), based(), set[str]()
     pool = [f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(256)}" for _ in range(60)]
     for _ in range(40):

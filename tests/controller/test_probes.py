@@ -124,7 +124,7 @@ def test_a_client_that_drips_is_cut_off_in_time() -> None:
         eventually(lambda: _answers(port), 10)
 
 
-def test_whoever_comes_when_all_threads_are_taken_is_turned_away() -> None:
+def test_a_connection_is_refused_while_all_threads_are_taken() -> None:
     entered, leave = threading.Event(), threading.Event()
 
     def answer(request: Request) -> Reply:

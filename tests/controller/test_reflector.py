@@ -77,7 +77,7 @@ def test_without_watch_list_everything_is_read_in_pages(tmp_path: Path, count: i
         assert len(running.server.sent("GET", limit="2")) == max(1, (count + 1) // 2)
 
 
-def test_a_continue_token_that_expired_begins_the_list_anew(tmp_path: Path) -> None:
+def test_an_expired_continue_token_restarts_the_list(tmp_path: Path) -> None:
     pods = Pods()
     pods.watch_list = False
     for name in "abcde":

@@ -123,7 +123,7 @@ def test_a_watch_goes_on_from_the_version_of_the_last_bookmark(tmp_path: Path) -
         assert running.restarts("gone") == 0
 
 
-def test_a_server_whose_versions_went_back_is_listed_anew(tmp_path: Path) -> None:
+def test_a_server_whose_versions_went_back_is_listed_again(tmp_path: Path) -> None:
     pods = Pods()
     pods.put("a", "10.244.0.1")
     pods.put("b", "10.244.0.1")

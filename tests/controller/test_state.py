@@ -51,7 +51,7 @@ def events() -> Iterator[Batch]:
 
 
 @pytest.mark.parametrize("size", [1, 9])
-def test_after_the_recorded_events_it_is_as_made_anew(size: int) -> None:
+def test_after_the_recorded_events_it_equals_a_new_one(size: int) -> None:
     batches = list(events())
     state, everything = fresh(batches[0]), dict(batches[0])
     changed = 0
@@ -70,7 +70,7 @@ def test_after_the_recorded_events_it_is_as_made_anew(size: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_after_random_changes_it_is_as_made_anew(seed: int) -> None:
+def test_after_random_changes_it_equals_a_new_one(seed: int) -> None:
     """Objects of one random cluster give way to those of another, a few at a time, in any order."""
     rng = Random(seed)
     before, after = (dict(map(observed, [CRD, *_distinct(objects(cluster(Random(seed * 2 + n))))])) for n in (0, 1))

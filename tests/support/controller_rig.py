@@ -1,7 +1,6 @@
-"""The controller's loop in the thread of a test, against a real API server: real reflectors, and rounds taken one by one.
+"""The control loop in the thread of a test, against a real API server: real reflectors, and steps one by one.
 
-Whatever a test changes on the server is seen by the reflectors; nothing is decided or written but in ``until``. It must not
-know what a test is about.
+The reflectors see whatever a test changes on the server; decisions and writes happen only in ``until``.
 """
 
 from collections.abc import Callable, Iterator
@@ -144,7 +143,7 @@ class Site:
 
 @dataclass
 class Rig:
-    """A controller whose rounds are taken by the test."""
+    """A controller whose control loop the test steps."""
 
     loop: ControlLoop
     state: State
@@ -152,7 +151,7 @@ class Rig:
     reflectors: list[Reflector] = field(default_factory=list)
 
     def until(self, done: Callable[[], T | None], seconds: float = 15) -> T:
-        """Go round until something is true, and give that."""
+        """Step until something is true; returns that."""
         end = datetime.now(UTC).timestamp() + seconds
         while True:
             self.loop.step(0.02)
@@ -163,7 +162,7 @@ class Rig:
                 raise TimeoutError(f"not within {seconds} s; the last answer was {found!r}")
 
     def rest(self) -> None:
-        """Go round until there is nothing more to do, for a while."""
+        """Step until nothing is left to do, several times."""
         for _ in range(15):
             self.until(lambda: self.loop.quiescent)
 

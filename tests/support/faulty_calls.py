@@ -1,4 +1,4 @@
-"""Something between the controller and the API server that goes wrong on purpose. It must not know what is written."""
+"""A client between the controller and the API server that fails on purpose."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ Fault = Callable[[str, str, Callable[[], Json]], Json]
 
 
 class FaultyCalls:
-    """The calls of an ``RestClient``, each handed to a fault first; ``done`` lists method and path of those that were asked."""
+    """The calls of a ``RestClient``, each passed to a fault first; ``done`` lists method and path of every call."""
 
     def __init__(self, api: RestClient, fault: Fault = lambda method, path, go: go()) -> None:
         self.fault = fault
