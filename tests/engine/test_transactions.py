@@ -1,10 +1,7 @@
 """A transaction happens as a whole or not at all, a question about one leaves no trace, and readers see whole states."""
 
-import gc
 import sys
-import threading
-import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,42 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 import liqo_connectivity.engine
-from liqo_connectivity.engine import EvaluationError, FactError, Program, Row, UnknownRelationError, evaluate
+from liqo_connectivity.engine import EvaluationError, FactError, Program, Row, evaluate
 from liqo_connectivity.engine.incremental import database as database_module
 from liqo_connectivity.engine.incremental.database import Database
-from liqo_connectivity.engine.incremental.transactions import Delta
-from tests.support.churn import Batch, Facts, batches, commit, loaded, netted, numbers, program_of
+from tests.support.churn import batches, commit, loaded, netted, numbers, program_of
+from tests.support.path_database import BATCH, FACTS, TEXT
 
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
-
 ENGINE = str(Path(liqo_connectivity.engine.__file__).parent)
-TEXT = """.decl e(x: symbol, y: symbol)
-.decl q(x: symbol)
-.decl r(x: symbol, y: symbol)
-r(X, Y) :- e(X, Y).
-r(X, Z) :- r(X, Y), e(Y, Z).
-.decl both(x: symbol, y: symbol)
-both(X, Y) :- r(X, Y), r(Y, X), X < Y.
-.decl lonely(x: symbol)
-lonely(X) :- q(X), !r(X, _), !r(_, X).
-.decl pair(x: symbol, y: symbol)
-pair(X, Y) :- lonely(X), lonely(Y), !both(X, Y).
-"""
-FACTS: Facts = {
-    "e": [("a", "b"), ("b", "c"), ("c", "a"), ("x", "y")],
-    "q": [("a",), ("y",), ("l",), ("m",)],
-    "both": [("a", "b"), ("l", "m")],
-}
-BATCH: Batch = [
-    ("e", ("b", "c"), False),
-    ("e", ("c", "d"), True),
-    ("e", ("x", "y"), False),
-    ("q", ("l",), False),
-    ("q", ("n",), True),
-    ("both", ("a", "b"), False),
-    ("both", ("n", "m"), True),
-]
 
 
 class Injected(BaseException):
@@ -233,85 +203,3 @@ def test_a_large_transaction_is_derived_anew() -> None:
     commit(database, [("e", row, True) for row in rows])
     assert database._maintenance is not before
     assert not database.check()
-
-
-# ---- Snapshots ----
-
-
-@pytest.mark.parametrize("seed", range(40))
-def test_a_snapshot_stays_what_it_was(seed: int) -> None:
-    program, facts = program_of(seed)
-    database = loaded(program, facts)
-    taken = [(database.snapshot(), evaluate(program, facts))]
-    for batch in batches(Random(seed), program, facts, 6):
-        commit(database, batch)
-        facts = netted(facts, batch)
-        taken.append((database.snapshot(), evaluate(program, facts)))
-    for snapshot, model in taken:
-        for name in program.schema.relations:
-            assert snapshot.rows(name) == model.rows(name)
-            assert set(snapshot.given(name)) == set(model.given(name))
-    assert [snapshot.version for snapshot, _ in taken] == list(range(1, 8))
-
-
-def test_what_no_snapshot_needs_is_freed() -> None:
-    database = loaded(Program.parse({"t.dl": TEXT}), FACTS)
-    for number in range(5):
-        commit(database, [("q", (f"n{number}",), True)])
-    assert database._place.next is None
-    place, snapshot = database._place, database.snapshot()
-    commit(database, [("q", ("z",), True)])
-    assert place.next is database._place
-    assert ("z",) not in snapshot.rows("q")
-
-
-def test_tables_that_are_replaced_are_freed_without_a_garbage_collection() -> None:
-    """What is loaded is frozen, and so would never be collected."""
-    text = TEXT + ".decl n(x: number)\nn(N) :- N = count : { pair(_, _) }."
-    database = loaded(Program.parse({"t.dl": text}), FACTS)
-    commit(database, BATCH)
-    gc.collect()
-    gc.disable()
-    try:
-        left = [weakref.ref(database._maintenance)]
-        database.load(FACTS)
-        left.append(weakref.ref(database._maintenance))
-        database.prepare()
-        commit(database, BATCH)
-        commit(database, [("q", (f"n{number}",), True) for number in range(1500)])
-        assert [reference() for reference in left] == [None, None]
-    finally:
-        gc.enable()
-
-
-def test_readers_in_other_threads_see_whole_states() -> None:
-    """Every state has as many rows in ``a`` as in ``b``, and all states between have not."""
-    text = ".decl f(x: number)\n.decl a(x: number)\n.decl b(x: number)\na(X) :- f(X).\nb(X) :- f(X)."
-    database = loaded(Program.parse({"s.dl": text}), {"f": [(0,)]})
-    stop, wrong = threading.Event(), list[Mapping[str, object]]()
-
-    def read() -> None:
-        while not stop.is_set():
-            snapshot = database.snapshot()
-            rows = {name: snapshot.rows(name) for name in ("a", "b", "f")}
-            if not rows["a"] == rows["b"] == rows["f"]:
-                wrong.append(rows)
-
-    readers = [threading.Thread(target=read) for _ in range(3)]
-    for reader in readers:
-        reader.start()
-    rng = Random(1)
-    for _ in range(1500):
-        commit(database, [("f", (rng.randrange(50),), rng.random() < 0.5) for _ in range(4)])
-    stop.set()
-    for reader in readers:
-        reader.join()
-    assert not wrong
-
-
-def test_unknown_relations_are_named() -> None:
-    database = Database(Program.parse({"t.dl": TEXT}))
-    for ask in (database.rows, database.given, database.snapshot().rows, database.snapshot().given):
-        with pytest.raises(UnknownRelationError, match="nope"):
-            ask("nope")
-    assert not Delta({})["nope"].added
