@@ -69,10 +69,11 @@ quick: $(VENV)/.dev ## Run the tests that are quick, with few seeds: the loop wh
 	SEEDS=few $(BIN)/python -m pytest -n auto -m 'not slow and not control_plane'
 
 .PHONY: lint
-lint: $(VENV)/.dev ## ruff, spelling, dead code, workflows
+lint: $(VENV)/.dev ## ruff, spelling and words, dead code, workflows
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
+	$(BIN)/python -m tools.wording
 	$(BIN)/vulture
 	$(BIN)/python -m tools.actionlint
 	$(BIN)/zizmor --offline --quiet .github
@@ -246,7 +247,7 @@ lock: $(VENV)/.dev ## Resolve the lock files; LOCK_FLAGS=--upgrade takes newer v
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -1,8 +1,9 @@
 """A checked program on disk, so that the built-in rules are parsed and checked once and not at every start.
 
 It lies where Python keeps the bytecode of this folder, by the same rules: written when a program is first built, unless
-Python is told to write no bytecode or may not; never needed. It holds plain data, and is used only if it was made from
-the same texts by the same code, is whole, and nobody can have put it there who could not change the rules themselves.
+Python writes no bytecode (``PYTHONDONTWRITEBYTECODE``) or may not write there; never needed. It holds plain data, and is
+used only if it was made from the same texts by the same code, is whole, and could only have been written by somebody who
+can also change the rules.
 """
 
 import json

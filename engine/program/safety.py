@@ -178,7 +178,7 @@ def _check_term(term: Term, schema: Schema) -> list[Diagnostic]:
 def check_safety(rules: Iterable[Rule]) -> list[Diagnostic]:
     """Report variables that no positive atom or equation binds, and ``_`` where a value is needed (DL006).
 
-    And aggregates without a body or target of their own (DL014).
+    And aggregates without their own body or target (DL014).
     """
     found: list[Diagnostic] = []
     for rule in rules:
