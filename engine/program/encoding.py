@@ -40,7 +40,7 @@ _CLASSES: Final[tuple[type[Any], ...]] = (
     nodes.Wildcard,
 )
 _TUPLE, _SET, _MAPPING = range(len(_CLASSES), len(_CLASSES) + 3)
-_FIELDS: Final = {made: [field.name for field in fields(made)] for made in _CLASSES}
+_FIELDS: Final[Mapping[type, list[str]]] = {made: [field.name for field in fields(made)] for made in _CLASSES}
 
 
 def encode(program: Program) -> Data:

@@ -94,7 +94,7 @@ def components(rules: Iterable[Rule]) -> tuple[Component, ...]:
         stratum.update(dict.fromkeys(names, level))
         own = tuple(sorted((r for name in names for r in by_head.get(name, [])), key=lambda r: r.number))
         if own:
-            recursive = len(names) > 1 or names[0] in reads[names[0]]
+            recursive = len(names) > 1 or any(name in reads[name] for name in names)
             ordered.append(Component(names, own, recursive, level))
     return tuple(ordered)
 
