@@ -216,7 +216,7 @@ def test_a_dump_of_a_state_renders_the_same(state: str, tmp_path: Path, capsys: 
     folder = recordings.with_policies(state, tmp_path / "state")
     assert run(["facts", "dump", "-f", str(folder)]) == 0
     dump, err = capsys.readouterr()
-    assert all(line.startswith("note: left alone") for line in err.splitlines()), err
+    assert all(line.startswith("note: ignored") for line in err.splitlines()), err
     (tmp_path / "facts.jsonl").write_text(dump, "utf-8")
     loaded = read([tmp_path / "facts.jsonl"])
     assert not loaded.problems

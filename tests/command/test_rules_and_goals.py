@@ -1,0 +1,65 @@
+"""``rules`` shows the program, ``query`` answers goals about it, ``check`` reports what is wrong."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.support.recorded_cluster import POLICY, outputs
+
+
+def test_the_rules_are_drawn_as_svg(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outputs(capsys, "rules", "graph", "-o", "svg")
+    assert code == 0
+    assert "flow_verdict" in "".join(ElementTree.fromstring(out).itertext())
+
+
+def test_the_strata_are_listed_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = outputs(capsys, "rules", "graph")[1].splitlines()
+    assert lines[0].startswith("facts: pod, pod_node")
+    assert lines[-1].endswith("flow_verdict")
+
+
+def test_one_relation_is_shown_with_its_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    out = outputs(capsys, "rules", "show", "member")[1]
+    assert out.count('member(Peering, "') == 3
+    assert ".decl range" not in out
+
+
+def test_the_shown_program_is_the_program(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = outputs(capsys, "rules", "show")[1]
+    assert "group(" in shown
+    assert shown.count(".decl ") > 100
+
+
+def test_a_goal_is_answered_as_a_table(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outputs(capsys, "query", 'member(P, "vc-local", Ip), pod_ip(Pod, Ip)', "-f", cluster)
+    assert code == 0
+    assert out.splitlines()[:2] == ["P      Ip          Pod", "milan  10.200.2.7  shop/db-0"]
+
+
+def test_each_row_of_a_goal_is_proved(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = outputs(capsys, "query", 'member(P, "vc-local", Ip)', "-f", cluster, "--why", "-o", "json")[1]
+    rows = json.loads(out)["rows"]
+    assert rows[0]["row"] == {"P": "milan", "Ip": "10.200.2.7"}
+    goal, member, *_ = rows[0]["proof"]["steps"]
+    assert (goal["premises"], goal["rule"]["file"]) == ([1], "goal")
+    assert (member["relation"], member["row"]) == ("member", ["milan", "vc-local", "10.200.2.7"])
+
+
+def test_a_goal_without_rows_exits_with_1(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert outputs(capsys, "query", 'member(P, "offloaded", Ip)', "-f", cluster)[:2] == (1, "P  Ip\n")
+
+
+def test_a_clean_policy_has_nothing_to_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    code, out, err = outputs(capsys, "check", "-f", str(tmp_path))
+    assert (code, out) == (0, "1 policy, nothing to report\n")
+    assert "is pending: NoRemoteNetwork" in err
+
+
+def test_findings_exit_with_1(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outputs(capsys, "check", "-f", cluster)
+    assert code == 1
+    assert "ForgedShadowLabel: Pod infra/spoof-shadow" in out
