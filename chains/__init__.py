@@ -9,6 +9,7 @@ meaning is a ``ChainError``. This room decides nothing: it names, orders, splits
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.firewall_configuration import (
+    LABELS,
     FirewallConfiguration,
     FirewallTemplate,
     fill_template,
@@ -25,6 +26,7 @@ from liqo_connectivity.chains.sets import Elements, Party
 
 __all__ = [
     "COLUMNS",
+    "LABELS",
     "Chain",
     "ChainError",
     "CidrMatch",

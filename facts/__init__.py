@@ -9,32 +9,51 @@
 >>> base.facts_for("pod_ip", ("shop/web-0", "10.71.2.7"))[0].field
 '/status/podIP'
 
-Files are read by :func:`read`, and facts written down by :mod:`liqo_connectivity.facts.dumps.dump`.
+Files are read by :func:`read`, and facts written by :func:`jsonl_lines` and :func:`write_folder`.
 """
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row, Source
 from liqo_connectivity.facts.base.fact_base import FactBase, FactChange
-from liqo_connectivity.facts.base.problems import Problem
+from liqo_connectivity.facts.base.problems import Problem, one_line, unreadable
+from liqo_connectivity.facts.dumps.dump import jsonl_lines, load_jsonl, sorted_lines, write_folder
+from liqo_connectivity.facts.dumps.redaction import redact
+from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX, enforcing, firewall_configuration
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
-from liqo_connectivity.facts.reading.collector import Reading
+from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
+from liqo_connectivity.facts.parsing.locators import FixedLine
+from liqo_connectivity.facts.reading.collector import Collector, Origin, Reading
 from liqo_connectivity.facts.reading.files import read
 
 __all__ = [
+    "FIREWALL_CRD",
+    "FIREWALL_SUFFIX",
     "KINDS",
     "KIND_BY_NAME",
+    "Collector",
     "Decoded",
     "Fact",
     "FactBase",
     "FactChange",
+    "FixedLine",
     "Kind",
     "ObjectKey",
+    "Origin",
     "Problem",
     "Reading",
     "Row",
     "Source",
     "decode_json",
     "decode_mapping",
+    "enforcing",
+    "firewall_configuration",
+    "jsonl_lines",
     "kind_of",
+    "load_jsonl",
+    "one_line",
     "read",
+    "redact",
+    "sorted_lines",
+    "unreadable",
+    "write_folder",
 ]

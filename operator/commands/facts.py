@@ -5,9 +5,7 @@ from pathlib import Path
 
 import click
 
-from liqo_connectivity.facts import FactBase
-from liqo_connectivity.facts.dumps.dump import jsonl_lines, write_folder
-from liqo_connectivity.facts.dumps.redaction import redact
+from liqo_connectivity.facts import FactBase, jsonl_lines, redact, write_folder
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import object_options, operator_option, output_option
 from liqo_connectivity.operator.explain import report

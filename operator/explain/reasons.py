@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from liqo_connectivity.engine import Value
-from liqo_connectivity.facts.base.problems import one_line
+from liqo_connectivity.facts import one_line
 
 REASONS: Final[Mapping[str, str]] = {
     "NetworkNotReady": "IPAM has not assigned its CIDR yet",

@@ -7,10 +7,7 @@ from typing import Final, cast
 
 import click
 
-from liqo_connectivity.facts import KINDS, Kind, Problem, Reading
-from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
-from liqo_connectivity.facts.parsing.locators import FixedLine
-from liqo_connectivity.facts.reading.collector import Collector, Origin
+from liqo_connectivity.facts import FIREWALL_CRD, KINDS, Collector, FixedLine, Kind, Origin, Problem, Reading
 from liqo_connectivity.operator.kube.connection import NotConfigured, connect
 from liqo_connectivity.operator.kube.errors import ApiError, NotFound
 from liqo_connectivity.operator.kube.rest_client import RestClient

@@ -14,10 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 import click
 
 from liqo_connectivity import __version__
-from liqo_connectivity.facts import Reading
-from liqo_connectivity.facts.dumps.dump import load_jsonl
-from liqo_connectivity.facts.parsing.locators import FixedLine
-from liqo_connectivity.facts.reading.collector import Collector, Origin
+from liqo_connectivity.facts import Collector, FixedLine, Origin, Reading, load_jsonl
 from liqo_connectivity.rules.program import builtin_texts
 
 DEFAULT_URL: Final = "http://127.0.0.1:8082"

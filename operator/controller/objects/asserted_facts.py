@@ -1,9 +1,6 @@
 """The facts that an observed object asserts, and the fact that replaces facts which cannot be evaluated."""
 
-from liqo_connectivity.facts import Fact, ObjectKey, Problem
-from liqo_connectivity.facts.base.fact import Row
-from liqo_connectivity.facts.base.problems import one_line, unreadable
-from liqo_connectivity.facts.extraction.controller_facts import firewall_configuration
+from liqo_connectivity.facts import Fact, ObjectKey, Problem, Row, firewall_configuration, one_line, unreadable
 from liqo_connectivity.operator.controller.objects.keys import policy_symbol
 from liqo_connectivity.operator.controller.objects.stored import Observed, StoredFirewall, StoredPolicy
 from liqo_connectivity.rules.relations import Policy, PolicyTerminating, Unreadable

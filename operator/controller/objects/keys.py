@@ -1,7 +1,6 @@
 """Keys of objects, and the symbols by which rules name them."""
 
-from liqo_connectivity.facts.base.fact import ObjectKey
-from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX
+from liqo_connectivity.facts import FIREWALL_SUFFIX, ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
 
 

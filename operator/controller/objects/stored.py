@@ -10,7 +10,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Final, NamedTuple, cast
 
-from liqo_connectivity.facts.base.fact import Fact, ObjectKey
+from liqo_connectivity.facts import Fact, ObjectKey
 
 POLICY: Final = "PeeringConnectivity"
 FIREWALL: Final = "FirewallConfiguration"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from liqo_connectivity.facts.base.fact import Fact, ObjectKey
+from liqo_connectivity.facts import Fact, ObjectKey
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Observed
 from liqo_connectivity.operator.controller.reconcile.reconciler import Reconciler

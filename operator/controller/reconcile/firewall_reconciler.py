@@ -6,7 +6,7 @@ repeated. Which object is written or removed is derived by the rules.
 
 from typing import Final, NamedTuple
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     POLICY,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.agent_reports import summarize
 from liqo_connectivity.operator.controller.objects.stored import Condition, Counts, StoredPolicy
 from liqo_connectivity.operator.controller.reconcile.firewall_reconciler import FirewallReconciler

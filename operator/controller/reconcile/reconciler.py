@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.reconcile.firewall_reconciler import FirewallReconciler, Recorder

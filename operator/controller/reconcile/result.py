@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import Final
 
 from liqo_connectivity.chains import ChainError
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.state.state import Changes
 from liqo_connectivity.operator.controller.writing.firewall_writer import OperationResult, WriteBlocked
 from liqo_connectivity.operator.kube.errors import ApiError, Conflict, Throttled, Unreachable

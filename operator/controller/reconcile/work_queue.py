@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.reconcile.delaying_queue import DelayingQueue
 from liqo_connectivity.operator.controller.reconcile.rate_limiter import RateLimiter

@@ -12,8 +12,7 @@ from http import HTTPStatus
 from typing import Final
 
 from liqo_connectivity import __version__
-from liqo_connectivity.facts.base.fact import Fact
-from liqo_connectivity.facts.dumps.dump import sorted_lines
+from liqo_connectivity.facts import Fact, sorted_lines
 from liqo_connectivity.operator.controller.serving.http_server import Reply, Request, Server, text_reply
 from liqo_connectivity.operator.controller.settings import LOOPBACK
 

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Delta, Row
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Counts, digest_with, without
 
 ELEMENT: Final = "chain_element"

@@ -7,7 +7,7 @@ brings it up to date.
 from collections.abc import Mapping
 from typing import NamedTuple, cast
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
 from liqo_connectivity.operator.controller.state.state import Changes, State

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from liqo_connectivity.engine import Row
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_symbol
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.state.state import State

@@ -11,8 +11,7 @@ from typing import Final, TypeVar
 
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Delta, Program, Row
-from liqo_connectivity.facts import ObjectKey
-from liqo_connectivity.facts.extraction.controller_facts import enforcing
+from liqo_connectivity.facts import ObjectKey, enforcing
 from liqo_connectivity.operator.controller.objects.asserted_facts import Facts, asserted_by, rows_of
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from threading import Condition
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import Observed
 
 Batch = Mapping[tuple[str, ObjectKey], Observed | None]

@@ -6,7 +6,7 @@ an object wins, a deleted object stays deleted, and only a complete list shows w
 
 from collections.abc import Callable
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import Observed
 from liqo_connectivity.operator.controller.watching.resources import WatchEvent
 

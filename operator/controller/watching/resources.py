@@ -9,11 +9,9 @@ from typing import Final, NamedTuple, cast
 
 from pydantic_core import ValidationError, from_json
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import FIREWALL_CRD, KIND_BY_NAME, Decoded, Kind, ObjectKey, decode_mapping
 from liqo_connectivity.facts.extraction.core_facts import extract_pod
-from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping
-from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, Kind
-from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD, Pod
+from liqo_connectivity.facts.objects.core_objects import Pod
 from liqo_connectivity.facts.objects.models import model, validator
 from liqo_connectivity.operator.controller.objects.stored import (
     MANAGED_BY_LABEL,

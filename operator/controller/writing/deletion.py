@@ -8,7 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, cast
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.agent_reports import ConditionState, summarize
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from liqo_connectivity.chains import firewall_configuration
+from liqo_connectivity import chains
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     OWNER_ANNOTATION,
@@ -13,7 +13,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
 from liqo_connectivity.operator.controller.state.desired import DesiredFirewall
 from liqo_connectivity.operator.controller.writing.object_client import FIREWALL_API
 
-LABELS: Final = firewall_configuration.LABELS
+LABELS: Final = chains.LABELS
 """The labels that every FirewallConfiguration of ours has; ``OWNER_UID_LABEL`` comes on top."""
 _LABEL_PAIRS: Final = tuple(sorted(LABELS.items()))
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic_core import to_json
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import (
     MANAGED_BY_LABEL,
     MANAGER,

@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from liqo_connectivity.facts import KIND_BY_NAME
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import KIND_BY_NAME, ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import POLICY
 from liqo_connectivity.operator.kube.response import Json
 

@@ -6,7 +6,7 @@ reflectors, and one that lags must not make an enforced chain an orphan.
 
 from typing import Final
 
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import (
     POLICY,
     StoredFirewall,

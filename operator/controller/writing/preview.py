@@ -11,7 +11,7 @@ from typing import Final, cast
 import yaml
 
 from liqo_connectivity.chains import ChainError
-from liqo_connectivity.facts.base.fact import ObjectKey
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
