@@ -73,6 +73,7 @@ def disagreement(described: Cluster, asked: Asked) -> tuple[str, int, int]:
     return "", dropped, accepted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_chains_do_what_the_verdicts_say(part: int) -> None:
     dropped = accepted = 0

@@ -232,6 +232,7 @@ def _values(place: str, holder: Any, key: Any, value: Any) -> Iterator[tuple[str
         yield place, holder, key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 @pytest.mark.parametrize("name", ["denied", "allowed"])
 def test_no_value_can_be_changed(name: str, part: int) -> None:

@@ -30,6 +30,7 @@ def shell(command: str) -> transcript.Result:
     return transcript.execute(command.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [*DOCUMENTS, *(f"examples/{example}/README.md" for example in (*EXAMPLES, "own-group"))]
 )
@@ -92,6 +93,7 @@ def test_providers_are_isolated_by_an_added_group() -> None:
     assert shell(why.format("shop/web-0", "ip:172.18.0.10")).code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_proofs_are_short(name: str) -> None:
     pods = [

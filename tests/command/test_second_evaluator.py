@@ -6,6 +6,7 @@ from liqo_connectivity.engine.pydatalog import second_opinion
 from tests.support.recorded_cluster import outputs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [["why", "shop/web-0", "infra/dns-0"], ["render"], ["query", "governing(P, Q)"]])
 def test_pydatalog_gives_the_same_answer(
     arguments: list[str], cluster: str, capsys: pytest.CaptureFixture[str]

@@ -96,6 +96,7 @@ def test_questions_have_all_answers() -> None:
     assert decisions == {"rule", "default", "established"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_answers_about_an_example_fit(name: str) -> None:
     pods = [

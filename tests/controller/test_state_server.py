@@ -132,6 +132,7 @@ def test_a_dump_of_several_parts_is_whole(start: Start, reading: Reading, monkey
 # ---- --operator ----
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -63,6 +63,7 @@ def test_clingo_derives_what_a_changed_database_holds(first: int) -> None:
             assert rows(database) == derived(program, facts), f"seed {seed}, {batch}"
 
 
+@pytest.mark.slow
 def test_the_programs_that_clingo_takes_have_all_constructs() -> None:
     found = {"mutual recursion": 0, "negation": 0, "aggregate": 0, "functor": 0, "fact for a derived relation": 0}
     for _, program, facts, _ in (one for first in SEEDS for one in taken(first)):

@@ -44,6 +44,7 @@ def test_what_no_snapshot_needs_is_freed() -> None:
     assert ("z",) not in snapshot.rows("q")
 
 
+@pytest.mark.slow
 def test_tables_that_are_replaced_are_freed_without_a_garbage_collection() -> None:
     """What is loaded is frozen, and so would never be collected."""
     text = TEXT + ".decl n(x: number)\nn(N) :- N = count : { pair(_, _) }."

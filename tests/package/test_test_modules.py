@@ -55,3 +55,10 @@ def test_a_call_of_sleep_is_seen() -> None:
     assert sleeps(WAITING.read_text("utf-8"))
     assert sleeps("from time import sleep\nsleep(1)") == [2]
     assert not sleeps("pause(1)")
+
+
+def test_no_module_is_longer_than_300_lines() -> None:
+    """A longer one tests two behaviours, or its helpers belong in tests/support."""
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in TESTS.rglob("*.py")}
+    assert len(lines) > 100
+    assert {str(path.relative_to(TESTS)): count for path, count in lines.items() if count > 300} == {}

@@ -48,6 +48,7 @@ def decisions(model: Model) -> dict[str, dict[str, object]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_rules_decide_as_the_interpreter_does(part: int) -> None:
     for seed in range(part, CLUSTERS, PARTS):
