@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from liqo_connectivity.engine.plan.aggregate_rewriting import GENERATED, Group, expand
-from liqo_connectivity.engine.program import stratification
 from liqo_connectivity.engine.program.program import Program
-from liqo_connectivity.engine.program.stratification import Component
+from liqo_connectivity.engine.program.stratification import Component, dependencies
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
     Atom,
@@ -82,7 +81,7 @@ class Dataflow:
         rules, groups = expand(program.rules, own)
         projections: dict[str, Rule] = {}
         rules = [_project(rule, own.get(rule.head.relation, ()), groups, projections) for rule in rules]
-        components = stratification.components([*rules, *projections.values()])
+        components = _with_generated(program.components, [*rules, *projections.values()])
         derived = {name for component in components for name in component.relations}
         order: list[tuple[str, ...]] = [(name,) for name in program.schema.relations if name not in derived]
         order += [component.relations for component in components]
@@ -121,6 +120,35 @@ class Dataflow:
                 reads = (*self.readers(name), *self.inner.get(name, ()))
                 pending += [occurrence.rule.head.relation for occurrence in reads]
         return frozenset(found)
+
+
+def _with_generated(components: Iterable[Component], rules: Iterable[Rule]) -> tuple[Component, ...]:
+    """Put generated relations into the order of a program's components, each before the first that reads it.
+
+    None is part of a recursion: what is projected or grouped is complete before the rule that asks for it is evaluated.
+    """
+    by_head: dict[str, list[Rule]] = {}
+    for rule in rules:
+        by_head.setdefault(rule.head.relation, []).append(rule)
+    reads = dependencies(rule for own in by_head.values() for rule in own)
+    stratum = {name: component.stratum for component in components for name in component.relations}
+    ordered: list[Component] = []
+
+    def place_generated(names: Iterable[str]) -> None:
+        for name in names:
+            if name not in stratum and name in by_head:
+                place_generated(reads[name])
+                level = max(
+                    (stratum.get(below, 0) + (whole is not None) for below, whole in reads[name].items()), default=0
+                )
+                stratum[name] = level
+                ordered.append(Component((name,), tuple(by_head[name]), False, level))
+
+    for component in components:
+        place_generated(source for name in component.relations for source in reads[name])
+        own = sorted((rule for name in component.relations for rule in by_head[name]), key=lambda rule: rule.number)
+        ordered.append(Component(component.relations, tuple(own), component.recursive, component.stratum))
+    return tuple(ordered)
 
 
 def _small(program: Program) -> frozenset[str]:

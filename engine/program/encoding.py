@@ -1,6 +1,6 @@
 """A checked program as plain data, and back: what a cache keeps, so that nothing is parsed or checked again.
 
-The data is a list of values, each a text, a number or a row ``[class, field, ...]`` whose fields are places of earlier
+The data is a list of values, each a scalar or a row ``[class, field, ...]`` whose fields are places of earlier
 values in the list. Equal values share a place. Nothing in it is code, and it can only become the classes named here.
 """
 
@@ -10,16 +10,18 @@ from typing import Any, Final, cast
 
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.program.schema import Schema
+from liqo_connectivity.engine.program.stratification import Component
 from liqo_connectivity.engine.syntax import nodes
 from liqo_connectivity.engine.syntax.diagnostics import Span
 from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
 
 Data = list[str | int | list[int] | None]
-"""An encoded program: the last value is its statements, schema and rules."""
+"""An encoded program: the last value is its statements, schema, rules and components."""
 
 _CLASSES: Final[tuple[type[Any], ...]] = (
     Span,
     Schema,
+    Component,
     nodes.Aggregate,
     nodes.Arithmetic,
     nodes.Atom,
@@ -72,7 +74,7 @@ def encode(program: Program) -> Data:
             case _:
                 return row(_CLASSES.index(type(value)), (getattr(value, name) for name in _FIELDS[type(value)]))
 
-    place((program.statements, program.schema, program.rules))
+    place((program.statements, program.schema, program.rules, program.components))
     return data
 
 
@@ -94,5 +96,5 @@ def decode(data: Data, texts: Mapping[str, str], functors: Mapping[str, Functor]
             add(frozenset(map(value, places)))
         else:
             add(dict(zip(map(value, places[::2]), map(value, places[1::2]), strict=True)))
-    statements, schema, rules = values[-1]
-    return Program(statements, dict(texts), schema, rules, functors)
+    statements, schema, rules, components = values[-1]
+    return Program(statements, dict(texts), schema, rules, components, functors)

@@ -10,6 +10,7 @@ from functools import cached_property
 from liqo_connectivity.engine.program import safety, stratification, type_check
 from liqo_connectivity.engine.program import schema as schema_module
 from liqo_connectivity.engine.program.schema import Schema
+from liqo_connectivity.engine.program.stratification import Component
 from liqo_connectivity.engine.syntax import normalization
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, ProgramError, Span
 from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
@@ -30,13 +31,15 @@ from liqo_connectivity.engine.syntax.nodes import (
 class Program:
     """A program that passed every check.
 
-    ``texts`` maps each file name to its text, for diagnostics; ``statements`` is the program as written.
+    ``texts`` maps each file name to its text, for diagnostics; ``statements`` is the program as written; ``components``
+    are the derived relations in order of evaluation.
     """
 
     statements: tuple[Statement, ...]
     texts: Mapping[str, str]
     schema: Schema
     rules: tuple[Rule, ...]
+    components: tuple[Component, ...]
     functors: Mapping[str, Functor] = field(default_factory=lambda: BUILTIN)
 
     @classmethod
@@ -74,12 +77,7 @@ class Program:
             found += stratification.check_stratification(rules)
         if found:
             raise ProgramError(found, dict(texts))
-        return cls(statements, dict(texts), schema, rules, functors)
-
-    @cached_property
-    def components(self) -> tuple[stratification.Component, ...]:
-        """The derived relations in order of evaluation."""
-        return stratification.components(self.rules)
+        return cls(statements, dict(texts), schema, rules, stratification.components(rules), functors)
 
     @cached_property
     def rules_by_head(self) -> Mapping[str, tuple[Rule, ...]]:
@@ -106,7 +104,9 @@ class Program:
         """Give the part of the program that derives some relations, with the same rule numbers."""
         needed = stratification.needed_relations(self.rules, goals)
         rules = tuple(rule for rule in self.rules if rule.head.relation in needed)
-        return Program(self.statements, self.texts, self.schema, rules, self.functors)
+        # What a component needs is needed with it, so each is in the part as a whole or not at all.
+        components = tuple(component for component in self.components if component.relations[0] in needed)
+        return Program(self.statements, self.texts, self.schema, rules, components, self.functors)
 
     def with_goal(self, goal: Body, file: str, text: str, name: str = "goal") -> "tuple[Program, tuple[str, ...]]":
         """Add a relation that holds the answers to a goal.

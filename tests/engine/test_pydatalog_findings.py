@@ -107,7 +107,7 @@ def test_finding_07_negation_inside_a_component_is_refused() -> None:
     parsed = program(text)
     first, second = parsed.rules
     looped = Rule(1, second.head, (*second.body, Atom("p", second.head.terms)), second.span)
-    wrong = Program(parsed.statements, parsed.texts, parsed.schema, (first, looped))
+    wrong = Program(parsed.statements, parsed.texts, parsed.schema, (first, looped), parsed.components)
     with pytest.raises(OracleError, match="q is negated before it is complete: p"):
         evaluate_relations(wrong, {}, ["p"])
 

@@ -1,6 +1,6 @@
 """The engine says the same, byte for byte, whatever Python's hash seed, and on each CPython of this machine that it supports.
 
-Nothing has to be installed for those: the engine's one dependency is plain Python, and this environment lends it.
+Nothing has to be installed for those: the engine's two dependencies are plain Python, and this environment lends them.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DEPENDENCIES = ("lark",)
+DEPENDENCIES = ("lark", "networkx")
 OLDEST = (3, 11)
 
 

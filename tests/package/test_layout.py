@@ -19,7 +19,7 @@ from tests.support.layers import FACADES, LAYERS, MAY_IMPORT, PUBLIC_MODULES
 NOT_ROOMS = {"benchmarks", "build", "dist", "docs", "examples", "src", "tests", "tools"}
 
 ONLY_OPERATOR = {"click", "kubernetes"}
-HEAVY = {"kubernetes", "lark", "pyDatalog", "pydantic", "pydantic_core", "structlog", "yaml"}
+HEAVY = {"kubernetes", "lark", "networkx", "pyDatalog", "pydantic", "pydantic_core", "structlog", "yaml"}
 
 
 def test_operator_has_no_init() -> None:

@@ -192,9 +192,9 @@ def test_a_python_without_bytecode_files_has_no_cache(monkeypatch: pytest.Monkey
     assert load().rules
 
 
-def test_data_holds_nothing_but_texts_numbers_and_lists_of_numbers(kept: Path) -> None:
+def test_data_holds_nothing_but_scalars_and_lists_of_numbers(kept: Path) -> None:
     data: Any = json.loads(kept.read_bytes().partition(b"\n")[2])
-    assert {type(value) for value in data} <= {str, int, type(None), list}
+    assert {type(value) for value in data} <= {str, int, bool, type(None), list}
     assert {type(each) for value in data if isinstance(value, list) for each in value} == {int}
 
 
