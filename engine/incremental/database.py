@@ -50,19 +50,19 @@ class RuleCounters:
 
 
 class Database(TableModel):
-    """A program, facts, and all that follows from them.
+    """A program, facts, and all that follows from them. Raises FactError and EvaluationError.
 
     With ``profiled`` the work of each rule is counted, which makes everything slower.
     """
 
     ranked = True
 
-    def __init__(self, program: Program, *, profiled: bool = False) -> None:
+    def __init__(self, program: Program, facts: Facts | None = None, *, profiled: bool = False) -> None:
         self._specializer = Specializer(Dataflow.of(program), profiled)
         self._fact_check = FactCheck(program.schema)
         self._lock = RLock()
         self._prepared = False
-        self._maintenance = Maintenance(self._specializer, {})
+        self._maintenance = self._derive(self._checked(facts or {}))
         super().__init__(program, self._maintenance.tables)
         self._place = Commit(0, Delta({}), Delta({}))
 
@@ -88,9 +88,12 @@ class Database(TableModel):
         Garbage collection pauses meanwhile. Rows form no cycles: a process that keeps one large database spares the
         collector later passes over it by calling ``gc.freeze()`` now.
         """
-        given = {name: self._fact_check.rows(name, rows) for name, rows in facts.items()}
+        given = self._checked(facts)
         with self._lock:
             self._replace(self._derive(given), Delta({}))
+
+    def _checked(self, facts: Facts) -> dict[str, dict[Row, int]]:
+        return {name: self._fact_check.rows(name, rows) for name, rows in facts.items()}
 
     def prepare(self) -> None:
         """Do now what the first change of each input relation would do: make functions, and indexes that take memory."""
@@ -248,6 +251,4 @@ def _no_collection() -> Generator[None]:
 
 def evaluate(program: Program, facts: Facts) -> Database:
     """Derive everything that follows from some facts. Raises FactError and EvaluationError."""
-    database = Database(program)
-    database.load(facts)
-    return database
+    return Database(program, facts)
