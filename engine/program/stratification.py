@@ -81,7 +81,7 @@ def check_stratification(rules: Iterable[Rule]) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for names in nx.strongly_connected_components(_graph(reads)):
         edges = sorted((source, target) for target in names for source in reads[target] if source in names)
-        # A graph of its own, built in sorted order: a view would walk sets, and the cycle would vary from run to run.
+        # A separate graph, built in sorted order: a view would walk sets, and the cycle would vary from run to run.
         cyclic: nx.DiGraph[str] = nx.DiGraph()
         cyclic.add_edges_from(edges)
         wholes = ((*edge, item) for edge in edges if (item := reads[edge[1]][edge[0]]) is not None)
