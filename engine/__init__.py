@@ -1,6 +1,6 @@
 """A Datalog engine: stratified negation, incremental evaluation, least proofs, why-not. It knows no Kubernetes.
 
-The parser alone stays in ``syntax.parser``: a program that comes from a cache is not parsed, and lark takes long to import.
+Only the parser is not exported here: lark is slow to import, and a program from the cache needs no parsing.
 
 >>> from liqo_connectivity.engine import Explainer, Program, evaluate, prove
 >>> text = '''

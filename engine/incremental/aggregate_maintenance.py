@@ -1,7 +1,7 @@
-"""Aggregate maintenance: one row for each group that has anything to count or compare, with the value of its aggregate.
+"""Aggregate maintenance: one row for each non-empty group, with the value of its aggregate.
 
-Counts are kept as sums, by the counting algorithm for aggregation of Gupta, Mumick and Subrahmanian (1993): a change adds
-to its group's value and looks at nothing else. For a least or greatest value, the values of the group are compared again.
+Counts are sums, maintained by the counting algorithm for aggregation of Gupta, Mumick and Subrahmanian (1993): a change
+adds to its group's value and reads nothing else. ``min`` and ``max`` compare all values of a changed group again.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,21 +13,21 @@ from liqo_connectivity.engine.syntax.nodes import Row, Value
 
 
 class AggregateMaintenance:
-    """Maintains the groups of one aggregate. Its table collects the keys that changed, for ``count`` with the difference."""
+    """Maintains the groups of one aggregate. Its table collects the changed keys, for ``count`` with the difference."""
 
     __slots__ = ("_group", "_loads", "_values", "propagator")
 
     def __init__(
         self, propagator: Propagator, group: Group, values: Table | None, loads: Iterable[Callable[[], None]]
     ) -> None:
-        """Take the table of the values to compare, ``None`` for ``count``."""
+        """``values`` is the table of the values to compare, ``None`` for ``count``."""
         self.propagator = propagator
         self._group = group
         self._values = values
         self._loads = loads
 
     def load(self) -> None:
-        """Give every group its value."""
+        """Compute the value of every group."""
         for load in self._loads:
             load()
         table = self.propagator.table
@@ -36,7 +36,7 @@ class AggregateMaintenance:
         table.insert({row: 1 for row in found if row is not None})
 
     def update(self, log: ChangeLog) -> None:
-        """Give the groups that changed their new values; pass on the rows that came or went."""
+        """Compute the new values of the changed groups; propagate the rows inserted and deleted."""
         table = self.propagator.table
         deleted: Numbers = {}
         inserted: Numbers = {}
@@ -66,7 +66,7 @@ class AggregateMaintenance:
 
 
 def _of_key(table: Table, key: Row) -> Iterable[Row]:
-    """List the rows that begin with a key."""
+    """Return the rows that begin with a key."""
     if not key:
         return table.rows
     bare: Value | Row = key[0] if len(key) == 1 else key

@@ -1,8 +1,8 @@
-"""Counting: a derived row outside recursion exists while it has a derivation, and its table says how many it has.
+"""Counting: a non-recursive derived row exists while its number of derivations, kept in its table, is above zero.
 
-The counting algorithm of Gupta, Mumick and Subrahmanian (1993). A deletion is an insertion with the other sign, so
-nothing is ever derived again, and a row with thousands of derivations costs as little to change as one with a single
-derivation. A row that was also given as a fact has one more.
+The counting algorithm of Gupta, Mumick and Subrahmanian (1993). A deletion is an insertion with the opposite sign, so
+nothing is rederived, and a row with thousands of derivations costs as little to change as a row with one. A row that is
+also given as a fact counts one more.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ from liqo_connectivity.engine.incremental.propagation import ChangeLog, Numbers,
 
 
 class CountMaintenance:
-    """Maintains one relation that does not depend on itself, or that has no rules."""
+    """Maintains one relation that is not recursive or has no rules."""
 
     __slots__ = ("_loads", "propagator")
 
@@ -25,7 +25,7 @@ class CountMaintenance:
             load()
 
     def update(self, log: ChangeLog) -> None:
-        """Add the counts that were collected; pass on the rows that came or went."""
+        """Add the collected counts; propagate the rows inserted and deleted."""
         table = self.propagator.table
         rows, number_of = table.rows, table.rows.get
         deleted: Numbers = {}

@@ -1,7 +1,7 @@
-"""The database: facts that change, and everything that follows from them, kept up to date at the cost of the change.
+"""The database: facts and everything derived from them, kept up to date at a cost proportional to each change.
 
-The one object that callers need: load, transactions, what-if, snapshots, plans and counters. A ``Database`` is a
-``Model``. One thread writes; others read snapshots. Explanations are not its job: ``proofs.explainer`` reads the model.
+Callers need only this object: load, transactions, what-if, snapshots, plans and counters. A ``Database`` is a
+``Model``. One thread writes; others read snapshots. It explains nothing: ``proofs.explainer`` reads the model.
 """
 
 import gc
@@ -28,20 +28,21 @@ from liqo_connectivity.engine.syntax.nodes import Atom, Negation, Row
 from liqo_connectivity.engine.syntax.printer import format_body, format_rule
 
 SMALL: Final = 1000
-"""Up to this many requests a transaction is followed without asking whether a rebuild would be cheaper."""
+"""A transaction of fewer requests is propagated without checking whether a rebuild is cheaper."""
 FOLLOWED: Final = 1.1
-"""What a fact costs to follow, where a rebuild costs 1 for each fact it derives from. The cheaper way is taken.
+"""The cost of propagating one changed fact, if rebuilding from one fact costs 1. The cheaper way is taken.
 
-Measured by ``python -m benchmarks.rebuild`` with both of its programs and 20,000 pods, a share of which is deleted in one
-transaction and put back in another: following a deletion is dearer from a share of 0.52 (policy) or 0.62 (synthetic) on,
-an insertion at no share below 1 (CPython 3.11). ``FOLLOWED * share`` is what is left of a deletion at 0.48, and what
-there is after an insertion at 0.91: earlier than measured, because where programs recurse following is dearer.
+Measured by ``python -m benchmarks.rebuild`` with both of its programs and 20,000 pods, a share of which one transaction
+deletes and another inserts again. Propagating a deletion costs more than a rebuild from a share of 0.52 (policy) or
+0.62 (synthetic); propagating an insertion costs less at every share below 1 (CPython 3.11). ``FOLLOWED * share``
+reaches the facts left by a deletion at 0.48, and those present after an insertion at 0.91: earlier than measured,
+because recursion makes propagation dearer.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class RuleCounters:
-    """What one rule has cost since the load: lookups, instances found, seconds."""
+    """The cost of one rule since the load: lookups, instances found, seconds."""
 
     rule: int
     probes: int
@@ -50,9 +51,9 @@ class RuleCounters:
 
 
 class Database(TableModel):
-    """A program, facts, and all that follows from them. Raises FactError and EvaluationError.
+    """A program, its facts, and everything derived from them. Raises FactError and EvaluationError.
 
-    With ``profiled`` the work of each rule is counted, which makes everything slower.
+    ``profiled`` counts the work of each rule, which slows everything down.
     """
 
     ranked = True
@@ -68,11 +69,11 @@ class Database(TableModel):
 
     @property
     def version(self) -> int:
-        """How many commits there were."""
+        """The number of commits so far."""
         return self._place.version
 
     def snapshot(self) -> FixedModel:
-        """Give the relations of now, to be read by any thread at any time."""
+        """Return the relations as they are now, readable by any thread at any time."""
         place = self._place
         return FixedModel(self.program, lambda name: self._table_at(name, place), place.version)
 
@@ -83,10 +84,10 @@ class Database(TableModel):
     # ---- Writing ----
 
     def load(self, facts: Facts) -> None:
-        """Give exactly these facts, and derive all that follows. Raises FactError and EvaluationError: nothing changes.
+        """Replace all facts and derive everything. Raises FactError and EvaluationError, and then changes nothing.
 
-        Garbage collection pauses meanwhile. Rows form no cycles: a process that keeps one large database spares the
-        collector later passes over it by calling ``gc.freeze()`` now.
+        Garbage collection pauses during the load. Rows form no cycles: a process that keeps one large database can call
+        ``gc.freeze()`` after it, so that the collector never scans the rows.
         """
         given = self._checked(facts)
         with self._lock:
@@ -96,7 +97,7 @@ class Database(TableModel):
         return {name: self._fact_check.rows(name, rows) for name, rows in facts.items()}
 
     def prepare(self) -> None:
-        """Do now what the first change of each input relation would do: make functions, and indexes that take memory."""
+        """Make now the functions and indexes that the first change of an input relation makes; they take memory."""
         with self._lock:
             self._maintenance.prepare()
             self._prepared = True
@@ -104,12 +105,12 @@ class Database(TableModel):
     def txn(self) -> Transaction:
         """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``.
 
-        Leaving the block commits. EvaluationError, or any other exception, leaves everything as it was.
+        Leaving the block commits. EvaluationError, like any other exception, leaves everything unchanged.
         """
         return Transaction(self._fact_check, self._commit)
 
     def what_if(self, inserts: Facts, deletes: Facts) -> Delta:
-        """Tell what a transaction would change; nothing does. Raises FactError and EvaluationError."""
+        """Return what a transaction would change, without committing it. Raises FactError and EvaluationError."""
         transaction = self.txn()
         for name, rows in deletes.items():
             for row in rows:
@@ -142,10 +143,10 @@ class Database(TableModel):
             try:
                 apply(self._maintenance, requests, log)
                 place = self._next(log)
-                # The commit: one statement, and the last one inside.
+                # The commit point: one statement, the last of the block, so that nothing fails after it.
                 self._place.next = self._place = place
             except EvaluationError:
-                # Relations change one after the other; between two of them a rule may meet what it never will after.
+                # Relations change one by one: in between, a rule may read rows that never exist together afterwards.
                 take_back(self._maintenance, log)
                 return self._rebuild(requests)
             except BaseException:
@@ -174,7 +175,7 @@ class Database(TableModel):
         return delta
 
     def _derive(self, given: dict[str, dict[Row, int]]) -> Maintenance:
-        """Derive everything again, beside the current tables."""
+        """Derive everything into new tables, beside the current ones."""
         with _no_collection():
             maintenance = Maintenance(self._specializer, given)
             if self._prepared:
@@ -202,7 +203,7 @@ class Database(TableModel):
     # ---- Looking inside ----
 
     def check(self) -> list[str]:
-        """List what is wrong with indexes, counts and ranks; each must be as after a fresh load. Empty if all is well."""
+        """List each index, count and rank that differs from a fresh load; empty if none does."""
         with self._lock:
             tables = self.tables
             found = [problem for table in tables.values() for problem in table.problems()]
@@ -215,12 +216,12 @@ class Database(TableModel):
             return found
 
     def counters(self) -> list[RuleCounters]:
-        """List what each rule has cost since the last load, in order of their numbers; nothing unless ``profiled``."""
+        """List the cost of each rule since the last load, by rule number; empty unless ``profiled``."""
         counters = sorted(self._maintenance.counters.items())
         return [RuleCounters(rule, int(p), int(i), s) for rule, (p, i, s) in counters if rule != GENERATED]
 
     def explain_plan(self, number: int) -> str:
-        """Say how a rule is joined: when loading, and from a change of each of its atoms. Raises ValueError."""
+        """Describe how a rule is joined: on load, and on a change of each of its atoms. Raises ValueError."""
         found = [rule for c in self._specializer.flow.components for rule in c.rules if rule.number == number]
         if number < 0 or not found:
             raise ValueError(
@@ -250,5 +251,5 @@ def _no_collection() -> Generator[None]:
 
 
 def evaluate(program: Program, facts: Facts) -> Database:
-    """Derive everything that follows from some facts. Raises FactError and EvaluationError."""
+    """Derive everything from some facts. Raises FactError and EvaluationError."""
     return Database(program, facts)

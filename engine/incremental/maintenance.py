@@ -1,6 +1,6 @@
 """All relations of a program over one set of facts, derived once and then kept up to date as facts change.
 
-It joins the tables, the generated functions and the maintenance of each component, and visits the components in order.
+It connects the tables, the generated functions and the maintainer of each component, and updates components in order.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,13 +23,13 @@ from liqo_connectivity.engine.syntax.nodes import Atom, Row, Rule
 
 
 class Maintenance:
-    """The tables of a program, projections included, and what keeps them.
+    """The tables of a program, projections included, and their maintainers.
 
     ``counters`` maps the number of each rule to its probes, instances and seconds, if the functions are profiled.
     """
 
     def __init__(self, specializer: Specializer, facts: Mapping[str, dict[Row, int]]) -> None:
-        """Derive everything from facts: rows by relation, each with the number 1. The tables take the rows over."""
+        """Derive everything from facts: rows by relation, each with the count 1. The tables keep the dictionaries."""
         self._specializer = specializer
         self._flow = flow = specializer.flow
         self.counters: dict[int, list[float]] = {}
@@ -51,12 +51,12 @@ class Maintenance:
             maintainer.load()
 
     def update(self, log: ChangeLog) -> None:
-        """Bring everything up to date with the changes that were collected, in order of evaluation."""
+        """Apply the collected changes, in order of evaluation."""
         for maintainer in compress(self._maintainers, self._pending):
             maintainer.update(log)
 
     def release(self) -> None:
-        """Let go of all that refers back here, so that the tables are freed at once, with no garbage collection."""
+        """Drop the references back to this object, so that the tables are freed without garbage collection."""
         self.propagators.clear()
         self._maintainers.clear()
 

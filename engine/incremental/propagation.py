@@ -1,9 +1,9 @@
-"""One relation changes: its rows, its indexes, and the counts of all rules that read it.
+"""Propagates the change of one relation to its rows, its indexes, and the counts of all rules that read it.
 
-The six steps of ``Propagator.change`` make counting exact without any old version of a relation. Each rule sees the
-relations change one after the other, in order of evaluation, and within one relation deletions come before insertions.
-Each step joins the changed rows with the rest as it is at that moment, so that every instance of a rule is counted as
-often as it comes or goes.
+The six steps of ``Propagator.change`` count exactly without an old version of any relation. Each rule sees the
+relations change one by one, in order of evaluation, and within a relation deletions come before insertions. Each step
+joins the changed rows with the current state of the rest, so that each appearance or disappearance of a rule's instance
+is counted once.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,25 +15,25 @@ from liqo_connectivity.engine.syntax.nodes import Row
 Numbers = dict[Row, int]
 """Rows with their counts or ranks."""
 Follow = Callable[[Mapping[Row, int], int], None]
-"""Follows rows of a relation, with a sign, to the heads of the rules that read it."""
+"""Joins changed rows of a relation, with a sign, to the heads of the rules that read it."""
 
 
 class Maintainer(Protocol):
-    """Brings a component up to date. There is one for each way of deriving: counting and recursion."""
+    """Keeps a component up to date: by counts, by ranks, or by the values of groups."""
 
     def load(self) -> None:
-        """Derive everything, once, from the relations before, which are complete."""
+        """Derive everything, once, from the earlier relations, which are complete."""
 
     def update(self, log: "ChangeLog") -> None:
-        """Apply the changes that were collected in the tables of the component."""
+        """Apply the changes collected in the tables of the component."""
 
 
 class ChangeLog:
     """What a transaction has done so far, and how to undo it.
 
-    By table, ``applied`` lists the rows that left and came, each with its number; ``partial`` what else has to be undone:
-    rows to put back with their numbers, and rows to take out again. An entry is made before its table is touched.
-    ``given`` lists, for derived relations, the rows that cease or begin to be given.
+    By table, ``applied`` lists the rows deleted and inserted, each with its number; ``partial`` what else to undo: rows
+    to restore with their numbers, and rows to remove. An entry is written before its table changes. ``given`` lists,
+    for derived relations, the facts deleted and inserted.
     """
 
     __slots__ = ("applied", "given", "partial")
@@ -45,7 +45,7 @@ class ChangeLog:
 
 
 class Propagator:
-    """A relation, and the functions that follow its changes."""
+    """A relation, and the functions that propagate its changes."""
 
     __slots__ = ("_make", "_negative", "_positive", "_ready", "table")
 
@@ -57,26 +57,26 @@ class Propagator:
         self._negative: Follow | None = None
 
     def prepare(self) -> None:
-        """Make the functions, and the indexes that they use; otherwise the first change does."""
+        """Make the functions and the indexes that they use, which otherwise the first change does."""
         if not self._ready:
             self._positive, self._negative = self._make(self.table.name)
             self._ready = True
 
     def change(self, log: ChangeLog, deleted: Numbers, inserted: Numbers) -> None:
-        """Take rows out and put rows in, and collect in the heads' tables what that changes there."""
+        """Delete and insert rows, and collect the resulting changes in the tables of the rule heads."""
         if not self._ready:
             self.prepare()
         positive, negative, table = self._positive, self._negative, self.table
         log.applied.append((table, deleted, inserted))
         if deleted:
-            # Instances that read the row are still complete: the other rows of the relation are all there.
+            # Instances that read the row are still complete: no row of the relation is gone yet.
             if positive is not None:
                 positive(deleted, -1)
             table.remove(deleted)
             if negative is not None:
                 negative(deleted, 1)
         if inserted:
-            # Instances that rest on the row's absence are still there.
+            # Instances that need the row's absence still hold.
             if negative is not None:
                 negative(inserted, -1)
             table.insert(inserted)

@@ -1,11 +1,10 @@
 """Rank maintenance: a row of a recursive component exists while it has a derivation that does not rest on itself.
 
-A row's rank is the least height of its derivations, where everything below the component counts as nothing: 0 for a fact,
-else one more than the highest rank among the premises of the same component. Ranks are kept by the dynamic shortest-path
-algorithm of Ramalingam and Reps ("An incremental algorithm for a generalization of the shortest-path problem", J.
-Algorithms 1996), for the grammar problem of Knuth (1977). Since a row's rank exceeds those of its premises, no cycle
-keeps itself alive; since only ranks that change are visited, nothing is deleted only to be put back, as
-delete-and-rederive would.
+A row's rank is the least height of its derivations, ignoring everything below the component: 0 for a fact, else one
+more than the highest rank among the premises of the same component. The dynamic shortest-path algorithm of Ramalingam
+and Reps ("An incremental algorithm for a generalization of the shortest-path problem", J. Algorithms 1996) maintains
+the ranks, for the grammar problem of Knuth (1977). A row's rank exceeds those of its premises, so no cycle keeps itself
+alive. Only ranks that change are visited, so no row is deleted only to be put back, as delete-and-rederive does.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,31 +17,31 @@ from liqo_connectivity.engine.syntax.nodes import Row
 
 
 class RankMaintenance:
-    """Maintains the relations of one component that depend on each other."""
+    """Maintains the relations of one recursive component."""
 
     __slots__ = ("_loads", "_members")
 
     def __init__(
         self, members: Mapping[str, RecursiveRelation], loads: Iterable[tuple[int, Callable[[], None]]]
     ) -> None:
-        """Take the members, and the loads of the rules that do not recurse, each with the rank that it gives."""
+        """``loads`` evaluate the rules that do not recurse, each with the rank of the rows that it derives."""
         self._members = members
         self._loads = loads
 
     def load(self) -> None:
-        """Derive everything, by semi-naive evaluation."""
+        """Derive everything by semi-naive evaluation."""
         evaluate_component(self._members, self._loads)
 
     def update(self, log: ChangeLog) -> None:
-        """Recompute the ranks that may have changed; pass on the rows that came or went."""
+        """Recompute the ranks that may have changed; propagate the rows inserted and deleted."""
         _Repair(self._members, log).run()
 
 
 class _Repair:
     """One run of the algorithm, over rows named by relation.
 
-    ``wanted`` holds, for each row whose rank is not the least that its derivations give, that least rank; ``queue`` has
-    every such row by the smaller of both ranks.
+    ``wanted`` maps each row with a wrong rank to its right one, the least that its derivations give; ``queue`` orders
+    these rows by the smaller of the two ranks.
     """
 
     def __init__(self, members: Mapping[str, RecursiveRelation], log: ChangeLog) -> None:
@@ -95,7 +94,7 @@ class _Repair:
             heappush(self._queue, (min(rank, has), name, row))
 
     def _lower(self, name: str, row: Row, rank: int) -> None:
-        """Give a row a lower rank, or its first; its uses may now give lower ranks too."""
+        """Set a row's first or a lower rank; the heads that it derives may get lower ranks too."""
         table = self._tables[name]
         del self._wanted[name, row]
         self._remember(name, row)
@@ -110,7 +109,7 @@ class _Repair:
                 self._want(relation, head, offered)
 
     def _drop(self, name: str, row: Row, wanted: int) -> None:
-        """Take a row out, whose rank was too low; its uses that gave the least rank no longer do."""
+        """Remove a row whose rank is too low; recompute the heads whose least rank rests on it."""
         table = self._tables[name]
         uses: list[Use] = []
         self._forward[name](row, uses)
@@ -122,7 +121,7 @@ class _Repair:
                 self._look_again(relation, head)
 
     def _remember(self, name: str, row: Row) -> None:
-        """Note how a row was, before its first change."""
+        """Record the state of a row before its first change."""
         left, came = self._left[name], self._came[name]
         if row not in left and row not in came:
             rank = self._rank(name, row)
@@ -132,7 +131,7 @@ class _Repair:
                 left[row] = rank
 
     def _pass_on(self) -> None:
-        """Let each relation change from what it was to what it is now, for the rules outside the component."""
+        """Propagate the net change of each relation to the rules outside the component."""
         changed: list[tuple[Propagator, Numbers, Numbers]] = []
         for name, table in self._tables.items():
             deleted = {row: rank for row, rank in self._left[name].items() if row not in table.rows}

@@ -1,8 +1,8 @@
-"""Semi-naive evaluation: a recursive component, derived in rounds from the relations below it, which are complete.
+"""Semi-naive evaluation: derives a recursive component in rounds from the relations below it, which are complete.
 
-Each round joins every recursive atom with only the rows that the round before found, until a round finds none
+Each round joins every recursive atom with only the new rows of the previous round, until a round finds none
 (Bancilhon, "Naive evaluation of recursively defined relations", 1986). The round that first finds a row is its rank.
-The functions that join are generated (``codegen.specialization``).
+The join functions are generated (``codegen.specialization``).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,14 +13,14 @@ from liqo_connectivity.engine.storage.tables import Table
 from liqo_connectivity.engine.syntax.nodes import Row
 
 Use = tuple[str, Row, int]
-"""An instance of a rule that reads a row: the relation and row of its head, and the rank that it gives."""
+"""An instance of a rule that reads a row: the relation and row of its head, and the rank that the instance gives."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecursiveRelation:
-    """A relation of the component, and the functions over it, made on first use.
+    """A relation of the component, and its functions, made on first use.
 
-    ``inner`` notes the heads of the component's instances that read some rows; ``forward`` lists the uses of a row;
+    ``inner`` collects the heads that the component's rules derive from some rows; ``forward`` lists the uses of a row;
     ``backward`` lists the ranks that a row's derivations give it.
     """
 
@@ -33,9 +33,9 @@ class RecursiveRelation:
 def evaluate_component(
     members: Mapping[str, RecursiveRelation], loads: Iterable[tuple[int, Callable[[], None]]]
 ) -> None:
-    """Derive all rows of a component, with their ranks; its tables hold what was given.
+    """Derive all rows of a component, with their ranks; its tables already hold the given rows.
 
-    ``loads`` derive what the rules without a recursive atom give, each with its rank: 0 without a body, else 1.
+    ``loads`` evaluate the rules without a recursive atom, each with its rank: 0 without a body, else 1.
     """
     tables = {name: member.propagator.table for name, member in members.items()}
     last: dict[str, Numbers] = {name: dict(table.rows) for name, table in tables.items()}

@@ -1,8 +1,8 @@
-"""Snapshots: what a database held after one commit, for readers that a writer must not disturb.
+"""Snapshots: the state of a database after one commit, for readers that a writer must not disturb.
 
-Nothing is copied when a snapshot is taken. Commits form a chain of deltas, each pointing to the next. A snapshot keeps
-its place in the chain, and undoes the later deltas when it is asked for a relation. Where everything was derived again,
-a chain ends with the tables that were replaced. What no snapshot holds is freed.
+Taking a snapshot copies nothing. Commits form a chain of deltas, each pointing to the next. A snapshot keeps its place
+in the chain, and undoes the later deltas when a reader asks for a relation. A rebuild ends the chain with the tables
+that it replaced. What no snapshot refers to is freed.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,8 @@ from liqo_connectivity.engine.syntax.nodes import Row
 class Commit:
     """A place in a chain: the state after some commit. ``version`` counts commits.
 
-    ``delta`` is what the commit changed in all relations, ``given`` in the facts given for derived relations. ``next``
-    is the commit after it, if there is one by now; ``left`` are the tables, if this is the last state that they had.
+    ``delta`` holds the commit's changes of all relations, ``given`` those of the facts given for derived relations.
+    ``next`` is the next commit, if there is one yet; ``left`` holds the tables, if this is the last state they had.
     """
 
     __slots__ = ("delta", "given", "left", "next", "version")
@@ -30,7 +30,7 @@ class Commit:
 
 
 def table_at(place: Commit, current: Mapping[str, Table], name: str) -> Table:
-    """Give a relation as it was at a place, without counts or ranks; ``current`` are the tables of now."""
+    """Return a relation as of a place, without counts or ranks; ``current`` holds the current tables."""
     rows = _rows_at(place, current, name, False)
     stored = current[name]
     return Table(name, rows, rows if stored.given is stored.rows else _rows_at(place, current, name, True))

@@ -1,8 +1,7 @@
-"""Transactions: changes of facts that happen together, or not at all.
+"""Transactions: changes of facts that are applied together or not at all.
 
-A request is checked when it is made, and netted: of several for one fact the last one counts, and a request for what is
-already so changes nothing. If anything is raised while changes are applied, every table is restored from a log of the
-touched rows.
+A request is checked when it is made. The last request for a fact wins; inserting a present fact or deleting an absent
+one changes nothing. If applying the changes raises, every table is restored from a log of the touched rows.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -16,11 +15,11 @@ from liqo_connectivity.engine.storage.fact_check import FactCheck
 from liqo_connectivity.engine.syntax.nodes import Row
 
 Requests = dict[str, dict[Row, bool]]
-"""Which facts are to be there and which not, by relation."""
+"""By relation, whether each fact shall be present after the commit."""
 
 
 class Change(NamedTuple):
-    """The rows that left a relation and those that came, each sorted."""
+    """The rows removed from a relation and those added, each sorted."""
 
     removed: tuple[Row, ...]
     added: tuple[Row, ...]
@@ -28,7 +27,7 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What a transaction changed: the relations that lost or gained rows, given or derived, in order of their names."""
+    """What a transaction changed: the relations that lost or gained rows, given or derived, sorted by name."""
 
     changes: Mapping[str, Change]
 
@@ -39,12 +38,12 @@ class Delta:
         return self.changes.get(relation, _NOTHING)
 
     def inverse(self) -> "Delta":
-        """Give the delta that takes this one back."""
+        """Return the delta that undoes this one."""
         return Delta({name: Change(change.added, change.removed) for name, change in self.changes.items()})
 
     @classmethod
     def of(cls, changes: Iterable[tuple[str, Collection[Row], Collection[Row]]]) -> "Delta":
-        """Sort what was removed and added by relation; relations with neither are left out."""
+        """Sort the removed and added rows of each relation; unchanged relations are left out."""
         found: dict[str, Change] = {}
         for name, removed, added in changes:
             if len(removed) > 1 or len(added) > 1:
@@ -60,7 +59,7 @@ _NOTHING: Final = Change((), ())
 class Transaction:
     """Requests that are committed together when the ``with`` block ends, and dropped if it raises.
 
-    ``requests`` is what it asks for so far; ``delta`` is what the commit changed, and empty before.
+    ``requests`` holds the requests so far; ``delta`` is what the commit changed, empty until then.
     """
 
     def __init__(self, fact_check: FactCheck, commit: Callable[[Requests], Delta]) -> None:
@@ -70,11 +69,11 @@ class Transaction:
         self.delta = Delta({})
 
     def insert(self, relation: str, row: Row) -> None:
-        """Ask for a fact to be there. Raises FactError."""
+        """Request the insertion of a fact. Raises FactError."""
         self.requests.setdefault(relation, {})[self._fact_check.row(relation, row)] = True
 
     def delete(self, relation: str, row: Row) -> None:
-        """Ask for a fact not to be there; a derived tuple stays while rules derive it. Raises FactError."""
+        """Request the deletion of a fact; a derived tuple stays while rules derive it. Raises FactError."""
         self.requests.setdefault(relation, {})[self._fact_check.row(relation, row)] = False
 
     def __enter__(self) -> Self:
@@ -88,7 +87,7 @@ class Transaction:
 
 
 def apply(maintenance: Maintenance, requests: Requests, log: ChangeLog) -> None:
-    """Make facts come and go, with all that follows. If it raises, ``take_back`` must follow."""
+    """Insert and delete facts, and propagate the changes. If this raises, the caller must call ``take_back``."""
     for relation, rows in requests.items():
         _request(maintenance, relation, rows, log)
     maintenance.update(log)
@@ -109,7 +108,7 @@ def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool]
     if not coming and not leaving:
         return
     if given is table.rows:
-        # Nothing comes before a relation without rules in the order of evaluation: it can change at once.
+        # Relations without rules come first in the order of evaluation: they can change at once.
         propagator.change(log, leaving, coming)
         return
     log.given.append((table, leaving, coming))
@@ -123,7 +122,7 @@ def _request(maintenance: Maintenance, relation: str, wanted: Mapping[Row, bool]
 
 
 def requested(maintenance: Maintenance, requests: Requests) -> dict[str, dict[Row, int]]:
-    """Give the facts that there would be after some requests."""
+    """Return the facts as they would be after some requests."""
     facts = {name: dict(table.given) for name, table in maintenance.tables.items() if table.given}
     for relation, rows in requests.items():
         given = facts.setdefault(relation, {})
@@ -136,7 +135,7 @@ def requested(maintenance: Maintenance, requests: Requests) -> dict[str, dict[Ro
 
 
 def take_back(maintenance: Maintenance, log: ChangeLog) -> None:
-    """Put every table back as it was before some work, finished or not."""
+    """Restore every table to its state before some changes, finished or not."""
     for table in maintenance.tables.values():
         table.changes.clear()
     for table, left, came in (*log.partial, *log.applied):

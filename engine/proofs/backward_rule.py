@@ -1,4 +1,4 @@
-"""One rule, joined backwards: from a row of its head to the instances that derive it, and their premises."""
+"""One rule, joined backwards: from a row of its head to the instances that derive the row, and their premises."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -11,11 +11,11 @@ from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import Constant, Row, Rule
 
 NEVER: Final = 2**62
-"""The height of what has no proof."""
+"""The height of a tuple without a proof."""
 
 
 class BackwardRule:
-    """A rule, joined backwards. ``least`` is the least height that it can give to a tuple, ``lowest`` that of its kind."""
+    """A rule, joined backwards. ``least`` is a lower bound of its heights, ``lowest`` is 0 without a body, else 1."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class BackwardRule:
         return Premises(self._body, self._functors, self._tables)
 
     def prepare(self) -> None:
-        """Compile it, and build the indexes that it reads; otherwise the first question about its head does."""
+        """Compile the rule and build its indexes, which otherwise the first question about its head does."""
         _ = self.premises
 
     def instances(self, row: Row) -> list[Instance]:
         """List the instances that derive a row."""
-        # Rules often differ by a constant in the head: those that are never asked for are never compiled.
+        # Rules often differ by a constant in the head: a rule whose constant is never asked for is never compiled.
         for column, value in self._constants:
             if row[column] != value:
                 return []

@@ -1,9 +1,9 @@
-"""The rules of a program, joined backwards over one model, and how low a proof can be at best.
+"""The rules of a program, joined backwards over one model, and lower bounds for the heights of proofs.
 
-Rules are compiled when a tuple of their head is first asked about, and kept. The lower bounds are those of the relations
-themselves, by Knuth's grammar problem (1977) over relations instead of tuples: a relation without rules, or with given
-rows, starts at 0, and a rule gives one more than the highest of what it needs. In a recursive component the rank of
-each tuple says more: how many steps within the component it takes at least.
+A rule is compiled at the first question about a tuple of its head, and kept. The bounds are those of relations, by
+Knuth's grammar problem (1977) over relations instead of tuples: a relation without rules, or with given rows, has 0,
+and a rule gives one more than the highest relation that it needs. In a recursive component, a tuple's rank gives a
+better bound: the least number of steps within the component.
 """
 
 from collections.abc import Collection, Container, Iterable, Iterator, Mapping
@@ -19,16 +19,16 @@ from liqo_connectivity.engine.storage.model import Model
 from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Row, Rule, aggregate_of
 
 _GROWTH: Final = 2
-"""By how many times the tables grow or shrink until joins are planned again."""
+"""Joins are planned again when the tables have grown or shrunk by more than this factor."""
 
 _KEPT: Final = 10_000
-"""How many proofs are kept between changes: some megabytes."""
+"""The number of proofs kept between changes: some megabytes."""
 
 
 class BackwardRules:
-    """The rules for all relations of a model, compiled when asked for. ``version`` is that of the model they follow.
+    """The rules for all relations of a model, compiled on demand. ``version`` is the model's version that they follow.
 
-    They are bound to the model's ``tables``, and good for as long as these.
+    They are bound to the model's ``tables``, and valid as long as the model keeps these.
     """
 
     def __init__(self, model: Model) -> None:
@@ -42,15 +42,15 @@ class BackwardRules:
         self._least: dict[str, int] = {}
         self._size = 0
         self.given: dict[str, Collection[Row]] = {}
-        """The rows that were given for relations with rules, where there are any."""
+        """The rows given for relations with rules; relations without such rows are left out."""
         self.version = model.version
         self._built: dict[Tuple, Proof] = {}
         self.follow(model.version)
 
     def follow(self, version: int) -> None:
-        """Follow the model's changes: rows given for derived relations change the bounds, and much growth the best plans."""
+        """Follow the model's changes: given rows of derived relations change the bounds, much growth the best plans."""
         given: dict[str, Collection[Row]] = {name: rows for name in self._own if (rows := self.tables[name].given)}
-        # A copy: a reader of another part of a fixed model may be adding a table.
+        # A copy: another thread that reads a fixed model may add a table meanwhile.
         size = sum([len(table.rows) for table in list(self.tables.values())])
         grown = max(size, self._size) > _GROWTH * min(size, self._size)
         if grown or given.keys() != self.given.keys() or not self._least:
@@ -59,13 +59,13 @@ class BackwardRules:
         self.given, self.version, self._built = given, version, {}
 
     def built(self) -> dict[Tuple, Proof]:
-        """Give the least proofs that were built since the last change, to be added to; it is emptied when full."""
+        """Return the least proofs built since the last change, for the caller to extend; when full, it starts empty."""
         if len(self._built) > _KEPT:
             self._built = {}
         return self._built
 
     def prepare(self, relations: Iterable[str]) -> None:
-        """Compile the rules that proofs of tuples of some relations can go through, and build their indexes."""
+        """Compile the rules that proofs of some relations' tuples can use, and build their indexes."""
         seen: set[str] = set()
         pending = list(relations)
         while pending:
@@ -78,19 +78,19 @@ class BackwardRules:
                 pending += _shown(rule.rule.body)
 
     def is_given(self, goal: Tuple) -> bool:
-        """Tell whether a tuple needs no rule."""
+        """Return whether a tuple needs no rule."""
         relation, row = goal
         return relation not in self._derived or (relation in self.given and row in self.given[relation])
 
     def of(self, relation: str) -> tuple[BackwardRule, ...]:
-        """Give the rules of a relation that has some, in their order."""
+        """Return the rules of a derived relation, in program order."""
         found = self._made.get(relation)
         if found is None:
             found = self._made[relation] = tuple(map(self._compiled, self._program.rules_by_head[relation]))
         return found
 
     def choices(self, goal: Tuple) -> list[Choice]:
-        """List the ways to derive a tuple, in the order of rules and needs; their heights are not known yet."""
+        """List the ways to derive a tuple, in the order of rules and needs, without their heights."""
         relation, row = goal
         return [
             Choice(rule.lowest, rule, instance)
@@ -103,7 +103,7 @@ class BackwardRules:
         return BackwardRule(rule, least, self._derived, self.tables, self._program.functors)
 
     def floor(self, relation: str) -> "_Floor":
-        """Give the ranks of a relation, ``None`` if it does not recurse, and what is added to them."""
+        """Return the ranks of a relation, ``None`` if it is not recursive, and the number to add to them."""
         found = self._floors.get(relation)
         if found is None:
             for name, floor in self._component_floors(relation).items():
@@ -112,12 +112,12 @@ class BackwardRules:
         return found
 
     def at_least(self, goal: Tuple) -> int:
-        """Give a height that no proof of a tuple stays below."""
+        """Return a lower bound of the height of a tuple's proofs."""
         ranks, least = self.floor(goal[0])
         return least if ranks is None else ranks[goal[1]] + least
 
     def is_lower(self, need: Tuple, goal: Tuple) -> bool:
-        """Tell whether a tuple comes before another in every order: by component, or by rank within a recursive one."""
+        """Return whether a tuple precedes another: by component, or by rank within a recursive component."""
         own = self._own.get(need[0])
         if own is not self._own[goal[0]]:
             return True
@@ -129,12 +129,12 @@ class BackwardRules:
         component = self._own.get(relation)
         if component is None or not component.recursive:
             return {relation: (None, self._least.get(relation, 0))}
-        # A rank counts a rule that does not recurse as 1, however high what it needs is.
+        # A rank counts a rule that does not recurse as 1, however high its premises are.
         more = max(0, min(self._least[name] for name in component.relations) - 1)
         return {name: (ranks, more) for name, ranks in self._ranks(component).items()}
 
     def _ranks(self, component: Component) -> Mapping[str, Mapping[Row, int]]:
-        """Give the rank of each row of a recursive component, by relation; see ``incremental.rank_maintenance``."""
+        """Return the rank of each row of a recursive component, by relation; see ``incremental.rank_maintenance``."""
         names = component.relations
         if self._ranked:
             return {name: self.tables[name].rows for name in names}
@@ -150,7 +150,7 @@ class BackwardRules:
 
 
 def _within(choice: Choice, component: Container[str]) -> Choice:
-    """Leave out what is needed from below the component: in a rank it counts as nothing."""
+    """Drop the needs from below the component, which a rank ignores."""
     height, rule, instance = choice
     assert instance is not None
     needs, left, values, witnesses = instance
@@ -161,7 +161,7 @@ _Floor = tuple[Mapping[Row, int] | None, int]
 
 
 def _least_heights(program: Program, given: Container[str]) -> dict[str, int]:
-    """Give the least height that a tuple of each relation with rules can have."""
+    """Return, for each relation with rules, a lower bound of the heights of its tuples."""
     least: dict[str, int] = {}
     for component in program.components:
         least |= {name: 0 if name in given else NEVER for name in component.relations}
@@ -180,7 +180,7 @@ def _least_height(rule: Rule, least: Mapping[str, int]) -> int:
 
 
 def _shown(body: Iterable[Literal_]) -> Iterator[str]:
-    """Give the relations of which a proof can show a tuple."""
+    """Yield the relations whose tuples a proof can show."""
     for item in body:
         aggregate = aggregate_of(item)
         if isinstance(item, Atom):
@@ -190,7 +190,7 @@ def _shown(body: Iterable[Literal_]) -> Iterator[str]:
 
 
 def _needed(body: Iterable[Literal_]) -> Iterator[str]:
-    """Give the relations of which an instance always needs a tuple; a ``count`` may have nothing to show."""
+    """Yield the relations of which every instance needs a tuple; a ``count`` may need none."""
     for item in body:
         aggregate = aggregate_of(item)
         if isinstance(item, Atom):

@@ -1,7 +1,7 @@
-"""The derivation graph of a tuple: all that may take part in its proofs, and the least heights within it.
+"""The derivation graph of a tuple: every tuple and instance that can be in its proofs, and the least heights.
 
-The heights are found by Knuth's generalization of Dijkstra's algorithm (1977), bottom-up from what needs nothing. The
-lowest proof alone is found with less work (``least_height``); the graph is for those who want the others too.
+Knuth's generalization of Dijkstra's algorithm (1977) finds the heights bottom-up, from the tuples that need nothing.
+For the lowest proof alone, ``least_height`` does less work; the graph serves the enumeration of all proofs.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from liqo_connectivity.engine.proofs.rule_instances import Instance, Tuple
 
 
 class Choice(NamedTuple):
-    """How a tuple is derived: its height, the rule, the instance. A given tuple has no rule."""
+    """One way to derive a tuple: the height, the rule and its instance. A given tuple has no rule."""
 
     height: int
     rule: BackwardRule | None
@@ -23,19 +23,19 @@ class Choice(NamedTuple):
 GIVEN = Choice(0, None, None)
 
 DerivationGraph = dict[Tuple, list[Choice]]
-"""The ways to derive each tuple, in the order of rules and needs; their heights are not known yet.
+"""The ways to derive each tuple, in the order of rules and needs, without their heights.
 
-What was given has none, and tuples of relations without rules are left out.
+A given tuple has none; tuples of relations without rules are left out.
 """
 
 
 def open_needs(choice: Choice) -> tuple[Tuple, ...]:
-    """Give the tuples that a choice needs, and that need choices themselves."""
+    """Return the tuples that a choice needs and that need a choice themselves."""
     return () if choice.instance is None else choice.instance[1]
 
 
 def least_heights(graph: DerivationGraph) -> dict[Tuple, int]:
-    """Give each tuple of the graph the least height of its proofs; tuples that have none within the graph are left out."""
+    """Return the least height of each tuple's proofs; tuples without a proof in the graph are left out."""
     users: dict[Tuple, list[tuple[Tuple, int]]] = {}
     waiting: dict[tuple[Tuple, int], int] = {}
     queue: list[tuple[int, Tuple]] = []
@@ -65,7 +65,7 @@ def least_heights(graph: DerivationGraph) -> dict[Tuple, int]:
 
 
 def choose(goal: Tuple, graph: DerivationGraph, heights: Mapping[Tuple, int]) -> dict[Tuple, Choice]:
-    """Take the best choice for the goal, and for each tuple that those taken need, in the order of need."""
+    """Return the best choice for the goal, and for each tuple that a taken choice needs."""
 
     def rank(choice: Choice) -> tuple[int, int, tuple[Tuple, ...]]:
         assert choice.rule is not None

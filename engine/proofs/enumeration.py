@@ -1,9 +1,9 @@
-"""All proofs of a tuple, one after another, the lowest first.
+"""All proofs of a tuple, one by one, the lowest first.
 
-A proof takes one instance of a rule for each tuple that it needs. After the best proof, the others are split by the
-first tuple for which they take another instance, and the best of each partition is found with the choices before that
-tuple fixed (Lawler 1972, after Murty 1968). Each partition is solved as the first was, so no proof rests on itself and
-none comes twice.
+A proof takes one instance of a rule for each tuple that it needs. After the best proof, the others are partitioned by
+the first tuple for which they take another instance; the best proof of each partition is found with the choices before
+that tuple fixed (Lawler 1972, after Murty 1968). Every partition is solved like the first, so no proof rests on itself
+and none comes twice.
 """
 
 import heapq
@@ -24,7 +24,7 @@ from liqo_connectivity.engine.syntax.nodes import Row
 
 @dataclass(frozen=True, slots=True)
 class _Partition:
-    """The proofs that take some instances and do not take some others, and the best of them."""
+    """The proofs that take some fixed instances and none of the refused ones, and the best of these proofs."""
 
     held: Mapping[Tuple, Choice]
     refused: Mapping[Tuple, frozenset[int]]
@@ -34,9 +34,9 @@ class _Partition:
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """Different proofs of a tuple, by height, then by the number of their steps, then by rules and premises.
+    """Different proofs of a tuple, by height, then by number of steps, then by rules and premises.
 
-    ``complete`` says that it has no others; else ``limit`` left some out, or the budget did not let it be known.
+    ``complete`` is true if there are no others; otherwise ``limit`` left some out, or the budget ended the search.
     """
 
     found: tuple[Proof, ...]
@@ -44,10 +44,10 @@ class Proofs:
 
 
 def proofs(explainer: Explainer, relation: str, row: Row, limit: int, budget: int | None = BUDGET) -> Proofs:
-    """Give up to ``limit`` proofs of a tuple, none if it does not hold; the first is that of ``prove``.
+    """Return up to ``limit`` proofs of a tuple, none if it does not hold; the first is that of ``prove``.
 
-    If more than ``budget`` instances of rules lead to the tuple, the others are made of those that come first, and
-    have ``minimal`` false: there may be lower ones. Raises UnknownRelationError.
+    If more than ``budget`` instances of rules lead to the tuple, the other proofs use only the first of these, and
+    have ``minimal`` false: lower ones may exist. Raises UnknownRelationError.
     """
     found = choices_for(explainer, relation, row, budget)
     if found is None or limit < 1:
@@ -64,7 +64,7 @@ def proofs(explainer: Explainer, relation: str, row: Row, limit: int, budget: in
 
 
 def derivation_graph(rules: BackwardRules, goal: Tuple, budget: int) -> tuple[DerivationGraph, bool]:
-    """Find the derivation graph of a tuple, breadth first; false if it has more than ``budget`` instances."""
+    """Build the derivation graph of a tuple, breadth first; false if it has more than ``budget`` instances."""
     graph: DerivationGraph = {}
     pending = deque([goal])
     while pending:
@@ -84,7 +84,7 @@ def derivation_graph(rules: BackwardRules, goal: Tuple, budget: int) -> tuple[De
 
 
 def _taken(goal: Tuple, chosen: Mapping[Tuple, Choice]) -> dict[Tuple, Choice]:
-    """Keep the choices for a goal and for all that is needed then."""
+    """Return the choices for a goal and for everything that they need."""
     taken: dict[Tuple, Choice] = {}
     pending = [goal]
     while pending:
@@ -101,7 +101,7 @@ def _instances(chosen: Mapping[Tuple, Choice]) -> dict[Tuple, object]:
 
 def _partitions(goal: Tuple, graph: DerivationGraph) -> Iterator[_Partition]:
     whole = _solve(goal, graph, {}, {})
-    # Parts differ in what they choose, so that no two compare equal before the last element.
+    # Partitions choose differently, so their ranks differ and the partitions themselves are never compared.
     queue = [(_rank(whole), 0, whole)] if whole else []
     made = 1
     while queue:
@@ -112,7 +112,7 @@ def _partitions(goal: Tuple, graph: DerivationGraph) -> Iterator[_Partition]:
             if current in held or choice.rule is None:
                 continue
             refused = part.refused.get(current, frozenset()) | {graph[current].index(choice)}
-            # What is held needs this tuple, so that one of its instances must be left.
+            # The held choices need this tuple, so at least one of its instances must be left.
             left = len(refused) < len(graph[current])
             rest = _solve(goal, graph, dict(held), {**part.refused, current: refused}) if left else None
             if rest:
@@ -124,13 +124,13 @@ def _partitions(goal: Tuple, graph: DerivationGraph) -> Iterator[_Partition]:
 def _solve(
     goal: Tuple, graph: DerivationGraph, held: Mapping[Tuple, Choice], refused: Mapping[Tuple, frozenset[int]]
 ) -> _Partition | None:
-    """Find the best proof with the instances that are left, if there is one."""
+    """Return the best proof with the remaining instances, if there is one."""
     left: DerivationGraph = {}
     for current, choices in graph.items():
         allowed = [choice for number, choice in enumerate(choices) if number not in refused.get(current, frozenset())]
         if current in held:
             allowed = [held[current]]
-        # Without instances it would be a fact.
+        # A tuple without instances would count as a fact.
         if allowed or not choices:
             left[current] = allowed
     heights = least_heights(left)

@@ -1,4 +1,4 @@
-"""The explainer of a model: what proofs and why-not of one model share, kept from one question to the next."""
+"""The explainer of a model: compiled rules and proofs that the questions about one model share."""
 
 from collections.abc import Iterable
 
@@ -8,9 +8,9 @@ from liqo_connectivity.engine.syntax.diagnostics import UnknownRelationError
 
 
 class Explainer:
-    """A model, its rules joined backwards, and the least proofs that were found since its last change.
+    """A model, its rules joined backwards, and the least proofs found since its last change.
 
-    It follows the model's version by itself. A database that another thread changes is explained by a snapshot.
+    It follows the model's version by itself. To explain a database that another thread changes, take a snapshot.
     """
 
     def __init__(self, model: Model) -> None:
@@ -18,7 +18,7 @@ class Explainer:
         self._rules: BackwardRules | None = None
 
     def rules(self) -> BackwardRules:
-        """Give the rules, joined backwards over the model as it is now."""
+        """Return the rules, joined backwards over the model as it is now."""
         found, model = self._rules, self.model
         if found is None or found.tables is not model.tables:
             found = self._rules = BackwardRules(model)
@@ -27,9 +27,9 @@ class Explainer:
         return found
 
     def prepare(self, relations: Iterable[str]) -> None:
-        """Compile now what the first proofs of tuples of some relations would, and build the indexes they look into.
+        """Compile the rules and build the indexes that the first proofs of some relations' tuples need.
 
-        It is good until everything is derived again, as a load does. Raises UnknownRelationError.
+        It lasts until everything is derived again, as by a load. Raises UnknownRelationError.
         """
         relations = tuple(relations)
         for name in relations:

@@ -1,8 +1,8 @@
 """A proof without a search: for each tuple the instance with the best bounds.
 
-Taken where a search has used up its budget. What the search has settled is used; of the rest, an instance may need only
-tuples that come before its head, by component, or by rank within a recursive component. So no choice leads back to
-itself, and there always is one: that which gives a tuple its rank.
+The fallback when a search exceeds its budget. It uses the choices that the search has settled. For other tuples, an
+instance may need only tuples that precede its head, by component, or by rank within a recursive component. So no choice
+leads back to itself, and there always is one: the instance that gives the tuple its rank.
 """
 
 from liqo_connectivity.engine.proofs.derivation_graph import GIVEN, Choice
@@ -11,7 +11,7 @@ from liqo_connectivity.engine.proofs.rule_instances import Instance, Tuple
 
 
 def choose_without_search(goal: Tuple, search: Search) -> dict[Tuple, Choice]:
-    """Choose an instance for a goal, and for all that is needed then, by the best bounds that the search has found."""
+    """Choose an instance for a goal and for everything that it needs, by the best bounds that the search has found."""
     chosen: dict[Tuple, Choice] = {}
     pending = [goal]
     while pending:

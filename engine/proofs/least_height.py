@@ -1,11 +1,11 @@
-"""The least height of a tuple's proofs, and which instance of which rule gives it.
+"""The least height of a tuple's proofs, and the rule and instance that give it.
 
-Knuth's grammar problem (1977), a generalization of the shortest path, asked of one tuple only: not bottom-up from all
-that may take part, but by depth-first branch and bound from above. An instance is looked into only while the lower
-bounds of what it needs leave room below the best one so far. What recurses is searched by iterative deepening (Korf,
-*Depth-first iterative-deepening*, 1985): each try allows a height that no proof stays below, and its failure raises that
-bound; so a height is settled the first time a try succeeds, and no cycle is ever followed, because what is needed must be
-lower. All bounds and heights hold whatever led to them.
+Knuth's grammar problem (1977), a generalization of the shortest path, for one tuple: not bottom-up over the whole
+derivation graph, but top-down by depth-first branch and bound. The search enters an instance only while the lower
+bounds of its needs allow a better height than the best so far. Recursive relations are searched by iterative deepening
+(Korf, *Depth-first iterative-deepening*, 1985): each try allows exactly the lower bound, and a failure raises it. So
+the first successful try settles the height, and no cycle is followed, because needs must be lower. Bounds and heights
+do not depend on the goal of the search that found them.
 """
 
 from collections.abc import Iterator
@@ -18,15 +18,15 @@ from liqo_connectivity.engine.proofs.rule_instances import Tuple
 
 
 class OverBudgetError(Exception):
-    """More instances would have to be looked at than allowed."""
+    """The search would look at more instances than its budget allows."""
 
 
 class Search:
     """The search for one goal.
 
-    ``settled`` holds the best choice of each tuple whose least height is known, and of all that it needs. Of equally
-    low ones that is the one with the lower rule number, then with the smaller needs. The instances of a rule for a
-    tuple are looked at together, since the least is not known before; each costs one of the ``budget``.
+    ``settled`` maps each tuple whose least height is known to its best choice, and holds that choice's open needs too.
+    Among equal heights, the lower rule number wins, then the smaller needs. All instances of a rule for a tuple are
+    listed at once, since the lowest is not known before; each takes one from the ``budget``.
     """
 
     def __init__(self, rules: BackwardRules, budget: int | None) -> None:
@@ -40,7 +40,7 @@ class Search:
         if self.rules.is_given(goal):
             self.settled[goal] = GIVEN
             return
-        # Recursion without Python's stack: each search waits for the one above it.
+        # Recursion on an explicit stack: each search waits for the one above it.
         stack = [self._look(goal, NEVER - 1)]
         while stack:
             wanted = next(stack[-1], None)
@@ -52,7 +52,7 @@ class Search:
             raise AssertionError(f"{goal[0]}{goal[1]} is in the model, but nothing derives it")
 
     def at_least(self, goal: Tuple) -> int:
-        """Give the best bound known of a tuple's height, which is its height once it is settled."""
+        """Return the best known lower bound of a tuple's height, which is the height once the tuple is settled."""
         choice = self.settled.get(goal)
         if choice is not None:
             return choice.height
@@ -60,7 +60,7 @@ class Search:
         return self.rules.at_least(goal) if known is None else known
 
     def _look(self, goal: Tuple, limit: int) -> "Iterator[_Wanted]":
-        """Settle a tuple if its height is within a limit, or raise its bound above; ask for what that takes."""
+        """Settle a tuple of height up to a limit, or raise its bound above that; yield the tuples to settle first."""
         if self.rules.floor(goal[0])[0] is None:
             return self._try(goal, self.at_least(goal), limit)
         return self._deepen(goal, limit)
@@ -70,7 +70,7 @@ class Search:
             yield from self._try(goal, least, least)
 
     def _try(self, goal: Tuple, least: int, limit: int) -> "Iterator[_Wanted]":
-        """Go through the instances of all rules, in the order of preference; a later one must be lower to be taken."""
+        """Try the instances of all rules in order of preference; a later one is taken only if it is lower."""
         relation, row = goal
         settled, given = self.settled, self.rules.given
         best: Choice | None = None
@@ -127,4 +127,4 @@ class Search:
 
 
 _Wanted = tuple[Tuple, int]
-"""A tuple, and the height up to which it is of use."""
+"""A tuple, and the greatest height that is of use."""

@@ -1,7 +1,7 @@
-"""The premises below a derived tuple in its proof: one for each literal of the rule, in order.
+"""The premises of a derived tuple in its proof: one for each literal of the rule, in order.
 
-They are compiled once for a rule: an atom takes the proof of its tuple, a negation says what is absent, a comparison is
-written with its values, and one with an aggregate shows the witnesses and the values that were passed over.
+They are compiled once for a rule. An atom gives the proof of its tuple, a negation the absent tuples, a comparison its
+text with values. A comparison with an aggregate shows the witnesses and the values that were passed over.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,9 +30,9 @@ from liqo_connectivity.engine.syntax.printer import format_term, format_value
 from liqo_connectivity.engine.syntax.substitution import ground, ground_comparison
 
 _Side = Callable[[Row], Premise]
-"""Gives the premise of a negation or comparison, from the values that an instance keeps."""
+"""Makes the premise of a negation or comparison from the values that an instance keeps."""
 _Offers = Callable[[int, Row], tuple[int, ...]]
-"""Lists what was passed over for the value of an aggregate."""
+"""Lists the values passed over for the value of an aggregate."""
 
 
 class Premises:
@@ -41,7 +41,7 @@ class Premises:
     def __init__(
         self, body: BackwardJoin, functors: Mapping[str, Functor], tables: Mapping[str, Table] | None = None
     ) -> None:
-        """Compile a body; with ``tables``, values that aggregates passed over are looked up."""
+        """Compile a body; ``tables`` are for looking up the values that aggregates passed over."""
         self._partitions: list[_Side | _Shown | None] = []
         aggregates = iter(body.aggregates)
         for item in body.body:
@@ -57,7 +57,7 @@ class Premises:
         self._atoms_only = all(part is None for part in self._partitions)
 
     def of(self, instance: Instance, proofs: Mapping[Tuple, Proof]) -> tuple[Premise, ...]:
-        """Give the premises of an instance, given the proofs of all that it needs."""
+        """Return the premises of an instance from the proofs of its needs."""
         needs, _, values, witnesses = instance
         if self._atoms_only:
             return tuple(map(proofs.__getitem__, needs))
@@ -109,7 +109,7 @@ def _side(item: Literal_, slot_of: Mapping[str, int], functors: Mapping[str, Fun
 
 
 def _text(term: Term, slot_of: Mapping[str, int]) -> Callable[[Row], str]:
-    """Compile a term into a function that writes it with values in place of variables."""
+    """Compile a term into a function that formats it with values in place of variables."""
     match term:
         case Variable(name=name):
             slot = slot_of[name]
@@ -131,10 +131,10 @@ def _offers(
     functors: Mapping[str, Functor],
     tables: Mapping[str, Table],
 ) -> _Offers | None:
-    """Compile the search for what an atom offers for the value of a ``min`` or ``max``, and that comes before it.
+    """Compile the search for the values of an atom of the rule that beat the value of a ``min`` or ``max``.
 
-    Of ``V = min X : { ... }``, that atom is the first that has ``V`` in a column; of its rows those count that have the
-    values of the aggregate's outer variables.
+    For ``V = min X : { ... }``, the atom is the first one with ``V`` in a column; only its rows with the values of the
+    aggregate's outer variables count.
     """
     name = next((side.name for side in (item.left, item.right) if isinstance(side, Variable)), None)
     if aggregate.kind == "count" or item.operator != "=" or name is None:

@@ -1,7 +1,7 @@
 """A proof as data: a tuple, the rule that derives it, and the proofs of its premises, down to facts.
 
-A premise is a proof; or what was looked for and not found; or a comparison that is true; or one with an aggregate,
-which has the proofs of instances of the aggregate's body as evidence.
+A premise is a proof, an absence, a true comparison, or a comparison with an aggregate. The evidence of an aggregate is
+the proofs of instances of its body.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from liqo_connectivity.engine.syntax.printer import format_body, format_value
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A negated premise: tuples that were looked for, and not found. ``None`` in a column stands for any value."""
+    """A negated premise: tuples that the model does not have. ``None`` in a column stands for any value."""
 
     relation: str
     pattern: tuple[Value | None, ...]
@@ -34,7 +34,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """A comparison that is true, with its values in place of variables."""
+    """A true comparison, with values in place of variables."""
 
     comparison: str
 
@@ -44,13 +44,13 @@ class Holds:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Aggregated:
-    """A comparison with an aggregate that is true.
+    """A true comparison with an aggregate.
 
-    ``comparison`` has values in place of the rule's variables; those that are the body's own are left. ``value`` is
-    the aggregate's. Each witness is an instance of the body: its premises, in order. For ``min`` and ``max`` it is one,
-    which has the value; for ``count`` the first few. That no instance has less, or more, and that no more are counted,
-    is a statement about the whole of complete relations, as a negated premise is. ``passed_over`` are values that come
-    before the value of ``min`` or ``max`` by another premise of the rule, and that no instance of the body has.
+    ``comparison`` has values in place of the rule's variables; the variables of the aggregate's body stay. ``value`` is
+    the aggregate's. A witness is an instance of the body: its premises, in order. ``min`` and ``max`` have one witness,
+    which has the value; ``count`` has the first few. That no instance has less, or more, and that no more are counted,
+    is a statement about complete relations, like a negated premise. ``passed_over`` lists values that another premise
+    of the rule offers, that would beat the value of ``min`` or ``max``, and that no instance of the body has.
     """
 
     comparison: Comparison
@@ -60,13 +60,13 @@ class Aggregated:
 
     @property
     def aggregate(self) -> Aggregate:
-        """Give the aggregate."""
+        """Return the aggregate."""
         found = aggregate_of(self.comparison)
         assert found is not None
         return found
 
     def missing(self) -> tuple[Absent, ...]:
-        """Give the tuples that the values passed over would need, if the aggregate is over one plain atom."""
+        """Return the tuples that the values passed over would need, if the aggregate is over one plain atom."""
         (item, *more), target = self.aggregate.body, self.aggregate.target
         if more or target is None or not isinstance(item, Atom):
             return ()
@@ -86,11 +86,11 @@ class Aggregated:
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Proof:
-    """A tuple, the rule that derives it (``None`` for a fact that was given) and the proofs of the premises.
+    """A tuple, the rule that derives it (``None`` for a given fact) and the proofs of the premises.
 
-    ``minimal`` is false if a budget stopped the search: the proof is valid, but a lower one may exist. It speaks of the
-    tuple it stands at, so that the root's says what is known of the whole. Proofs share what they have in common, and
-    may be thousands of steps high: they are compared without recursion.
+    ``minimal`` is false if a budget stopped the search: the proof is valid, but a lower one may exist. It concerns the
+    tuple that it stands at, so the root's value covers the whole proof. Proofs share common subproofs and may be
+    thousands of steps high: they are compared without recursion.
     """
 
     relation: str
@@ -113,7 +113,7 @@ class Proof:
         return hash((self.relation, self.row, self.rule, self.height))
 
     def _steps(self) -> "list[object]":
-        """List the nodes as ``walk`` gives them, premises by their numbers in that list."""
+        """List the nodes in the order of ``walk``, with premises as positions in that list."""
         nodes = list(self.walk())
         number = {id(node): position for position, node in enumerate(nodes)}
         steps: list[object] = []
@@ -129,7 +129,7 @@ class Proof:
         return steps
 
     def walk(self) -> "Iterator[Premise]":
-        """Give this node and all below it, premises in the order of the rule, shared ones once."""
+        """Yield this node and all below it, premises in the order of the rule, shared ones once."""
         seen: set[int] = set()
         stack: list[Premise] = [self]
         while stack:
@@ -145,7 +145,7 @@ Premise = Proof | Absent | Holds | Aggregated
 
 
 def premises(node: Premise) -> tuple[Premise, ...]:
-    """Give what stands right below a node: the premises of a derived tuple, or those of an aggregate's witnesses."""
+    """Return the children of a node: the premises of a derived tuple, or those of an aggregate's witnesses."""
     if isinstance(node, Proof):
         return node.premises
     return tuple(p for witness in node.witnesses for p in witness) if isinstance(node, Aggregated) else ()

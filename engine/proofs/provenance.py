@@ -1,11 +1,10 @@
-"""Why a tuple is there: provenance as a proof of least height, down to facts.
+"""Why a tuple holds: provenance as a proof of least height, down to facts.
 
-Nothing is stored while evaluating: rules are joined backwards through the complete model. Least proofs are kept, some
-thousands of them and until the model changes, so that later ones share their parts; each is searched for all the same,
-so that no answer depends on the questions before. Among proofs of equal height the one with the lower rule number, then
-the smaller premises, is taken, so that the same facts give the same proof. A fact has height 0, a derived tuple one more
-than its highest premise, the witnesses of aggregates included. Where a search is stopped by its budget, a proof is
-chosen without one, and says so.
+Evaluation stores nothing for proofs: rules are joined backwards through the complete model. Some thousands of least
+proofs are kept until the model changes, and later proofs share their parts. Each proof is still searched for, so no
+answer depends on earlier questions. Among proofs of equal height, the lower rule number wins, then the smaller
+premises, so the same facts give the same proof. A fact has height 0, a derived tuple one more than its highest premise,
+including the witnesses of aggregates. If the budget stops a search, a proof is chosen without one, and marked as such.
 """
 
 from collections.abc import Container, Mapping
@@ -20,18 +19,18 @@ from liqo_connectivity.engine.proofs.rule_instances import Tuple
 from liqo_connectivity.engine.syntax.nodes import Row
 
 BUDGET: Final = 100_000
-"""How many instances of rules a search looks at: some tenths of a second.
+"""The number of rule instances that a search may look at: some tenths of a second.
 
-A proof of the policy program takes less than a hundred of them; only a tuple with very many derivations, or deep in a
-large and dense recursion, comes near.
+A proof of the policy program takes less than a hundred; only a tuple with very many derivations, or deep in a large,
+dense recursion, comes near.
 """
 
 
 def prove(explainer: Explainer, relation: str, row: Row, budget: int | None = BUDGET) -> Proof | None:
     """Prove a tuple; ``None`` if it does not hold. Raises UnknownRelationError.
 
-    If more than ``budget`` instances of rules would have to be looked at, the proof is one of those that are found
-    without a search, always the same, and has ``minimal`` false. ``None`` is no limit.
+    If the search exceeds ``budget`` rule instances, the proof is chosen without a search: always the same one, with
+    ``minimal`` false. A ``budget`` of ``None`` is no limit.
     """
     found = choices_for(explainer, relation, row, budget)
     if found is None:
@@ -43,9 +42,9 @@ def prove(explainer: Explainer, relation: str, row: Row, budget: int | None = BU
 def choices_for(
     explainer: Explainer, relation: str, row: Row, budget: int | None
 ) -> tuple[Tuple, Mapping[Tuple, Choice], Mapping[Tuple, Choice]] | None:
-    """Give a tuple as a goal, the choices that prove it, and those of them of which it is known that none is better.
+    """Return a tuple as a goal, the choices that prove it, and those choices that are known to be the best.
 
-    If that is known of all, the two are one. ``None`` if the tuple does not hold. Raises UnknownRelationError.
+    If all are, both are the same mapping. ``None`` if the tuple does not hold. Raises UnknownRelationError.
     """
     goal = relation, tuple(row)
     if not explainer.model.contains(*goal):
@@ -63,8 +62,8 @@ def build(
 ) -> Proof:
     """Build the proof from a choice for each tuple, premises first; without recursion, since it may be of any height.
 
-    ``least`` holds the tuples for which no choice gives a lower proof. ``built`` has proofs by the same choices, and
-    gets those that are built; other threads may fill it at the same time.
+    ``least`` holds the tuples for which no choice gives a lower proof. ``built`` holds proofs by the same choices, and
+    the new proofs are added to it; other threads may add to it at the same time.
     """
     built = {} if built is None else built
     pending = [goal]
@@ -87,11 +86,11 @@ def build(
         for need in instance[0]:
             proof = built.get(need)
             if proof is None:
-                # Its relation has no rules.
+                # The relation has no rules.
                 built.setdefault(need, Proof(need[0], need[1], None, (), 0))
             elif proof.height >= height:
                 height = proof.height + 1
         premises = rule.premises.of(instance, built)
-        # A tuple has one proof object, or what is equal would not look so from above.
+        # One proof object for each tuple: comparison numbers shared premises by identity.
         built.setdefault(current, Proof(relation, row, rule.rule, premises, height, current in least))
     return built[goal]

@@ -1,7 +1,7 @@
 """The instances of a conjunction: the tuples that each needs, and the witnesses of its aggregates.
 
-A rule is joined backwards, from a row of its head; the body of an aggregate from the values outside. The model is
-complete, so nothing is derived here.
+A rule is joined backwards from a row of its head; the body of an aggregate from the values of its outer variables. The
+model is complete, so nothing is derived here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -29,32 +29,32 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 
 WITNESSES: Final = 3
-"""How many instances of what is counted a proof shows."""
+"""The number of counted instances that a proof shows."""
 
 Tuple = tuple[str, Row]
 """A relation and one of its rows."""
 Instance = tuple[tuple[Tuple, ...], tuple[Tuple, ...], Row, "tuple[Witnesses, ...]"]
-"""What makes a conjunction hold: its needs, those of them that are open, values, witnesses.
+"""An instance of a conjunction: its needs, the open ones among them, values, witnesses.
 
-The needs are the tuples of its atoms, in order, then those of the witnesses; they name the instance, since all values
-follow from them and from the head. Open are those whose relations have rules. The values are those of the variables in
-``BackwardJoin.slot_of``; the witnesses are one for each literal with an aggregate.
+The needs are the tuples of its atoms, in order, then those of the witnesses; they identify the instance, since they and
+the head determine all values. A need is open if its relation has rules. The values are those of the variables in
+``BackwardJoin.slot_of``; each literal with an aggregate has one item in the witnesses.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
-    """An aggregate's value, and the instances of its body that are shown for it."""
+    """An aggregate's value, and the instances of its body that a proof shows for it."""
 
     value: int
     shown: tuple[Instance, ...]
 
 
 class BackwardJoin:
-    """A body, compiled once for all rows of a head that are asked about.
+    """A body, compiled once for all rows of a head.
 
-    ``join(row, found)`` appends the instances that a row of the head has, without witnesses; ``aggregates`` are those
-    that ``witnessed`` adds. ``slot_of`` numbers the variables whose values an instance keeps: those of negations and
+    ``join(row, found)`` appends the instances for a row of the head, without witnesses; ``witnessed`` adds those of
+    ``aggregates``. ``slot_of`` numbers the variables whose values an instance keeps: those of negations and
     comparisons, and those named in ``kept``.
     """
 
@@ -104,13 +104,13 @@ class BackwardJoin:
         ]
 
     def instances(self, row: Row) -> list[Instance]:
-        """List the instances that a row of the head has; several if several witnesses would do for an aggregate."""
+        """List the instances for a row of the head, one for each choice of the aggregates' witnesses."""
         found: list[Instance] = []
         self.join(row, found)
         return self.witnessed(found) if self.aggregates else found
 
     def witnessed(self, found: Iterable[Instance]) -> list[Instance]:
-        """Give instances their witnesses."""
+        """Add the witnesses to instances."""
         made: list[Instance] = []
         for needs, left, values, _ in found:
             for chosen in product(*[aggregate.witnesses(values) for aggregate in self.aggregates]):
@@ -122,7 +122,7 @@ class BackwardJoin:
 
 
 class _Aggregate:
-    """An aggregate of a body, joined from the values outside."""
+    """An aggregate of a body, joined from the values of its outer variables."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class _Aggregate:
         self._target = self.inner.slot_of[kept[0]] if kept else 0
 
     def witnesses(self, values: Row) -> list[Witnesses]:
-        """Give the choices of witnesses: for ``count`` the smallest instances, else each one that has the value."""
+        """Return the choices of witnesses: for ``count`` the smallest instances, else each instance with the value."""
         found = self.inner.instances(tuple([values[slot] for slot in self._outer]))
         if self.aggregate.target is None:
             return [Witnesses(len(found), tuple(nsmallest(WITNESSES, found, key=itemgetter(0))))]

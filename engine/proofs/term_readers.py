@@ -1,4 +1,4 @@
-"""Terms compiled to functions of the values of a rule's variables, each in a numbered slot."""
+"""Compiles terms to functions of the values of a rule's variables, each in a numbered slot."""
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
@@ -43,7 +43,7 @@ def reader(term: Term, slot_of: Mapping[str, int], functors: Mapping[str, Functo
 def row_reader(
     terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
 ) -> Callable[[Sequence[Value]], tuple[Value, ...]]:
-    """Compile terms into a function that gives their values as a tuple."""
+    """Compile terms into a function that returns their values as a tuple."""
     if len(terms) > 1 and all(isinstance(term, Variable) for term in terms):
         # The same tuple, made in C.
         return itemgetter(*[slot_of[term.name] for term in terms if isinstance(term, Variable)])
@@ -57,7 +57,7 @@ def row_reader(
 def key_reader(
     terms: Sequence[Term], slot_of: Mapping[str, int], functors: Mapping[str, Functor]
 ) -> Callable[[Sequence[Value]], object]:
-    """Compile terms into a function that gives their key in an index: one value bare, several as a tuple."""
+    """Compile terms into a function that returns their key in an index: one value bare, several as a tuple."""
     if len(terms) > 1:
         return row_reader(terms, slot_of, functors)
     term = terms[0]

@@ -1,9 +1,9 @@
-"""Rules with aggregates as rules without, for an evaluator that has none.
+"""Rewrites rules with aggregates into rules without, for an evaluator that has none.
 
-The instances of an aggregate's body become the rows of a relation, its outer variables first; the child process
-aggregates them into a relation of groups and their values, and the rule reads that. A group without instances has no row
-there: ``min`` and ``max`` then fail, as they should, and for ``count`` the rule has a second form, in which the group is
-absent and the value is 0.
+The instances of an aggregate's body become the rows of a relation, outer variables first; the child process aggregates
+them into a relation of groups and values, which the rule reads. A group without instances has no row there: ``min`` and
+``max`` then fail, as they should; for ``count`` the rule has a second form, in which the group is absent and the value
+is 0.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -32,8 +32,8 @@ from liqo_connectivity.engine.syntax.nodes import (
 class Grouping:
     """An aggregate taken out of a rule.
 
-    ``rules`` derive relations, each from what is complete, the last of them ``instances``. Folding that one by its
-    first ``width`` columns, over the column ``value``, gives the relation ``groups``.
+    ``rules`` derive relations, each from complete ones; the last is ``instances``. Grouping it by its first ``width``
+    columns and aggregating the column ``value`` gives the relation ``groups``.
     """
 
     rules: tuple[Rule, ...]
@@ -46,16 +46,16 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class PlainRules:
-    """The rules that stand for one rule, and the groupings that they read, in the order in which they are to be made."""
+    """The rules that replace one rule, and the groupings that they read, in the order of evaluation."""
 
     rules: tuple[Rule, ...]
     groupings: tuple[Grouping, ...]
 
 
 def without_aggregates(rule: Rule, unfinished: Collection[str], number: Iterator[int]) -> PlainRules:
-    """Rewrite a rule; ``unfinished`` are the relations of its component. Raises OracleError.
+    """Rewrite a rule; ``unfinished`` holds the relations of its component. Raises OracleError.
 
-    ``number`` counts all groupings of a program.
+    ``number`` numbers all groupings of a program.
     """
     bodies: list[tuple[Literal_, ...]] = [()]
     groupings: list[Grouping] = []
@@ -67,7 +67,7 @@ def without_aggregates(rule: Rule, unfinished: Collection[str], number: Iterator
         grouping = _grouping(rule, aggregate, unfinished, next(number))
         groupings.append(grouping)
         group = [Variable(name) for name in aggregate.outer]
-        # No text can write these names.
+        # The syntax cannot express these names.
         value = Variable(f"= {grouping.groups}")
         left, right = (value if side is aggregate else side for side in (item.left, item.right))
         compared = Comparison(item.operator, left, right)
@@ -94,7 +94,7 @@ def _grouping(rule: Rule, aggregate: Aggregate, unfinished: Collection[str], num
     domains: list[Rule] = []
     for name in aggregate.outer:
         if name not in bound:
-            # The body only tests it: its values are those that some atom of the rule has there.
+            # The body only tests the variable: an atom of the rule supplies its values.
             head = Atom(f"domain {number} {name}", (Variable(name),))
             domains.append(Rule(rule.number, head, (_lister(rule, name, unfinished),), rule.span))
     body = (*(domain.head for domain in domains), *body)
@@ -115,5 +115,5 @@ def _lister(rule: Rule, name: str, unfinished: Collection[str]) -> Atom:
 
 
 def groupings_of(plain: Iterable[PlainRules]) -> tuple[Grouping, ...]:
-    """Give all groupings that some rules read."""
+    """Return all groupings that some rules read."""
     return tuple(grouping for rules in plain for grouping in rules.groupings)

@@ -1,10 +1,10 @@
 """The child process that evaluates a translated program with pyDatalog: a job on stdin, tuples on stdout, both JSON.
 
-It is run as a script: ``python child.py SECONDS MEGABYTES LOCATION``, where LOCATION is the folder that pyDatalog is
-installed in. It limits itself before it reads or imports anything else, and it never uses what pyDatalog evaluates as
-text: a value is only ever put into a ``Const``. One process evaluates one job, on its main thread, and ends. The functors
-are written a second time here, over plain integers, so that the two evaluators share no mistake. It imports nothing of
-the engine.
+It runs as a script: ``python child.py SECONDS MEGABYTES LOCATION``, where LOCATION is the folder that pyDatalog is
+installed in. It limits itself before it reads or imports anything else, and never uses the pyDatalog features that
+evaluate text: a value only ever becomes a ``Const``. One process evaluates one job, on its main thread, and ends. The
+functors are implemented a second time here, over plain integers, so that the two evaluators share no mistake. It
+imports nothing from the engine.
 """
 
 import gc
@@ -29,7 +29,7 @@ Value = str | int
 
 
 class RefusedError(Exception):
-    """The job cannot be done; ``answer`` says why."""
+    """The child refuses the job; ``answer`` says why."""
 
     def __init__(self, **answer: Value) -> None:
         self.answer = answer
@@ -40,7 +40,7 @@ class RefusedError(Exception):
 
 
 def parse_ipv4(text: str) -> int | None:
-    """Give the number that an IPv4 address stands for."""
+    """Return an IPv4 address as a number."""
     octets = text.split(".")
     if len(octets) != 4 or not all(_OCTET.fullmatch(octet) and int(octet) < 256 for octet in octets):
         return None
@@ -48,7 +48,7 @@ def parse_ipv4(text: str) -> int | None:
 
 
 def parse_ipv6(text: str) -> int | None:
-    """Give the number that an IPv6 address stands for."""
+    """Return an IPv6 address as a number."""
     if "." in text:
         before, colon, dotted = text.rpartition(":")
         low = parse_ipv4(dotted)
@@ -65,13 +65,13 @@ def parse_ipv6(text: str) -> int | None:
 
 
 def parse_address(text: str) -> tuple[int, int] | None:
-    """Give width in bits and number of an address."""
+    """Return the width in bits and the number of an address."""
     found = ((32, parse_ipv4(text)), (128, parse_ipv6(text)))
     return next(((width, number) for width, number in found if number is not None), None)
 
 
 def parse_cidr(text: str) -> tuple[int, int, int] | None:
-    """Give width, number of host bits, and the network's bits as a number, of a CIDR."""
+    """Return a CIDR's width in bits, its number of host bits, and its network bits as a number."""
     base, slash, prefix = text.partition("/")
     address = parse_address(base)
     if not slash or address is None or not _PREFIX.fullmatch(prefix):
@@ -82,7 +82,7 @@ def parse_cidr(text: str) -> tuple[int, int, int] | None:
 
 
 def format_address(width: int, number: int) -> str:
-    """Write an address in canonical text (RFC 5952 without the mixed notation)."""
+    """Format an address in canonical text (RFC 5952 without the mixed notation)."""
     if width == 32:
         return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
     groups = ":".join(f"{number >> shift & 0xFFFF:x}" for shift in range(112, -1, -16))
@@ -94,17 +94,17 @@ def format_address(width: int, number: int) -> str:
 
 
 def address_family(address: str) -> int:
-    """Give 4, 6, or 0 for other text."""
+    """Return 4, 6, or 0 for other text."""
     return {0: 0, 32: 4, 128: 6}[(parse_address(address) or (0,))[0]]
 
 
 def cidr_family(cidr: str) -> int:
-    """Give 4, 6, or 0 for other text."""
+    """Return 4, 6, or 0 for other text."""
     return {0: 0, 32: 4, 128: 6}[(parse_cidr(cidr) or (0,))[0]]
 
 
 def cidr_canonical(cidr: str) -> str:
-    """Give the CIDR without host bits, or nothing for other text."""
+    """Return the CIDR without host bits, or an empty string for other text."""
     parsed = parse_cidr(cidr)
     if parsed is None:
         return ""
@@ -113,7 +113,7 @@ def cidr_canonical(cidr: str) -> str:
 
 
 def cidr_contains(cidr: str, address: str) -> int:
-    """Tell whether the address begins with the network's bits."""
+    """Return 1 if the address begins with the network's bits, else 0."""
     network, single = parse_cidr(cidr), parse_address(address)
     if network is None or single is None or network[0] != single[0]:
         return 0
@@ -121,7 +121,7 @@ def cidr_contains(cidr: str, address: str) -> int:
 
 
 def cidr_covers(outer: str, inner: str) -> int:
-    """Tell whether the inner network is no wider, and begins with the outer one's bits."""
+    """Return 1 if the inner network is no wider and begins with the outer one's bits, else 0."""
     wide, narrow = parse_cidr(outer), parse_cidr(inner)
     if wide is None or narrow is None or wide[0] != narrow[0] or narrow[1] > wide[1]:
         return 0
@@ -132,7 +132,7 @@ def cidr_covers(outer: str, inner: str) -> int:
 
 
 def calculate(symbol: str, left: int, right: int) -> int:
-    """Calculate as C does: a quotient loses its fraction, on whichever side of zero it is."""
+    """Calculate as C does: a quotient is truncated towards zero."""
     if symbol in "/%" and right == 0:
         raise ArithmeticError(f"{left} {symbol} 0 has no value")
     quotient, rest = divmod(left, right) if symbol in "/%" else (0, 0)
@@ -154,8 +154,8 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = {
 
 
 def load_engine(location: str) -> Any:
-    """Import pyDatalog's engine and make sure that it is the build whose behaviour is known."""
-    # Every installer leaves this folder; importlib.metadata would read it too, and take longer than a small job.
+    """Import pyDatalog's engine and check that it is the known build."""
+    # Every installer writes this folder; importlib.metadata reads it too, but takes longer than a small job.
     names = [name.casefold() for name in os.listdir(location) if name.casefold().startswith("pydatalog-")]
     if names != [f"pydatalog-{VERSION}.dist-info"]:
         raise RefusedError(build=f"{' and '.join(names) or 'no version'} is installed, not {VERSION}")
@@ -175,14 +175,14 @@ def load_engine(location: str) -> Any:
 
 
 class Evaluation:
-    """One job's tables in pyDatalog, and a copy of their rows to tell what is new."""
+    """One job's tables in pyDatalog, and a copy of their rows to recognize new ones."""
 
     def __init__(self, engine: Any, arities: dict[str, int]) -> None:
         self._engine = engine
         self._known: dict[str, set[tuple[Value, ...]]] = {name: set() for name in arities}
         self._derived: set[str] = set()
         self._arities = arities
-        # Without this, negating a relation that has no tuples yet is an error.
+        # Otherwise negating a relation without tuples is an error.
         for name, arity in arities.items():
             engine.insert(engine.Pred(name, arity))
         for name, function in FUNCTIONS.items():
@@ -207,7 +207,7 @@ class Evaluation:
         return self._engine.Literal(predicate, [kinds[kind](content) for kind, content in terms])
 
     def add(self, table: str, row: tuple[Value, ...]) -> bool:
-        """Store a tuple; tell whether it is new."""
+        """Store a tuple; return whether it is new."""
         if row in self._known[table]:
             return False
         self._known[table].add(row)
@@ -217,17 +217,17 @@ class Evaluation:
         return True
 
     def ask(self, predicate: str, arity: int) -> list[tuple[Value, ...]]:
-        """Ask a predicate with nothing bound."""
+        """Query a predicate with nothing bound."""
         engine = self._engine
         terms = [engine.Var(f"column {number}") for number in range(arity)]
         return cast("list[tuple[Value, ...]]", engine.Literal(predicate, terms).ask())
 
     def rows(self, table: str) -> list[tuple[Value, ...]]:
-        """Give all tuples of a table: what its steps answered and the facts; input alone is asked for, not echoed."""
+        """Return all tuples of a table, derived and given. A table of facts alone is queried, not echoed."""
         return list(self._known[table] if table in self._derived else self.ask(table, self._arities[table]))
 
     def fold(self, step: dict[str, Any]) -> None:
-        """Compute an aggregate over each group of a table's rows, and store the groups with their values."""
+        """Aggregate each group of a table's rows, and store the groups with their values."""
         groups: dict[tuple[Value, ...], list[Value]] = {}
         width, column = int(step["width"]), int(step["value"])
         for row in self.rows(step["source"]):
@@ -253,13 +253,13 @@ class Evaluation:
                 grows = self.add(table, tuple(row[:width])) or grows
             grows = grows and step["repeat"]
         self._derived.update(table for table, _ in step["into"])
-        # What an answer leaves behind is in cycles; what is stored stays, and need not be looked at again.
+        # An answer leaves garbage in cycles; stored rows stay, so the collector need not scan them again.
         gc.collect()
         gc.freeze()
 
 
 def evaluate(job: dict[str, Any], engine: Any) -> dict[str, list[tuple[Value, ...]]]:
-    """Do a job: store the facts, run the steps, ask for the tables that are wanted."""
+    """Do a job: store the facts, run the steps, return the wanted tables."""
     evaluation = Evaluation(engine, job["arities"])
     for table, rows in job["facts"].items():
         for row in rows:
@@ -271,7 +271,7 @@ def evaluate(job: dict[str, Any], engine: Any) -> dict[str, list[tuple[Value, ..
 
 
 def main(seconds: str, megabytes: str, location: str) -> None:
-    """Answer ``{"rows": ...}``, or one of ``{"memory": ...}``, ``{"build": ...}`` and ``{"rule": ..., "why": ...}``."""
+    """Write ``{"rows": ...}``, or one of ``{"memory": ...}``, ``{"build": ...}`` and ``{"rule": ..., "why": ...}``."""
     try:
         for kind, limit in (
             (resource.RLIMIT_CORE, 0),
@@ -279,7 +279,7 @@ def main(seconds: str, megabytes: str, location: str) -> None:
             (resource.RLIMIT_CPU, int(seconds)),
             (resource.RLIMIT_AS, int(megabytes) * 2**20),
         ):
-            # One second between the limits of processor time lets the first one say what it is, by SIGXCPU.
+            # The hard limit of processor time is one second above the soft one, so that SIGXCPU names the cause.
             resource.setrlimit(kind, (limit, limit + (kind == resource.RLIMIT_CPU)))
         engine = load_engine(location)
         gc.disable()
@@ -290,7 +290,7 @@ def main(seconds: str, megabytes: str, location: str) -> None:
         answer = b'{"memory": 1}'
     sys.stdout.buffer.write(answer)
     sys.stdout.buffer.flush()
-    # Skips the teardown of what may be millions of objects.
+    # Skips the teardown of possibly millions of objects.
     os._exit(0)
 
 

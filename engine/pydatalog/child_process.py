@@ -1,7 +1,7 @@
 """One child process with limits on time and memory, for code that is not trusted to end.
 
-However the call ends, the child is gone when it returns, and nothing is left on disk. The child gets an almost empty
-environment and no file but its three pipes.
+However the call ends, the child has exited when it returns, and nothing is left on disk. The child gets an almost empty
+environment and no open files except its three pipes.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a child may use: seconds of wall clock (and so of processor time), megabytes of address space."""
+    """The limits of a child: seconds of wall clock (and so of processor time), megabytes of address space."""
 
     seconds: float = 60
     megabytes: int = 1024
 
 
 def exchange(command: Sequence[str], request: bytes, limits: Limits) -> bytes:
-    """Start a command, give it a request, and return all that it writes, once it has ended well.
+    """Start a command, send it a request, and return its output once it has exited with success.
 
-    The command sets the limit of memory for itself. Raises OracleError if it fails or takes too long.
+    The command sets its own memory limit. Raises OracleError if it fails or takes too long.
     """
     deadline = time.monotonic() + limits.seconds
     with subprocess.Popen(  # noqa: S603 - the caller's own command, and no shell
@@ -59,13 +59,13 @@ def exchange(command: Sequence[str], request: bytes, limits: Limits) -> bytes:
 
 
 def _environment() -> dict[str, str]:
-    # A fixed seed gives the same run twice; the loader's path is what a Python of a special build is found by.
+    # A fixed seed makes runs repeatable; a custom Python build may need the loader's path to find its libraries.
     loader = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
     return loader | {"PYTHONHASHSEED": "0"}
 
 
 def _communicate(process: "subprocess.Popen[bytes]", request: bytes, deadline: float) -> tuple[bytes, bytes]:
-    """Write and read without blocking; keep only the beginning of what it says on stderr. Raises TimeoutError."""
+    """Write and read without blocking; keep only the beginning of stderr. Raises TimeoutError."""
     assert process.stdin
     assert process.stdout
     assert process.stderr

@@ -1,8 +1,8 @@
-"""One rule as one clause of pyDatalog's engine, with its body in an order that pyDatalog evaluates correctly.
+"""Translates one rule to one clause of pyDatalog's engine, with a body order that pyDatalog evaluates correctly.
 
-pyDatalog runs a body from left to right as it stands: a negation or comparison that is reached before its variables
-are bound is silently wrong or an error. So each condition is placed as soon as it is bound, computed terms are taken out
-of atoms, and the recursive atom is called with nothing bound.
+pyDatalog runs a body from left to right as written: a negation or comparison before its variables are bound is silently
+wrong or an error. So each condition comes as soon as its variables are bound, computed terms move out of atoms, and the
+recursive atom is called with nothing bound.
 """
 
 from collections.abc import Mapping
@@ -39,12 +39,12 @@ ChildClause = tuple[ChildLiteral, list[ChildLiteral]]
 """Head and body."""
 
 Position = tuple[str, ...]
-"""A negated relation, and which of its columns are ``_``: ``"_"`` or ``""`` for each."""
+"""A negated relation, and for each column ``"_"`` if it is a wildcard, else ``""``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables of relations and of negated positions by what they stand for, and the arity of each by its name."""
+    """The tables by relation, the projections by negated position, and the arity of each table by its name."""
 
     of: Mapping[str, str]
     arities: Mapping[str, int]
@@ -52,7 +52,7 @@ class Tables:
 
 
 def position_of(atom: Atom) -> Position:
-    """Give the position that a negated atom looks at."""
+    """Return the position of a negated atom."""
     return (atom.relation, *("_" if isinstance(t, Wildcard) else "" for t in atom.terms))
 
 
@@ -62,23 +62,23 @@ def refuse(rule: Rule, why: str) -> NoReturn:
 
 
 def variable(name: str) -> ChildTerm:
-    """Give a variable as the child reads it."""
+    """Return a variable as the child reads it."""
     return ["variable", name]
 
 
 def value_of(value: Value) -> ChildTerm:
-    """Give a constant as the child reads it."""
+    """Return a constant as the child reads it."""
     return ["value", value]
 
 
 def padded(terms: list[ChildTerm], width: int) -> list[ChildTerm]:
-    """Fill the row of a goal, which begins with the number of its relation, up to the goal's width."""
+    """Pad the row of a goal, which begins with the number of its relation, to the goal's width."""
     return terms + [value_of(0)] * (1 + width - len(terms))
 
 
 @dataclass(slots=True)
 class ClauseTranslation:
-    """One rule on its way to a clause: conditions as soon as they are bound, since pyDatalog runs bodies as written."""
+    """Translates one rule: conditions come as soon as they are bound, since pyDatalog runs bodies as written."""
 
     rule: Rule
     goal: str
@@ -91,13 +91,13 @@ class ClauseTranslation:
     fresh: int = 0
 
     def translate(self) -> ChildClause:
-        """Give the clause. Raises OracleError."""
+        """Return the clause. Raises OracleError."""
         self.conditions = [item for item in self.rule.body if not isinstance(item, Atom)]
         atoms = [item for item in self.rule.body if isinstance(item, Atom)]
         recursive = next((atom for atom in atoms if atom.relation in self.names), None)
         self._place_conditions()
         while atoms:
-            # Atoms with more columns bound find their tuples by index; the goal itself has no index.
+            # Atoms with more bound columns find their tuples by index; the goal has no index, so it comes first.
             chosen = recursive or max(atoms, key=self._boundness)
             atoms.remove(chosen)
             if chosen is recursive:
@@ -118,7 +118,7 @@ class ClauseTranslation:
 
     def _new(self) -> Variable:
         self.fresh += 1
-        # A space keeps it apart from every name that a program can write.
+        # No name in a program contains a space.
         return Variable(f"fresh {self.fresh}")
 
     def _is_bound(self, item: Term | Literal_) -> bool:
@@ -137,7 +137,7 @@ class ClauseTranslation:
         return self._evaluated(term) if self._is_bound(term) else self._deferred(term)
 
     def _deferred(self, term: Term) -> ChildTerm:
-        """Take any value here, and compare it once the term can be evaluated."""
+        """Accept any value here, and compare it once the term can be evaluated."""
         stand_in = self._new()
         self.known.add(stand_in.name)
         self.conditions.append(Comparison("=", stand_in, term))

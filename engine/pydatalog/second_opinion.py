@@ -1,8 +1,7 @@
 """pyDatalog as the second opinion: the same program and facts, evaluated by an engine that shares no code with ours.
 
-It runs in a child process with limits, one process for each evaluation, because it can hang, crash and leak. What it
-cannot evaluate correctly is refused, never guessed: an answer is either the whole extension of a relation or an
-OracleError.
+It runs in a child process with limits, one process for each evaluation, because it can hang, crash and leak. A rule
+that it cannot evaluate correctly is refused: the answer is either the whole extension of a relation or an OracleError.
 """
 
 import json
@@ -43,17 +42,17 @@ class Difference:
 def evaluate_relations(
     program: Program, facts: Facts, relations: Iterable[str], *, limits: Limits = DEFAULT_LIMITS
 ) -> dict[str, list[Row]]:
-    """Give the complete, sorted rows of some relations, as pyDatalog derives them.
+    """Return the complete, sorted rows of some relations, as pyDatalog derives them.
 
-    Raises UnknownRelationError, FactError, and OracleError: a limit was reached, the child failed, a rule is outside
-    what pyDatalog can evaluate, or the installed pyDatalog is not the known build.
+    Raises UnknownRelationError, FactError, and OracleError if a limit is reached, the child fails, pyDatalog cannot
+    evaluate a rule, or the installed pyDatalog is not the known build.
     """
     wanted = sorted(set(relations))
     return {name: sorted(rows) for name, rows in _run(program, _checked_facts(program, facts), wanted, limits).items()}
 
 
 def evaluate(program: Program, facts: Facts, relations: Iterable[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
-    """Give a model of all that some relations need, derived by pyDatalog alone. Raises what evaluate_relations does."""
+    """Return a model of everything that some relations need, derived by pyDatalog. Raises like evaluate_relations."""
     part = program.slice(relations)
     loaded = _checked_facts(part, facts)
     rows = _run(part, loaded, sorted(part.rules_by_head), limits)
@@ -66,7 +65,7 @@ def evaluate(program: Program, facts: Facts, relations: Iterable[str], *, limits
 
 
 def first_difference(model: Model, oracle_rows: Mapping[str, Iterable[Row]]) -> Difference | None:
-    """Give the first row, by relation and then by its columns, that only one side has."""
+    """Return the first row, by relation and then by columns, that only one side has."""
     for name in sorted(oracle_rows):
         ours, theirs = set(model.rows(name)), set(oracle_rows[name])
         if ours != theirs:
@@ -102,7 +101,7 @@ def _run(
     return {name: _checked(program, name, rows.get(table_of[name])) for name in wanted}
 
 
-# No user site, no site at all and no folder of the script on the path: the child finds only what it is given.
+# Without site packages and the script's folder on the path, the child finds only what its command names.
 _INTERPRETER = (sys.executable, "-P", "-s", "-S", "-B")
 
 

@@ -1,13 +1,13 @@
-"""Rules as clauses of pyDatalog's engine, inside the part of it that is known to be right.
+"""Translates rules to clauses of pyDatalog's engine, within the part of it that is known to be correct.
 
-pyDatalog is correct only for programs of a certain shape, and silently wrong or endless outside it, so each rule is
-brought into that shape here, and a rule that cannot be is refused. Components are evaluated one after the other, and
-what is complete is stored as plain tuples (*tables*) before anything reads it, which also spares pyDatalog from
-deriving it again for every question. While a component is derived, all its relations share one predicate, the *goal*,
-distinguished by a first column, and every clause calls the goal with nothing bound. So the open goal is the only call
-that ever waits for another one, and the endless waiting of pyDatalog's recursion cannot arise. A second recursive atom
-of a rule reads the tables instead, and the step is repeated until they stop growing. The order of evaluation is found
-here again, not taken from ``stratification``, so that the two evaluators share no more than the syntax.
+pyDatalog is correct only for programs of a certain shape; outside it, it is silently wrong or never ends. This module
+brings each rule into that shape, or refuses it. Components are evaluated one by one, and a complete relation is stored
+as plain tuples (a *table*) before anything reads it, which also saves pyDatalog from deriving it again for every query.
+While a component is derived, its relations share one predicate, the *goal*, distinguished by a first column, and every
+clause calls the goal with nothing bound. So the open goal is the only call that ever waits for another, and pyDatalog's
+recursion cannot wait forever. A second recursive atom of a rule reads the tables instead, and the step repeats until
+they stop growing. The order of evaluation is computed here a second time, not taken from ``stratification``, so that
+the two evaluators share only the syntax.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -44,9 +44,9 @@ from liqo_connectivity.engine.syntax.nodes import (
 
 @dataclass(frozen=True, slots=True)
 class GoalStep:
-    """One goal to be asked: its arity, its clauses, and the table and arity that each value of column 0 stands for.
+    """One goal to query: its arity, its clauses, and the table and arity for each value of column 0.
 
-    ``repeat`` asks for more rounds until no table grows.
+    ``repeat`` repeats the step until no table grows.
     """
 
     goal: str
@@ -58,9 +58,9 @@ class GoalStep:
 
 @dataclass(frozen=True, slots=True)
 class AggregateStep:
-    """An aggregate to be computed: the table ``into`` gets a row for each group of the rows of ``source``.
+    """An aggregate to compute: the table ``into`` gets a row for each group of the rows of ``source``.
 
-    The first ``width`` columns make the group; ``value`` is the column that the aggregate is over.
+    The first ``width`` columns identify the group; ``value`` is the aggregated column.
     """
 
     source: str
@@ -72,7 +72,7 @@ class AggregateStep:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The steps in order, the table of each relation that they need, and the arity of every table."""
+    """The steps in order, the table of each relation that they need, and the arity of each table."""
 
     steps: list[GoalStep | AggregateStep]
     table_of: Mapping[str, str]
@@ -80,10 +80,10 @@ class Translation:
 
 
 def translate(program: Program, relations: Iterable[str]) -> Translation:
-    """Translate what some relations need. Raises OracleError for a rule outside pyDatalog's safe part."""
+    """Translate the rules that some relations need. Raises OracleError for a rule outside pyDatalog's safe part."""
     reached = _reachability(program.rules)
     needed = sorted({name for goal in relations for name in (goal, *reached.get(goal, ()))})
-    # Numbers instead of names: no relation can collide with a predicate that means something to pyDatalog.
+    # Numbers instead of names: no relation can collide with a built-in predicate of pyDatalog.
     table_of = {name: f"r{number}" for number, name in enumerate(needed)}
     arities = {table: len(program.schema.relations[name].columns) for name, table in table_of.items()}
     steps: list[GoalStep | AggregateStep] = []
@@ -121,7 +121,7 @@ def translate(program: Program, relations: Iterable[str]) -> Translation:
 
 
 def _reachability(rules: Iterable[Rule]) -> dict[str, frozenset[str]]:
-    """Give all that each derived relation depends on, itself included only if it is recursive."""
+    """Return all relations that each derived relation depends on, itself included only if it is recursive."""
     direct: dict[str, set[str]] = {}
     for rule in rules:
         names = direct.setdefault(rule.head.relation, set())
@@ -139,7 +139,7 @@ def _reachability(rules: Iterable[Rule]) -> dict[str, frozenset[str]]:
 
 
 def _components(derived: Sequence[str], reached: Mapping[str, frozenset[str]]) -> list[list[str]]:
-    """Group relations that depend on each other; what depends on more comes later, and so after all that it needs."""
+    """Group mutually dependent relations; a group with more dependencies comes later, so after all that it needs."""
     groups = {tuple(o for o in derived if o == n or (o in reached[n] and n in reached[o])) for n in derived}
     return [list(group) for group in sorted(groups, key=lambda group: (len(reached[group[0]] | {*group}), group))]
 
@@ -169,7 +169,7 @@ def _projected(rule: Rule) -> list[Position]:
 
 
 def _projection(position: Position, table_of: Mapping[str, str], table: str, goal: str) -> GoalStep:
-    """Project a relation on the columns that a negation names: ``!p(X, _)`` means ``!n(X)`` with ``n(X) :- p(X, _)``."""
+    """Project a relation on the columns of a negation: ``!p(X, _)`` means ``!n(X)`` with ``n(X) :- p(X, _)``."""
     relation, *columns = position
     every = [variable(f"column {number}") for number in range(len(columns))]
     kept = [term for term, mark in zip(every, columns, strict=True) if not mark]

@@ -1,4 +1,4 @@
-"""An explanation of a missing tuple as data: the rules that could derive it, and the literal of each that fails."""
+"""An explanation of a missing tuple as data: the rules that could derive it, and the failing literal of each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ Reason = Literal["asserted", "derived", "depth", "above"]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A rule that could derive a goal, and does not.
+    """A rule that could derive a goal but fails.
 
-    ``holding`` are the literals that hold together, with their values, in the order in which they were looked up, and
-    ``failing`` is the first that does not; a variable left in it stands for any value. ``because`` explains it: the
-    absence of a missing tuple, or the proof of one that should be missing or that has the value of a ``min`` or
-    ``max``; ``None`` for other comparisons. ``complete`` is false if the budget ended before all values were tried.
+    ``holding`` lists the literals that hold together, with their values, in lookup order; ``failing`` is the first
+    that does not hold; a variable left in it stands for any value. ``because`` explains it: the absence of a missing
+    tuple, or the proof of a tuple that a negation forbids or that has the value of a ``min`` or ``max``; ``None`` for
+    other comparisons. ``complete`` is false if the budget ended before all values were tried.
     """
 
     rule: Rule
@@ -35,10 +35,10 @@ class Failure:
 class Absence:
     """A goal that no tuple matches.
 
-    ``reason`` is ``asserted`` if no rule derives the relation, so that a fact is missing; ``derived`` if each rule in
-    ``failures`` fails, the one that gets furthest first, and those in ``others`` derive other tuples only; ``depth`` if
-    rules could derive it and were not looked into; ``above`` if the goal is one of those that this one explains.
-    Explanations share what they have in common: they are walked and compared so that what is shared is met once.
+    ``reason`` is ``asserted`` if no rule derives the relation, so a fact is missing; ``derived`` if each rule in
+    ``failures`` fails, the one that gets furthest first, and those in ``others`` derive only other tuples; ``depth`` if
+    rules could derive the goal and were not examined; ``above`` if this is part of an explanation of the same goal.
+    Explanations share common parts; walks and comparisons visit each shared part once.
     """
 
     goal: Atom
@@ -59,7 +59,7 @@ class Absence:
         return hash((self.goal, self.reason, self.others))
 
     def _steps(self) -> list[object]:
-        """List the absences as ``walk`` gives them, those that explain a failure by their numbers in that list."""
+        """List the absences in the order of ``walk``, with those that explain a failure as positions in that list."""
         found = list(self.walk())
         number = {id(absence): position for position, absence in enumerate(found)}
         steps: list[object] = []
@@ -73,7 +73,7 @@ class Absence:
         return steps
 
     def walk(self) -> "Iterator[Absence]":
-        """Give this absence and all that explain it, shared ones once."""
+        """Yield this absence and all those that explain it, shared ones once."""
         seen: set[int] = set()
         stack: list[Absence] = [self]
         while stack:
@@ -85,7 +85,7 @@ class Absence:
             stack.extend(f.because for f in reversed(absence.failures) if isinstance(f.because, Absence))
 
     def relations(self) -> set[str]:
-        """Give the relations that the explanation rests on."""
+        """Return the relations that the explanation rests on."""
         found = list(self.walk())
         proofs = {id(f.because): f.because for a in found for f in a.failures if isinstance(f.because, Proof)}
         names = {absence.goal.relation for absence in found}
@@ -95,5 +95,5 @@ class Absence:
 
 
 def pattern(relation: str, row: Sequence[Value | None]) -> Atom:
-    """Make a goal from the values of its columns; ``None`` stands for any."""
+    """Make a goal from the values of its columns; ``None`` stands for any value."""
     return Atom(relation, tuple(Wildcard() if value is None else Constant(value) for value in row))

@@ -1,10 +1,10 @@
-"""Why a tuple is not there: for each rule that could derive it, how far the rule gets and what fails.
+"""Why a tuple is missing: for each rule that could derive it, how far the rule gets and what fails.
 
 The failed derivations of why-not provenance (Huang, Chen, Doan, Naughton, "On the provenance of non-answers", VLDB
-2008; Lee, Ludäscher, Glavic, "PUG", VLDB Journal 2019), the furthest of each rule only: the longest part of it that
-holds, the first literal that fails under those values, and why that one fails in turn. A missing tuple is explained by
-the rules that could derive it, a tuple that should be missing by its proof. Nothing is asked of the user, and a budget
-of rows keeps the search short.
+2008; Lee, Ludäscher, Glavic, "PUG", VLDB Journal 2019), but only the furthest of each rule: the longest part of the
+body that holds, the first literal that fails under those values, and why that one fails in turn. The rules that could
+derive a missing tuple explain it; a proof explains a tuple that a negation forbids. The search asks the user nothing,
+and a budget of rows keeps it short.
 """
 
 from collections.abc import Mapping
@@ -45,9 +45,9 @@ from liqo_connectivity.engine.why_not.partial_match import (
 )
 
 DEPTH: Final = 3
-"""How many rules deep a failure is followed."""
+"""The number of rules through which a failure is followed."""
 ROWS: Final = 400
-"""How many rows one explanation tries."""
+"""The number of rows that one explanation tries."""
 _RULE_COST: Final = 5
 _COMPUTED: Final = (Arithmetic, Call, Aggregate)
 
@@ -57,7 +57,7 @@ def why_not(explainer: Explainer, goal: Atom, depth: int = DEPTH, rows: int = RO
 
     The goal's terms are constants, variables and ``_``. A failure is followed through ``depth`` rules, until about
     ``rows`` rows were tried. The model must hold all relations that the goal depends on. Raises UnknownRelationError,
-    and DatalogError for a goal that is none.
+    and DatalogError for an invalid goal.
     """
     model = explainer.model
     declaration = model.program.schema.relations.get(goal.relation)
@@ -76,7 +76,7 @@ def why_not(explainer: Explainer, goal: Atom, depth: int = DEPTH, rows: int = RO
 
 
 class _Explanation:
-    """One explanation being made: what was explained before is not explained twice."""
+    """Builds one explanation, and explains no goal twice."""
 
     def __init__(self, explainer: Explainer, rows: int) -> None:
         self._explainer = explainer
@@ -136,7 +136,7 @@ class _Explanation:
     def _extreme(
         self, aggregate: Aggregate, values: Environment, depth: int, above: tuple[Atom, ...]
     ) -> "Absence | Proof | None":
-        """Explain the ``min`` or ``max`` over one plain atom: the tuple that has it, or why there is none."""
+        """Explain the ``min`` or ``max`` over one plain atom: the tuple that has the value, or why there is none."""
         (item, *more), target = aggregate.body, aggregate.target
         if more or target is None or not isinstance(item, Atom) or any(isinstance(t, _COMPUTED) for t in item.terms):
             return None
@@ -156,7 +156,7 @@ class _Explanation:
             left, right = (_filled(side, values, written) for side in (item.left, item.right))
             return Comparison(item.operator, left, right, item.span)
         atom = item.atom if isinstance(item, Negation) else item
-        # Arithmetic without a value fails as it stands: it is shown with its operands.
+        # Arithmetic without a value is shown as written, with its operands.
         with suppress(EvaluationError):
             atom = fixed(atom, values, self._functors)
         atom = Atom(atom.relation, tuple(_filled(term, values, written) for term in atom.terms), atom.span)
@@ -164,7 +164,7 @@ class _Explanation:
 
 
 def _canonical(goal: Atom) -> Atom:
-    """Keep the variables that a goal repeats; what else is not a constant stands for any value."""
+    """Keep the constants and repeated variables of a goal; every other term becomes ``_``."""
     names = [term.name for term in goal.terms if isinstance(term, Variable)]
     repeated = dict.fromkeys(name for name in names if names.count(name) > 1)
     number = {name: f"Same{position}" for position, name in enumerate(repeated, 1)}
@@ -180,7 +180,7 @@ def _canonical(goal: Atom) -> Atom:
 
 
 def _unify(head: Atom, goal: Atom) -> tuple[Environment, list[Comparison]] | None:
-    """Give the values of the head's variables and what else must be equal; ``None`` if the head cannot be the goal."""
+    """Return the values of the head's variables and further equations; ``None`` if the head cannot be the goal."""
     values: Environment = {}
     equations: list[Comparison] = []
     seen: dict[str, Term] = {}
@@ -202,7 +202,7 @@ def _unify(head: Atom, goal: Atom) -> tuple[Environment, list[Comparison]] | Non
 
 
 def _filled(term: Term, values: Environment, written: Mapping[str, Term]) -> Term:
-    """Write values into a term, and what the author wrote in place of a variable that flattening made."""
+    """Write values into a term; a variable made by flattening becomes the author's term again."""
     if isinstance(term, Variable) and term.name not in values:
         term = written.get(term.name, term)
     return ground(term, values)

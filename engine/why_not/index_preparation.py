@@ -1,8 +1,7 @@
-"""The indexes that why-not asks for, built before the first question.
+"""Builds the indexes of why-not before the first question.
 
-By which columns the failure of a rule is looked up depends on which columns of the goal have values, and on the order
-of the rule's body, not on what the values are. So the search is walked through once with known columns in place of
-known values, to any depth, over the model as it is now.
+The columns by which the search looks up a rule's literals depend on the goal's bound columns and on the join order, not
+on the values. So one walk with bound columns in place of values, to any depth, finds all indexes for the current model.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,10 +26,10 @@ _Columns = tuple[int, ...]
 
 
 def prepare_why_not(explainer: Explainer, relations: Iterable[str]) -> None:
-    """Do now what the first questions about missing tuples of some relations would do, however deep they go.
+    """Build what the first questions about missing tuples of some relations need, at any depth.
 
-    The explainer is prepared for the proofs that such an explanation can show, too. It is good until everything is
-    derived again, as a load does. Raises UnknownRelationError.
+    This includes the proofs that such an explanation can show. It lasts until everything is derived again, as by a
+    load. Raises UnknownRelationError.
     """
     relations = tuple(relations)
     explainer.prepare(relations)
@@ -38,7 +37,7 @@ def prepare_why_not(explainer: Explainer, relations: Iterable[str]) -> None:
 
 
 def _build_indexes(model: Model, relations: Iterable[str]) -> frozenset[str]:
-    """Build the indexes; give the relations of which such an explanation may prove a tuple."""
+    """Build the indexes; return the relations whose tuples such an explanation may prove."""
     proved: set[str] = set()
     seen: set[tuple[str, _Columns]] = set()
     declared = model.program.schema.relations
@@ -66,7 +65,7 @@ def _build_indexes(model: Model, relations: Iterable[str]) -> frozenset[str]:
 def _lookups(
     model: Model, body: Sequence[Literal_], known: Iterable[str]
 ) -> Iterator[tuple[Atom | Negation, _Columns]]:
-    """Give the atoms and negations of a body in the order of the search, with the columns that are known by then."""
+    """Yield the atoms and negations of a body in search order, each with the columns known at that point."""
     names = set(known)
     for item in join_order(model, flatten(body)[0], names):
         match item:
@@ -78,7 +77,7 @@ def _lookups(
                     literal = plain[position]
                     if isinstance(literal, Atom | Negation):
                         yield literal, _known_columns(literal, bound)
-                        # The tuple that has the least or greatest value is looked for by the outer variables alone.
+                        # The tuple with the least or greatest value is looked up by the outer variables alone.
                         yield literal, _known_columns(literal, set(outer))
                     bound.update(v.name for v in variables(literal))
             case _:
@@ -97,5 +96,5 @@ def _known_columns(item: Atom | Negation, names: set[str]) -> _Columns:
 
 def _build(model: Model, atom: Atom, columns: _Columns) -> None:
     if 0 < len(columns) < len(atom.terms):
-        # No row has this key: whether there are any is not asked, only where they would be.
+        # The key matches no row: the lookup only makes the model build the index.
         model.find(atom.relation, columns, (0,) * len(columns))

@@ -1,9 +1,8 @@
 """How far a rule body gets: the longest part that some values satisfy, and the literal that fails after it.
 
-A body is joined in the order that suits the values at hand: the atom that they look up in the fewest rows comes first,
-and a test comes before anything that would have to be enumerated. So a failure names the one tuple that is missing,
-rather than one of thousands that happen to be tried first. The order depends on the rows of the model alone, not on the
-order in which they were added, and rows are tried in sorted order.
+The join order suits the known values: the atom with the fewest matching rows comes first, and a test comes before any
+enumeration. So a failure names the one missing tuple, not one of thousands that happen to be tried first. The order
+depends only on the rows of the model, not on the order in which they were added, and rows are tried in sorted order.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -50,10 +49,10 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class PartialMatch:
-    """A body in join order, how many of its literals hold together, and for which values.
+    """A body in join order, how many of its literals hold together, and the values for which they do.
 
-    ``body`` is flattened: an atom's arithmetic is a separate equation, for a variable that ``written`` maps back.
-    ``complete`` is false if the budget ended before every choice of values was tried, so that others might get further.
+    ``body`` is flattened: an atom's arithmetic is an equation for a new variable, which ``written`` maps to the term.
+    ``complete`` is false if the budget ended before every choice of values was tried: others might get further.
     """
 
     body: tuple[Literal_, ...]
@@ -64,9 +63,9 @@ class PartialMatch:
 
 
 def longest_match(model: Model, body: Sequence[Literal_], values: Environment, budget: Budget) -> PartialMatch:
-    """Find the values that get furthest through a body that nothing satisfies; of several the smallest.
+    """Find the values that get furthest through a body that nothing satisfies; among several, the smallest.
 
-    ``values`` are those known before. For a body that can be satisfied, the answer is the whole of it.
+    ``values`` holds those known before. For a satisfiable body, the match is the whole body.
     """
     plain, hidden = flatten(body)
     # flatten appends one equation for each hidden variable, in the same order.
@@ -79,7 +78,7 @@ def longest_match(model: Model, body: Sequence[Literal_], values: Environment, b
 
 
 def matching(model: Model, atom: Atom, values: Mapping[str, Value]) -> Iterable[Row]:
-    """Give the rows of an atom, whose terms are constants, variables and ``_``, for the values that are known."""
+    """Return the rows that match an atom of constants, variables and ``_`` under the known values."""
     keyed: list[int] = []
     key: list[Value] = []
     first: dict[str, int] = {}
@@ -118,7 +117,7 @@ def value_of(term: Term, values: Mapping[str, Value], functors: Mapping[str, Fun
 
 
 def fixed(atom: Atom, values: Mapping[str, Value], functors: Mapping[str, Functor]) -> Atom:
-    """Write the values of its terms into an atom; what has none stays. Raises EvaluationError."""
+    """Replace the terms of an atom by their values; a term without a value stays. Raises EvaluationError."""
     terms = tuple(
         term
         if isinstance(term, Wildcard) or any(v.name not in values for v in variables(term))
@@ -129,7 +128,7 @@ def fixed(atom: Atom, values: Mapping[str, Value], functors: Mapping[str, Functo
 
 
 def join_order(model: Model, body: Sequence[Literal_], known: Iterable[str]) -> list[Literal_]:
-    """Order a flat body: equations that bind, then what one row answers, then tests, then what has to be enumerated."""
+    """Order a flat body: equations that bind, then lookups of at most one row, then tests, then enumerations."""
     names, rest, ordered = set(known), list(range(len(body))), list[Literal_]()
     while rest:
         ranked = [(rank, p) for p in rest if (rank := _rank(model, body[p], names)) is not None]
@@ -148,8 +147,8 @@ _TESTS: _Rank = (False, 1000, 0, 0)
 def _rank(model: Model, item: Literal_, known: set[str]) -> _Rank | None:
     """Rank a literal; ``None`` if it is not ready.
 
-    First by whether nothing is known to look it up with, then by thousandths of rows for each lookup; of equals those
-    with more known columns, then with more distinct values, come first.
+    Literals with something known come first, then those with fewer rows for each lookup (in thousandths); among equals,
+    atoms with more known columns, then those with more distinct keys.
     """
     if isinstance(item, Atom):
         return _fan_out(model, item, known)
@@ -177,7 +176,7 @@ def _fan_out(model: Model, atom: Atom, known: set[str]) -> _Rank:
 
 
 class _Search:
-    """Tries values depth first; remembers the first that got furthest."""
+    """Tries values depth first, and remembers the first that got furthest."""
 
     def __init__(self, model: Model, body: Sequence[Literal_], budget: Budget, values: Environment) -> None:
         self._model = model
@@ -189,7 +188,7 @@ class _Search:
         self.cut = False
 
     def run(self, step: int, values: Environment) -> bool:
-        """Try all values for the literals from a step on; tell whether none can get further than was found."""
+        """Try all values for the literals from a step on; return whether none can get further than those found."""
         while True:
             if step > self.furthest:
                 self.furthest, self.values = step, values
@@ -201,14 +200,14 @@ class _Search:
             try:
                 found = self._negated(item, values) if isinstance(item, Negation) else self._compared(item, values)
             except EvaluationError:
-                # What has no value does not hold.
+                # A literal without a value does not hold.
                 found = None
             if found is None:
                 return self._is_last(step)
             step, values = step + 1, found
 
     def _is_last(self, step: int) -> bool:
-        # When only the last literal fails, nothing gets further: nothing satisfies the whole body.
+        # Nothing satisfies the whole body, so no values get further than the last literal.
         return step == len(self._body) - 1
 
     def _scan(self, atom: Atom, step: int, values: Environment) -> bool:
@@ -227,7 +226,7 @@ class _Search:
         return self._is_last(step)
 
     def _smallest(self, rows: Iterable[Row], columns: tuple[int, ...]) -> Iterable[Row]:
-        """Give each choice of values for some columns, smallest first, and no more than the budget allows."""
+        """Return the distinct values of some columns, smallest first, and no more than the budget allows."""
         if len(columns) == 1:
             found: set[Row] = {(row[columns[0]],) for row in rows}
         else:
@@ -247,7 +246,7 @@ class _Search:
         return _compared(item, values, self._functors)
 
     def _folded(self, item: Comparison, aggregate: Aggregate, values: Environment) -> Environment | None:
-        # A flattened body has an aggregate only as what a variable is equal to.
+        # In a flattened body an aggregate stands only on the right of an equation with a variable.
         assert isinstance(item.left, Variable)
         found = aggregated(self._model, aggregate, values)
         if found is None or values.get(item.left.name, found) != found:
@@ -256,7 +255,7 @@ class _Search:
 
 
 def aggregated(model: Model, aggregate: Aggregate, values: Mapping[str, Value]) -> int | None:
-    """Compute an aggregate; ``None`` for the least or greatest of nothing. Raises EvaluationError."""
+    """Compute an aggregate; ``None`` for ``min`` or ``max`` of nothing. Raises EvaluationError."""
     known = {name: values[name] for name in aggregate.outer}
     plain, _ = flatten(aggregate.body)
     body = [plain[position] for position in order(plain, known)]
@@ -265,7 +264,7 @@ def aggregated(model: Model, aggregate: Aggregate, values: Mapping[str, Value]) 
 
 
 def _instances(model: Model, body: Sequence[Literal_], values: Environment) -> Iterator[Environment]:
-    """Give the values of each instance of an ordered, flat body: one for each choice of rows."""
+    """Yield the values of each instance of an ordered, flat body: one for each choice of rows."""
     if not body:
         yield values
         return
@@ -286,7 +285,7 @@ def _instances(model: Model, body: Sequence[Literal_], values: Environment) -> I
 
 
 def _compared(item: Comparison, values: Environment, functors: Mapping[str, Functor]) -> Environment | None:
-    """Give the values after a comparison without an aggregate; ``None`` if it is false."""
+    """Return the values after a comparison without an aggregate; ``None`` if it is false."""
     if item.operator == "=":
         for target, other in ((item.left, item.right), (item.right, item.left)):
             if isinstance(target, Variable) and target.name not in values:
