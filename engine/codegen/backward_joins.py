@@ -1,8 +1,8 @@
-"""A conjunction joined backwards, as source: from a row of its head to every choice of rows that derives it.
+"""Generates backward joins: from a row of a rule's head to every choice of rows that derives it.
 
-The join is that of ``nested_loops``. It starts with the values of the head and takes the atoms in the order that promises
-the fewest rows; what it finds is the same in every order. An atom with ``_`` gives one instance for each row that
-matches, so that a proof shows a whole row for each atom.
+``nested_loops`` writes the join. It starts from the values of the head and takes the atoms in the order with the fewest
+expected rows; the result is the same in every order. An atom with ``_`` yields one instance for each matching row, so
+that a proof shows a whole row for each atom.
 """
 
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from liqo_connectivity.engine.syntax.nodes import Aggregate, Atom, Comparison, L
 
 
 def backward_order(head: Atom, body: Sequence[Literal_], cost: Cost) -> tuple[int, ...]:
-    """Order a body for a join that begins with a row of the head."""
+    """Order a body for a join that starts from a row of the head."""
     return tuple(order(_plain(body), _bound(head), cost=cost))
 
 
@@ -27,8 +27,8 @@ def backward_join(
 ) -> Template:
     """``f(row, found)``: append ``(needs, open, values, ())`` for each instance that derives a row.
 
-    ``needs`` are the tuples of the atoms, each a relation and a row, in the order of the body; ``open`` those of them
-    whose relation is among ``derived``; ``values`` those of the variables ``kept``.
+    ``needs`` holds a relation and a row for each atom, in the order of the body; ``open`` those of them whose relation
+    is among ``derived``; ``values`` the values of the variables ``kept``.
     """
     writer = Writer()
     atoms = {place: item.relation for place, item in enumerate(body) if isinstance(item, Atom)}
@@ -39,7 +39,7 @@ def backward_join(
 
         def emit(names: Names) -> None:
             if computed:
-                # Terms of the head that are not plain variables (arithmetic, functors) are only known now.
+                # The head's computed terms (arithmetic, functors) are known only now.
                 writer.open(f"if row == {writer.row(head.terms, names)}:")
             needs = {place: writer.name("n") for place in atoms}
             for place, relation in atoms.items():
@@ -64,7 +64,7 @@ def _bound(head: Atom) -> set[str]:
 
 
 def _plain(body: Sequence[Literal_]) -> list[Literal_]:
-    """Flatten a body, and let negations with ``_`` ask for projections."""
+    """Flatten a body, and make negations with ``_`` read projections."""
     plain, _ = flatten(body)
     return [_projected(item) for item in plain]
 

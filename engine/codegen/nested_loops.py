@@ -1,7 +1,7 @@
-"""A join as nested loops in source: each step of a plan is a loop, a test or an assignment inside the one before.
+"""Writes a join as nested loops: each step of a plan is a loop, a test or an assignment inside the previous one.
 
-Nested-loop joins over indexes, with the loops unrolled for one rule. Semi-naive evaluation (Bancilhon 1986) starts them
-at a change.
+These are index nested-loop joins, specialized for one rule. Semi-naive evaluation (Bancilhon 1986) starts them at a
+change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,23 +13,23 @@ from liqo_connectivity.engine.plan.join_steps import Aggregation, Bind, JoinStep
 from liqo_connectivity.engine.syntax.nodes import Atom, Constant, Variable, variables
 
 _DEEPEST: Final = 15
-"""Python refuses more than 20 nested blocks; a deeper join goes on in a helper."""
+"""Python allows at most 20 nested blocks; a deeper join continues in a helper."""
 _OPERATORS: Final = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 Names = Mapping[str, str]
-"""Identifiers by variable, by ``row_name`` for the rows that are kept, and by ``tuple_of`` its columns for any row."""
+"""Identifiers of variables, of kept rows (by ``row_name``) and of any row (by ``tuple_of`` its columns)."""
 
 
 def row_name(position: int) -> str:
-    """Name the row that the literal at a position read; no variable can be named so."""
+    """Name the row that the literal at a position reads; no variable can have this name."""
     return f"@{position}"
 
 
 def write_head(writer: Writer, head: Atom) -> tuple[dict[str, str], bool]:
-    """Write the unification of a rule's head with ``row``; a block is open afterwards if there is anything to test.
+    """Write the unification of a rule's head with ``row``, and leave a block open if there is a test.
 
-    Gives the identifiers of the head's variables, and whether the head computes terms: those are known only after the
-    join, and must be compared then.
+    Returns the identifiers of the head's variables, and whether the head has computed terms: these are known only after
+    the join, and must be compared then.
     """
     names: dict[str, str] = {}
     tests: list[str] = []
@@ -46,9 +46,9 @@ def write_head(writer: Writer, head: Atom) -> tuple[dict[str, str], bool]:
 
 @dataclass(frozen=True)
 class Block:
-    """A block that several joins are written into: its indentation, and the identifiers of what was looked up in it.
+    """A block that several joins share: its indentation, and the identifiers of its lookups.
 
-    A lookup at the start of one join is there for all that follow.
+    A lookup at the start of one join serves all later ones.
     """
 
     depth: int
@@ -57,12 +57,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Join:
-    """How a join is written.
+    """Writes one join.
 
-    ``emit`` writes what is done with an instance, and reads the variables ``wanted``. ``guards`` maps positions of the
-    body to the identifier of a collection: a row read there must not be in it. The rows read at the positions ``kept``
-    stay known to ``emit``. ``parameters`` are those of the function around. ``counters`` names the list whose first
-    number counts probes, if any. ``block`` is where other joins are written too.
+    ``emit`` writes the code for an instance, and reads the variables ``wanted``. ``guards`` maps positions of the body
+    to the identifier of a collection: a row read there must not be in it. ``emit`` also knows the rows read at the
+    positions ``kept``. ``parameters`` are those of the enclosing function. ``counters`` names the list whose first
+    number counts probes, if any. ``block`` is shared with other joins.
     """
 
     writer: Writer
@@ -75,7 +75,7 @@ class Join:
     block: Block | None = None
 
     def write(self, steps: Sequence[JoinStep], names: Names, loops: int = 0) -> None:
-        """Write the steps as nested blocks; the indentation is as before afterwards."""
+        """Write the steps as nested blocks, then restore the indentation."""
         if not steps:
             self.emit(names)
             return
@@ -137,7 +137,7 @@ class Join:
         if not step.present:
             writer.open(f"if {row} not in {rows}{guard}:")
         else:
-            # Many a relation is empty most of the time, and then its rows need not even be made.
+            # Many relations are empty most of the time: then the row need not be built.
             writer.open(f"if {rows} and {row} in {rows}{guard}:")
         return names
 
@@ -158,7 +158,7 @@ class Join:
         return self._read(step, rest, row, names)
 
     def _bucket(self, lookup: str) -> str:
-        """Give the identifier of what is looked up, here or before."""
+        """Return the identifier of a lookup, written here or earlier in the block."""
         if self.block and lookup in self.block.lookups:
             return self.block.lookups[lookup]
         bucket = self.writer.name("b")
@@ -168,7 +168,7 @@ class Join:
         return bucket
 
     def begin(self, step: Scan, columns: Sequence[str]) -> Names:
-        """Write the tests of a changed row, given the identifiers of its columns; give those of its variables."""
+        """Write the tests of a changed row, given the identifiers of its columns; return those of its variables."""
         writer, column_of = self.writer, {name: column for column, name in step.binds}
         tests = [f"{columns[column]} == {writer.value(term, {})}" for column, term in step.filters]
         tests += [f"{columns[column]} == {columns[column_of[name]]}" for column, name in step.repeats]
@@ -177,7 +177,7 @@ class Join:
         return {name: columns[column] for name, column in column_of.items()} | {tuple_of(columns): "row"}
 
     def _read(self, step: Scan, rest: Sequence[JoinStep], row: str, names: Names) -> Names:
-        """Write the tests of a scanned row, and give identifiers to those of its variables that are read later."""
+        """Write the tests of a scanned row, and name those of its variables that later steps read."""
         writer, column_of = self.writer, {name: column for column, name in step.binds}
         known = {column: writer.value(term, names) for column, term in zip(step.columns, step.keys, strict=True)}
         compared = {column: writer.value(term, names) for column, term in step.filters}

@@ -1,9 +1,8 @@
-"""Generated Python source, and the functions that it becomes.
+"""Generates Python source and makes functions of it.
 
-A join written out as nested loops runs several times faster than one that interprets a plan. The source holds nothing
-from outside: identifiers are numbered (``v1``, ``r2``), and every constant, functor and table comes in as a parameter of
-the factory that the source defines. No name and no value of a program or of a fact ever becomes text. This is the only
-module that executes source.
+A join written as nested loops runs several times faster than an interpreted plan. The source holds no outside text:
+identifiers are numbered (``v1``, ``r2``), and every constant, functor and table is a parameter of the factory that the
+source defines. No name or value of a program or fact ever becomes source. Only this module executes source.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,11 +16,11 @@ from liqo_connectivity.engine.syntax.nodes import Aggregate, Arithmetic, Call, C
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What a generated function is given when it is made.
+    """A parameter of the factory that makes a generated function.
 
     ``rows``, ``changes``: dictionaries of the relation ``name``; ``index``: its index on ``columns``;
     ``lookup``: the method ``get`` of that index; ``functor``: the function ``name``; ``counters``: the list of the rule
-    with number ``constant``; ``clock``: a function that gives seconds.
+    with number ``constant``; ``clock``: a function that returns seconds.
     """
 
     kind: Literal["rows", "changes", "index", "lookup", "constant", "functor", "calculate", "counters", "clock"]
@@ -39,16 +38,16 @@ class Template:
     source: str
 
     def make(self, resolve: Callable[[Capture], object]) -> object:
-        """Make the function, with what ``resolve`` gives for each capture."""
+        """Make the function; ``resolve`` returns the value of each capture."""
         namespace: dict[str, Callable[..., object]] = {}
         exec(self.code, namespace)  # noqa: S102  # the source is ours: it holds no name and no value of a program
-        # Taken out, so that the function and its globals do not keep each other alive.
+        # Popped, so that the function and its globals do not keep each other alive.
         return namespace.pop("make")(*[resolve(capture) for capture in self.captures])
 
 
 @dataclass
 class Writer:
-    """Source under construction: lines at an indentation, and captures by identifier."""
+    """Source under construction: lines, the current indentation, and the identifier of each capture."""
 
     lines: list[str] = field(default_factory=list[str])
     captures: dict[Capture, str] = field(default_factory=dict[Capture, str])
@@ -66,16 +65,16 @@ class Writer:
         self.depth += 1
 
     def capture(self, capture: Capture) -> str:
-        """Name a capture."""
+        """Return the identifier of a capture."""
         return self.captures.setdefault(capture, f"c{len(self.captures)}")
 
     def name(self, letter: str) -> str:
-        """Make an identifier that is not used yet."""
+        """Return an unused identifier."""
         self._fresh += 1
         return f"{letter}{self._fresh}"
 
     def function(self, parameters: Sequence[str], body: Callable[[], None]) -> str:
-        """Write a function inside the factory, with the helpers that its body asked for; give its name."""
+        """Write a function and its body's helpers inside the factory; return the function's name."""
         name = self.name("f")
         self._define(name, parameters, body)
         while self._helpers:
@@ -83,7 +82,7 @@ class Writer:
         return name
 
     def helper(self, arguments: Sequence[str], body: Callable[[], None]) -> None:
-        """Go on in a separate function, which is called here and written later."""
+        """Continue in a separate function, called here and written later."""
         name = self.name("h")
         self.line(f"{name}({', '.join(arguments)})")
         self._helpers.append(lambda: self._define(name, arguments, body))
@@ -98,7 +97,7 @@ class Writer:
             self.line("pass")
 
     def finish(self, result: str, label: str) -> Template:
-        """Compile the factory, which returns ``result``; ``label`` stands for a file name in tracebacks."""
+        """Compile the factory, which returns ``result``; tracebacks show ``label`` as the file name."""
         source = "\n".join([f"def make({', '.join(self.captures.values())}):", *self.lines, f" return {result}", ""])
         return Template(_compiled(source, label), tuple(self.captures), source)
 
@@ -119,14 +118,14 @@ class Writer:
                 raise AssertionError("analysis refuses _ where a value is needed, and dataflow refuses aggregates")
 
     def row(self, terms: Iterable[Term], names: Mapping[str, str]) -> str:
-        """Write a tuple of terms, or the identifier of a row that is the same: rows are shared rather than copied."""
+        """Write a tuple of terms, or the identifier of an equal row: rows are shared, not copied."""
         written = tuple_of(self.value(term, names) for term in terms)
         return names.get(written, written)
 
 
 @lru_cache(maxsize=1024)
 def _compiled(source: str, label: str) -> CodeType:
-    # Identifiers are numbered, so rules of one form have one source.
+    # Identifiers are numbered, so rules of the same form share one source.
     return compile(source, f"<{label}>", "exec")
 
 

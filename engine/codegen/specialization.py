@@ -1,7 +1,7 @@
-"""The functions that are generated for one program: to load a rule, to follow a change, to rank a derivation.
+"""Generates the functions of one program: they load a rule, propagate a change or rank a derivation.
 
-They are written once for a program and kept as compiled source; each database binds them to its own tables when it first
-needs them. A function for changes does the work of all rules that read a relation, in one pass.
+Each is written once per program and kept as compiled source; each database binds it to its own tables on first use. A
+function for changes does the work of all rules that read a relation, in one pass.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,23 +17,23 @@ from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
 from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Negation, Rule, variables
 
 NO_RANK: Final = 2**62
-"""The rank of a row that has no derivation."""
+"""The rank of a row without a derivation."""
 
 
 @dataclass
 class Specializer:
-    """Writes and keeps the functions of one program; ``profiled`` ones count probes, instances and seconds by rule."""
+    """Writes and caches the functions of one program; ``profiled`` ones count probes, instances and seconds per rule."""
 
     flow: Dataflow
     profiled: bool = False
     _kept: dict[tuple[str, str | Rule], Template] = field(default_factory=dict[tuple[str, str | Rule], Template])
 
     def load(self, rule: Rule) -> Template:
-        """``f()``: count the head of each instance of a rule, or note it in a recursive component or for a least value."""
+        """``f()``: count the head of each instance of a rule; for a recursive component, ``min`` or ``max`` only note it."""
         return self._keep("load", rule, lambda: self._load(rule))
 
     def positive(self, relation: str) -> Template:
-        """``f(rows, sign)``: follow rows that come into a relation, or leave it, to the heads of rules that read it."""
+        """``f(rows, sign)``: propagate rows added to a relation, or removed, to the heads of the rules that read it."""
         found = self.flow.positive.get(relation, ())
         return self._keep("positive", relation, lambda: self._changes("positive", relation, found))
 
@@ -48,11 +48,11 @@ class Specializer:
         return self._keep("inner", relation, lambda: self._changes("inner", relation, found))
 
     def forward(self, relation: str) -> Template:
-        """``f(row, found)``: append ``(relation, head, rank)`` for each instance that reads a row in its component."""
+        """``f(row, found)``: append ``(relation, head, rank)`` for each instance of the row's component that reads it."""
         return self._keep("forward", relation, lambda: self._forward(relation))
 
     def backward(self, relation: str) -> Template:
-        """``f(row, found)``: append the rank that each instance gives to a row."""
+        """``f(row, found)``: append the rank of a row from each instance that derives it."""
         return self._keep("backward", relation, lambda: self._backward(relation))
 
     def _keep(self, kind: str, subject: str | Rule, write: Callable[[], Template]) -> Template:
@@ -144,7 +144,7 @@ class Specializer:
         parameters: tuple[str, ...],
         guards: Mapping[int, str] = MappingProxyType({}),
     ) -> Join:
-        """Give a join that counts the head of each instance, or only notes it where counting would not help."""
+        """Return a join that counts the head of each instance, or only notes it where a count is of no use."""
         relation, groups = rule.head.relation, self.flow.groups
         noted = relation in self.flow.recursive or (relation in groups and groups[relation].kind != "count")
         heads = writer.capture(Capture("changes" if noted or relation in groups else target, relation))
@@ -176,7 +176,7 @@ class Specializer:
 
 
 def _columns(writer: Writer, occurrences: Sequence[Occurrence]) -> list[str]:
-    """Take ``row`` apart, of the relation that is read there; give the identifiers of its columns."""
+    """Write the unpacking of ``row``; return the identifiers of its columns."""
     columns = [writer.name("v") for _ in occurrences[0].atom.terms] if occurrences else []
     if columns:
         writer.line(f"{tuple_of(columns)} = row")
@@ -184,7 +184,7 @@ def _columns(writer: Writer, occurrences: Sequence[Occurrence]) -> list[str]:
 
 
 def _from_change(join: Join, steps: Sequence[JoinStep], columns: Sequence[str]) -> None:
-    """Write a join that begins at a row whose columns have these identifiers."""
+    """Write a join that starts from a row, given the identifiers of its columns."""
     first, *rest = steps
     assert isinstance(first, Scan)
     depth = join.writer.depth
@@ -193,9 +193,9 @@ def _from_change(join: Join, steps: Sequence[JoinStep], columns: Sequence[str]) 
 
 
 def _earlier(rule: Rule, position: int) -> list[int]:
-    """List the literals of the same relation and sign before a position.
+    """List the earlier positions that read the same relation with the same sign.
 
-    An instance that reads changed rows in both places is counted at the first of them only.
+    An instance that reads changed rows at several of them is counted at the first only.
     """
     item = rule.body[position]
     return [
@@ -214,12 +214,12 @@ def _relation(item: Literal_) -> str | None:
 
 
 def _positions(rule: Rule, component: Collection[str]) -> list[int]:
-    """List the atoms of a rule's own component."""
+    """List the positions of a rule's atoms of the component."""
     return [p for p, item in enumerate(rule.body) if isinstance(item, Atom) and item.relation in component]
 
 
 def _rank(writer: Writer, rule: Rule, ranked: Sequence[int], names: Names) -> str:
-    """Write the rank that an instance gives to its head: one more than the highest of its component's premises."""
+    """Write the rank of an instance's head: one more than that of the highest premise in its component."""
     ranks = [f"{writer.capture(Capture('rows', _relation(rule.body[p]) or ''))}[{names[row_name(p)]}]" for p in ranked]
     if len(ranks) > 1:
         return f"1 + max({', '.join(ranks)})"
@@ -232,7 +232,7 @@ def _head_variables(rule: Rule) -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def inserter(columns: tuple[tuple[int, ...], ...]) -> Template:
-    """``f(rows)``: put new rows into a table's rows and into its indexes on ``columns``."""
+    """``f(rows)``: add new rows to a table and to its indexes on ``columns``."""
     writer = Writer()
 
     def body() -> None:
@@ -256,7 +256,7 @@ def inserter(columns: tuple[tuple[int, ...], ...]) -> Template:
 
 @lru_cache(maxsize=256)
 def remover(columns: tuple[tuple[int, ...], ...]) -> Template:
-    """``f(rows)``: take rows out of a table's rows and out of its indexes on ``columns``."""
+    """``f(rows)``: remove rows from a table and from its indexes on ``columns``."""
     writer = Writer()
 
     def body() -> None:

@@ -1,11 +1,11 @@
-"""Aggregates rewritten into relations, so that maintenance meets only atoms, negations and comparisons.
+"""Rewrites aggregates into relations, so that maintenance handles only atoms, negations and comparisons.
 
-``h(X, N) :- p(X), N = count : { q(X, Y) }`` becomes ``h(X, N) :- p(X), g(X, N)``, and a second rule for the groups that
-have nothing to count: ``h(X, 0) :- p(X), !g(X, _)``. The relation ``g`` holds a row for each group, its key and its
-value; the rule ``g(X) :- q(X, Y)`` says what a group is made of. For ``min`` and ``max`` a relation of the values comes
-between. Where the braces do not bind all outer variables, the rest of the rule says which keys there are; if only the
-rule's own recursion can say that, the aggregate stays where it is and is computed in the join. The names of these
-relations contain a space, so that they cannot clash with a name in a program.
+``h(X, N) :- p(X), N = count : { q(X, Y) }`` becomes ``h(X, N) :- p(X), g(X, N)``, and a second rule for groups with
+nothing to count: ``h(X, 0) :- p(X), !g(X, _)``. The relation ``g`` holds a row for each group: its key and its value.
+The rule ``g(X) :- q(X, Y)`` lists what a group counts. For ``min`` and ``max`` a relation of the values comes between.
+Where the braces do not bind all outer variables, the rest of the rule supplies the keys; if only the rule's own
+recursion can, the aggregate stays and the join computes it. Generated names contain a space, which no name in a program
+can.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -29,22 +29,22 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 
 GENERATED: Final = -1
-"""The number of every rule that is in no program."""
+"""The number of every generated rule."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What the last column of a relation of groups is: how many instances, or the least or greatest of ``values``."""
+    """What the last column of a group relation holds: the number of instances, or the ``min`` or ``max`` of ``values``."""
 
     kind: Literal["count", "min", "max"]
     values: str
 
 
 def expand(rules: Iterable[Rule], own: Mapping[str, Collection[str]]) -> tuple[list[Rule], dict[str, Group]]:
-    """Replace the aggregates of some rules; give all rules and the relations of groups.
+    """Replace the aggregates of rules; return all rules and the group relations.
 
-    ``own`` gives the relations of each head's component. A rule that keeps an aggregate has it as the right side of an
-    equation with a variable.
+    ``own`` maps each head to the relations of its component. An aggregate that stays is the right side of an equation
+    with a variable.
     """
     found: list[Rule] = []
     groups: dict[str, Group] = {}
@@ -76,7 +76,7 @@ def expand(rules: Iterable[Rule], own: Mapping[str, Collection[str]]) -> tuple[l
 def _rules(
     name: str, aggregate: Aggregate, rule: Rule, context: Sequence[Rule], groups: dict[str, Group]
 ) -> list[Rule]:
-    """Say what each group is made of."""
+    """Make the rules that fill a group relation, and add it to ``groups``."""
     keys = tuple(map(Variable, aggregate.outer))
     body = (*(keys_rule.head for keys_rule in context), *aggregate.body)
     groups[name] = Group(aggregate.kind, f"{name} of")
@@ -98,7 +98,7 @@ def _alternatives(name: str, aggregate: Aggregate, value: Variable) -> tuple[tup
 def _context(
     name: str, aggregate: Aggregate, plain: Sequence[Literal_], rule: Rule, own: Mapping[str, Collection[str]]
 ) -> list[Rule] | None:
-    """Give a rule for the keys, if the aggregate's own body does not bind all that it reads; ``None`` if none can."""
+    """Return a rule for the keys, or none if the aggregate's body binds them; ``None`` if no rule can bind them."""
     read = {v.name for item in aggregate.body for v in variables(item)}
     missing = sorted(read - bound_variables(aggregate.body))
     if not missing:

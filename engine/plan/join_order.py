@@ -1,8 +1,8 @@
-"""The order in which a rule body is joined.
+"""The join order of a rule body.
 
-Negations and comparisons run as soon as their variables are bound (for an aggregate, the outer ones). Among atoms the one
-with the most bound columns comes first, then the order of the text. The order depends on the text alone, unless the
-caller says what an atom costs.
+Negations and comparisons run as soon as their variables are bound (for an aggregate, the outer ones). Among atoms, the
+one with the most bound columns comes first; ties keep the order of the text. The order depends on the text alone, unless
+the caller gives the cost of atoms.
 """
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
@@ -23,15 +23,15 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 
 Cost = Callable[[Atom, Collection[str]], float]
-"""How many rows an atom is expected to give for one choice of values of the variables that are known."""
+"""The expected number of rows of an atom for one choice of values of the known variables."""
 
 
 def flatten(body: Sequence[Literal_]) -> tuple[list[Literal_], list[str]]:
-    """Take arithmetic and functors out of positive atoms: ``a(X + 1)`` is ``a(Y), Y = X + 1``.
+    """Move arithmetic and functors out of positive atoms: ``a(X + 1)`` becomes ``a(Y), Y = X + 1``.
 
-    So that such an atom can be joined before ``X`` is known. Aggregates are taken out of comparisons: afterwards each
-    is the right side of an equation whose left side is a variable. Literals keep their positions; the new variables'
-    names cannot be written in a text.
+    The atom can then be joined before ``X`` is known. Aggregates move out of comparisons: each becomes the right side
+    of an equation with a variable on the left. Returns the literals, which keep their positions, and the new variables'
+    names, which no text can contain.
     """
     plain, equations = list(body), list[Literal_]()
     hidden: list[str] = []
@@ -70,13 +70,13 @@ def order(
     cost: Cost | None = None,
     small: Container[str] = (),
 ) -> list[int]:
-    """Give the positions of a body's literals in the order in which they are joined.
+    """Return the positions of a body's literals in join order.
 
-    With ``cost`` the cheapest atom comes next, in place of the one with the most bound columns. Relations that are
-    ``small`` come before others that can be looked up by what they bind.
+    With ``cost`` the cheapest atom comes next, instead of the one with the most bound columns. ``small`` relations come
+    before atoms that their variables help to look up.
 
-    Arithmetic can fail. It is computed after the same literals at least as with nothing bound and no first atom, so
-    that a join never fails where the plain evaluation of the rule did not.
+    Arithmetic can fail. It follows at least the literals that it follows with nothing bound and no first atom, so that
+    a join never fails where plain evaluation of the rule does not.
     """
     known = set(bound)
     fallible = [p for p, item in enumerate(body) if any(isinstance(t, Arithmetic) for t in subterms(item))]
@@ -134,7 +134,7 @@ def _rank(item: Literal_, known: set[str], cost: Cost | None, helps: bool) -> tu
 
 
 def _helps(body: Sequence[Literal_], position: int, rest: Iterable[int], known: set[str]) -> bool:
-    """Tell whether an atom binds a variable of another one that is still to be looked up."""
+    """Return whether an atom binds a variable of another atom in ``rest``."""
     binds = {v.name for v in variables(body[position])} - known
     others = (body[p] for p in rest if p != position)
     return any(not binds.isdisjoint(v.name for v in variables(o)) for o in others if isinstance(o, Atom))

@@ -1,7 +1,7 @@
-"""A join as explicit steps: which index is looked up, what is tested, which variables become known.
+"""A join as explicit steps: index lookups, tests and bindings of variables.
 
-``join_order`` gives the order; a step says what each literal does there. Code is generated from the steps, and
-``explain_plan`` prints the same steps, so that what is printed is what runs.
+``join_order`` chooses the order; a step says what each literal does in it. ``codegen`` turns the steps into code and
+``explain_plan`` prints the same steps, so that the printed plan is the one that runs.
 """
 
 from collections.abc import Container, Iterable, Sequence
@@ -28,10 +28,10 @@ from liqo_connectivity.engine.syntax.printer import format_body, format_term
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Go through the rows of a relation: the changed ones, those that an index on ``columns`` gives, or all.
+    """Iterate over the rows of a relation: the changed ones, those from an index on ``columns``, or all.
 
-    ``filters`` are columns whose value is compared after the lookup, ``binds`` those that give a variable its value,
-    ``repeats`` those that must equal a variable bound by the same row. ``width`` is how many columns there are.
+    ``filters`` are columns compared after the lookup, ``binds`` columns that bind a variable, ``repeats`` columns that
+    must equal a variable bound by the same row. ``width`` is the number of columns.
     """
 
     position: int
@@ -54,7 +54,7 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Test whether a row is in a relation, or is not."""
+    """Test that a row is in a relation, or that it is not."""
 
     position: int
     relation: str
@@ -68,7 +68,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """Give a variable the value of a term."""
+    """Bind a variable to the value of a term."""
 
     name: str
     term: Term
@@ -89,9 +89,9 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """Give a variable the value of an aggregate, or compare it if the variable is ``known``, by a join inside the join.
+    """Compute an aggregate by a nested join, and bind a variable to it, or compare the two if the variable is ``known``.
 
-    ``steps`` read what comes from outside under the names that it has there.
+    ``steps`` read outer variables by their outer names.
     """
 
     name: str
@@ -107,7 +107,7 @@ JoinStep = Scan | Lookup | Bind | Test | Aggregation
 
 
 def full_steps(rule: Rule) -> list[JoinStep]:
-    """Plan a rule with nothing known at the start."""
+    """Plan a rule with no variable known at the start."""
     plain, _ = flatten(rule.body)
     return _steps(plain, [(place, place) for place in order(plain)], ())
 
@@ -115,7 +115,7 @@ def full_steps(rule: Rule) -> list[JoinStep]:
 def delta_steps(rule: Rule, position: int, inside: int | None = None, small: Container[str] = ()) -> list[JoinStep]:
     """Plan a rule from the changed rows of the literal at a position, or of one inside the aggregate there.
 
-    A change of a negated relation binds variables as one of a positive one does. ``small`` are relations of few rows.
+    A changed row of a negated relation binds variables as a positive one does. ``small`` are relations of few rows.
     """
     body: list[Literal_] = list(rule.body)
     item = body[position]
@@ -131,7 +131,7 @@ def delta_steps(rule: Rule, position: int, inside: int | None = None, small: Con
 
 
 def _from_inside(aggregate: Aggregate, inside: int) -> Atom:
-    """Give an atom for a literal of an aggregate, with all open that does not come from outside."""
+    """Return a literal of an aggregate as an atom, with ``_`` for all but constants and outer variables."""
     item = aggregate.body[inside]
     atom = item.atom if isinstance(item, Negation) else item
     assert isinstance(atom, Atom)
@@ -141,7 +141,7 @@ def _from_inside(aggregate: Aggregate, inside: int) -> Atom:
 
 
 def backward_steps(rule: Rule, inner: Iterable[str]) -> list[JoinStep]:
-    """Plan a rule from a row of its head. Relations of the same component come late: they are the larger ones."""
+    """Plan a rule from a row of its head. Relations of the same component, usually the larger ones, come later."""
     bound = {term.name for term in rule.head.terms if isinstance(term, Variable)}
     inner = frozenset(inner)
     positions = sorted(
@@ -160,7 +160,7 @@ def goal_steps(plain: Sequence[Literal_], ordered: Iterable[int], bound: Iterabl
 def _steps(
     plain: Sequence[Literal_], ordered: Iterable[tuple[int, int]], bound: Iterable[str], first: int | None = None
 ) -> list[JoinStep]:
-    """Make a step of each literal; ``ordered`` gives its place in ``plain`` and its position in the rule."""
+    """Make a step of each literal; ``ordered`` pairs its place in ``plain`` with its position in the rule."""
     found: list[JoinStep] = []
     known = set(bound)
     for place, position in ordered:
@@ -203,7 +203,7 @@ def _scan(atom: Atom, position: int, known: set[str], source: Literal["changes",
     if len(fixed) == len(atom.terms):
         return Lookup(position, atom.relation, atom.terms, True)
     if not fixed or (not known and all(isinstance(term, Constant) for _, term in fixed)):
-        # With nothing known yet, an index would be made to be read once.
+        # With nothing known yet, an index would be built for a single lookup.
         return Scan(position, atom.relation, "all", (), (), tuple(fixed), bound, tuple(repeats), len(atom.terms))
     columns, keys = zip(*fixed, strict=True)
     return Scan(position, atom.relation, "index", columns, keys, (), bound, tuple(repeats), len(atom.terms))

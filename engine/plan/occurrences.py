@@ -1,9 +1,9 @@
 """The data flow of a program: which occurrence of a relation feeds which rule, and in what order.
 
-A negation with ``_`` asks whether a projection of a relation is empty. Counting (Gupta, Mumick and Subrahmanian 1993)
-needs a count for each row of that projection, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``;
-a program cannot write brackets, so no name clashes. A positive atom in a join that leaves two columns or more open is
-projected too: otherwise each row that it stands for would be counted and joined separately.
+A negation with ``_`` tests a projection of a relation. Counting (Gupta, Mumick and Subrahmanian 1993) needs a count for
+each row of that projection, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``; a program cannot
+write brackets, so no name clashes. A positive atom with two or more ``_`` in a join is projected too: otherwise the join
+would visit and count every row that it matches.
 """
 
 from collections.abc import Container, Iterable, Mapping
@@ -26,15 +26,15 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 
 _FEW: Final = 10
-"""How many facts of the text a relation may have so that going through all of them costs no more than a lookup."""
+"""The most facts in the text that a small relation has: scanning them costs no more than a lookup."""
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
     """A place where a rule reads a relation: the literal at ``position`` of its body, or one inside an aggregate there.
 
-    An aggregate that was left in a rule may come to any value when what it reads changes, so it stands among both the
-    positive and the negative occurrences: what followed before the change is found, and what follows after it.
+    An aggregate left in a rule can take any value when its input changes. It is both a positive and a negative
+    occurrence, so that the joins find the instances before the change and those after it.
     """
 
     rule: Rule
@@ -55,13 +55,12 @@ class Occurrence:
 
 @dataclass(frozen=True, slots=True)
 class Dataflow:
-    """The relations of a program, of its projections and of its groups, in order of evaluation, and who reads each.
+    """A program's relations, projections and groups in evaluation order, and the rules that read each.
 
-    ``numbers`` gives the place of each relation in that order: relations without rules come first, and those of one
-    recursive component share a number. ``recursive`` are all that depend on themselves, ``groups`` those of aggregates,
-    ``small`` those that a few facts of the text make, and nothing else unless a caller does.
-    ``positive`` and ``negative`` list where each relation is read by rules of other
-    components, ``inner`` where it is read by its own.
+    ``numbers`` gives each relation's place in that order: relations without rules come first, and those of one
+    recursive component share a number. ``recursive`` relations depend on themselves, ``groups`` belong to aggregates,
+    ``small`` ones hold a few facts of the text, and nothing else unless a caller adds it. ``positive`` and ``negative``
+    list where rules of other components read a relation, ``inner`` where rules of its component do.
     """
 
     program: Program
@@ -76,7 +75,7 @@ class Dataflow:
 
     @classmethod
     def of(cls, program: Program) -> "Dataflow":
-        """Lay out a program."""
+        """Build the data flow of a program."""
         own = {name: component.relations for component in program.components for name in component.relations}
         rules, groups = expand(program.rules, own)
         projections: dict[str, Rule] = {}
@@ -109,7 +108,7 @@ class Dataflow:
         return (*self.positive.get(relation, ()), *self.negative.get(relation, ()))
 
     def changing(self) -> frozenset[str]:
-        """Give the relations that can change when the program's ``.input`` relations do; all, if it has none."""
+        """Return the relations that can change when the program's ``.input`` relations do; all, if it has none."""
         inputs: Iterable[str] = self.program.schema.inputs or self.numbers
         found: set[str] = set()
         pending = list(inputs)
@@ -123,9 +122,9 @@ class Dataflow:
 
 
 def _with_generated(components: Iterable[Component], rules: Iterable[Rule]) -> tuple[Component, ...]:
-    """Put generated relations into the order of a program's components, each before the first that reads it.
+    """Insert generated relations into a program's components, each before its first reader.
 
-    None is part of a recursion: what is projected or grouped is complete before the rule that asks for it is evaluated.
+    None is recursive: what it projects or groups is complete before the rule that reads it is evaluated.
     """
     by_head: dict[str, list[Rule]] = {}
     for rule in rules:
@@ -157,7 +156,7 @@ def _small(program: Program) -> frozenset[str]:
 
 
 def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], projections: dict[str, Rule]) -> Rule:
-    # Of what is counted, every row counts.
+    # A group relation counts every row, so its atoms are not projected.
     joins = sum(isinstance(item, Atom) for item in rule.body) > 1 and rule.head.relation not in groups
     body: list[Literal_] = []
     for item in rule.body:
@@ -173,14 +172,14 @@ def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], proje
 
 
 def projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
-    """Let a negation with ``_`` ask for a projection, which is noted; other literals stay."""
+    """Make a negation with ``_`` read a projection, added to ``projections``; other literals stay."""
     if isinstance(item, Negation) and _open_columns(item.atom):
         return Negation(_projection(item.atom, projections), item.span)
     return item
 
 
 def relation_of(item: Atom | Negation) -> str:
-    """Give the relation that a literal reads."""
+    """Return the relation that a literal reads."""
     return item.relation if isinstance(item, Atom) else item.atom.relation
 
 

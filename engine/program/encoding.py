@@ -1,7 +1,7 @@
-"""A checked program as plain data, and back: what a cache keeps, so that nothing is parsed or checked again.
+"""Encodes a checked program as plain data for a cache, so that it is not parsed and checked again.
 
-The data is a list of values, each a scalar or a row ``[class, field, ...]`` whose fields are places of earlier
-values in the list. Equal values share a place. Nothing in it is code, and it can only become the classes named here.
+The data is a list of values, each a scalar or a list ``[class, field, ...]`` whose fields are positions of earlier
+values. Equal values share a position. The data holds no code and decodes only to the classes listed here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ _FIELDS: Final[Mapping[type, list[str]]] = {made: [field.name for field in field
 
 
 def encode(program: Program) -> Data:
-    """Give a program as plain data; its texts and functors are not in it."""
+    """Encode a program without its texts and functors."""
     data: Data = []
     places: dict[object, int] = {}
 
@@ -79,7 +79,7 @@ def encode(program: Program) -> Data:
 
 
 def decode(data: Data, texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN) -> Program:
-    """Give the program that was encoded. Data that ``encode`` did not make raises some exception, or gives nonsense."""
+    """Decode a program. Data that ``encode`` did not make raises some exception, or decodes to nonsense."""
     values: list[Any] = []
     value = values.__getitem__
     add = values.append

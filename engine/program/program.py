@@ -1,6 +1,6 @@
-"""A checked program: texts in, rules in order of evaluation out, or every error at once.
+"""A checked program: parsing texts returns its rules in evaluation order, or raises all errors at once.
 
-The one object that evaluation, proofs and why-not share. It is frozen: another text is another program.
+Evaluation, proofs and why-not share this object. It is frozen: another text is another program.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ class Program:
     """A program that passed every check.
 
     ``texts`` maps each file name to its text, for diagnostics; ``statements`` is the program as written; ``components``
-    are the derived relations in order of evaluation.
+    are the derived relations in evaluation order.
     """
 
     statements: tuple[Statement, ...]
@@ -44,8 +44,8 @@ class Program:
 
     @classmethod
     def parse(cls, texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN) -> "Program":
-        """Read and check the texts of a program, given by file name, in that order. Raises ProgramError."""
-        # Only texts need lark: a program that comes from a cache does not.
+        """Parse and check a program's texts, by file name, in the given order. Raises ProgramError."""
+        # Only parsing needs lark: a program from a cache does not.
         from liqo_connectivity.engine.syntax.parser import parse_program
 
         statements: list[Statement] = []
@@ -63,7 +63,7 @@ class Program:
     def build(
         cls, statements: Iterable[Statement], texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN
     ) -> "Program":
-        """Check statements that were parsed before. Raises ProgramError."""
+        """Check parsed statements. Raises ProgramError."""
         statements = tuple(statements)
         found = safety.check_size(statements)
         if found:
@@ -101,19 +101,19 @@ class Program:
         return tuple(dict.fromkeys(found))
 
     def slice(self, goals: Iterable[str]) -> "Program":
-        """Give the part of the program that derives some relations, with the same rule numbers."""
+        """Return the part of the program that derives the goals, with the same rule numbers."""
         needed = stratification.needed_relations(self.rules, goals)
         rules = tuple(rule for rule in self.rules if rule.head.relation in needed)
-        # What a component needs is needed with it, so each is in the part as a whole or not at all.
+        # The relations of a component need each other, so the slice has all of them or none.
         components = tuple(component for component in self.components if component.relations[0] in needed)
         return Program(self.statements, self.texts, self.schema, rules, components, self.functors)
 
     def with_goal(self, goal: Body, file: str, text: str, name: str = "goal") -> "tuple[Program, tuple[str, ...]]":
         """Add a relation that holds the answers to a goal.
 
-        Gives the program and the answer's columns: the goal's named variables in reading order; a goal without any
-        gives the empty row if it holds. Raises ProgramError, also if the program declares ``name`` itself. A caller
-        who takes programs from others passes a name that no text can declare, such as one with a space in it.
+        Returns the program and the relation's columns: the goal's named variables in reading order. The answer to a
+        goal without variables is the empty row if the goal holds. Raises ProgramError, also if the program declares
+        ``name``. For programs from others, pass a name that no text can declare, such as one with a space.
         """
         place = Span(file, 1, 1, 1, len(text.partition("\n")[0]) + 1)
         texts = {**self.texts, file: text}
@@ -126,7 +126,7 @@ class Program:
         if found:
             raise ProgramError(found, texts)
         alternatives = [normalization.scoped(body) for body in normalization.alternatives(goal)]
-        # Against the program as it is: the goal must not name its own answers.
+        # Checked before the relation is added: the goal must not name its own answers.
         found = safety.check_literals((item for body in alternatives for item in body), self.schema)
         if found:
             raise ProgramError(found, texts)

@@ -1,7 +1,7 @@
-"""Safety, and the other checks of a single rule: size, names, arity, range restriction, aggregates.
+"""Safety (range restriction) and the other checks of a single rule: size, names, arity, aggregates.
 
-Each check is a small function that reports what it finds and goes on, so that an author sees all errors at once. Types
-are checked in ``type_check``, stratification in ``stratification``.
+Each check is a small function that reports errors and goes on, so that an author sees all of them at once. ``type_check``
+checks types, ``stratification`` stratification.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,13 +38,13 @@ from liqo_connectivity.engine.syntax.nodes import (
 )
 
 MAX_RULES: Final = 1000
-"""Into how many rules one clause may spread: its heads times its alternatives."""
+"""Maximum number of rules from one clause: its heads times its alternatives."""
 MAX_LITERALS: Final = 200
-"""How many literals a rule may have: each is a level of the join, and Python's stack is not deep."""
+"""Maximum number of literals in a rule: each is a level of the join, and Python's stack is shallow."""
 
 
 def check_size(statements: Iterable[Statement]) -> list[Diagnostic]:
-    """Report clauses that spread into too many rules, or into rules with too many literals (DL013)."""
+    """Report clauses that expand into too many rules, or into rules with too many literals (DL013)."""
     found: list[Diagnostic] = []
     for clause in statements:
         if not isinstance(clause, Clause) or clause.body is None:
@@ -77,7 +77,7 @@ def _spread(body: Body) -> tuple[int, int]:
 
 
 def check_names(rules: Iterable[Rule], schema: Schema, functors: Mapping[str, Functor]) -> list[Diagnostic]:
-    """Report unknown relations (DL003), wrong arity (DL004), unknown functors (DL010), too large numbers (DL011)."""
+    """Report unknown relations (DL003), wrong arity (DL004), unknown functors (DL010), numbers out of range (DL011)."""
     found: list[Diagnostic] = []
     for declaration in schema.functors.values():
         if declaration.name not in functors:
@@ -91,7 +91,7 @@ def check_names(rules: Iterable[Rule], schema: Schema, functors: Mapping[str, Fu
 
 
 def check_literals(items: Iterable[Literal_], schema: Schema) -> list[Diagnostic]:
-    """Report what literals name that is not declared, or is declared otherwise (DL003, DL004, DL010, DL011)."""
+    """Report undeclared names, wrong arity and numbers out of range in literals (DL003, DL004, DL010, DL011)."""
     found: list[Diagnostic] = []
     hints: dict[str, str] = {}
     for item in items:
@@ -102,7 +102,7 @@ def check_literals(items: Iterable[Literal_], schema: Schema) -> list[Diagnostic
 
 
 def _atoms(item: Literal_) -> list[Atom]:
-    """Give the atoms of a literal, negated ones and those of an aggregate too."""
+    """List the atoms of a literal, including negated ones and those of an aggregate."""
     if isinstance(item, Comparison):
         aggregate = aggregate_of(item)
         return [atom for inner in aggregate.body for atom in _atoms(inner)] if aggregate else []
@@ -110,7 +110,7 @@ def _atoms(item: Literal_) -> list[Atom]:
 
 
 def _check_functor(declaration: FunctorDeclaration, function: Functor, schema: Schema) -> list[Diagnostic]:
-    """Compare a declaration with the function's parameters and, where it has any, its annotations."""
+    """Compare a declaration with the function's parameters and annotations, if any."""
     made = signature(function)
     annotations = [parameter.annotation for parameter in made.parameters.values()] + [made.return_annotation]
     types = [*(column.type for column in declaration.parameters), declaration.result]
@@ -145,7 +145,7 @@ def _check_atom(atom: Atom, schema: Schema, hints: dict[str, str]) -> list[Diagn
 
 
 def _nearest(relation: str, schema: Schema, hints: dict[str, str]) -> str:
-    # Each comparison of names is slow, and a text may name thousands that do not exist: the first few get a proposal.
+    # Matching names is slow, and a text may hold thousands of unknown ones: only the first few get a suggestion.
     if relation not in hints:
         near = get_close_matches(relation[:80], schema.relations, 1) if len(hints) < 20 else []
         hints[relation] = f"did you mean {near[0]!r}?" if near else f"declare it: .decl {relation}(...)"
@@ -178,7 +178,7 @@ def _check_term(term: Term, schema: Schema) -> list[Diagnostic]:
 def check_safety(rules: Iterable[Rule]) -> list[Diagnostic]:
     """Report variables that no positive atom or equation binds, and ``_`` where a value is needed (DL006).
 
-    And aggregates without their own body or target (DL014).
+    Also report aggregates without a positive atom or a local target (DL014).
     """
     found: list[Diagnostic] = []
     for rule in rules:
@@ -206,7 +206,7 @@ def _unbound(items: Iterable[Literal_], bound: Iterable[str]) -> Iterator[Diagno
                 note = "it occurs inside and outside of braces, so that its value must come from outside"
                 hint = f"add an atom outside that lists the values of {variable.name}, or rename it inside"
             yield Diagnostic("DL006", "error", message, variable.span, note, hint)
-            # Once is enough: the first place says it all.
+            # Report each variable once, at its first place.
             bound.add(variable.name)
 
 
@@ -244,9 +244,9 @@ def _no_value(span: Span) -> Diagnostic:
 
 
 def bound_variables(body: Iterable[Literal_], known: Iterable[str] = ()) -> frozenset[str]:
-    """Give the variables that a body binds: those of positive atoms, and those that ``=`` derives from them.
+    """Return the variables that a body binds: those of positive atoms, and those that ``=`` computes from them.
 
-    ``known`` have values before.
+    ``known`` variables are bound already.
     """
     body = tuple(body)
     atoms = {t.name for item in body if isinstance(item, Atom) for t in item.terms if isinstance(t, Variable)}
@@ -266,5 +266,5 @@ def bound_variables(body: Iterable[Literal_], known: Iterable[str] = ()) -> froz
 
 
 def _once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    # Rules spread from one clause share its literals: the same finding at the same place is one.
+    # Rules from one clause share its literals: report each error of a place once.
     return list(dict.fromkeys(found))

@@ -1,6 +1,6 @@
-"""What a program declares: its types, relations and functors, looked up by name.
+"""The schema of a program: its types, relations and functors by name.
 
-Collects declarations and reports those that clash or name nothing.
+``collect`` reads it from the declarations, and reports those that clash or name nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ _D = TypeVar("_D", RelationDeclaration, FunctorDeclaration)
 class Schema:
     """The declarations of a program.
 
-    ``types`` maps a declared type to its base; ``inputs`` and ``outputs`` are the relations so directed.
+    ``types`` maps a declared type to its base; ``inputs`` and ``outputs`` are the relations of ``.input`` and ``.output``.
     """
 
     types: Mapping[str, str]
@@ -43,13 +43,13 @@ class Schema:
     outputs: frozenset[str]
 
     def root(self, type_name: str) -> str:
-        """Give the root of a type: ``symbol`` or ``number``."""
+        """Return the root of a type: ``symbol`` or ``number``."""
         while type_name not in ROOT_TYPES:
             type_name = self.types[type_name]
         return type_name
 
     def is_subtype(self, narrow: str, wide: str) -> bool:
-        """Tell whether every value of the first type is one of the second."""
+        """Return whether every value of type ``narrow`` also has type ``wide``."""
         while narrow != wide:
             if narrow in ROOT_TYPES:
                 return False
@@ -78,7 +78,7 @@ class Schema:
 
 
 def collect(statements: Iterable[Statement]) -> tuple[Schema, list[Diagnostic]]:
-    """Gather the declarations; what clashes (DL008) or names no type (DL009) is reported and left out."""
+    """Collect the declarations; report and leave out what clashes (DL008) or names no type (DL009)."""
     statements = tuple(statements)
     found: list[Diagnostic] = []
     types = _types([s for s in statements if isinstance(s, TypeDeclaration)], found)
@@ -119,7 +119,7 @@ def _types(declarations: list[TypeDeclaration], found: list[Diagnostic]) -> dict
             types[declaration.name] = declaration.base
     rooted: set[str] = set(ROOT_TYPES)
     for declaration in declarations:
-        # dict.fromkeys: a set that remembers the way up, so that each type is walked once.
+        # An ordered set of the types on the way up, so that each type is walked once.
         above = dict.fromkeys([declaration.name])
         base = types.get(declaration.name, declaration.base)
         while base not in rooted and base in types and base not in above:

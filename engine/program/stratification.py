@@ -1,11 +1,11 @@
-"""Stratification: which relations depend on which, in components, each evaluated after all that it needs.
+"""Stratification: orders the components of dependent relations, each after those that it needs.
 
-A relation that depends on itself through a negation or an aggregate has no meaning; the cycle is found here and printed.
-networkx finds components, their order and cycles. It is imported where it is used: a program from a cache is in order
-already, and importing networkx takes longer than answering a question.
+A relation that depends on itself through a negation or an aggregate has no meaning: this module reports the cycle.
+networkx finds components, their order and cycles. Each function imports it on use: a program from a cache is already
+ordered, and importing networkx takes longer than answering a question.
 """
 
-# networkx is typed in part only: pyright does not know some of its members.
+# networkx is only partly typed: pyright does not know some of its members.
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Reads = Mapping[str, Mapping[str, Negation | Aggregate | None]]
-"""What each relation is derived from, itself a key. If a relation has to be complete first, its value says why."""
+"""The relations that each relation reads, all of them keys. A value is the negation or aggregate that needs the whole."""
 
 _CYCLES: Final = 10
-"""How many cycles are printed of relations that all depend on each other."""
+"""Maximum number of cycles reported for one component."""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """Relations that depend on each other, the rules that derive them, and the stratum they are in.
+    """Relations that depend on each other, with their rules and their stratum.
 
-    ``recursive`` tells whether any of them depends on itself. ``stratum`` counts the negations and aggregates below,
+    ``recursive`` says whether any of them depends on itself. ``stratum`` counts the negations and aggregates below,
     from 0.
     """
 
@@ -41,7 +41,7 @@ class Component:
 
 
 def dependencies(rules: Iterable[Rule]) -> Reads:
-    """Give the relations that each relation is derived from: none, if no rule derives it."""
+    """Return the relations that each relation reads: none, if no rule derives it."""
     found: dict[str, dict[str, Negation | Aggregate | None]] = {}
     for rule in rules:
         own = found.setdefault(rule.head.relation, {})
@@ -53,7 +53,7 @@ def dependencies(rules: Iterable[Rule]) -> Reads:
 
 
 def _reads(item: Literal_) -> Iterator[tuple[str, Negation | Aggregate | None]]:
-    """Give the relations that a literal reads, each with the negation or aggregate that needs the whole of it."""
+    """Yield each relation that a literal reads, with the negation or aggregate that needs the whole relation."""
     aggregate = aggregate_of(item)
     if isinstance(item, Atom):
         yield item.relation, None
@@ -64,7 +64,7 @@ def _reads(item: Literal_) -> Iterator[tuple[str, Negation | Aggregate | None]]:
 
 
 def _graph(reads: Reads) -> "nx.DiGraph[str]":
-    """Draw an edge from each relation to those that read it."""
+    """Return a graph with an edge from each relation to each that reads it."""
     import networkx as nx
 
     graph: nx.DiGraph[str] = nx.DiGraph()
@@ -81,7 +81,7 @@ def check_stratification(rules: Iterable[Rule]) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     for names in nx.strongly_connected_components(_graph(reads)):
         edges = sorted((source, target) for target in names for source in reads[target] if source in names)
-        # A separate graph, built in sorted order: a view would walk sets, and the cycle would vary from run to run.
+        # A new graph in sorted order: a subgraph view walks sets, so the reported cycle would vary between runs.
         cyclic: nx.DiGraph[str] = nx.DiGraph()
         cyclic.add_edges_from(edges)
         wholes = ((*edge, item) for edge in edges if (item := reads[edge[1]][edge[0]]) is not None)
@@ -100,7 +100,7 @@ def check_stratification(rules: Iterable[Rule]) -> list[Diagnostic]:
 
 
 def components(rules: Iterable[Rule]) -> tuple[Component, ...]:
-    """Order the derived relations so that each component follows all that it needs; the order is deterministic."""
+    """Order the derived relations, each component after those that it needs; the order is deterministic."""
     import networkx as nx
 
     rules = tuple(rules)
@@ -128,7 +128,7 @@ def components(rules: Iterable[Rule]) -> tuple[Component, ...]:
 
 
 def needed_relations(rules: Iterable[Rule], goals: Iterable[str]) -> frozenset[str]:
-    """Give the goals and every relation that they depend on."""
+    """Return the goals and every relation that they depend on."""
     reads = dependencies(rules)
     needed: set[str] = set()
     pending = list(goals)

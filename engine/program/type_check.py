@@ -1,6 +1,6 @@
-"""Types: each variable of a rule has one, and values of different types never meet.
+"""The type check: each variable of a rule has one type, and values of different types never meet.
 
-Types go up to a root, symbol or number; a value of a narrower type is one of every wider type.
+Every type descends from a root, symbol or number; a value of a type also belongs to the types above it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ _TYPE_HINT: Final = "values of different types never meet: use columns of one ty
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """A type; ``loose`` if it comes from a constant or arithmetic, which fit every type below the same root."""
+    """A type; ``loose`` if it is that of a constant or arithmetic, which fit every type below the same root."""
 
     name: str
     loose: bool
@@ -44,9 +44,9 @@ class _Kind:
 
 
 class _Typing:
-    """The types of the variables of one body: each is as narrow as the columns of positive atoms make it.
+    """The types of one body's variables: each has the narrowest type of its columns in positive atoms.
 
-    ``outer`` are the types of what a body inside an aggregate has from outside.
+    ``outer`` holds the types of an aggregate's outer variables.
     """
 
     def __init__(self, schema: Schema, body: Iterable[Literal_], outer: Mapping[str, _Kind] | None = None) -> None:
@@ -61,7 +61,7 @@ class _Typing:
         self._equate([item for item in body if isinstance(item, Comparison) and item.operator == "="])
 
     def kind(self, term: Term) -> _Kind | None:
-        """Give the type of a term; ``None`` for ``_`` and for a variable that nothing types."""
+        """Return the type of a term; ``None`` for ``_`` and for an untyped variable."""
         match term:
             case Variable(name=name):
                 return self._kinds.get(name)
@@ -75,7 +75,7 @@ class _Typing:
                 return _Kind("number", True, span)
             case Aggregate(target=target, span=span):
                 kind = self.inside(term).kind(target) if target else None
-                # What else than a number is aggregated is reported where it stands.
+                # check_types reports a target that is not a number.
                 return kind if kind and self._schema.root(kind.name) == "number" else _Kind("number", True, span)
             case Wildcard():
                 return None
@@ -98,7 +98,7 @@ class _Typing:
             self._report(term, known, column)
 
     def _equate(self, equations: Iterable[Comparison]) -> None:
-        """Type the variables that only equations bind, until no equation types another one."""
+        """Type the variables that only equations bind, until nothing changes."""
         waiting = list(equations)
         while True:
             rest: list[Comparison] = []
@@ -115,7 +115,7 @@ class _Typing:
             waiting = rest
 
     def fit(self, term: Term, column: str) -> None:
-        """Check that every value of a term is one of a type: the columns of heads, the parameters of functors."""
+        """Check that every value of a term has the type of a head's column or a functor's parameter."""
         kind = self.kind(term)
         if kind is None:
             return
@@ -124,7 +124,7 @@ class _Typing:
             self._report(term, kind, column)
 
     def meet(self, term: Term, column: str) -> None:
-        """Check that a value of a term can be one of a type: the columns of negated atoms."""
+        """Check that a term can have a value of the type of a negated atom's column."""
         kind = self.kind(term)
         if kind is not None and not self._comparable(kind, _Kind(column, False, kind.span)):
             self._report(term, kind, column)
@@ -145,7 +145,7 @@ class _Typing:
                 columns = self._schema.relations[item.atom.relation].columns
                 for term, column in zip(item.atom.terms, columns, strict=True):
                     self.meet(term, column.type)
-            # Variables of an aggregate's own have no type here, and no operand of theirs is wrong.
+            # An aggregate's local variables have no type here, so their operands pass.
             for term in subterms(item):
                 self.operands(term)
 
@@ -174,7 +174,7 @@ class _Typing:
 
 
 def check_types(rules: Iterable[Rule], schema: Schema) -> list[Diagnostic]:
-    """Report values that meet in a rule although their types differ (DL005). Names must have been checked."""
+    """Report values of different types that meet in a rule (DL005). Check names first."""
     found: list[Diagnostic] = []
     for rule in rules:
         typing = _Typing(schema, rule.body)
@@ -190,15 +190,12 @@ def check_types(rules: Iterable[Rule], schema: Schema) -> list[Diagnostic]:
         for term, column in zip(rule.head.terms, schema.relations[rule.head.relation].columns, strict=True):
             typing.fit(term, column.type)
         found += typing.found
-    # Rules spread from one clause share its literals: the same finding at the same place is one.
+    # Rules from one clause share its literals: report each error of a place once.
     return list(dict.fromkeys(found))
 
 
 def variable_roots(bodies: Iterable[Iterable[Literal_]], schema: Schema) -> dict[str, str]:
-    """Give the root type of each variable of some bodies; a variable that nothing types has none.
-
-    Names must have been checked.
-    """
+    """Return the root type of each variable in some bodies, except untyped ones. Check names first."""
     roots: dict[str, str] = {}
     for body in bodies:
         items = list(body)

@@ -1,7 +1,7 @@
-"""The check of facts against the schema, once, as they come in.
+"""Checks incoming facts against the schema, once.
 
-Facts come one by one or by the hundred thousand. The checks for many of them run in C, column by column; only a fact
-that fails is looked at in detail, for the sake of the message.
+Facts come one at a time or by the hundred thousand. Bulk checks run in C, column by column; only if they fail is each
+fact checked in detail, for the error message.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.nodes import Row
 
 Facts = Mapping[str, Iterable[Row]]
-"""Rows by relation, as they come from outside."""
+"""Input rows by relation."""
 
 
 class FactCheck:
@@ -34,7 +34,7 @@ class FactCheck:
         return tuple(row)
 
     def rows(self, relation: str, rows: Iterable[Row]) -> dict[Row, int]:
-        """Check the facts of a relation; give each once, with the number 1. Raises FactError."""
+        """Check the facts of a relation; return each once, with the number 1. Raises FactError."""
         listed = rows if isinstance(rows, list | tuple) else list(rows)
         if not self._fit(relation, listed):
             for row in listed:

@@ -1,8 +1,8 @@
-"""Looking rows up in tables by some of their columns, with as few indexes as possible.
+"""Looks rows up by some of their columns, with as few indexes as possible.
 
-A proof asks for columns that no rule's changes ask for. Where a shorter index leaves few rows, these are filtered, since
-another index on every relation would double the memory; and how many keys there are is often known from a projection
-that maintenance keeps anyway.
+Proofs look up columns that maintenance does not. If an index on fewer columns leaves few rows, these are filtered:
+another index on every relation would double the memory. The number of keys often comes from a projection that
+maintenance keeps anyway.
 """
 
 from collections import Counter
@@ -14,16 +14,16 @@ from liqo_connectivity.engine.storage.tables import Bucket, Index, Table, key_re
 from liqo_connectivity.engine.syntax.nodes import Row
 
 Find = Callable[[object], Bucket | Iterable[Row] | None]
-"""Gives the rows of a key: one bare, several, or ``None``. A key is one bare value, or a tuple of several."""
+"""Returns the rows of a key: one bare row, several, or ``None``. A key is one bare value, or a tuple of several."""
 
 _SHORT: Final = 8
-"""How many rows a bucket may have on average for filtering it rather than building an index."""
+"""Maximum average number of rows in a bucket for filtering it instead of building an index."""
 _SAMPLE: Final = 500
-"""How many rows are sampled to estimate what a lookup gives: the cost of a plan depends on it, never a result."""
+"""How many rows are sampled to estimate the size of a lookup: plan costs depend on it, results never do."""
 
 
 def finder(table: Table, columns: tuple[int, ...]) -> Find:
-    """Give the function that finds the rows of a key; it is good for as long as the table."""
+    """Return a function that finds the rows of a key; it is valid as long as the table."""
     exact = table.indexes.get(columns)
     if exact is None:
         shorter = _shorter(table, columns)
@@ -41,14 +41,14 @@ def listed(found: Bucket | Iterable[Row] | None) -> Iterable[Row]:
 
 
 def distinct(tables: Mapping[str, Table], relation: str, columns: tuple[int, ...]) -> int:
-    """Count the keys that some columns of a relation have."""
+    """Count the distinct values of some columns of a relation."""
     projection = tables.get(f"{relation}[{','.join(map(str, columns))}]")
     return len(tables[relation].index(columns) if projection is None else projection.rows)
 
 
 def fan_out(table: Table, columns: tuple[int, ...]) -> float:
-    """Estimate from a sample how many rows share the key of a row, itself included."""
-    # Half a row more where an index is missing: one that is there already is better than another.
+    """Estimate from a sample how many rows share a row's key, including that row."""
+    # A missing index adds half a row, so that an existing one wins.
     return _rows_alike(table.rows, columns) + (columns not in table.indexes) / 2
 
 

@@ -1,4 +1,4 @@
-"""What follows from a program and its facts, as its readers see it: every relation, complete.
+"""A model: all relations of a program, complete.
 
 Evaluation makes models; proofs, why-not and serializers read them. A database is a model that changes, a snapshot one
 that does not.
@@ -20,25 +20,25 @@ class Model(Protocol):
 
     @property
     def program(self) -> Program:
-        """The program that the relations are of."""
+        """The program that defines the relations."""
         ...
 
     @property
     def version(self) -> int:
-        """Another number after each change of a row."""
+        """A number that differs after each change of a row."""
         ...
 
     @property
     def tables(self) -> Mapping[str, Table]:
-        """The relations and their projections: ``p[0,2]`` holds two columns of ``p``. To be read only.
+        """The tables of relations and their projections: ``p[0,2]`` holds two columns of ``p``. Read-only.
 
-        It is another mapping after a load or a rebuild.
+        A load or a rebuild replaces the mapping.
         """
         ...
 
     @property
     def ranked(self) -> bool:
-        """Whether the rows of recursive relations have their ranks as numbers in the tables."""
+        """Whether the tables of recursive relations hold each row's rank as its number."""
         ...
 
     def rows(self, relation: str) -> list[Row]:
@@ -50,27 +50,27 @@ class Model(Protocol):
         ...
 
     def contains(self, relation: str, row: Row) -> bool:
-        """Tell whether a relation has a row."""
+        """Return whether a relation has a row."""
         ...
 
     def find(self, relation: str, columns: tuple[int, ...], key: Row) -> Iterable[Row]:
-        """List the rows that have the values ``key`` in some columns, which are in ascending order."""
+        """List the rows with the values ``key`` in ``columns``, which are in ascending order."""
         ...
 
     def given(self, relation: str) -> Collection[Row]:
-        """Give the rows of a relation that are facts, rather than derived alone."""
+        """Return the rows of a relation that are facts, whether or not they are also derived."""
         ...
 
 
 class TableModel:
-    """The reading of a model, from its tables."""
+    """Reads a model from its tables."""
 
     def __init__(self, program: Program, tables: Mapping[str, Table]) -> None:
         self.program = program
         self.tables = tables
 
     def table(self, relation: str) -> Table:
-        """Give the table of a relation. Raises UnknownRelationError."""
+        """Return the table of a relation. Raises UnknownRelationError."""
         if relation not in self.program.schema.relations:
             raise UnknownRelationError(f"the program declares no relation {relation!r}")
         return self.tables[relation]
@@ -84,11 +84,11 @@ class TableModel:
         return len(self.table(relation).rows)
 
     def contains(self, relation: str, row: Row) -> bool:
-        """Tell whether a relation has a row. Raises UnknownRelationError."""
+        """Return whether a relation has a row. Raises UnknownRelationError."""
         return row in self.table(relation).rows
 
     def find(self, relation: str, columns: tuple[int, ...], key: Row) -> Iterable[Row]:
-        """List the rows that have the values ``key`` in some columns. Raises UnknownRelationError."""
+        """List the rows with the values ``key`` in ``columns``. Raises UnknownRelationError."""
         table = self.table(relation)
         if not columns:
             return table.rows
@@ -97,7 +97,7 @@ class TableModel:
         return listed(finder(table, columns)(key[0] if len(key) == 1 else key))
 
     def given(self, relation: str) -> Collection[Row]:
-        """Give the rows of a relation that are facts, rather than derived alone. Raises UnknownRelationError."""
+        """Return the rows that are facts, whether or not they are also derived. Raises UnknownRelationError."""
         return self.table(relation).given
 
 
@@ -107,13 +107,13 @@ class FixedModel(TableModel):
     ranked = False
 
     def __init__(self, program: Program, read: Callable[[str], Table], version: int = 0) -> None:
-        """Take what gives the table of a relation; it is asked once for each, when the relation is first read."""
+        """``read`` returns the table of a relation; it is called once for each, when the relation is first read."""
         super().__init__(program, _LazyTables(read))
         self.version = version
 
 
 class _LazyTables(dict[str, Table]):
-    """Tables of relations, read when first asked for, and of their projections, made then."""
+    """Tables of relations, read on first use, and of their projections, made on first use."""
 
     def __init__(self, read: Callable[[str], Table]) -> None:
         super().__init__()

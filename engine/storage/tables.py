@@ -1,8 +1,8 @@
-"""Tables: the rows of each relation with a number each, and the indexes that joins ask for.
+"""Tables: the rows of each relation, each with a number, and the indexes that joins use.
 
 The number is the count of a row's derivations, or its rank in a recursive component. An index maps a key to the row
-itself while there is one, and to a dictionary of rows from the second on: most buckets hold one row, and a dictionary
-for each would double the memory. Indexes are built when first asked for and kept up to date with every later change.
+itself if there is only one, otherwise to a dictionary of rows: most buckets hold one row, and a dictionary for each
+would double the memory. Indexes are built on first use and updated with every later change.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,7 +14,7 @@ from liqo_connectivity.engine.codegen.specialization import inserter, remover
 from liqo_connectivity.engine.syntax.nodes import Row
 
 Bucket = Row | dict[Row, None]
-"""One row, bare, or at least two."""
+"""One bare row, or at least two rows."""
 Index = dict[object, Bucket]
 """Buckets by key: the bare value for an index on one column, a tuple of values for several."""
 _Insert = Callable[[Mapping[Row, int]], None]
@@ -24,8 +24,8 @@ _Remove = Callable[[Iterable[Row]], None]
 class Table:
     """The rows of one relation.
 
-    ``rows`` maps each row to its number. ``given`` holds the rows that were given as facts, and is ``rows`` itself for
-    a relation without rules. ``changes`` collects what is to be done with rows: counts to add, or rows to look at again.
+    ``rows`` maps each row to its number. ``given`` holds the rows given as facts, and is ``rows`` itself for a relation
+    without rules. ``changes`` collects pending work: counts to add, or rows to check again.
     """
 
     __slots__ = ("_writers", "changes", "given", "indexes", "name", "rows")
@@ -39,25 +39,25 @@ class Table:
         self._writers: tuple[_Insert, _Remove] | None = None
 
     def index(self, columns: tuple[int, ...]) -> Index:
-        """Give the index on one or more columns, built if there is none yet."""
+        """Return the index on one or more columns; build it on first use."""
         found = self.indexes.get(columns)
         if found is None:
             found = build_index(self.rows, columns)
-            # In this order: whatever interrupts, an index is kept up if and only if it is known.
+            # In this order: after any interruption, an index is updated if and only if it is in ``indexes``.
             self._writers = None
             self.indexes = {**self.indexes, columns: found}
         return found
 
     def insert(self, rows: Mapping[Row, int]) -> None:
-        """Put rows in that are not there, with their numbers."""
+        """Add rows that the table does not have, with their numbers."""
         (self._writers or self._make_writers())[0](rows)
 
     def remove(self, rows: Iterable[Row]) -> None:
-        """Take rows out that are there."""
+        """Remove rows that the table has."""
         (self._writers or self._make_writers())[1](rows)
 
     def _make_writers(self) -> "tuple[_Insert, _Remove]":
-        # Only now: most tables of a program that answers one question never change.
+        # Made on first use: most tables of a program that answers one question never change.
         indexes = self.indexes
 
         def resolve(capture: Capture) -> object:
@@ -70,7 +70,7 @@ class Table:
         return self._writers
 
     def restore(self, row: Row, number: int | None) -> None:
-        """Give a row its number of before, or take it out for ``None``, whatever an interrupted change has left."""
+        """Restore a row's earlier number, or remove it for ``None``, whatever an interrupted change left."""
         self.rows.pop(row, None)
         for columns, index in self.indexes.items():
             key = key_reader(columns)(row)
@@ -89,7 +89,7 @@ class Table:
             self.rows[row] = number
 
     def problems(self) -> list[str]:
-        """List what is wrong with the indexes: each must be as if built from the rows."""
+        """List pending changes and broken indexes: each index must equal one built from the rows."""
         found = [f"{self.name} still has changes"] if self.changes else []
         for columns, index in self.indexes.items():
             place = f"the index of {self.name} on {columns}"
@@ -104,7 +104,7 @@ class Table:
 
 
 def rows_of(bucket: Bucket | None) -> Iterable[Row]:
-    """List the rows of a bucket, or of none."""
+    """List the rows of a bucket; none for ``None``."""
     if bucket is None:
         return ()
     return bucket if type(bucket) is dict else (cast("Row", bucket),)
@@ -114,7 +114,7 @@ def build_index(rows: Mapping[Row, int], columns: tuple[int, ...]) -> Index:
     """Index rows on columns."""
     key_of = key_reader(columns)
     index: Index = {}
-    # Most indexes find one row for each key: all but the others is done in C.
+    # Most keys have one row: C code indexes these, and the loop only the others.
     placed = map(index.setdefault, map(key_of, rows), rows)
     for row in [row for row, first in zip(rows, placed, strict=True) if first is not row]:
         key = key_of(row)
@@ -127,6 +127,6 @@ def build_index(rows: Mapping[Row, int], columns: tuple[int, ...]) -> Index:
 
 
 def key_reader(columns: Sequence[int]) -> Callable[[Row], object]:
-    """Give the function that reads the key of a row: the bare value of one column, a tuple of several."""
+    """Return a function that reads the key of a row: the bare value of one column, a tuple of several."""
     read: Callable[[Row], object] = itemgetter(*columns)
     return read

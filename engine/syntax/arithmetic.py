@@ -1,6 +1,6 @@
-"""What can be computed with values: comparisons, arithmetic on numbers, and the aggregates of many.
+"""Comparisons, arithmetic and aggregates over values.
 
-The same definitions serve evaluation, maintenance and why-not.
+Evaluation, maintenance and why-not share these definitions.
 """
 
 import operator
@@ -24,11 +24,11 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class EvaluationError(DatalogError):
-    """A value cannot be computed: a division by zero, or a number that needs more than 32 bits."""
+    """Arithmetic has no result: a division by zero, or a number that needs more than 32 bits."""
 
 
 def calculate(symbol: str, left: int, right: int) -> int:
-    """Do arithmetic as Soufflé does, but refuse what it leaves undefined. Raises EvaluationError."""
+    """Compute as Soufflé does. Raises EvaluationError where Soufflé leaves the result undefined."""
     if symbol in "/%" and right == 0:
         raise EvaluationError(f"{left} {symbol} 0 has no value")
     match symbol:
@@ -47,9 +47,9 @@ def calculate(symbol: str, left: int, right: int) -> int:
 
 
 def folded(kind: Literal["count", "min", "max"], values: Collection[Value]) -> int | None:
-    """Give the aggregate of the values that the instances of a body have; ``None`` for the least or greatest of nothing.
+    """Aggregate the values from the instances of a body; ``None`` for ``min`` and ``max`` of no values.
 
-    Of ``count`` only how many there are matters. Soufflé's ``min`` and ``max`` have no value over an empty body either.
+    ``count`` uses only the number of values. Soufflé's ``min`` and ``max`` have no value over an empty body either.
     """
     if kind == "count":
         return len(values)

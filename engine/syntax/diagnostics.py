@@ -1,16 +1,16 @@
-"""What the engine says to people about their programs: codes, places, reasons and remedies.
+"""Diagnostics: code, place, cause and fix of each error in a program.
 
-Every pass reports through one type, so that all errors look alike and a caller can gather many before it stops.
-The layout follows rustc: code and message, place, the line with carets, why, what to do.
+Every pass reports this one type, so that all errors look alike and a caller can collect many before it stops.
+The layout follows rustc: code and message, place, the line with carets, cause, fix.
 
-Errors of the engine, as a tree::
+The engine's exceptions::
 
     DatalogError
     ├── ProgramError      the program text is wrong; carries diagnostics
     ├── EvaluationError   arithmetic without a result (in ``arithmetic``)
     ├── FactError         a fact does not fit its relation
-    ├── UnknownRelationError   a question names a relation that the program does not have
-    └── OracleError       the second evaluator failed, ran out of its limits, or must refuse the program
+    ├── UnknownRelationError   a question names an undeclared relation
+    └── OracleError       the second evaluator failed, exceeded a limit, or refused the program
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from unicodedata import combining, east_asian_width
 Severity = Literal["error", "warning"]
 
 _EXCERPT: Final = 160
-"""How many characters of a line are shown at most."""
+"""Maximum number of characters shown of a line."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -41,7 +41,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding about a program: ``DL001`` and so on, where, why (``note``) and what to do (``help``)."""
+    """One error or warning about a program: its code (``DL001``), place, cause (``note``) and fix (``help``)."""
 
     code: str
     severity: Severity
@@ -51,7 +51,7 @@ class Diagnostic:
     help: str = ""
 
     def render(self, texts: dict[str, str]) -> str:
-        """Lay the finding out for a terminal; ``texts`` maps a file name to the whole text of that file."""
+        """Format the diagnostic for a terminal; ``texts`` maps each file name to the file's whole text."""
         margin = " " * len(str(self.span.line))
         lines = [f"{self.severity}[{self.code}]: {self.message}", f"{margin}--> {self.span}"]
         source = _lines(texts.get(self.span.file, ""))
@@ -69,12 +69,12 @@ class Diagnostic:
 
 @lru_cache(maxsize=4)
 def _lines(text: str) -> list[str]:
-    # Only line feeds count, as for the parser: str.splitlines() knows eight more ends of lines.
+    # Split at line feeds only, as the parser does: str.splitlines() splits at eight other characters too.
     return text.split("\n")
 
 
 def _excerpt(line: str, start: int, end: int) -> tuple[str, str]:
-    """Give a line as a terminal can show it, and the carets under ``start`` to ``end``, however wide its characters."""
+    """Return a printable excerpt of a line, and carets under ``start`` to ``end`` that allow for wide characters."""
     plain = "".join(character if character.isprintable() else " " for character in line)
     first = max(0, start - _EXCERPT // 2) if len(plain) > _EXCERPT else 0
     last = first + _EXCERPT
@@ -91,11 +91,11 @@ def _width(text: str) -> int:
 
 
 class DatalogError(Exception):
-    """The root of what the engine raises on purpose."""
+    """Base class of the engine's exceptions."""
 
 
 class ProgramError(DatalogError):
-    """The program text is wrong. ``diagnostics`` lists every finding, errors first; ``str()`` renders them all."""
+    """The program text is wrong. ``diagnostics`` holds all diagnostics, errors first; ``str()`` renders them."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic], texts: dict[str, str]) -> None:
         self.diagnostics = tuple(sorted(diagnostics, key=lambda d: (d.severity != "error", d.span, d.code)))
@@ -103,7 +103,7 @@ class ProgramError(DatalogError):
 
 
 class FactError(DatalogError):
-    """A fact names no relation of the program, or does not have its columns' number or types."""
+    """A fact names an undeclared relation, or its values do not match the relation's columns."""
 
 
 class UnknownRelationError(DatalogError):
@@ -111,4 +111,4 @@ class UnknownRelationError(DatalogError):
 
 
 class OracleError(DatalogError):
-    """The second evaluator could not answer: a limit was reached, it failed, or the program is outside its safe part."""
+    """The second evaluator failed, exceeded a limit, or refused a program outside the subset that is safe for it."""

@@ -1,8 +1,8 @@
-"""Functors: the pure functions of values that rules may call as ``@name(...)``.
+"""Functors: pure functions that rules call as ``@name(...)``.
 
-There are few on purpose, about IP addresses only, total and without side effects: text that is not an address or CIDR
-gives the empty symbol or 0, never an exception, so that rules decide what that means. A program declares the functors it
-uses (``.functor``), as Soufflé asks.
+They are few on purpose, and only about IP addresses. They never raise: for text that is not an address or CIDR they
+return the empty symbol or 0, and rules decide what that means. A program declares the functors it uses (``.functor``),
+as in Soufflé.
 """
 
 import re
@@ -15,10 +15,10 @@ from typing import Final
 from liqo_connectivity.engine.syntax.nodes import Value
 
 Functor = Callable[..., Value]
-"""A function of symbols and numbers; its arity and types are those of its ``.functor`` declaration."""
+"""A function of symbols and numbers, with the arity and types of its ``.functor`` declaration."""
 
 
-# Narrower than ipaddress, which takes an IPv6 zone of any text at all, and masks in place of a prefix length.
+# Narrower than ipaddress, which accepts any text as an IPv6 zone, and a mask in place of a prefix length.
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
 
@@ -33,15 +33,15 @@ def _network(cidr: str) -> IPv4Network | IPv6Network | None:
 
 @lru_cache(maxsize=4096)
 def _masked(cidr: str) -> tuple[int, int, int] | None:
-    """Give family, mask and masked address of a CIDR."""
+    """Return the family, mask and network address of a CIDR."""
     network = _network(cidr)
     return (network.version, int(network.netmask), int(network.network_address)) if network else None
 
 
 def _address(address: str) -> tuple[int, int] | None:
-    """Give family and number of an address."""
+    """Return the family and the numeric value of an address."""
     try:
-        # Accepts what ipaddress does for IPv4, thirty times as fast: every Pod's address comes by here.
+        # Accepts the same IPv4 text as ipaddress, thirty times as fast: every Pod's address is parsed here.
         return 4, int.from_bytes(inet_pton(AF_INET, address), "big")
     except (OSError, ValueError):
         return _other_address(address)
@@ -57,29 +57,29 @@ def _other_address(address: str) -> tuple[int, int] | None:
 
 
 def address_family(address: str) -> int:
-    """Give 4 or 6 for an IP address, 0 for any other text."""
+    """Return 4 or 6 for an IP address, 0 for any other text."""
     parsed = _address(address)
     return parsed[0] if parsed else 0
 
 
 def cidr_family(cidr: str) -> int:
-    """Give 4 or 6 for a CIDR, 0 for any other text."""
+    """Return 4 or 6 for a CIDR, 0 for any other text."""
     network = _network(cidr)
     return network.version if network else 0
 
 
 def cidr_canonical(cidr: str) -> str:
-    """Give a CIDR with its host bits cleared (``10.71.0.5/16`` → ``10.71.0.0/16``), ``""`` for any other text."""
+    """Return a CIDR with its host bits cleared (``10.71.0.5/16`` → ``10.71.0.0/16``), ``""`` for any other text."""
     network = _network(cidr)
     if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
-        # Which notation ipaddress writes here depends on the version of Python.
+        # ipaddress writes these in a notation that depends on the version of Python.
         low = int(network.network_address.ipv4_mapped)
         return f"::ffff:{low >> 16:x}:{low & 0xFFFF:x}/{network.prefixlen}"
     return str(network) if network else ""
 
 
 def cidr_contains(cidr: str, address: str) -> int:
-    """Give 1 if the address lies inside the CIDR, 0 if not, if the families differ or either is other text."""
+    """Return 1 if the CIDR contains the address; 0 if not, if the families differ, or if either text is invalid."""
     network, parsed = _masked(cidr), _address(address)
     if network is None or parsed is None or network[0] != parsed[0]:
         return 0
@@ -87,7 +87,7 @@ def cidr_contains(cidr: str, address: str) -> int:
 
 
 def cidr_covers(outer: str, inner: str) -> int:
-    """Give 1 if every address of the inner CIDR lies inside the outer one, 0 otherwise."""
+    """Return 1 if the outer CIDR contains every address of the inner one, 0 otherwise."""
     wide, narrow = _network(outer), _network(inner)
     if isinstance(wide, IPv4Network) and isinstance(narrow, IPv4Network):
         return int(narrow.subnet_of(wide))
@@ -103,4 +103,4 @@ BUILTIN: Final[Mapping[str, Functor]] = {
 """The functors that a program may declare."""
 
 INTRINSIC: Final = ("cat", "ord", "strlen", "substr", "to_number", "to_string", "match", "contains", "as", "autoinc")
-"""Functors that Soufflé has, and the dialect does not."""
+"""Soufflé's functors that the dialect lacks."""

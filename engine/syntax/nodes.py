@@ -1,8 +1,7 @@
-"""The syntax tree of a program: frozen objects, each with the place it was read from.
+"""The syntax tree of a program: frozen nodes, each with its place in the text.
 
-They keep what the author wrote (several heads, ``;``, comments on declarations), so that a program printed back is the
-program that was read; ``normalize`` turns them into the plain rules that evaluation works on. Places never take part in
-equality.
+Nodes keep what the author wrote (several heads, ``;``, comments on declarations), so that a printed program parses to
+the same tree; ``normalize`` turns clauses into the plain rules that evaluation uses. Equality ignores places.
 """
 
 from collections.abc import Iterator
@@ -32,7 +31,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
-    """``_``: some value, whatever it is."""
+    """``_``: any value."""
 
     span: Span = field(default_factory=_place, compare=False, repr=False)
 
@@ -68,8 +67,8 @@ class Call:
 class Aggregate:
     """``count : { body }``, ``min target : { body }`` or ``max target : { body }``, as one side of a comparison.
 
-    ``outer`` names the variables whose values come from outside the braces, sorted; it is filled by ``normalize``,
-    since the rest of the rule tells. All others are the body's own.
+    ``outer`` holds the variables bound outside the braces, sorted; ``normalize`` fills it in, since it depends on the
+    rest of the rule. All other variables are local to the body.
     """
 
     kind: Literal["count", "min", "max"]
@@ -187,9 +186,9 @@ Statement = TypeDeclaration | RelationDeclaration | FunctorDeclaration | Directi
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule ready for evaluation: one head, a plain conjunction; a fact has an empty body.
+    """A rule ready for evaluation: one head and a conjunction, which is empty for a fact.
 
-    ``number`` counts the rules of a program from 0 in reading order and names the rule in proofs.
+    ``number`` counts a program's rules from 0 in reading order; proofs refer to the rule by it.
     """
 
     number: int
@@ -201,7 +200,7 @@ class Rule:
 def variables(item: Term | Literal_) -> tuple[Variable, ...]:
     """List the variables of a term or literal, in reading order, with repetitions.
 
-    Of an aggregate these are the outer ones: what is its body's own has no meaning outside.
+    An aggregate has only its outer ones: local variables mean nothing outside the braces.
     """
     match item:
         case Variable():
@@ -219,13 +218,13 @@ def variables(item: Term | Literal_) -> tuple[Variable, ...]:
 
 
 def aggregate_of(item: Literal_) -> Aggregate | None:
-    """Give the aggregate that is a side of a literal, if it has one."""
+    """Return the aggregate on either side of a comparison, if any."""
     sides = (item.left, item.right) if isinstance(item, Comparison) else ()
     return next((side for side in sides if isinstance(side, Aggregate)), None)
 
 
 def subterms(item: Term | Literal_) -> Iterator[Term]:
-    """Give a term and all inside it, or all terms inside a literal, each before its parts, bodies of aggregates too."""
+    """Yield a term and its subterms, or the terms of a literal, in pre-order, including those of aggregate bodies."""
     match item:
         case Atom(terms=terms):
             children = terms

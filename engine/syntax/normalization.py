@@ -1,7 +1,7 @@
-"""Clauses as written to rules as evaluated: one head each, ``;`` spread into alternatives.
+"""Normalization: turns clauses into rules with one head and no ``;``.
 
-A clause with H heads and a body of D alternatives becomes H times D rules, in that order, so that rule numbers follow
-the text. An aggregate learns which of its variables come from outside.
+A clause with H heads and D alternatives becomes H times D rules, in that order, so that rule numbers follow the text.
+Normalization also finds the outer variables of each aggregate.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from liqo_connectivity.engine.syntax.nodes import (
 
 
 def normalize(statements: Iterable[Statement]) -> tuple[Rule, ...]:
-    """Spread the clauses of a program into numbered rules."""
+    """Expand the clauses of a program into numbered rules."""
     plain = [
         (head, scoped(body, (v.name for v in variables(head))), clause.span)
         for clause in statements
@@ -36,7 +36,7 @@ def normalize(statements: Iterable[Statement]) -> tuple[Rule, ...]:
 
 
 def alternatives(body: Body) -> list[tuple[Literal_, ...]]:
-    """Spread a body into its disjunctive normal form: a list of plain conjunctions."""
+    """Return the disjunctive normal form of a body: a list of conjunctions."""
     match body:
         case Disjunction(alternatives=branches):
             return [conjunction for branch in branches for conjunction in alternatives(branch)]
@@ -48,10 +48,10 @@ def alternatives(body: Body) -> list[tuple[Literal_, ...]]:
 
 
 def scoped(body: tuple[Literal_, ...], outside: Iterable[str] = ()) -> tuple[Literal_, ...]:
-    """Tell each aggregate of a body which of its variables occur outside of all aggregates, or in ``outside``."""
+    """Set the outer variables of each aggregate: those that occur outside all aggregates, or in ``outside``."""
     if not any(aggregate_of(item) for item in body):
         return body
-    # Until then an aggregate has no outer variables, and so takes no part in this set.
+    # Aggregates have no outer variables yet, so they add none to this set.
     names = {*outside, *(v.name for item in body for v in variables(item))}
     return tuple(
         Comparison(item.operator, _side(item.left, names), _side(item.right, names), item.span)

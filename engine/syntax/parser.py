@@ -1,10 +1,9 @@
-"""Text to syntax trees: one grammar, every error with its place and a remedy.
+"""The parser: turns text into a syntax tree, and gives every error a place and a fix.
 
-It wraps lark, which only ``tree_builder`` knows besides. A construct of Soufflé that this dialect leaves out is named in
-the error.
+It wraps lark, which only ``tree_builder`` also imports. An error names the Soufflé construct that the dialect lacks.
 """
 
-# lark is typed in part only: pyright does not know some of its members.
+# lark is only partly typed: pyright does not know some of its members.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import re
@@ -53,7 +52,7 @@ _DIRECTIVE = re.compile(r"\.(in|out)put\s+\w+\s*\Z")
 _ENDS = re.compile(r'"([^"\\\n]|\\.)*"')
 _LAST_WORD = re.compile(r"\w+\s*\Z")
 _LOOK_BACK = 200
-"""How many characters before an error are looked at to name it."""
+"""How many characters before an error are searched to name the construct."""
 
 _WORDS = """
     as autoinc band bnot bor brie bshl bshr bshru btree btree_delete bxor cat contains count debug_delta eqrel false fold
@@ -62,23 +61,23 @@ _WORDS = """
     __FILE__ __INCL__ __LINE__ __ITERATION__
 """
 RESERVED: frozenset[str] = frozenset(_WORDS.split())
-"""Words that Soufflé's scanner reads as its own, in some version from 2.0 to 2.5, and so never as a name."""
+"""Keywords of Soufflé's scanner in some version from 2.0 to 2.5; none can be a name."""
 
 MAX_DEPTH = 100
-"""How deep terms and bodies may be nested; each operator of a chain such as ``1 + 2 + 3`` nests the next."""
+"""Maximum nesting depth of terms and bodies; each operator in a chain such as ``1 + 2 + 3`` adds a level."""
 
 
 def parse_program(text: str, file: str) -> tuple[nodes.Statement, ...]:
-    """Read a program text; ``file`` is the name that places carry.
+    """Parse a program text; ``file`` is the file name in places.
 
-    Raises ProgramError (DL001, DL002) at the first thing that is not in the dialect, and for names that Soufflé would
-    not take (DL015).
+    Raises ProgramError at the first syntax error (DL001) or construct that the dialect lacks (DL002), and for names
+    that Soufflé reserves (DL015).
     """
     return cast("tuple[nodes.Statement, ...]", _parse(text, file, "program"))
 
 
 def parse_goal(text: str, file: str = "goal") -> nodes.Body:
-    """Read a goal such as ``member(P, "offloaded", A), pod_ip(Pod, A)``. Raises ProgramError."""
+    """Parse a goal such as ``member(P, "offloaded", A), pod_ip(Pod, A)``. Raises ProgramError."""
     return cast("nodes.Body", _parse(text, file, "goal"))
 
 
@@ -106,7 +105,7 @@ def _parse(text: str, file: str, start: str) -> object:
 
 
 def _reserved(tree: ParseTree, text: str, file: str) -> list[Diagnostic]:
-    """Report names that are words of Soufflé, each where it stands first."""
+    """Report names that Soufflé reserves, each at its first occurrence."""
     note = "Soufflé reads it as a keyword everywhere, never as a name"
     hint = "choose another name; docs/dialect.md lists what can be written instead of Soufflé's own"
     found: dict[str, Diagnostic] = {}

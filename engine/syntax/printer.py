@@ -1,6 +1,6 @@
-"""Syntax back to text, so that a program printed and read again is the same program.
+"""Prints syntax as text that parses to the same program.
 
-Used to show rules in proofs and listings. Every symbol is escaped here and nowhere else.
+Proofs and listings print rules with it. Only this module escapes symbols.
 """
 
 from liqo_connectivity.engine.syntax.nodes import (
@@ -32,14 +32,14 @@ _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%": 2}
 
 
 def format_value(value: Value) -> str:
-    """Write a constant as a program text has it: numbers bare, symbols quoted and escaped."""
+    """Write a constant in program syntax: numbers bare, symbols quoted and escaped."""
     if isinstance(value, int):
         return str(value)
     return f'"{value.translate(_ESCAPES)}"'
 
 
 def format_term(term: Term, outer: int = 0) -> str:
-    """Write a term; ``outer`` is the binding strength of the operator around it."""
+    """Write a term; ``outer`` is the precedence of the enclosing operator."""
     match term:
         case Variable(name=name):
             return name
@@ -64,7 +64,7 @@ def format_atom(atom: Atom) -> str:
 
 
 def format_body(body: Body, *, nested: bool = False) -> str:
-    """Write a body; one inside another is put in parentheses where the grammar needs them."""
+    """Write a body; a ``nested`` one gets parentheses where the grammar needs them."""
     match body:
         case Atom():
             return format_atom(body)
@@ -103,5 +103,5 @@ def format_statement(statement: Statement) -> str:
 
 
 def format_program(statements: tuple[Statement, ...]) -> str:
-    """Write a whole program, a statement a line."""
+    """Write a whole program, statement by statement."""
     return "".join(f"{format_statement(statement)}\n" for statement in statements)

@@ -1,4 +1,4 @@
-"""Values substituted for variables in terms and literals."""
+"""Substitutes values for variables in terms and literals."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ from liqo_connectivity.engine.syntax.nodes import (
 
 
 def ground(term: Term, values: Mapping[str, Value]) -> Term:
-    """Write values into a term; a variable that has none stays, and so does all that is an aggregate's own."""
+    """Substitute values in a term; variables without a value and an aggregate's local variables stay."""
     match term:
         case Variable(name=name):
             return Constant(values[name]) if name in values else term
@@ -35,7 +35,7 @@ def ground(term: Term, values: Mapping[str, Value]) -> Term:
 
 
 def ground_literal(item: Literal_, values: Mapping[str, Value]) -> Literal_:
-    """Write values into a literal."""
+    """Substitute values in a literal."""
     match item:
         case Atom(relation=relation, terms=terms):
             return Atom(relation, tuple(ground(term, values) for term in terms))
@@ -46,5 +46,5 @@ def ground_literal(item: Literal_, values: Mapping[str, Value]) -> Literal_:
 
 
 def ground_comparison(item: Comparison, values: Mapping[str, Value]) -> Comparison:
-    """Write values into a comparison."""
+    """Substitute values in a comparison."""
     return Comparison(item.operator, ground(item.left, values), ground(item.right, values))

@@ -1,6 +1,6 @@
-"""Parse trees to syntax objects, bottom-up."""
+"""Builds the syntax tree from lark's parse tree."""
 
-# lark is typed in part only: pyright does not know some of its members.
+# lark is only partly typed: pyright does not know some of its members.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import re
@@ -22,19 +22,19 @@ def unescape(literal: str) -> str:
 
 
 def _integer(digits: str) -> int:
-    # Python refuses to read thousands of digits; whatever has so many is out of range, which analysis reports.
+    # Python refuses to parse thousands of digits; the check of names reports such a number as out of range.
     significant = digits.lstrip("0") or "0"
     return int(significant) if len(significant) < 100 else 10**100
 
 
 @v_args(meta=True)
 class Builder(Transformer[Token, object]):
-    """Builds syntax objects bottom-up, one method per grammar rule."""
+    """Builds syntax nodes bottom-up, one method per grammar rule."""
 
     def __init__(self, file: str, text: str) -> None:
         super().__init__()
         self._file = file
-        # Only line feeds count, as for lark: str.splitlines() knows eight more ends of lines.
+        # Split at line feeds only, as lark does: str.splitlines() splits at eight other characters too.
         self._lines = text.split("\n")
 
     def _span(self, meta: Meta) -> Span:
