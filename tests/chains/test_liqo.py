@@ -163,6 +163,7 @@ def wrong_after_edits(naming: Callable[[list[Object]], list[str]], rounds: int) 
     return wrong
 
 
+@pytest.mark.slow
 def test_the_model_of_the_agent_goes_wrong_with_other_names_as_the_real_one_does() -> None:
     assert wrong_after_edits(by_index, 60) > 0
     assert wrong_after_edits(by_content, 60) > 0
@@ -206,6 +207,7 @@ def members(count: int) -> Members:
     return {"vc-remote": [f"10.71.{i >> 8}.{i & 255}" for i in range(count)]}
 
 
+@pytest.mark.slow
 def test_the_same_set_rewritten_is_left_alone_and_a_changed_one_is_exact() -> None:
     agent = Agent()
     for count in (0, 1, 3, 2, 4095, 4096, 5000, 4095, 1, 0):

@@ -116,6 +116,7 @@ def test_a_chain_above_the_limit_is_refused_before_it_is_built() -> None:
         assemble(product(91, 11))
 
 
+@pytest.mark.slow
 def test_more_elements_than_an_object_holds_are_refused_not_truncated() -> None:
     def members(count: int) -> Layout:
         return one_rule(chain_any=TO_ANY, chain_set=from_set(("group", "vc-remote")), chain_element=elements(count))

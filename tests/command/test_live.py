@@ -88,6 +88,7 @@ def snapshot_answers(path: str, query: dict[str, list[str]]) -> Answer:
     return 200, json.dumps(document).encode()
 
 
+@pytest.mark.slow
 def test_a_live_cluster_gives_the_facts_that_its_manifests_give(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

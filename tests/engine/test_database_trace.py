@@ -56,6 +56,7 @@ def proved(model: Model, rows: Facts, turn: int) -> list[object]:
     return [prove(model, name, row) for name in PROVED for row in wanted[name]]
 
 
+@pytest.mark.slow
 def test_after_every_event_a_database_is_what_is_derived_anew() -> None:
     base, database = start()
     relations = program().schema.relations

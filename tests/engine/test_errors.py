@@ -106,6 +106,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_gives_an_error_soon(name: str) -> None:
     start = time.process_time()
@@ -115,6 +116,7 @@ def test_a_hostile_text_gives_an_error_soon(name: str) -> None:
     assert time.process_time() - start < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -128,6 +130,7 @@ def test_an_odd_text_that_is_right_is_read(text: str) -> None:
     Program.parse({"f.dl": text})
 
 
+@pytest.mark.slow
 def test_the_time_to_read_a_program_grows_with_its_size_only() -> None:
     def seconds(rules: int) -> float:
         text = PAIR + "".join(f'a(X, Y) :- b(X, Z), b(Z, Y), X != "{i}".\n' for i in range(rules))

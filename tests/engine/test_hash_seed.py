@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 from tests.support.random_programs import random_program
@@ -25,6 +27,7 @@ except ProgramError as error:
 """
 
 
+@pytest.mark.slow
 def test_rows_proofs_and_errors_do_not_depend_on_the_hash_seed() -> None:
     def output(seed: int) -> str:
         env = {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}", "PYTHONHASHSEED": str(seed)}

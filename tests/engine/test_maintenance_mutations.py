@@ -183,6 +183,7 @@ def is_found_out(seed: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MUTANTS)
 @pytest.mark.usefixtures("deadline")
 def test_it_is_found_out(name: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,7 @@ def test_all_proofs_under_any_budget_are_valid_and_different(seed: int) -> None:
                     assert some == everything
 
 
+@pytest.mark.slow
 def test_proofs_of_ten_thousand_steps() -> None:
     text = """.decl e(x: symbol, y: symbol)
     .decl q(x: symbol)

@@ -138,6 +138,7 @@ def test_both_versions_agree_on_addresses_and_what_looks_like_them(child: Module
     assert disagreements(child, TEXTS) == []
 
 
+@pytest.mark.slow
 def test_both_versions_agree_on_cidrs_and_what_looks_like_them(child: ModuleType) -> None:
     assert disagreements(child, [f"{text}/{mask}" for text in TEXTS for mask in [*MASKS, ""]]) == []
 

@@ -55,6 +55,7 @@ def given(database: Database) -> dict[str, list[Row]]:
     return {name: sorted(table.given) for name, table in database._maintenance.tables.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("warm", "step"), [(True, 1), (False, 23)])
 def test_an_exception_at_any_line_leaves_the_old_state_or_the_new_one(warm: bool, step: int) -> None:
     """Lines of generated functions count, and so do those that generate them, during the first transaction."""
@@ -194,6 +195,7 @@ def test_deriving_anew_and_following_changes_give_the_same(seed: int, monkeypatc
     assert all(old.rows(name) == model.rows(name) for name in program.schema.relations)
 
 
+@pytest.mark.slow
 def test_a_large_transaction_is_derived_anew() -> None:
     database = loaded(Program.parse({"t.dl": TEXT}), FACTS)
     before = database._maintenance

@@ -59,6 +59,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
     return os.pathsep.join([str(ROOT), str(ROOT / "src"), str(lent)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 10))
 def test_every_hash_seed_gives_the_same(path: str, seed: int) -> None:
     expected = transcript(sys.executable, path, 0)
@@ -66,6 +67,7 @@ def test_every_hash_seed_gives_the_same(path: str, seed: int) -> None:
     assert transcript(sys.executable, path, seed) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", OTHERS)
 def test_every_version_gives_the_same(path: str, version: str) -> None:
     assert transcript(OTHERS[version], path, 5) == transcript(sys.executable, path, 0)

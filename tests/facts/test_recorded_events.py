@@ -43,6 +43,7 @@ def replay(count: int, policies: Iterable[Object] = ()) -> tuple[FactBase, dict[
     return base, current
 
 
+@pytest.mark.slow
 def test_a_base_that_follows_the_events_is_what_the_objects_give() -> None:
     total = sum(1 for _ in recordings.events())
     assert total == 674

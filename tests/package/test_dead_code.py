@@ -5,9 +5,12 @@ import subprocess
 import sys
 from fnmatch import fnmatchcase
 
+import pytest
+
 from tests.support.checkout import PYPROJECT, ROOT
 
 
+@pytest.mark.slow
 def test_every_ignored_name_hides_something() -> None:
     command = [sys.executable, "-m", "vulture", "--ignore-names", "no such name"]
     search = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)

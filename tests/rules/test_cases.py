@@ -178,6 +178,7 @@ def test_the_kernel_takes_the_chains(name: str) -> None:
 # ---- One meaning ----
 
 
+@pytest.mark.slow
 @every_case
 def test_chains_and_why_agree_on_every_pair_of_addresses(name: str) -> None:
     case = ALL[name]
@@ -220,6 +221,7 @@ def test_the_kernel_holds_what_decides_the_flows(name: str) -> None:
             assert nft_verdict(listing, packet) == VERDICTS[answer.flow.verdict]
 
 
+@pytest.mark.slow
 @every_case
 def test_the_order_of_the_input_does_not_matter(name: str) -> None:
     found = outcome(name)

@@ -91,6 +91,7 @@ def test_added_rules_are_as_if_nothing_were_cached(kept: Path) -> None:
     assert_same(found.rules, built.rules)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["p(X) :- q(X).", "pod(", 'pod("a", "b").'])
 def test_errors_of_added_rules_are_as_if_nothing_were_cached(kept: Path, broken: str) -> None:
     told: list[str] = []
@@ -161,6 +162,7 @@ def of_another_user(path: Path) -> None:
     os.chown(path, 4242, 4242)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoil", [cut, flip, empty, not_text, link, writable_by_all, of_another_user])
 def test_a_spoilt_cache_is_not_used_and_made_again(kept: Path, spoil: Callable[[Path], None]) -> None:
     if spoil is of_another_user and os.geteuid() != 0:
@@ -198,6 +200,7 @@ def test_data_holds_nothing_but_scalars_and_lists_of_numbers(kept: Path) -> None
     assert {type(each) for value in data if isinstance(value, list) for each in value} == {int}
 
 
+@pytest.mark.slow
 def test_answers_and_imports_with_a_cache_and_processes_that_race_for_it(tmp_path: Path) -> None:
     environment = {"PYTHONPATH": str(ROOT / "src"), "PYTHONPYCACHEPREFIX": str(tmp_path)}
     command = [sys.executable, "-X", "importtime", "-m", "liqo_connectivity", *WHY]

@@ -72,6 +72,7 @@ def _corrected(rng: Random, policy: Policy) -> Policy:
     return replace(policy, malformed=False, rules=tuple(rules))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(2))
 def test_a_known_verdict_stays_once_the_missing_is_known(part: int) -> None:
     known = changed = 0
