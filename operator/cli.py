@@ -16,7 +16,7 @@ from liqo_connectivity.operator import exits
 
 VERBS: Final = {
     "render": ("render", "Print the nftables chains that enforce the policies."),
-    "why": ("why", "Tell whether a flow is allowed, with proof."),
+    "why": ("why", "Tell whether a flow is allowed, and why."),
     "why-not": ("why_not", "Explain why a flow is denied."),
     "query": ("query", "Query facts and derived relations with a Datalog goal."),
     "verify": ("verify", "Verify the proof of an answer, independently of the engine."),
@@ -75,7 +75,7 @@ def root() -> None:
     """Decide, explain and enforce which traffic may pass between Liqo-peered clusters.
 
     Reads the objects of a cluster, from files (-f) or live through the kubeconfig, and derives with Datalog rules what
-    its PeeringConnectivity policies allow. Prints the nftables chains that enforce them, or the proof of a verdict.
+    its PeeringConnectivity policies allow. Prints the nftables chains that enforce them, or a verdict with its reasons and proof.
 
     Run `liqo-connectivity COMMAND --help` for the options and examples of a command.
     """

@@ -1,4 +1,4 @@
-"""``why``: prints the verdict on a flow, what decided it, and the proof."""
+"""``why``: prints the verdict on a flow and what decided it, in a few sentences or with the proof."""
 
 import click
 
@@ -11,6 +11,7 @@ from liqo_connectivity.operator.explain.document.output import echo_document
 from liqo_connectivity.operator.explain.dot import proofs_dot
 from liqo_connectivity.operator.explain.flows import flows_between
 from liqo_connectivity.operator.explain.text.answer import answer_lines
+from liqo_connectivity.operator.explain.text.summary import summary_lines
 from liqo_connectivity.operator.sources.input import Input
 from liqo_connectivity.operator.sources.session import Session
 
@@ -21,6 +22,7 @@ EXITS = {"allowed": exits.OK, "denied": exits.DENIED, "unknown": exits.UNKNOWN}
 @click.command(
     "why",
     epilog="\b\nExamples:\n  liqo-connectivity why shop/web-2 shop/web-0:8080/tcp -f examples/consumer\n"
+    "  liqo-connectivity why shop/web-2 shop/web-0:8080/tcp -f examples/consumer --proof\n"
     "  liqo-connectivity why ip:10.71.9.9 shop/db-0 -f examples/consumer\n"
     "  liqo-connectivity why group:vc-remote@milan group:local-cluster@milan -f examples/consumer -o json",
 )
@@ -33,17 +35,34 @@ EXITS = {"allowed": exits.OK, "denied": exits.DENIED, "unknown": exits.UNKNOWN}
     default=1,
     show_default=True,
     metavar="N",
-    help="Print up to N proofs of each peering's verdict, the lowest first.",
+    help="Print up to N proofs of each peering's verdict, the lowest first. Implies --proof if N is more than 1.",
 )
-@click.option("--full", is_flag=True, help="Print every step of the proof, even those that only restate the question.")
+@click.option("--proof", "with_proof", is_flag=True, help="Print the proof, down to the fields of the objects.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Print every step of the proof, even those that only restate the question. Implies --proof.",
+)
 @operator_option
 @output_option("text", "json", "yaml", "dot")
 @input_options
-def command(given: Input, source: str, destination: str, state: str, proofs: int, full: bool, output: str) -> int:
-    """Tell whether a flow is allowed, with a proof down to the fields of the objects.
+def command(
+    given: Input,
+    source: str,
+    destination: str,
+    state: str,
+    proofs: int,
+    with_proof: bool,
+    full: bool,
+    output: str,
+) -> int:
+    """Tell whether a flow is allowed, and why.
+
+    Prints at most twelve lines: the verdict, the rule that decides, the object and field by which each end matches it,
+    and what the answer does not cover. --proof prints the whole proof instead.
 
     SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING. Between groups, the verdict is "allowed" only if
-    every pair of addresses is; the proof is of the pair that decides.
+    every pair of addresses is; the rest of the answer is about the pair that decides.
 
     Exits with 0 if allowed, 1 if denied, 3 if unknown.
     """
@@ -60,11 +79,14 @@ def command(given: Input, source: str, destination: str, state: str, proofs: int
         report.endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
         explainer = Explainer(model)
         found = answer.make(explainer, session.reading.base, flows, start, end, service)
+        with_proof = with_proof or full or proofs > 1
+        if with_proof:
+            found = answer.with_passed_over(found, explainer)
         if proofs > 1:
             found = answer.with_alternatives(found, explainer, proofs)
         session.verify(model, {*GOALS, *answer.relations_used(found)}, flows)
     if output == "text":
-        click.echo("\n".join(answer_lines(found, full)))
+        click.echo("\n".join(answer_lines(found, full) if with_proof else summary_lines(found)))
     elif output == "dot":
         click.echo(proofs_dot(answer.proofs_of(found), found.base), nl=False)
     else:

@@ -9,8 +9,8 @@ from liqo_connectivity.operator.explain import answer, denial, endpoints, report
 from liqo_connectivity.operator.explain.document.denial import denials_document
 from liqo_connectivity.operator.explain.document.output import echo_document
 from liqo_connectivity.operator.explain.flows import flows_between
-from liqo_connectivity.operator.explain.text.answer import answer_lines
 from liqo_connectivity.operator.explain.text.denial import denials_lines
+from liqo_connectivity.operator.explain.text.summary import summary_lines
 from liqo_connectivity.operator.sources.input import Input
 from liqo_connectivity.operator.sources.session import Session
 
@@ -44,8 +44,7 @@ def command(given: Input, source: str, destination: str, state: str, depth: int,
     For each peering that denies it, prints the allow rules of its policy, the side that does not match, and the first
     condition that fails, down to the missing fact or the proof of what should not hold. SRC and DST are as for `why`.
 
-    Exits with 0 if the flow is denied, 1 if it is allowed (the proof is printed), 3 if unknown (what is missing is
-    printed).
+    Exits with 0 if the flow is denied, 1 if it is allowed or 3 if unknown; then the output is that of `why`.
     """
     start = endpoints.parse_endpoint(source, given.namespace)
     end, service = endpoints.parse_destination(destination, given.namespace)
@@ -64,7 +63,7 @@ def command(given: Input, source: str, destination: str, state: str, depth: int,
         used = {*answer.RELATIONS, *answer.relations_used(found), *denial.relations_used(denials)}
         session.verify(model, used, flows)
     if output == "text":
-        click.echo("\n".join(denials_lines(found, denials, full) if denials else answer_lines(found, full)))
+        click.echo("\n".join(denials_lines(found, denials, full) if denials else summary_lines(found)))
     else:
         echo_document(denials_document(found, denials), output)
     return EXITS[found.verdict]

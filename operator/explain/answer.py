@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from liqo_connectivity.engine import Absence, Aggregated, Explainer, Proof, pattern, proofs, prove, why_not
+from liqo_connectivity.engine import Absence, Aggregated, Explainer, Model, Proof, pattern, proofs, prove, why_not
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.endpoints import Endpoint, Service, UnknownEndpointError
 from liqo_connectivity.operator.explain.proof_steps import relations_of
@@ -18,9 +18,11 @@ RELATIONS: Final = (
     "governs",
     "unknown_because",
     "rule",
+    "side_matches",
     "policy",
 )
 """The relations that an answer is read from."""
+SIDES: Final = ("source", "destination")
 _PASSED_OVER = 3
 _DEPTH = 8
 _WORST = ("denied", "unknown", "allowed")
@@ -36,11 +38,21 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A rule of a policy that does not match a flow: its index, its action, and the sides that do not match."""
+
+    index: int
+    action: str
+    sides: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PeeringAnswer:
     """The verdict of one governing peering. ``decision`` is ``None`` while it is unknown.
 
-    ``passed_over`` explains why the last few rules before the deciding one do not match. ``alternatives`` are further
-    proofs of the same verdict, if requested; ``complete`` tells that no others exist.
+    ``mismatches`` are the rules before the deciding one, in their order. If requested, ``passed_over`` explains why the
+    last few of them do not match, and ``alternatives`` are further proofs of the same verdict; ``complete`` tells that no
+    others exist.
     """
 
     peering: str
@@ -49,7 +61,8 @@ class PeeringAnswer:
     verdict: str
     decision: Decision | None
     proof: Proof
-    passed_over: tuple[Absence, ...]
+    mismatches: tuple[Mismatch, ...]
+    passed_over: tuple[Absence, ...] = ()
     alternatives: tuple[Proof, ...] = ()
     complete: bool = False
 
@@ -111,8 +124,20 @@ def _peering(explainer: Explainer, peering: str, policy: str, flow: str) -> Peer
     proof = prove(explainer, "peering_verdict", (peering, flow, verdict))
     if proof is None:
         raise AssertionError("a derived tuple has a proof")
-    return PeeringAnswer(
-        peering, policy.split("/")[0], policy, str(verdict), decision, proof, _passed_over(explainer, proof)
+    mismatches = _mismatches(model, peering, flow, decision)
+    return PeeringAnswer(peering, policy.split("/")[0], policy, str(verdict), decision, proof, mismatches)
+
+
+def _mismatches(model: Model, peering: str, flow: str, decision: Decision | None) -> tuple[Mismatch, ...]:
+    """List the rules that do not match, up to the one that decides; none if no rule was consulted."""
+    if decision is None or decision.kind == "established":
+        return ()
+    matching = {(row[1], str(row[2])) for row in model.rows("side_matches") if (row[0], row[3]) == (peering, flow)}
+    rules = sorted((int(index), str(action)) for owner, index, action in model.rows("rule") if owner == peering)
+    return tuple(
+        Mismatch(index, action, tuple(side for side in SIDES if (index, side) not in matching))
+        for index, action in rules
+        if decision.index is None or index < decision.index
     )
 
 
@@ -122,6 +147,12 @@ def _passed_over(explainer: Explainer, proof: Proof) -> tuple[Absence, ...]:
         why_not(explainer, pattern(absent.relation, absent.pattern), _DEPTH) for absent in missing[-_PASSED_OVER:]
     )
     return tuple(absence for absence in explained if absence is not None)
+
+
+def with_passed_over(found: Answer, explainer: Explainer) -> Answer:
+    """Add, for each peering, why the last few rules before the deciding one do not match."""
+    peerings = tuple(replace(p, passed_over=_passed_over(explainer, p.proof)) for p in found.peerings)
+    return replace(found, peerings=peerings)
 
 
 def with_alternatives(found: Answer, explainer: Explainer, count: int) -> Answer:

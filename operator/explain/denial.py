@@ -1,12 +1,9 @@
 """The answer to ``why-not`` as data: for each denying peering, why none of its allow rules decided."""
 
 from dataclasses import dataclass
-from typing import Final
 
 from liqo_connectivity.engine import Absence, Explainer, Model, pattern, why_not
-from liqo_connectivity.operator.explain.answer import Answer, PeeringAnswer
-
-SIDES: Final = ("source", "destination")
+from liqo_connectivity.operator.explain.answer import SIDES, Answer, PeeringAnswer
 
 
 @dataclass(frozen=True, slots=True)

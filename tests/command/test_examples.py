@@ -102,7 +102,7 @@ def test_proofs_are_short(name: str) -> None:
         if pod["metadata"]["namespace"].startswith(("shop", "depot", "infra"))
     ]
     for source, destination in zip(pods[::2], [*pods[3:], *pods[:3]][::2], strict=True):
-        result = shell(f"liqo-connectivity why {source} {destination} -f examples/{name}")
+        result = shell(f"liqo-connectivity why --proof {source} {destination} -f examples/{name}")
         # Each governing peering has a paragraph: what decided, then the proof.
         for paragraph in "\n".join(result.lines).split("\n\n")[1:]:
             assert len(paragraph.splitlines()) - 1 <= MAX_PROOF_LINES, f"{source} -> {destination}:\n{paragraph}"

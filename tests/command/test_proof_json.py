@@ -98,7 +98,7 @@ def test_a_search_that_ended_early_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert not [text for text in before if EARLY in text]
     monkeypatch.setattr(answer, "prove", proved_early)
     monkeypatch.setattr(query, "prove", proved_early)
-    for command in (why, (*why, "--full"), asked):
+    for command in ((*why, "--proof"), (*why, "--full"), asked):
         assert [line.strip() for line in call(*command)[1].splitlines()].count(EARLY) == 1
     assert f'  label="{EARLY}";' in call(*why, "-o", "dot")[1].splitlines()
     document = json.loads(call(*why, "-o", "json")[1])

@@ -1,4 +1,4 @@
-"""The answer to ``why`` as text: the verdict, what decided it at each peering, and the proof."""
+"""The answer to ``why`` with its proofs, as text; and the sentences that it shares with the summary."""
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
@@ -13,7 +13,7 @@ def answer_lines(found: Answer, full: bool) -> list[str]:
     """Lay the answer out as lines; ``full`` keeps every step of the proofs."""
     lines = headlines(found)
     if not found.peerings and found.verdict == "allowed":
-        lines.append(_ungoverned(found))
+        lines.append(ungoverned(found))
     for peering in found.peerings:
         lines += ["", deciding(peering, found.base)]
         lines += ["  " + line for line in _proof_lines(peering.proof, found.base, full)]
@@ -23,7 +23,7 @@ def answer_lines(found: Answer, full: bool) -> list[str]:
             lines.append(f"  {'no other proof exists' if peering.complete else 'more proofs may exist'}")
         lines += ["  " + line for line in _passed_over(peering, found.base, full)]
     if found.unknown:
-        lines += ["", *(f"unknown: {_unknown(entry)}" for entry in found.unknown)]
+        lines += ["", *unknown_lines(found)]
     return lines
 
 
@@ -57,7 +57,7 @@ def headlines(found: Answer) -> list[str]:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
     return [
         _headline(found),
-        f"of {asked} pairs of addresses that the rules can tell apart: {counts}; the proof is of the pair above",
+        f"of {asked} pairs of addresses that the rules can tell apart: {counts}; the rest is about the pair above",
     ]
 
 
@@ -71,7 +71,8 @@ def _headline(found: Answer) -> str:
     return f"{found.verdict.upper()}  {shown[0]} -> {shown[1]}{service}, {found.flow.state} connection"
 
 
-def _ungoverned(found: Answer) -> str:
+def ungoverned(found: Answer) -> str:
+    """State why no policy governs a flow."""
     if ":" in found.flow.source:
         return "no policy governs IPv6: the chains filter IPv4 only"
     return "no policy governs it: neither address is in the scope of a peering with a policy"
@@ -84,7 +85,7 @@ def deciding(peering: PeeringAnswer, base: FactBase) -> str:
         case None:
             decided = f"while {policy} is pending"
         case Decision(kind="rule", index=index, action=action):
-            decided = f"by rule {index} of {policy}: {action} {_parties(peering, base)}"
+            decided = f"by rule {index} of {policy}: {action} {parties(peering, int(index or 0), base)}"
         case Decision(kind="established"):
             decided = "by the built-in rule for established connections"
         case _:
@@ -92,14 +93,19 @@ def deciding(peering: PeeringAnswer, base: FactBase) -> str:
     return f"{peering.peering}: {peering.verdict.upper()} {decided}"
 
 
-def _parties(peering: PeeringAnswer, base: FactBase) -> str:
-    index = peering.decision.index if peering.decision else None
+def parties(peering: PeeringAnswer, index: int, base: FactBase) -> str:
+    """Write the parties of a rule of a peering's policy, ``source -> destination``."""
     named = {"source": "any", "destination": "any"}
     for relation, word in (("policy_party_group", ""), ("policy_party_namespace", "namespace ")):
         for policy, rule, side, name in base.rows(relation):
             if (policy, rule) == (peering.policy, index):
                 named[str(side)] = f"{word}{name}"
     return f"{named['source']} -> {named['destination']}"
+
+
+def unknown_lines(found: Answer) -> list[str]:
+    """State on a line each what keeps the verdict unknown."""
+    return [f"unknown: {_unknown(entry)}" for entry in found.unknown]
 
 
 def _unknown(entry: tuple[str, str, str]) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from liqo_connectivity.operator.explain.answer import Answer
-from liqo_connectivity.operator.explain.denial import SIDES, Denial
+from liqo_connectivity.operator.explain.answer import SIDES, Answer
+from liqo_connectivity.operator.explain.denial import Denial
 from liqo_connectivity.operator.explain.text.absence import failure_lines
 from liqo_connectivity.operator.explain.text.answer import deciding, headlines
 
