@@ -130,7 +130,7 @@ class Process:
         self._listen(
             "--probes-address",
             settings.probes_address,
-            lambda host, port: probes_server(host, port, health, manager.metrics.registry),
+            lambda host, port: probes_server(host, port, health, manager.metrics),
         )
         self._listen(
             "--answers-address",

@@ -1,24 +1,35 @@
-"""A small HTTP server for GET requests that anyone may send: bounded in threads, in time and in what it reads.
+"""A small HTTP server for GET requests that anyone may send: bounded in connections, in time and in what it reads.
 
-One thread accepts, and one answers each request, a few at once. Further connections are refused, slow ones are cut off.
+One thread serves every connection, so one that sends or reads slowly, or nothing at all, keeps no other waiting. When too
+many are open, the longest open one of the peer that holds most of them is cut.
 """
 
+import asyncio
 import logging
+import re
 import socket
-import socketserver
-import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler
-from typing import Final
+from http.client import HTTPException, parse_headers
+from io import BytesIO
+from threading import Event, Thread
+from typing import Any, Final
 
 from liqo_connectivity.operator.controller.logs import fields
 
 _LOG: Final = logging.getLogger(__name__)
-_IDLE: Final = 5.0
-"""Seconds that a peer may take to send or to receive anything at all."""
+_HEAD_SECONDS: Final = 5.0
+"""Seconds from the connection to the end of the request's head: a probe sends it at once."""
+_HEAD_BYTES: Final = 1 << 14
+"""Bytes of a request's head; those of a scrape have a few hundred."""
+_BACKLOG: Final = 128
+"""Connections that the kernel holds until they are accepted, and how many are accepted at once."""
+_STOPPING: Final = 1.0
+"""Seconds that ``stop`` waits for the thread."""
 _TEXT: Final = "text/plain; charset=utf-8"
+_LINE: Final = re.compile(rb"([A-Z]+) ([!-~]+) HTTP/1\.([01])\r\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +59,54 @@ def text_reply(text: str, status: HTTPStatus = HTTPStatus.OK) -> Reply:
     return Reply((text.encode(),), status)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of a server: seconds for a request altogether, open connections, and replies under way.
+
+    A request that comes while ``replies`` are under way is answered with 503.
+    """
+
+    deadline: float
+    connections: int
+    replies: int
+
+
+def _nothing() -> None:
+    pass
+
+
 class Server:
     """Serves one function on one address until it is stopped. Raises OSError if the address is not available.
 
-    An empty ``host`` means all addresses of both families. A request may take ``deadline`` seconds altogether, and at
-    most ``slots`` are answered at once. ``answer`` is called by the threads of the server.
+    An empty ``host`` means all addresses of both families. The thread of the server calls ``answer``, for one request at a
+    time, and takes the parts of its body; it calls ``cut`` for every connection that it cuts because too many are open.
     """
 
     def __init__(
-        self, name: str, host: str, port: int, answer: Callable[[Request], Reply], *, deadline: float, slots: int
+        self,
+        name: str,
+        host: str,
+        port: int,
+        answer: Callable[[Request], Reply],
+        limits: Limits,
+        *,
+        cut: Callable[[], None] = _nothing,
     ) -> None:
-        self._server = _Bounded(_listen(host, port), answer, deadline, slots)
-        # A short interval, since stop() waits for it.
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name=name, daemon=True)
+        self._listener = _listen(host, port)
+        self._answer = answer
+        self._limits = limits
+        self._cut = cut
+        # The address of each peer by the task that serves it, the longest open connection first. The thread's own.
+        self._open: dict[asyncio.Task[Any], str] = {}
+        self._replies = 0
+        self._serving = Event()
+        self._stop: Callable[[], object] = _nothing
+        self._thread = Thread(target=lambda: asyncio.run(self._serve()), name=name, daemon=True)
 
     @property
     def port(self) -> int:
         """The port that the server listens on: the given one, or a free one if that was 0."""
-        return int(self._server.socket.getsockname()[1])
+        return int(self._listener.getsockname()[1])
 
     @property
     def alive(self) -> bool:
@@ -73,15 +114,108 @@ class Server:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Start the thread that accepts requests."""
+        """Start the thread, and wait until it serves."""
         self._thread.start()
+        self._serving.wait()
 
     def stop(self) -> None:
-        """Accept no more requests, and close; those under way are finished or cut off."""
+        """Accept no more requests, cut those under way, and close."""
         if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-        self._server.server_close()
+            self._stop()
+            # An answer under way may take its time; the process need not wait for it.
+            self._thread.join(_STOPPING)
+        self._listener.close()
+
+    async def _serve(self) -> None:
+        loop, stopping = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._connected, sock=self._listener, limit=_HEAD_BYTES, backlog=_BACKLOG)
+        self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
+        self._serving.set()
+        await stopping.wait()
+        server.close()
+
+    # ---- One connection ----
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        peer = writer.get_extra_info("peername")
+        self._open[task] = str(peer[0]) if peer else ""
+        self._make_room()
+        try:
+            async with asyncio.timeout(self._limits.deadline):
+                await self._exchange(reader, writer)
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            # The peer is slow or gone, or was cut: there is nobody to tell.
+            return
+        finally:
+            self._open.pop(task, None)
+            writer.transport.abort()
+
+    def _make_room(self) -> None:
+        """Cut a connection if too many are open."""
+        if len(self._open) <= self._limits.connections:
+            return
+        held = Counter(self._open.values())
+        # Of several the first, which is open longest. A peer that connects again and again cuts only its own.
+        chosen = max(self._open, key=lambda task: held[self._open[task]])
+        del self._open[chosen]
+        chosen.cancel()
+        self._cut()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(_HEAD_SECONDS):
+                request, chunked = await _read_head(reader)
+        except _RefusedError as error:
+            writer.write(_head(error.status, {**error.headers, "Content-Length": "0"}))
+        else:
+            self._replies += 1
+            try:
+                await self._reply(request, writer, chunked=chunked)
+            finally:
+                self._replies -= 1
+        # Sends what is left, and ends the one request that a connection is for.
+        writer.close()
+        await writer.wait_closed()
+
+    async def _reply(self, request: Request, writer: asyncio.StreamWriter, *, chunked: bool) -> None:
+        reply = self._answered(request)
+        headers = {"Content-Type": reply.content_type, "X-Content-Type-Options": "nosniff", **reply.headers}
+        if isinstance(reply.body, tuple) or not chunked:
+            whole = b"".join(reply.body)
+            writer.write(_head(reply.status, {**headers, "Content-Length": str(len(whole))}) + whole)
+            await writer.drain()
+            return
+        writer.write(_head(reply.status, {**headers, "Transfer-Encoding": "chunked"}))
+        try:
+            for part in reply.body:
+                if part:
+                    writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+                await writer.drain()
+                # A peer that reads as fast as parts are made would keep all others waiting.
+                await asyncio.sleep(0)
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001  the server outlives what one request meets
+            _log_failure(request, error)
+            # Without the last chunk the peer sees that something is missing.
+            raise ConnectionAbortedError from None
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+    def _answered(self, request: Request) -> Reply:
+        if self._replies > self._limits.replies:
+            return text_reply("too many requests at once\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        try:
+            return self._answer(request)
+        except Exception as error:  # noqa: BLE001  the server outlives what one request meets
+            _log_failure(request, error)
+            return text_reply("internal error\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _log_failure(request: Request, error: Exception) -> None:
+    _LOG.error("Failed to answer a request", exc_info=error, extra=fields(path=request.path))
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -97,102 +231,43 @@ def _listen(host: str, port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-class _Bounded(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(
-        self, listener: socket.socket, answer: Callable[[Request], Reply], deadline: float, slots: int
-    ) -> None:
-        super().__init__(("", 0), _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        self.answer = answer
-        self.deadline = deadline
-        self._slots = threading.BoundedSemaphore(slots)
-
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        try:
-            super().process_request(request, client_address)
-        except RuntimeError:
-            # No thread could be started.
-            self._slots.release()
-            raise
-
-    def process_request_thread(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._slots.release()
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a peer that went away; whatever else goes wrong has been logged where it did."""
+# ---- HTTP/1 ----
 
 
-class _Handler(BaseHTTPRequestHandler):
-    timeout = _IDLE
+class _RefusedError(Exception):
+    """A request that is not answered, only refused."""
+
+    def __init__(self, status: HTTPStatus, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers or {}
+
+
+async def _read_head(reader: asyncio.StreamReader) -> tuple[Request, bool]:
+    """Read the head of a request; the request, and whether its reply may come in chunks. Raises _RefusedError."""
+    try:
+        found = _LINE.fullmatch(await reader.readuntil(b"\r\n"))
+        if found is None:
+            raise _RefusedError(HTTPStatus.BAD_REQUEST)
+        lines = bytearray()
+        while not lines.endswith(b"\r\n\r\n") and lines != b"\r\n":
+            lines += await reader.readuntil(b"\r\n")
+            if len(lines) > _HEAD_BYTES:
+                raise _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        headers = parse_headers(BytesIO(lines))
+    except (asyncio.LimitOverrunError, HTTPException):
+        raise _RefusedError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) from None
+    method, target, minor = found.groups()
+    if method != b"GET":
+        raise _RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET"})
+    path = target.decode("ascii").partition("?")[0]
     # 1.0 has no chunks.
-    protocol_version = "HTTP/1.1"
-    server_version = "liqo-connectivity"
-    sys_version = ""
+    # A header that was folded is one line here, and in no reply two.
+    return Request(path, {name.lower(): " ".join(value.split()) for name, value in headers.items()}), minor != b"0"
 
-    def setup(self) -> None:
-        super().setup()
-        assert isinstance(self.server, _Bounded)
-        self._answer = self.server.answer
-        # A byte now and then keeps within the time for each: the whole must end too.
-        self._watchdog = threading.Timer(self.server.deadline, self._cut)
-        self._watchdog.daemon = True
-        self._watchdog.start()
 
-    def finish(self) -> None:
-        self._watchdog.cancel()
-        super().finish()
-
-    def _cut(self) -> None:
-        try:
-            self.connection.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
-
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        try:
-            reply = self._answer(Request(path, headers))
-        except Exception as error:  # noqa: BLE001  the server outlives what one request meets
-            _LOG.error("Failed to answer a request", exc_info=error, extra=fields(path=path))
-            reply = text_reply("internal error\n", HTTPStatus.INTERNAL_SERVER_ERROR)
-        body: Iterable[bytes] = reply.body
-        headers = {"Content-Type": reply.content_type, "X-Content-Type-Options": "nosniff", **reply.headers}
-        if isinstance(body, tuple) or self.request_version == "HTTP/1.0":
-            whole = b"".join(body)
-            self._head(reply.status, {**headers, "Content-Length": str(len(whole))})
-            self.wfile.write(whole)
-            return
-        self._head(reply.status, {**headers, "Transfer-Encoding": "chunked"})
-        for part in body:
-            if part:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
-        self.wfile.write(b"0\r\n\r\n")
-
-    def _refuse(self) -> None:
-        self._head(HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": "GET", "Content-Length": "0"})
-
-    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse  # noqa: N815  the names of the base class
-
-    def _head(self, status: HTTPStatus, headers: Mapping[str, str]) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        # One request for each connection, so that none lies idle; this ends it here too.
-        self.send_header("Connection", "close")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name of the base class
-        """Log no request: probes come every few seconds."""
+def _head(status: HTTPStatus, headers: Mapping[str, str]) -> bytes:
+    """The head of a reply, the only one of its connection."""
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    text = "\r\n".join([f"HTTP/1.1 {status.value} {status.phrase}", *lines, "Connection: close", "", ""])
+    return text.encode("latin-1", "replace")

@@ -111,6 +111,9 @@ class Metrics:
             "Time of a watch's last event or bookmark, in seconds since 1970.",
             "kind",
         )
+        self.cut_connections: Final = self._counter(
+            f"{PREFIX}cut_connections_total", "Connections cut because too many were open.", "server"
+        )
         self.decode_errors: Final = self._counter(
             f"{PREFIX}decode_errors_total", "Objects that could not be read.", "kind"
         )

@@ -8,17 +8,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import inf
 from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from liqo_connectivity.operator.controller.serving.http_server import Reply, Request, Server, text_reply
+from liqo_connectivity.operator.controller.serving.http_server import Limits, Reply, Request, Server, text_reply
+from liqo_connectivity.operator.controller.serving.metrics import Metrics
 
-_DEADLINE: Final = 10.0
-"""Seconds for a request: a scrape takes that long by default, a probe one."""
-_SLOTS: Final = 8
-"""Requests at once: the kubelet's two probes, a few scrapers, and some that hang."""
+_LIMITS: Final = Limits(deadline=10.0, connections=256, replies=256)
+"""A scrape may take ten seconds by default, a probe one. The kubelet's two probes and a few scrapers are a handful of
+connections; a peer that opens more cuts its own."""
+_OPEN_METRICS: Final = "application/openmetrics-text"
+_FRESH: Final = 1.0
+"""Seconds for which encoded metrics are served again: to write them takes a hundred times as long as to answer a probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +69,9 @@ class Health:
         return {"process": drain, **{check.name: check.unready() for check in self._checks}}
 
 
-def probes_server(host: str, port: int, health: Health, registry: CollectorRegistry) -> Server:
+def probes_server(host: str, port: int, health: Health, metrics: Metrics) -> Server:
     """Make the server of the probes. Raises OSError if the address is not available."""
+    scrapes = _Scrapes(metrics.registry)
 
     def answer(request: Request) -> Reply:
         match request.path:
@@ -75,12 +80,28 @@ def probes_server(host: str, port: int, health: Health, registry: CollectorRegis
             case "/readyz":
                 return _checks(health.ready())
             case "/metrics":
-                encode, content_type = choose_encoder(request.headers.get("accept", ""))
-                return Reply((encode(registry),), content_type=content_type)
+                return scrapes.reply(request.headers.get("accept", ""))
             case _:
                 return text_reply("not found; the paths are /healthz, /readyz and /metrics\n", HTTPStatus.NOT_FOUND)
 
-    return Server("probes", host, port, answer, deadline=_DEADLINE, slots=_SLOTS)
+    return Server("probes", host, port, answer, _LIMITS, cut=metrics.cut_connections.labels("probes").inc)
+
+
+class _Scrapes:
+    """Encodes metrics for scrapes, each format at most once in a while. The server's thread uses it."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._made: dict[str, tuple[float, bytes]] = {}
+
+    def reply(self, accept: str) -> Reply:
+        # Two formats are all that there is: our names need no escaping, and a version of the peer's choice is no key.
+        encode, content_type = choose_encoder(_OPEN_METRICS if _OPEN_METRICS in accept else "")
+        made, text = self._made.get(content_type, (-inf, b""))
+        if time.monotonic() - made > _FRESH:
+            text = encode(self._registry)
+            self._made[content_type] = time.monotonic(), text
+        return Reply((text,), content_type=content_type)
 
 
 def _checks(found: dict[str, str]) -> Reply:

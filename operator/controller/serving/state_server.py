@@ -13,15 +13,13 @@ from typing import Final
 
 from liqo_connectivity import __version__
 from liqo_connectivity.facts import Fact, sorted_lines
-from liqo_connectivity.operator.controller.serving.http_server import Reply, Request, Server, text_reply
+from liqo_connectivity.operator.controller.serving.http_server import Limits, Reply, Request, Server, text_reply
 from liqo_connectivity.operator.controller.settings import LOOPBACK
 
 STATE_HEADER: Final = "Liqo-Connectivity-State"
 """The header that numbers the state: it grows with every batch that changed a fact."""
-_DEADLINE: Final = 120.0
-"""Seconds for a request: the facts of a large cluster are tens of megabytes, and a port-forward is slow."""
-_SLOTS: Final = 2
-"""Requests at once: each holds a copy of the facts."""
+_LIMITS: Final = Limits(deadline=120.0, connections=32, replies=2)
+"""The facts of a large cluster are tens of megabytes, a port-forward is slow, and each reply holds a copy of them."""
 _PART: Final = 1 << 16
 
 
@@ -63,7 +61,7 @@ def answers_server(
             case _:
                 return text_reply("not found; the paths are /facts and /rules\n", HTTPStatus.NOT_FOUND)
 
-    return Server("answers", host, port, answer, deadline=_DEADLINE, slots=_SLOTS)
+    return Server("answers", host, port, answer, _LIMITS)
 
 
 def _host_name(host: str) -> str:
