@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import QUESTION, SourcedFacts, row_of
-from liqo_connectivity.checker.functors import address_family, bits, cidr_family
+from liqo_connectivity.checker.functors import address_family, bits, canonical_address, cidr_family
 from liqo_connectivity.checker.proof import RejectedError, tuples
 from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules, Value
@@ -97,10 +97,10 @@ def _end(answer: Mapping[str, object], side: str) -> tuple[str, str | None]:
 
 def _check_end(side: str, endpoint: str, address: str, facts: SourcedFacts, follows: Consequences) -> None:
     place = f"/{side}/address"
-    if address_family(address) == 0:
-        raise RejectedError(place, address, "it is not an IP address")
+    if canonical_address(address) != address or not address:
+        raise RejectedError(place, address, "it is not an IP address in the notation of facts")
     if endpoint.startswith("ip:"):
-        good = bits(endpoint.removeprefix("ip:").strip("[]")) == bits(address)
+        good = canonical_address(endpoint.removeprefix("ip:").strip("[]")) == address
     elif endpoint.startswith("group:"):
         group, _, peering = endpoint.removeprefix("group:").partition("@")
         good = (peering, group, address) in follows.rows("in_group")

@@ -30,7 +30,22 @@ def arithmetic(operator: str, left: int, right: int) -> int:
 
 
 def bits(text: str) -> tuple[int, int] | None:
-    """Give the width and the bits of an address; ``None`` for any other text."""
+    """Give the width and the bits of an address, of ::ffff:a.b.c.d those of a.b.c.d; ``None`` for any other text."""
+    found = _written_bits(text)
+    return (32, found[1] & 0xFFFFFFFF) if found is not None and _is_mapped(*found) else found
+
+
+def canonical_address(text: str) -> str:
+    """Give the one text of an address that facts use; the empty text for any other text."""
+    found = bits(text)
+    return _written(*found) if found is not None else ""
+
+
+def _is_mapped(width: int, number: int) -> bool:
+    return width == 128 and number >> 32 == 0xFFFF
+
+
+def _written_bits(text: str) -> tuple[int, int] | None:
     if re.fullmatch(r"(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){3}", text, re.ASCII):
         octets = [int(part) for part in text.split(".")]
         return (32, int.from_bytes(octets)) if max(octets) < 256 else None
@@ -45,12 +60,14 @@ def bits(text: str) -> tuple[int, int] | None:
 def _network(text: str) -> tuple[int, int, int] | None:
     """Give width, prefix length and first address of a CIDR; ``None`` for any other text."""
     address, slash, digits = text.partition("/")
-    found = bits(address)
+    found = _written_bits(address)
     if not slash or found is None or not re.fullmatch(r"[0-9]{1,3}", digits) or int(digits) > found[0]:
         return None
     width, number = found
     host = width - int(digits)
-    return width, int(digits), number >> host << host
+    if _is_mapped(width, number) and host <= 32:
+        width, number = 32, number & 0xFFFFFFFF
+    return width, width - host, number >> host << host
 
 
 def _written(width: int, number: int) -> str:

@@ -65,7 +65,18 @@ def parse_ipv6(text: str) -> int | None:
 
 
 def parse_address(text: str) -> tuple[int, int] | None:
-    """Return the width in bits and the number of an address."""
+    """Return the width in bits and the number of an address; an IPv4-mapped IPv6 address is the IPv4 address."""
+    found = parse_either(text)
+    return (32, found[1] & 0xFFFFFFFF) if found is not None and is_mapped(*found) else found
+
+
+def is_mapped(width: int, number: int) -> bool:
+    """Whether an address is in ::ffff:0:0/96."""
+    return width == 128 and number >> 32 == 0xFFFF
+
+
+def parse_either(text: str) -> tuple[int, int] | None:
+    """Return the width in bits and the number of an address as it is written."""
     found = ((32, parse_ipv4(text)), (128, parse_ipv6(text)))
     return next(((width, number) for width, number in found if number is not None), None)
 
@@ -73,11 +84,13 @@ def parse_address(text: str) -> tuple[int, int] | None:
 def parse_cidr(text: str) -> tuple[int, int, int] | None:
     """Return a CIDR's width in bits, its number of host bits, and its network bits as a number."""
     base, slash, prefix = text.partition("/")
-    address = parse_address(base)
+    address = parse_either(base)
     if not slash or address is None or not _PREFIX.fullmatch(prefix):
         return None
     width, number = address
     host = width - int(prefix)
+    if is_mapped(width, number) and 0 <= host <= 32:
+        width, number = 32, number & 0xFFFFFFFF
     return (width, host, number >> host) if host >= 0 else None
 
 

@@ -1,6 +1,6 @@
 """Functors: pure functions that rules call as ``@name(...)``.
 
-They are few on purpose, and only about IP addresses. They never raise: for text that is not an address or CIDR they
+They are few on purpose, and only about IP addresses. An IPv4-mapped IPv6 address is the IPv4 address. They never raise: for text that is not an address or CIDR they
 return the empty symbol or 0, and rules decide what that means. A program declares the functors it uses (``.functor``),
 as in Soufflé.
 """
@@ -8,7 +8,7 @@ as in Soufflé.
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET, inet_pton
 from typing import Final
 
@@ -21,14 +21,20 @@ Functor = Callable[..., Value]
 # Narrower than ipaddress, which accepts any text as an IPv6 zone, and a mask in place of a prefix length.
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
+_MAPPED_LENGTH: Final = 96
+"""The prefix length of ::ffff:0:0, whose addresses are IPv4 addresses in another notation (RFC 4291, 2.5.5.2)."""
 
 
 @lru_cache(maxsize=4096)
 def _network(cidr: str) -> IPv4Network | IPv6Network | None:
     try:
-        return ip_network(cidr, strict=False) if _CIDR.fullmatch(cidr) else None
+        network = ip_network(cidr, strict=False) if _CIDR.fullmatch(cidr) else None
     except ValueError:
         return None
+    if isinstance(network, IPv6Network) and network.prefixlen >= _MAPPED_LENGTH:
+        mapped = network.network_address.ipv4_mapped
+        return IPv4Network((mapped, network.prefixlen - _MAPPED_LENGTH)) if mapped is not None else network
+    return network
 
 
 @lru_cache(maxsize=4096)
@@ -53,6 +59,8 @@ def _other_address(address: str) -> tuple[int, int] | None:
         parsed = ip_address(address) if _ADDRESS.fullmatch(address) else None
     except ValueError:
         return None
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        parsed = parsed.ipv4_mapped
     return (parsed.version, int(parsed)) if parsed else None
 
 
@@ -71,10 +79,6 @@ def cidr_family(cidr: str) -> int:
 def cidr_canonical(cidr: str) -> str:
     """Return a CIDR with its host bits cleared (``10.71.0.5/16`` → ``10.71.0.0/16``), ``""`` for any other text."""
     network = _network(cidr)
-    if isinstance(network, IPv6Network) and network.network_address.ipv4_mapped:
-        # ipaddress writes these in a notation that depends on the version of Python.
-        low = int(network.network_address.ipv4_mapped)
-        return f"::ffff:{low >> 16:x}:{low & 0xFFFF:x}/{network.prefixlen}"
     return str(network) if network else ""
 
 

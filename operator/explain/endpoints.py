@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from liqo_connectivity.facts import FactBase
+from liqo_connectivity.facts import FactBase, canonical_address
 
 _PORT = re.compile(r":(?P<port>[0-9]{1,5})/(?P<protocol>tcp|udp|sctp)$")
 _HELP = "an endpoint is NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING"
@@ -46,7 +46,7 @@ def parse_endpoint(text: str, namespace: str) -> Endpoint:
     if text.startswith("ip:"):
         address = text.removeprefix("ip:").strip("[]")
         try:
-            return Endpoint(text, "ip", str(ip_address(address)))
+            return Endpoint(text, "ip", canonical_address(address))
         except ValueError:
             raise click.UsageError(f"{text!r}: {address!r} is not an IP address") from None
     if text.startswith("group:"):
@@ -65,7 +65,7 @@ def _hint(text: str) -> str:
     if colon and "/" in head:
         return f"write a port with its protocol, like {head}:{port if port.isdigit() else 80}/tcp"
     try:
-        return f"write an address as ip:{ip_address(text)}"
+        return f"write an address as ip:{canonical_address(text)}"
     except ValueError:
         return _HELP
 

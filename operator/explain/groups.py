@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 import click
 
-from liqo_connectivity.engine import Model
+from liqo_connectivity.engine import BUILTIN, Model
 from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError, numeric
 
 
@@ -28,21 +28,25 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
         raise click.UsageError(f"{endpoint.text!r}: there is no peering {endpoint.peering!r}; peerings: {peerings}")
     own = (endpoint.peering, endpoint.name)
     members = {str(address) for *group, address in model.rows("member") if tuple(group) == own}
-    cidrs = [
-        IPv4Network(str(cidr)) for *group, cidr in model.rows("member_cidr") if tuple(group) == own and "." in str(cidr)
-    ]
+    cidrs = _ipv4(str(cidr) for *group, cidr in model.rows("member_cidr") if tuple(group) == own)
     found = members.union(*(_representatives(cidr, model) for cidr in cidrs))
     if not found:
         raise UnknownEndpointError(f"Group {endpoint.text}", "no Pod is a member", "EmptyGroup")
     return sorted(found, key=numeric)
 
 
+def _ipv4(written: Iterable[str]) -> set[IPv4Network]:
+    """Give the IPv4 CIDRs among texts: an added rule may write host bits, IPv6, or what is no CIDR."""
+    texts = {str(BUILTIN["cidr_canonical"](text)) for text in written}
+    return {IPv4Network(text) for text in texts if "." in text}
+
+
 def _representatives(cidr: IPv4Network, model: Model) -> set[str]:
     """Give the known addresses inside a CIDR, and one unused address of each part into which other CIDRs cut it."""
     known = {IPv4Address(str(a)) for _, a in model.rows("pod_ip") if "." in str(a)}
     relations = ((model.rows("member_cidr"), 2), (model.rows("local_cidr"), 0), (model.rows("remote_cidr"), 2))
-    written = {str(row[column]) for rows, column in relations for row in rows}
-    inner = {n for n in map(IPv4Network, (w for w in written if "." in w)) if n.subnet_of(cidr)} | {cidr}
+    cidrs = _ipv4(str(row[column]) for rows, column in relations for row in rows)
+    inner = {n for n in cidrs if n.subnet_of(cidr)} | {cidr}
     fresh = (_fresh(network, [n for n in inner if n != network and n.subnet_of(network)], known) for network in inner)
     return {str(a) for a in known if a in cidr} | {str(a) for a in fresh if a is not None}
 

@@ -49,6 +49,15 @@ def test_between_groups_that_may_talk_every_pair_is_allowed(cluster: str, capsys
     assert outputs(capsys, *arguments)[0] == 0
 
 
+def test_an_ipv4_mapped_address_is_the_ipv4_address(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+    plain = json.loads(outputs(capsys, "why", "ip:10.71.9.9", "ip:10.244.1.9", "-f", cluster, "-o", "json")[1])
+    for written in ("::ffff:10.71.9.9", "[::ffff:a47:909]", "0:0:0:0:0:FFFF:10.71.9.9"):
+        code, out, _ = outputs(capsys, "why", f"ip:{written}", "ip:::ffff:10.244.1.9", "-f", cluster, "-o", "json")
+        mapped = json.loads(out)
+        assert (code, mapped["verdict"], mapped["peerings"]) == (1, "denied", plain["peerings"])
+        assert mapped["source"]["address"] == "10.71.9.9"
+
+
 def test_the_same_answer_in_json_and_yaml(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["why", "shop/web-0", "shop/web-2", "-f", cluster, "-o"]
     assert json.loads(outputs(capsys, *arguments, "json")[1]) == yaml.safe_load(outputs(capsys, *arguments, "yaml")[1])

@@ -37,6 +37,22 @@ def test_the_command_names_the_first_bad_step(tmp_path: Path) -> None:
     assert (code, json.loads(text)["result"], json.loads(text)["node"]) == (5, "rejected", place)
 
 
+@pytest.mark.parametrize("form", ["::ffff:{}", "::FFFF:{}"])
+def test_an_address_in_another_notation_hides_nothing(form: str, tmp_path: Path) -> None:
+    """No fact has that text, so nothing would seem to govern the flow."""
+    document = certificate("denied")
+    ends = {side: form.format(document[side]["address"]) for side in ("source", "destination")}
+    forged = {
+        **document,
+        **{side: {"endpoint": f"ip:{text}", "address": text} for side, text in ends.items()},
+        "verdict": "allowed",
+        "pairs": {"allowed": 1, "denied": 0, "unknown": 0},
+        "peerings": [],
+    }
+    code, text = call("verify", written(tmp_path, forged), "--facts", str(dump()))
+    assert (code, text.split()[1]) == (5, "/source/address")
+
+
 @pytest.mark.parametrize(("text", "code"), [("no JSON", 5), ("[" * 100_000, 5), ("{}", 5)])
 def test_the_command_rejects_what_is_no_certificate(text: str, code: int, tmp_path: Path) -> None:
     (tmp_path / "proof").write_text(text)
