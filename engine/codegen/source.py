@@ -7,10 +7,10 @@ source defines. No name or value of a program or fact ever becomes source. Only 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import CodeType
 from typing import Literal
 
+from liqo_connectivity.engine.codegen.compilation import compiled
 from liqo_connectivity.engine.syntax.nodes import Aggregate, Arithmetic, Call, Constant, Term, Value, Variable, Wildcard
 
 
@@ -99,7 +99,7 @@ class Writer:
     def finish(self, result: str, label: str) -> Template:
         """Compile the factory, which returns ``result``; tracebacks show ``label`` as the file name."""
         source = "\n".join([f"def make({', '.join(self.captures.values())}):", *self.lines, f" return {result}", ""])
-        return Template(_compiled(source, label), tuple(self.captures), source)
+        return Template(compiled(source, label), tuple(self.captures), source)
 
     def value(self, term: Term, names: Mapping[str, str]) -> str:
         """Write a term, given the identifiers of variables."""
@@ -121,12 +121,6 @@ class Writer:
         """Write a tuple of terms, or the identifier of an equal row: rows are shared, not copied."""
         written = tuple_of(self.value(term, names) for term in terms)
         return names.get(written, written)
-
-
-@lru_cache(maxsize=1024)
-def _compiled(source: str, label: str) -> CodeType:
-    # Identifiers are numbered, so rules of the same form share one source.
-    return compile(source, f"<{label}>", "exec")
 
 
 def tuple_of(values: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ values. Equal values share a position. The data holds no code and decodes only t
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any, Final, cast
 
 from liqo_connectivity.engine.program.program import Program
@@ -42,7 +41,7 @@ _CLASSES: Final[tuple[type[Any], ...]] = (
     nodes.Wildcard,
 )
 _TUPLE, _SET, _MAPPING = range(len(_CLASSES), len(_CLASSES) + 3)
-_FIELDS: Final[Mapping[type, list[str]]] = {made: [field.name for field in fields(made)] for made in _CLASSES}
+_FIELDS: Final[Mapping[type, tuple[str, ...]]] = {made: made.__match_args__ for made in _CLASSES}
 
 
 def encode(program: Program) -> Data:
@@ -61,6 +60,8 @@ def encode(program: Program) -> Data:
         return keep(tuple(found), found)
 
     def place(value: object) -> int:
+        if type(value) in _FIELDS:
+            return row(_CLASSES.index(type(value)), (getattr(value, name) for name in _FIELDS[type(value)]))
         match value:
             case str() | int() | None:
                 return keep((type(value), value), value)
@@ -72,7 +73,7 @@ def encode(program: Program) -> Data:
                 pairs = cast("Mapping[str, object]", value).items()
                 return row(_MAPPING, (each for pair in pairs for each in pair))
             case _:
-                return row(_CLASSES.index(type(value)), (getattr(value, name) for name in _FIELDS[type(value)]))
+                raise TypeError(f"a program holds no {type(value).__name__}")
 
     place((program.statements, program.schema, program.rules, program.components))
     return data

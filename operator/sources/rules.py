@@ -7,6 +7,7 @@ import click
 
 from liqo_connectivity.engine import Program, ProgramError
 from liqo_connectivity.operator.sources.input import Input
+from liqo_connectivity.rules import function_cache
 from liqo_connectivity.rules.program import load
 
 
@@ -24,6 +25,7 @@ def build_program(added: Mapping[str, str]) -> Program:
 
     Raises click.UsageError with the diagnostics if a text is not a valid program.
     """
+    function_cache.share()
     try:
         return load(added)
     except ProgramError as error:

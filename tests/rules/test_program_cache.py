@@ -218,5 +218,6 @@ def test_answers_and_imports_with_a_cache_and_processes_that_race_for_it(tmp_pat
     assert {out for out, _ in first} == {answer}
     assert answer.startswith("ALLOWED")
     assert any("lark" in imported(trace) for _, trace in first)
-    assert not imported(trace) & {"lark", "pyDatalog", "kubernetes", "pydantic"}
-    assert len([*tmp_path.rglob("builtin.*.json*")]) == 1
+    assert not imported(trace) & {"lark", "networkx", "pyDatalog", "kubernetes", "pydantic"}
+    assert len([*tmp_path.rglob("program.*.json*")]) == 1
+    assert len([*tmp_path.rglob("functions.*.marshal*")]) == 1

@@ -58,6 +58,7 @@ FACADES: Final = ("engine", "facts", "chains", "checker")
 
 PUBLIC_MODULES: Final = (
     "engine.pydatalog",  # the second opinion runs in a child process
+    "engine.codegen.compilation",  # the cache of generated functions
     "engine.program.encoding",  # the cache of the built-in program
     "engine.syntax.parser",  # lark takes long to import, and most commands parse nothing
     "facts.extraction.core_facts",  # the reflector decodes Pods from lines of a watch by itself
