@@ -20,10 +20,10 @@ from benchmarks import asp, sql, workload
 from benchmarks.database import Figures, digest
 from benchmarks.workload import Event, Workload
 from liqo_connectivity.engine import Row, Value
-from liqo_connectivity.engine.pydatalog.child_process import Limits
+from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations
 
-LIMITS = Limits(seconds=1200, megabytes=16_384)
+LIMITS = ChildLimits(seconds=1200, megabytes=16_384)
 """What pyDatalog may take."""
 _OPTIONAL = {"DuckDB": ("duckdb", "numpy")}
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from benchmarks import cluster
 from liqo_connectivity.engine import Program, Row, evaluate
-from liqo_connectivity.engine.pydatalog.child_process import Limits
+from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations
 from liqo_connectivity.facts import FactBase, decode_mapping, kind_of
 from liqo_connectivity.rules.program import load
@@ -44,7 +44,7 @@ def ours(program: Program, facts: Facts) -> Rows:
 
 
 def pydatalog(program: Program, facts: Facts) -> Rows:
-    limits = Limits(seconds=PYDATALOG_SECONDS, megabytes=PYDATALOG_MEGABYTES)
+    limits = ChildLimits(seconds=PYDATALOG_SECONDS, megabytes=PYDATALOG_MEGABYTES)
     return evaluate_relations(program, facts, program.rules_by_head, limits=limits)
 
 

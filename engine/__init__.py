@@ -21,6 +21,7 @@ Only the parser is not exported here: lark is slow to import, and a program from
 """
 
 from liqo_connectivity.engine.incremental.database import Database, RuleCounters, evaluate
+from liqo_connectivity.engine.incremental.limits import Limits
 from liqo_connectivity.engine.incremental.transactions import Delta
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.program.stratification import dependencies
@@ -35,6 +36,7 @@ from liqo_connectivity.engine.syntax.diagnostics import (
     DatalogError,
     Diagnostic,
     FactError,
+    LimitError,
     OracleError,
     ProgramError,
     Span,
@@ -88,6 +90,8 @@ __all__ = [
     "Failure",
     "Functor",
     "Holds",
+    "LimitError",
+    "Limits",
     "Literal_",
     "Model",
     "Negation",

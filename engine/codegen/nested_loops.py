@@ -20,6 +20,10 @@ Names = Mapping[str, str]
 """Identifiers of variables, of kept rows (by ``row_name``) and of any row (by ``tuple_of`` its columns)."""
 
 
+Charge = Callable[[str], None]
+"""Writes what counts some rows as read, given an expression for their number."""
+
+
 def row_name(position: int) -> str:
     """Name the row that the literal at a position reads; no variable can have this name."""
     return f"@{position}"
@@ -62,7 +66,8 @@ class Join:
     ``emit`` writes the code for an instance, and reads the variables ``wanted``. ``guards`` maps positions of the body
     to the identifier of a collection: a row read there must not be in it. ``emit`` also knows the rows read at the
     positions ``kept``. ``parameters`` are those of the enclosing function. ``counters`` names the list whose first
-    number counts probes, if any. ``block`` is shared with other joins.
+    number counts probes, if any. ``charge`` writes, for an expression, what counts so many rows as read; empty for
+    nothing. ``block`` is shared with other joins.
     """
 
     writer: Writer
@@ -72,6 +77,7 @@ class Join:
     guards: Mapping[int, str] = field(default_factory=dict[int, str])
     kept: frozenset[int] = frozenset()
     counters: str = ""
+    charge: Charge | None = None
     block: Block | None = None
 
     def write(self, steps: Sequence[JoinStep], names: Names, loops: int = 0) -> None:
@@ -114,6 +120,7 @@ class Join:
             frozenset() if target is None else frozenset((target.name,)),
             (found,),
             counters=self.counters,
+            charge=self.charge,
         )
         inner.write(step.steps, {name: names[name] for name in aggregate.outer}, loops)
         value = "len" if aggregate.kind == "count" else aggregate.kind
@@ -148,9 +155,14 @@ class Join:
             values = [writer.value(term, names) for term in step.keys]
             bucket = self._bucket(f"{get}({values[0] if len(values) == 1 else writer.row(step.keys, names)})")
             writer.open(f"if {bucket} is not None:")
+            if self.charge:
+                self.charge(f"len({bucket})")
             writer.open(f"for {row} in ({bucket},) if type({bucket}) is tuple else {bucket}:")
         else:
-            writer.open(f"for {row} in {writer.capture(Capture('rows', step.relation))}:")
+            rows = writer.capture(Capture("rows", step.relation))
+            if self.charge:
+                self.charge(f"len({rows})")
+            writer.open(f"for {row} in {rows}:")
         if step.position in self.guards:
             writer.open(f"if {row} not in {self.guards[step.position]}:")
         if step.position in self.kept:

@@ -20,10 +20,13 @@ class Capture:
 
     ``rows``, ``changes``: dictionaries of the relation ``name``; ``index``: its index on ``columns``;
     ``lookup``: the method ``get`` of that index; ``functor``: the function ``name``; ``counters``: the list of the rule
-    with number ``constant``; ``clock``: a function that returns seconds.
+    with number ``constant``; ``clock``: a function that returns seconds; ``work``: the ``Work`` of the rule at the place
+    ``constant``; ``refill``: ``Meter.refill``.
     """
 
-    kind: Literal["rows", "changes", "index", "lookup", "constant", "functor", "calculate", "counters", "clock"]
+    kind: Literal[
+        "rows", "changes", "index", "lookup", "constant", "functor", "calculate", "counters", "clock", "work", "refill"
+    ]
     name: str = ""
     columns: tuple[int, ...] = ()
     constant: Value = 0

@@ -10,7 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
-from liqo_connectivity.engine.codegen.nested_loops import Block, Join, Names, row_name, write_head
+from liqo_connectivity.engine.codegen.nested_loops import Block, Charge, Join, Names, row_name, write_head
 from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, key, tuple_of
 from liqo_connectivity.engine.plan.join_steps import JoinStep, Scan, backward_steps, delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
@@ -22,10 +22,14 @@ NO_RANK: Final = 2**62
 
 @dataclass
 class Specializer:
-    """Writes and caches the functions of one program; ``profiled`` ones count probes, instances and seconds per rule."""
+    """Writes and caches the functions of one program.
+
+    ``profiled`` ones count probes, instances and seconds per rule; ``limited`` ones count rows for the limits.
+    """
 
     flow: Dataflow
     profiled: bool = False
+    limited: bool = False
     _kept: dict[tuple[str, str | Rule], Template] = field(default_factory=dict[tuple[str, str | Rule], Template])
 
     def load(self, rule: Rule) -> Template:
@@ -80,6 +84,8 @@ class Specializer:
             guards = dict.fromkeys(_earlier(rule, position), "rows")
             join = replace(self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards), block=block)
             steps = delta_steps(rule, position, occurrence.inside, self.flow.small)
+            if join.charge:
+                join.charge("1")
             self._timed(writer, rule, lambda: _from_change(join, steps, columns))
 
         def body() -> None:
@@ -101,7 +107,10 @@ class Specializer:
                 rank = _rank(writer, rule, ranked, {**names, row_name(position): "row"})
                 writer.line(f"found.append(({head}, {writer.row(rule.head.terms, names)}, {rank}))")
 
-            join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked))
+            charge = self._charge(writer, rule)
+            join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked), charge=charge)
+            if charge:
+                charge("1")
             _from_change(join, delta_steps(rule, position, small=self.flow.small), columns)
 
         def body() -> None:
@@ -125,7 +134,8 @@ class Specializer:
                     writer.open(f"if row == {writer.row(rule.head.terms, names)}:")
                 writer.line(f"found.append({_rank(writer, rule, ranked, names)})")
 
-            join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked))
+            charge = self._charge(writer, rule)
+            join = Join(writer, emit, _head_variables(rule), ("row", "found"), kept=frozenset(ranked), charge=charge)
             join.write(backward_steps(rule, component), names)
             writer.depth = depth
 
@@ -159,7 +169,19 @@ class Specializer:
             writer.line(f"head = {writer.row(rule.head.terms, names)}")
             writer.line(f"{heads}[head] = {heads}.get(head, 0) + {sign}")
 
-        return Join(writer, emit, _head_variables(rule), parameters, guards, counters=counters)
+        charge = self._charge(writer, rule)
+        return Join(writer, emit, _head_variables(rule), parameters, guards, counters=counters, charge=charge)
+
+    def _charge(self, writer: Writer, rule: Rule) -> Charge | None:
+        if not self.limited:
+            return None
+
+        def charge(number: str) -> None:
+            work = writer.capture(Capture("work", constant=str(rule.span)))
+            writer.line(f"{work}.left -= {number}")
+            writer.line(f"if {work}.left < 0: {writer.capture(Capture('refill'))}({work})")
+
+        return charge
 
     def _timed(self, writer: Writer, rule: Rule, write: Callable[[], None]) -> None:
         if not self.profiled:

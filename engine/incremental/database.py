@@ -12,6 +12,7 @@ from threading import RLock
 from typing import Final
 
 from liqo_connectivity.engine.codegen.specialization import Specializer
+from liqo_connectivity.engine.incremental.limits import Limits
 from liqo_connectivity.engine.incremental.maintenance import Maintenance
 from liqo_connectivity.engine.incremental.propagation import ChangeLog
 from liqo_connectivity.engine.incremental.snapshots import Commit, table_at
@@ -51,19 +52,25 @@ class RuleCounters:
 
 
 class Database(TableModel):
-    """A program, its facts, and everything derived from them. Raises FactError and EvaluationError.
+    """A program, its facts, and everything derived from them. Raises FactError, EvaluationError and LimitError.
 
-    ``profiled`` counts the work of each rule, which slows everything down.
+    Without ``facts`` it holds nothing, not even the facts of the program's text, until the first load or transaction: a
+    recursion may end only because of facts. ``profiled`` counts the work of each rule, which slows everything down.
+    ``limits`` hold for each load, transaction and what-if.
     """
 
     ranked = True
 
-    def __init__(self, program: Program, facts: Facts | None = None, *, profiled: bool = False) -> None:
-        self._specializer = Specializer(Dataflow.of(program), profiled)
+    def __init__(
+        self, program: Program, facts: Facts | None = None, *, profiled: bool = False, limits: Limits | None = None
+    ) -> None:
+        self._specializer = Specializer(Dataflow.of(program), profiled, limits is not None)
+        self._limits = limits
         self._fact_check = FactCheck(program.schema)
         self._lock = RLock()
         self._prepared = False
-        self._maintenance = self._derive(self._checked(facts or {}))
+        self._is_loaded = facts is not None
+        self._maintenance = Maintenance(self._specializer, {}) if facts is None else self._derive(self._checked(facts))
         super().__init__(program, self._maintenance.tables)
         self._place = Commit(0, Delta({}), Delta({}))
 
@@ -84,7 +91,7 @@ class Database(TableModel):
     # ---- Writing ----
 
     def load(self, facts: Facts) -> None:
-        """Replace all facts and derive everything. Raises FactError and EvaluationError, and then changes nothing.
+        """Replace all facts and derive everything. Raises FactError, EvaluationError and LimitError, and then changes nothing.
 
         Garbage collection pauses during the load. Rows form no cycles: a process that keeps one large database can call
         ``gc.freeze()`` after it, so that the collector never scans the rows.
@@ -99,18 +106,19 @@ class Database(TableModel):
     def prepare(self) -> None:
         """Make now the functions and indexes that the first change of an input relation makes; they take memory."""
         with self._lock:
-            self._maintenance.prepare()
+            if self._is_loaded:
+                self._maintenance.prepare()
             self._prepared = True
 
     def txn(self) -> Transaction:
         """Begin a transaction: ``with database.txn() as tx: tx.insert(relation, row)``; then ``tx.delta``.
 
-        Leaving the block commits. EvaluationError, like any other exception, leaves everything unchanged.
+        Leaving the block commits. EvaluationError and LimitError, like any other exception, leave everything unchanged.
         """
         return Transaction(self._fact_check, self._commit)
 
     def what_if(self, inserts: Facts, deletes: Facts) -> Delta:
-        """Return what a transaction would change, without committing it. Raises FactError and EvaluationError."""
+        """Return what a transaction would change, without committing it. Raises like a transaction."""
         transaction = self.txn()
         for name, rows in deletes.items():
             for row in rows:
@@ -161,6 +169,8 @@ class Database(TableModel):
         return Commit(self.version + 1, delta, given)
 
     def _is_large(self, requests: Requests) -> bool:
+        if not self._is_loaded:
+            return True
         asked = sum(map(len, requests.values()))
         if asked < SMALL:
             return False
@@ -177,7 +187,8 @@ class Database(TableModel):
     def _derive(self, given: dict[str, dict[Row, int]]) -> Maintenance:
         """Derive everything into new tables, beside the current ones."""
         with _no_collection():
-            maintenance = Maintenance(self._specializer, given)
+            maintenance = Maintenance(self._specializer, given, self._limits)
+            maintenance.load()
             if self._prepared:
                 maintenance.prepare()
             return maintenance
@@ -198,6 +209,7 @@ class Database(TableModel):
         old = self._maintenance
         place, self._place.left = Commit(self.version + 1, delta, Delta({})), old.tables
         self._place, self._maintenance, self.tables = place, maintenance, maintenance.tables
+        self._is_loaded = True
         old.release()
 
     # ---- Looking inside ----
@@ -208,7 +220,10 @@ class Database(TableModel):
             tables = self.tables
             found = [problem for table in tables.values() for problem in table.problems()]
             given = {name: dict(table.given) for name, table in tables.items() if table.given}
-            fresh = Maintenance(self._specializer, given)
+            if not self._is_loaded:
+                return found
+            fresh = Maintenance(self._specializer, given, self._limits)
+            fresh.load()
             for name, table in tables.items():
                 if table.rows != fresh.tables[name].rows:
                     found.append(f"{name} is not what its rules derive")
@@ -250,6 +265,6 @@ def _no_collection() -> Generator[None]:
             gc.enable()
 
 
-def evaluate(program: Program, facts: Facts) -> Database:
-    """Derive everything from some facts. Raises FactError and EvaluationError."""
-    return Database(program, facts)
+def evaluate(program: Program, facts: Facts, limits: Limits | None = None) -> Database:
+    """Derive everything from some facts. Raises FactError, EvaluationError and LimitError."""
+    return Database(program, facts, limits=limits)

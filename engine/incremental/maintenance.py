@@ -13,6 +13,7 @@ from liqo_connectivity.engine.codegen.source import Capture, Template
 from liqo_connectivity.engine.codegen.specialization import Specializer
 from liqo_connectivity.engine.incremental.aggregate_maintenance import AggregateMaintenance
 from liqo_connectivity.engine.incremental.counting import CountMaintenance
+from liqo_connectivity.engine.incremental.limits import Limits, Meter
 from liqo_connectivity.engine.incremental.propagation import ChangeLog, Follow, Maintainer, Propagator
 from liqo_connectivity.engine.incremental.rank_maintenance import RankMaintenance
 from liqo_connectivity.engine.incremental.semi_naive import RecursiveRelation, Use
@@ -28,8 +29,10 @@ class Maintenance:
     ``counters`` maps the number of each rule to its probes, instances and seconds, if the functions are profiled.
     """
 
-    def __init__(self, specializer: Specializer, facts: Mapping[str, dict[Row, int]]) -> None:
-        """Derive everything from facts: rows by relation, each with the count 1. The tables keep the dictionaries."""
+    def __init__(
+        self, specializer: Specializer, facts: Mapping[str, dict[Row, int]], limits: Limits | None = None
+    ) -> None:
+        """Hold facts: rows by relation, each with the count 1. The tables keep the dictionaries."""
         self._specializer = specializer
         self._flow = flow = specializer.flow
         self.counters: dict[int, list[float]] = {}
@@ -40,7 +43,9 @@ class Maintenance:
             number = 0 if name in derived and derived[name].recursive else 1
             rows = dict.fromkeys(given, number) if name in derived else given
             self.tables[name] = Table(name, rows, given)
+        self._meter = Meter(flow.program, limits, self.tables) if limits else None
         self.propagators = {name: Propagator(table, self._followers) for name, table in self.tables.items()}
+        self._loads: list[Maintainer] = []
         self._maintainers: list[Maintainer] = []
         self._pending: list[dict[Row, int]] = []
         for component in flow.components:
@@ -48,7 +53,20 @@ class Maintenance:
             for name in component.relations:
                 self._maintainers.append(maintainer)
                 self._pending.append(self.tables[name].changes)
+            self._loads.append(maintainer)
+
+    def load(self) -> None:
+        """Derive everything from the facts, once. Raises LimitError, as every later change may."""
+        self.begin()
+        for maintainer in self._loads:
             maintainer.load()
+            if self._meter:
+                self._meter.check()
+
+    def begin(self) -> None:
+        """Begin something that the limits hold for."""
+        if self._meter:
+            self._meter.start()
 
     def update(self, log: ChangeLog) -> None:
         """Apply the collected changes, in order of evaluation."""
@@ -59,6 +77,7 @@ class Maintenance:
         """Drop the references back to this object, so that the tables are freed without garbage collection."""
         self.propagators.clear()
         self._maintainers.clear()
+        self._loads.clear()
 
     def prepare(self) -> None:
         """Make the functions and indexes for every change that facts of ``.input`` relations can cause."""
@@ -72,6 +91,7 @@ class Maintenance:
             (name,) = component.relations
             if name in self._flow.groups:
                 return self._groups(name, component)
+            # A generator: whether a rule can fire is known when its turn comes.
             return CountMaintenance(
                 self.propagators[name], (self._loader(rule) for rule in component.rules if self._can_fire(rule))
             )
@@ -123,6 +143,9 @@ class Maintenance:
                 return calculate
             case "clock":
                 return perf_counter
+            case "work" | "refill":
+                assert self._meter is not None
+                return self._meter.refill if capture.kind == "refill" else self._meter.work(str(capture.constant))
             case "functor":
                 return self._flow.program.functors[capture.name]
             case "counters":

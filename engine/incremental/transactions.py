@@ -88,6 +88,7 @@ class Transaction:
 
 def apply(maintenance: Maintenance, requests: Requests, log: ChangeLog) -> None:
     """Insert and delete facts, and propagate the changes. If this raises, the caller must call ``take_back``."""
+    maintenance.begin()
     for relation, rows in requests.items():
         _request(maintenance, relation, rows, log)
     maintenance.update(log)

@@ -2,11 +2,12 @@
 
 A negation with ``_`` tests a projection of a relation. Counting (Gupta, Mumick and Subrahmanian 1993) needs a count for
 each row of that projection, so ``!p(X, _)`` becomes ``!p[0](X)`` with the rule ``p[0](X) :- p(X, _)``; a program cannot
-write brackets, so no name clashes. A positive atom with two or more ``_`` in a join is projected too: otherwise the join
-would visit and count every row that it matches.
+write brackets, so no name clashes. A positive atom in a join is projected too, to the columns that the rest of the rule
+reads: otherwise the join would visit and count every row that it matches, once for each choice of the other atoms.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,9 +21,11 @@ from liqo_connectivity.engine.syntax.nodes import (
     Literal_,
     Negation,
     Rule,
+    Term,
     Variable,
     Wildcard,
     aggregate_of,
+    variables,
 )
 
 _FEW: Final = 10
@@ -158,11 +161,12 @@ def _small(program: Program) -> frozenset[str]:
 def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], projections: dict[str, Rule]) -> Rule:
     # A group relation counts every row, so its atoms are not projected.
     joins = sum(isinstance(item, Atom) for item in rule.body) > 1 and rule.head.relation not in groups
+    read = _columns_read(rule, own) if joins else {}
     body: list[Literal_] = []
-    for item in rule.body:
+    for place, item in enumerate(rule.body):
         match item:
-            case Atom() if joins and _open_columns(item) > 1 and item.relation not in own:
-                body.append(_projection(item, projections))
+            case Atom() if place in read:
+                body.append(_projection(item, read[place], projections))
             case Comparison(left=left, right=Aggregate(kind=kind, target=target, body=inner, outer=outer, span=span)):
                 inner = tuple(projected(literal, projections) for literal in inner)
                 body.append(Comparison("=", left, Aggregate(kind, target, inner, outer, span), item.span))
@@ -171,10 +175,35 @@ def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], proje
     return Rule(rule.number, rule.head, tuple(body), rule.span)
 
 
+def _columns_read(rule: Rule, own: Container[str]) -> dict[int, list[int]]:
+    """Return the places of the atoms to project, with the columns that the rest of the rule reads."""
+    uses = Counter(v.name for item in (rule.head, *rule.body) for v in variables(item))
+    atoms = {place: item for place, item in enumerate(rule.body) if isinstance(item, Atom)}
+    names = {place: {v.name for v in variables(atom)} for place, atom in atoms.items()}
+    found: dict[int, list[int]] = {}
+    for place, atom in atoms.items():
+        own_uses = Counter(term.name for term in atom.terms if isinstance(term, Variable))
+        names[place] = {name for name in names[place] if own_uses[name] < uses[name]}
+        if atom.relation not in own:
+            found[place] = [column for column, term in enumerate(atom.terms) if _is_read(term, names[place])]
+    for place, columns in found.items():
+        others = set[str]().union(*(names[other] for other in atoms if other != place))
+        if len(columns) == len(atoms[place].terms) - 1 and others <= names[place]:
+            # One row of this atom fits one choice of the other rows: a projection would take memory and save nothing.
+            del found[place]
+            break
+    return {place: columns for place, columns in found.items() if len(columns) < len(atoms[place].terms)}
+
+
+def _is_read(term: Term, names: Container[str]) -> bool:
+    return not isinstance(term, Wildcard) and (not isinstance(term, Variable) or term.name in names)
+
+
 def projected(item: Literal_, projections: dict[str, Rule]) -> Literal_:
     """Make a negation with ``_`` read a projection, added to ``projections``; other literals stay."""
     if isinstance(item, Negation) and _open_columns(item.atom):
-        return Negation(_projection(item.atom, projections), item.span)
+        kept = [column for column, term in enumerate(item.atom.terms) if not isinstance(term, Wildcard)]
+        return Negation(_projection(item.atom, kept, projections), item.span)
     return item
 
 
@@ -187,10 +216,21 @@ def _open_columns(atom: Atom) -> int:
     return sum(isinstance(term, Wildcard) for term in atom.terms)
 
 
-def _projection(atom: Atom, projections: dict[str, Rule]) -> Atom:
-    kept = [column for column, term in enumerate(atom.terms) if not isinstance(term, Wildcard)]
-    name = f"{atom.relation}[{','.join(map(str, kept))}]"
-    terms = [Variable(f"C{column}") if column in kept else Wildcard() for column in range(len(atom.terms))]
+def _projection(atom: Atom, kept: Sequence[int], projections: dict[str, Rule]) -> Atom:
+    first: dict[Term, int] = {}
+    # Two columns with one variable that no other literal reads must be equal: that becomes part of the name.
+    equal = [
+        (first.setdefault(term, column), column)
+        for column, term in enumerate(atom.terms)
+        if column not in kept and isinstance(term, Variable)
+    ]
+    tests = "".join(f" {one}={other}" for one, other in equal if one != other)
+    name = f"{atom.relation}[{','.join(map(str, kept))}]{tests}"
+    place_of = {other: one for one, other in equal}
+    terms = [
+        Variable(f"C{place_of.get(column, column)}") if column in kept or column in place_of else Wildcard()
+        for column in range(len(atom.terms))
+    ]
     head = Atom(name, tuple(terms[column] for column in kept), atom.span)
     projections.setdefault(name, Rule(GENERATED, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
     return Atom(name, tuple(atom.terms[column] for column in kept), atom.span)

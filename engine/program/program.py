@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from liqo_connectivity.engine.program import safety, stratification, type_check
+from liqo_connectivity.engine.program import safety, singletons, stratification, type_check
 from liqo_connectivity.engine.program import schema as schema_module
 from liqo_connectivity.engine.program.schema import Schema
 from liqo_connectivity.engine.program.stratification import Component
@@ -88,9 +88,10 @@ class Program:
         return {relation: tuple(rules) for relation, rules in by_head.items()}
 
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """Report rules that no output needs (DL101); a program without ``.output`` has none."""
+        """Report variables that occur once (DL102), and rules that no output needs (DL101), if there are outputs."""
+        once = singletons.check_singletons(self.statements)
         if not self.schema.outputs:
-            return ()
+            return tuple(once)
         needed = stratification.needed_relations(self.rules, self.schema.outputs)
         hint = "use the relation in a rule that leads to an output, or declare it as .output"
         unused = [rule for rule in self.rules if rule.head.relation not in needed]
@@ -98,7 +99,7 @@ class Program:
             Diagnostic("DL101", "warning", f"no output needs {rule.head.relation}", rule.span, help=hint)
             for rule in unused
         ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys([*found, *once]))
 
     def slice(self, goals: Iterable[str]) -> "Program":
         """Return the part of the program that derives the goals, with the same rule numbers."""

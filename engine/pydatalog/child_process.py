@@ -20,14 +20,14 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ChildLimits:
     """The limits of a child: seconds of wall clock (and so of processor time), megabytes of address space."""
 
     seconds: float = 60
     megabytes: int = 1024
 
 
-def exchange(command: Sequence[str], request: bytes, limits: Limits) -> bytes:
+def exchange(command: Sequence[str], request: bytes, limits: ChildLimits) -> bytes:
     """Start a command, send it a request, and return its output once it has exited with success.
 
     The command sets its own memory limit. Raises OracleError if it fails or takes too long.
@@ -99,7 +99,7 @@ def _communicate(process: "subprocess.Popen[bytes]", request: bytes, deadline: f
     return bytes(answer), bytes(errors)
 
 
-def _failure(code: int, errors: bytes, limits: Limits) -> str:
+def _failure(code: int, errors: bytes, limits: ChildLimits) -> str:
     said = errors.decode("utf-8", "backslashreplace").strip()
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
     hint = f" (its limit of memory is {limits.megabytes} MB)"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from liqo_connectivity.engine.program.program import Program
-from liqo_connectivity.engine.pydatalog.child_process import Limits, exchange
+from liqo_connectivity.engine.pydatalog.child_process import ChildLimits, exchange
 from liqo_connectivity.engine.pydatalog.translation import translate
 from liqo_connectivity.engine.storage.fact_check import FactCheck, Facts
 from liqo_connectivity.engine.storage.model import FixedModel, Model
@@ -24,7 +24,7 @@ from liqo_connectivity.engine.syntax.diagnostics import FactError, OracleError, 
 from liqo_connectivity.engine.syntax.nodes import Row
 from liqo_connectivity.engine.syntax.printer import format_rule, format_value
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ChildLimits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Difference:
 
 
 def evaluate_relations(
-    program: Program, facts: Facts, relations: Iterable[str], *, limits: Limits = DEFAULT_LIMITS
+    program: Program, facts: Facts, relations: Iterable[str], *, limits: ChildLimits = DEFAULT_LIMITS
 ) -> dict[str, list[Row]]:
     """Return the complete, sorted rows of some relations, as pyDatalog derives them.
 
@@ -51,7 +51,9 @@ def evaluate_relations(
     return {name: sorted(rows) for name, rows in _run(program, _checked_facts(program, facts), wanted, limits).items()}
 
 
-def evaluate(program: Program, facts: Facts, relations: Iterable[str], *, limits: Limits = DEFAULT_LIMITS) -> Model:
+def evaluate(
+    program: Program, facts: Facts, relations: Iterable[str], *, limits: ChildLimits = DEFAULT_LIMITS
+) -> Model:
     """Return a model of everything that some relations need, derived by pyDatalog. Raises like evaluate_relations."""
     part = program.slice(relations)
     loaded = _checked_facts(part, facts)
@@ -80,7 +82,7 @@ def _checked_facts(program: Program, facts: Facts) -> dict[str, dict[Row, int]]:
 
 
 def _run(
-    program: Program, facts: Mapping[str, Iterable[Row]], wanted: list[str], limits: Limits
+    program: Program, facts: Mapping[str, Iterable[Row]], wanted: list[str], limits: ChildLimits
 ) -> dict[str, list[Row]]:
     for name in wanted:
         if name not in program.schema.relations:
@@ -112,7 +114,7 @@ def _location() -> str:
     return str(Path(spec.origin).resolve().parent.parent)
 
 
-def _rows(answer: bytes, program: Program, limits: Limits) -> dict[str, Any]:
+def _rows(answer: bytes, program: Program, limits: ChildLimits) -> dict[str, Any]:
     try:
         reply = cast("dict[str, Any]", json.loads(answer))
     except ValueError:

@@ -8,6 +8,7 @@ The engine's exceptions::
     DatalogError
     ├── ProgramError      the program text is wrong; carries diagnostics
     ├── EvaluationError   arithmetic without a result (in ``arithmetic``)
+    ├── LimitError        an evaluation exceeded its limits; names the rule that ran away
     ├── FactError         a fact does not fit its relation
     ├── UnknownRelationError   a question names an undeclared relation
     └── OracleError       the second evaluator failed, exceeded a limit, or refused the program
@@ -106,6 +107,17 @@ class ProgramError(DatalogError):
 
 class FactError(DatalogError):
     """A fact names an undeclared relation, or its values do not match the relation's columns."""
+
+
+class LimitError(DatalogError):
+    """An evaluation exceeded its ``Limits`` and was stopped. ``place`` is ``file:line:column`` of the rule at fault.
+
+    That is the rule that has read most rows since the evaluation began; ``place`` is empty if no rule has read any.
+    """
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class UnknownRelationError(DatalogError):

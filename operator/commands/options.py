@@ -88,16 +88,16 @@ _ANSWER_OPTIONS = (
         default=60.0,
         show_default=True,
         metavar="SECONDS",
-        help="Time limit for pyDatalog.",
+        help="Time limit for deriving the answer.",
     ),
     click.option(
         "--limit-megabytes",
         "megabytes",
         type=click.IntRange(min=64),
-        default=2048,
+        default=4096,
         show_default=True,
         metavar="MEGABYTES",
-        help="Memory limit for pyDatalog.",
+        help="Limit for the memory that deriving the answer takes.",
     ),
 )
 

@@ -38,7 +38,7 @@ class Input:
     """The objects that an answer is about, and how to derive it.
 
     ``namespace`` is empty for all namespaces. ``rules`` are paths of rule files. ``seconds`` and ``megabytes`` limit
-    the pyDatalog process. Raises click.UsageError for rule files together with ``--operator``.
+    the evaluation, by either evaluator. Raises click.UsageError for rule files together with ``--operator``.
     """
 
     objects: ObjectSource

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from liqo_connectivity.engine import Model, OracleError, Program, Row, evaluate
+from liqo_connectivity.engine import LimitError, Limits, Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.sources.input import Input, read_objects
 from liqo_connectivity.operator.sources.rules import read_program
 from liqo_connectivity.rules.relations import Flow
 
 if TYPE_CHECKING:
-    from liqo_connectivity.engine.pydatalog.child_process import Limits
+    from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,10 @@ class Session:
         return {**rows, "flow": list(flows)}
 
     def solve(self, goals: Iterable[str], flows: Iterable[Flow] = (), program: Program | None = None) -> Model:
-        """Derive some relations, and what they need, by the evaluator that was asked for. Raises OracleError."""
+        """Derive some relations, and what they need, by the evaluator that was asked for.
+
+        Raises OracleError, and LimitError if the evaluation exceeds the limits of time and memory.
+        """
         program = program or self.program
         goals = tuple(goals)
         if self.given.engine == "pydatalog":
@@ -45,7 +48,12 @@ class Session:
             from liqo_connectivity.engine.pydatalog import second_opinion
 
             return second_opinion.evaluate(program, self.facts(flows), goals, limits=self._limits())
-        return evaluate(program.slice(goals), self.facts(flows))
+        limits = Limits(seconds=self.given.seconds, megabytes=self.given.megabytes)
+        try:
+            return evaluate(program.slice(goals), self.facts(flows), limits)
+        except LimitError as error:
+            hint = "correct the rule if it never ends; --limit-seconds and --limit-megabytes set the limits"
+            raise LimitError(f"{error}\n  = help: {hint}", error.place) from None
 
     def solve_verified(self, goals: Iterable[str], flows: Iterable[Flow] = ()) -> Model:
         """Derive some relations and, if it was asked for, compare all of them with pyDatalog's. Raises OracleError."""
@@ -69,7 +77,7 @@ class Session:
         if difference is not None:
             raise OracleError(f"the evaluators disagree, so no answer is given: {difference}")
 
-    def _limits(self) -> "Limits":
-        from liqo_connectivity.engine.pydatalog.child_process import Limits
+    def _limits(self) -> "ChildLimits":
+        from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
 
-        return Limits(self.given.seconds, self.given.megabytes)
+        return ChildLimits(self.given.seconds, self.given.megabytes)

@@ -63,3 +63,31 @@ def test_findings_exit_with_1(cluster: str, capsys: pytest.CaptureFixture[str]) 
     code, out, _ = outputs(capsys, "check", "-f", cluster)
     assert code == 1
     assert "ForgedShadowLabel: Pod infra/spoof-shadow" in out
+
+
+def test_check_warns_of_a_variable_that_occurs_once(
+    cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    added = tmp_path / "added.dl"
+    added.write_text('member(Peering, "all", Ip) :- member(Peering, Group, Ip), pod_ip(Pod, Ip), pod_ip(_, _unused).\n')
+    code, out, _ = outputs(capsys, "check", "-f", cluster, "--rules", str(added))
+    assert code == 1
+    for name in ("Group", "Pod"):
+        assert f"warning[DL102]: {name} occurs once, so that it matches any value\n --> {added}:1:" in out
+    assert "_unused" not in out.replace(added.read_text().rstrip(), "")
+
+
+@pytest.mark.parametrize("question", [("check",), ("query", "counted(N)"), ("render",)])
+def test_a_rule_that_never_ends_is_stopped_and_named(
+    cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], question: tuple[str, ...]
+) -> None:
+    added = tmp_path / "endless.dl"
+    added.write_text(
+        ".decl counted(n: number)\ncounted(0).\ncounted(N + 1) :- counted(N).\n"
+        'finding("Endless", "Pod", "a", "b"), member("p", "all", "10.0.0.1") :- counted(-1).\n'
+    )
+    code, out, err = outputs(capsys, *question, "-f", cluster, "--rules", str(added), "--limit-seconds", "0.5")
+    assert (code, out) == (4, "")
+    assert "error: the evaluation takes more than 0.5 s and was stopped" in err
+    assert f"{added}:3:1" in err
+    assert "--limit-seconds" in err

@@ -12,7 +12,7 @@ import pytest
 
 from liqo_connectivity.engine import OracleError, Program, UnknownRelationError, evaluate
 from liqo_connectivity.engine.pydatalog import second_opinion
-from liqo_connectivity.engine.pydatalog.child_process import Limits, exchange
+from liqo_connectivity.engine.pydatalog.child_process import ChildLimits, exchange
 from liqo_connectivity.engine.pydatalog.second_opinion import Difference, evaluate_relations, first_difference
 from liqo_connectivity.engine.pydatalog.translation import translate
 from liqo_connectivity.engine.syntax.functors import BUILTIN
@@ -113,18 +113,18 @@ BIG = GRAPH + ".decl cube(a: symbol, b: symbol, c: symbol)\ncube(X, Y, Z) :- edg
 def test_the_limit_of_time_is_enforced() -> None:
     started = time.monotonic()
     with pytest.raises(OracleError, match="more than 1 s and was stopped"):
-        evaluate_relations(program(BIG), ring(300), ["cube"], limits=Limits(seconds=1, megabytes=4096))
+        evaluate_relations(program(BIG), ring(300), ["cube"], limits=ChildLimits(seconds=1, megabytes=4096))
     assert time.monotonic() - started < 5
 
 
 def test_the_limit_of_memory_is_enforced() -> None:
     with pytest.raises(OracleError, match="more than 150 MB of memory"):
-        evaluate_relations(program(BIG), ring(300), ["cube"], limits=Limits(seconds=60, megabytes=150))
+        evaluate_relations(program(BIG), ring(300), ["cube"], limits=ChildLimits(seconds=60, megabytes=150))
 
 
 def test_a_limit_of_memory_in_which_nothing_runs_is_an_error_too() -> None:
     with pytest.raises(OracleError, match=r"10 MB|cannot be imported"):
-        evaluate_relations(program(GRAPH), ring(3), ["path"], limits=Limits(megabytes=10))
+        evaluate_relations(program(GRAPH), ring(3), ["path"], limits=ChildLimits(megabytes=10))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_limit_of_memory_in_which_nothing_runs_is_an_error_too() -> None:
 )
 def test_a_child_that_fails_is_reported_with_its_end(code: str, reason: str) -> None:
     with pytest.raises(OracleError) as caught:
-        exchange([sys.executable, "-c", code], b"request" * 100_000, Limits(seconds=3))
+        exchange([sys.executable, "-c", code], b"request" * 100_000, ChildLimits(seconds=3))
     assert reason in str(caught.value)
     assert len(str(caught.value)) < 5000
 
@@ -155,7 +155,7 @@ def test_the_child_gets_no_environment_and_no_file(monkeypatch: pytest.MonkeyPat
     code = "import json, os; print(json.dumps([dict(os.environ), os.listdir('/proc/self/fd'), os.getpid() == os.getsid(0)]))"
     with open(os.devnull) as kept:
         os.set_inheritable(kept.fileno(), True)
-        answer = json.loads(exchange([sys.executable, "-c", code], b"", Limits(seconds=20)))
+        answer = json.loads(exchange([sys.executable, "-c", code], b"", ChildLimits(seconds=20)))
     assert "KUBECONFIG" not in answer[0]
     assert answer[0]["PYTHONHASHSEED"] == "0"
     # The fourth is the listing's own.

@@ -8,7 +8,7 @@ import pytest
 
 from liqo_connectivity.engine import OracleError, Program, Row
 from liqo_connectivity.engine.pydatalog import second_opinion
-from liqo_connectivity.engine.pydatalog.child_process import Limits, exchange
+from liqo_connectivity.engine.pydatalog.child_process import ChildLimits, exchange
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations
 from liqo_connectivity.engine.syntax.nodes import Atom, Rule
 from tests.support.second_opinion import GRAPH, RIGHT, assert_agrees, program, ring
@@ -40,7 +40,7 @@ def test_finding_01_non_linear_recursion_with_constants_ends() -> None:
 def test_finding_02_a_child_that_hangs_and_holds_its_lock_is_killed() -> None:
     started = time.monotonic()
     with pytest.raises(OracleError, match=r"more than 0\.5 s and was stopped"):
-        exchange([sys.executable, "-c", "(10**10**7) ** 10**7"], b"", Limits(seconds=0.5))
+        exchange([sys.executable, "-c", "(10**10**7) ** 10**7"], b"", ChildLimits(seconds=0.5))
     assert time.monotonic() - started < 5
 
 
@@ -174,4 +174,4 @@ def test_finding_12_a_value_that_many_facts_share_costs_no_more() -> None:
 def test_finding_13_memory_that_negation_takes_is_given_back_with_the_process() -> None:
     text = GRAPH + ".decl end(a: symbol)\nend(X) :- edge(_, X), !edge(X, _).\n"
     for _ in range(3):
-        assert_agrees(text, {"edge": [(f"n{number}", f"n{number + 1}") for number in range(200)]}, Limits(30, 200))
+        assert_agrees(text, {"edge": [(f"n{number}", f"n{number + 1}") for number in range(200)]}, ChildLimits(30, 200))

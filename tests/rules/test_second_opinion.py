@@ -2,7 +2,7 @@
 
 import pytest
 
-from liqo_connectivity.engine.pydatalog.child_process import Limits
+from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations, first_difference
 from tests.support.clusters import base_of, example, facts_with, program, questions, shown, solve
 from tests.support.manifests import objects
@@ -18,7 +18,7 @@ ANSWERS = (
     "shadowed",
     "chain_element",
 )
-LIMITS = Limits(seconds=120, megabytes=2048)
+LIMITS = ChildLimits(seconds=120, megabytes=2048)
 
 
 def assert_agreement(seed: int, count: int, relations: tuple[str, ...]) -> None:
