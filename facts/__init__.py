@@ -21,6 +21,7 @@ from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX,
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
+from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.objects.fields import canonical_address
 from liqo_connectivity.facts.parsing.locators import FixedLine
 from liqo_connectivity.facts.reading.collector import Collector, Origin, Reading
@@ -53,6 +54,7 @@ __all__ = [
     "kind_of",
     "load_jsonl",
     "one_line",
+    "policy_field_hint",
     "read",
     "redact",
     "sorted_lines",

@@ -20,6 +20,7 @@ BUILTIN_FILES: Final = (
     "verdicts.dl",
     "chains.dl",
     "findings.dl",
+    "policy_findings.dl",
     "conditions.dl",
 )
 """The files of the built-in program, in reading order."""

@@ -346,6 +346,13 @@ class PolicyPartyNamespace(NamedTuple):
     namespace: str
 
 
+class PolicyUnknownField(NamedTuple):
+    """A PeeringConnectivity has a field, a JSON pointer, that no policy has. Its writer meant something by it, perhaps that a rule match less."""
+
+    policy: str
+    field: str
+
+
 class Unreadable(NamedTuple):
     """An object, or part of a file, could not be read. An empty kind, namespace or name is unknown."""
 
@@ -414,6 +421,7 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     PolicyParty: "policy_party",
     PolicyPartyGroup: "policy_party_group",
     PolicyPartyNamespace: "policy_party_namespace",
+    PolicyUnknownField: "policy_unknown_field",
     Unreadable: "unreadable",
     Flow: "flow",
 }

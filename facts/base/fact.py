@@ -42,7 +42,7 @@ class Fact(NamedTuple):
     """One row with its provenance.
 
     ``field`` is the JSON pointer (RFC 6901) of the field that the row was read from, and ``value`` the scalar there as
-    written, or ``True`` where the field is an object or list whose presence is the fact. For an ``unreadable`` row,
+    written, or ``True`` where the presence of the field is the fact. For an ``unreadable`` row,
     ``field`` is the offending field and ``value`` its place, ``file:line``.
     """
 

@@ -13,9 +13,9 @@ _SHOWN = 60
 class Problem:
     """One object, or part of a file, that could not be read.
 
-    ``file`` is empty for an object of the live cluster, ``line`` counts from 1 and is 0 when it is unknown. ``kind``,
-    ``namespace`` and ``name`` are as far as they are known, ``field`` is a JSON pointer, empty for the whole object.
-    ``message`` says what is wrong and ``help`` what to do. All texts are on one line.
+    ``file`` is empty for an object of the live cluster, ``line`` counts from 1 and is 0 when it is unknown; ``column`` too,
+    and is 0 for a whole line. ``kind``, ``namespace`` and ``name`` are as far as they are known, ``field`` is a JSON
+    pointer, empty for the whole object. ``message`` says what is wrong and ``help`` what to do. All texts are on one line.
     """
 
     file: str = ""
@@ -26,11 +26,13 @@ class Problem:
     field: str = ""
     message: str = ""
     help: str = ""
+    column: int = 0
 
     @property
     def place(self) -> str:
-        """``file:line``, ``file``, or empty."""
-        return f"{self.file}:{self.line}" if self.file and self.line else self.file
+        """``file:line:column``, ``file:line``, ``file``, or empty."""
+        numbers = [str(number) for number in (self.line, self.column if self.line else 0) if number]
+        return ":".join([self.file, *numbers]) if self.file else ""
 
     @property
     def text(self) -> str:

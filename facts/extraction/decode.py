@@ -13,6 +13,7 @@ from liqo_connectivity.facts.base.fact import Fact, ObjectKey, pointer
 from liqo_connectivity.facts.base.problems import Problem, one_line, show, unreadable
 from liqo_connectivity.facts.extraction.extract import extract
 from liqo_connectivity.facts.extraction.kinds import Kind
+from liqo_connectivity.facts.extraction.liqo_facts import unknown_policy_field
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.fields import (
     LABEL_PATTERN,
@@ -25,6 +26,9 @@ from liqo_connectivity.facts.objects.liqo_objects import UNION_TAGS
 _NAME = pattern(SUBDOMAIN_PATTERN.replace("$", r"\Z"))
 
 _CRD: Final = "CustomResourceDefinition"
+_UNKNOWN: Final = "unexpected_keyword_argument"
+_MAX_UNKNOWN: Final = 20
+"""How many unknown fields of one object are named; a policy with one is invalid already."""
 
 # What is wrong and what to do, for each type of error of pydantic and of facts.objects.fields.
 _OBJECT: Final = "must be an object"
@@ -65,12 +69,12 @@ def decode_json(kind: Kind, data: bytes, file: str = "") -> Decoded:
         if kind.name == _CRD:
             return decode_mapping(kind, from_json(data), file)
         facts = extract(kind.from_json(data))
-    except ValidationError as error:
+    except ValidationError:
         try:
             mapping: object = from_json(data)
         except ValueError:
             return _not_json(kind, file)
-        return _malformed(kind, mapping, error, file)
+        return decode_mapping(kind, mapping, file)
     except ValueError:
         return _not_json(kind, file)
     return Decoded(facts[0].source.key, facts, None)
@@ -79,7 +83,8 @@ def decode_json(kind: Kind, data: bytes, file: str = "") -> Decoded:
 def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
     """The facts of one object of a kind from its parsed form (dict, list, str, int, float, bool, None). Never raises.
 
-    A CustomResourceDefinition other than that of Liqo's FirewallConfiguration has no facts and is not decoded.
+    A CustomResourceDefinition other than that of Liqo's FirewallConfiguration has no facts and is not decoded. A field that
+    a closed model does not declare is a fact.
     """
     if kind.name == _CRD:
         name = name_at(value, "metadata", "name")
@@ -88,8 +93,36 @@ def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
     try:
         facts = extract(kind.from_mapping(value))
     except ValidationError as error:
-        return _malformed(kind, value, error, file)
+        unknown = _unknown_fields(error)
+        if not unknown:
+            return _malformed(kind, value, error, file)
+        decoded = decode_mapping(kind, _without(value, unknown), file)
+        if decoded.problem is not None:
+            return decoded
+        source = decoded.facts[0].source
+        fields = sorted({one_line(pointer(*path)) for path in unknown})[:_MAX_UNKNOWN]
+        return decoded._replace(facts=(*decoded.facts, *(unknown_policy_field(source, field) for field in fields)))
     return Decoded(facts[0].source.key, facts, None)
+
+
+def _unknown_fields(error: ValidationError) -> list[tuple[str | int, ...]]:
+    """The paths of the fields that a closed model does not declare, if nothing else is wrong."""
+    details = error.errors(include_url=False, include_input=False, include_context=False)
+    unknown = [each["loc"] for each in details if each["type"] == _UNKNOWN]
+    return unknown if len(unknown) == len(details) else []
+
+
+def _without(value: object, paths: list[tuple[str | int, ...]]) -> object:
+    """A copy of a parsed object without the fields at some paths."""
+    below: dict[str | int, list[tuple[str | int, ...]]] = {}
+    for first, *rest in paths:
+        below.setdefault(first, []).append(tuple(rest))
+    if isinstance(value, list):
+        items = cast("list[object]", value)
+        return [_without(item, below[at]) if at in below else item for at, item in enumerate(items)]
+    fields = cast("dict[str, object]", value)
+    kept = {name: inner for name, inner in fields.items() if () not in below.get(name, [])}
+    return {name: _without(inner, below[name]) if name in below else inner for name, inner in kept.items()}
 
 
 def malformed(problem: Problem, uid: str = "", resource_version: str = "") -> Decoded:

@@ -1,6 +1,6 @@
 """The facts of Liqo's kinds and of policies: one pure function for each kind, from a decoded object to its facts."""
 
-from liqo_connectivity.facts.base.fact import Fact, Source, pointer
+from liqo_connectivity.facts.base.fact import Fact, Source, pointer, symbol
 from liqo_connectivity.facts.objects import liqo_objects
 from liqo_connectivity.facts.objects.fields import TENANT_PREFIX, is_cluster_id, seconds_since_epoch
 from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
@@ -167,6 +167,12 @@ def extract_policy(policy: liqo_objects.PeeringConnectivity) -> tuple[Fact, ...]
             if party is not None:
                 facts += _party(key, index, side, party, source)
     return tuple(facts)
+
+
+def unknown_policy_field(source: Source, field: str) -> Fact:
+    """The fact that a policy has a field, a JSON pointer, which no policy has."""
+    row = relations.PolicyUnknownField(symbol(source.namespace, source.name), field)
+    return Fact(row, source, field, True)
 
 
 def _party(key: str, index: int, side: str, party: liqo_objects.Party, source: Source) -> list[Fact]:

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import (
     ValidationInfo,
+    any_schema,
     nullable_schema,
     str_schema,
     tagged_union_schema,
@@ -25,7 +26,7 @@ from liqo_connectivity.facts.objects.fields import (
     Timestamp,
     is_cluster_id,
 )
-from liqo_connectivity.facts.objects.models import Shape, field, model
+from liqo_connectivity.facts.objects.models import Shape, closed, field, model
 
 REMOTE_CLUSTER: Final = "liqo.io/remote-cluster-id"
 DEFAULT_STRATEGY: Final = "LocalAndRemote"
@@ -43,6 +44,10 @@ def _tenant_cluster_id(value: str | None, info: ValidationInfo) -> str | None:
 _TenantClusterId = Annotated[
     str | None, Shape(with_info_after_validator_function(_tenant_cluster_id, nullable_schema(str_schema())))
 ]
+
+
+Unread = Annotated[object, Shape(any_schema())]
+"""A field that may hold anything, because nothing reads it."""
 
 
 @model
@@ -212,6 +217,7 @@ class ForeignCluster:
     status: ForeignClusterStatus | None = None
 
 
+@closed
 @model
 class Party:
     """A side of a rule, as written: which groups are valid, and that exactly one field is set, is for the rules."""
@@ -220,6 +226,7 @@ class Party:
     namespace: NamespaceName | None = None
 
 
+@closed
 @model
 class PolicyRule:
     action: PlainText | None = None
@@ -227,6 +234,7 @@ class PolicyRule:
     destination: Party | None = None
 
 
+@closed
 @model
 class PolicySpec:
     rules: tuple[PolicyRule, ...] | None = None
@@ -242,9 +250,16 @@ class PolicyMetadata:
     deletion_timestamp: str | None = field("deletionTimestamp", default=None)
 
 
+@closed
 @model
 class PeeringConnectivity:
-    """A ``security.liqo.io`` PeeringConnectivity: the policy of one peering."""
+    """A ``security.liqo.io`` PeeringConnectivity: the policy of one peering.
+
+    Only the fields of Kubernetes itself may hold what is not declared here.
+    """
 
     metadata: PolicyMetadata
+    api_version: Unread = field("apiVersion", default=None)
+    kind: Unread = None
     spec: PolicySpec | None = None
+    status: Unread = None

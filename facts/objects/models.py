@@ -4,6 +4,7 @@ pydantic would derive the same schemas from dataclasses. Importing what derives 
 takes longer than all else that a command does with a few objects, so models are decoded by pydantic-core alone.
 """
 
+from collections.abc import Sequence
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -39,6 +40,7 @@ from pydantic_core.core_schema import (
 _T = TypeVar("_T")
 
 _FIELDS: Final = "__model_fields__"
+_CLOSED: Final = "__model_closed__"
 _REQUIRED: Final = object()
 
 
@@ -77,6 +79,27 @@ def model(declared: type[_T]) -> type[_T]:
     return cast("type[_T]", type(declared.__name__, declared.__bases__, body))
 
 
+def closed(declared: type[_T]) -> type[_T]:
+    """Make a model refuse a field that it does not declare, and null for one that may be left out.
+
+    For what people write by hand: a misspelt field, dropped in silence, would change what the rest means.
+    """
+    setattr(declared, _CLOSED, True)
+    return declared
+
+
+def names_at(decoded: type[object], path: Sequence[str]) -> tuple[str, ...]:
+    """The names of the fields that a model declares at a path of names and indexes; none where there is no model."""
+    found: Any = decoded
+    for step in path:
+        types = get_type_hints(found, include_extras=True) if hasattr(found, _FIELDS) else {}
+        aliases = {alias: name for name, (alias, _) in getattr(found, _FIELDS, {}).items()}
+        found = types.get(aliases.get(step, ""), found if step.isdecimal() else None)
+        while found is not None and not hasattr(found, _FIELDS):
+            found = next((each for each in get_args(found) if each not in (NoneType, ...)), None)
+    return tuple(alias for alias, _ in getattr(found, _FIELDS, {}).values())
+
+
 def _declared(name: str, value: object) -> _Field:
     return value if isinstance(value, _Field) else _Field(name, value)
 
@@ -99,14 +122,18 @@ def _model_schema(decoded: type[object], entered: dict[type[object], bool]) -> C
     types = get_type_hints(decoded, include_extras=True)
     fields: dict[str, _Field] = getattr(decoded, _FIELDS)
     arguments: list[DataclassField] = []
+    is_closed = hasattr(decoded, _CLOSED)
     for name, (alias, default) in fields.items():
         schema = _schema(types[name], entered)
+        if is_closed and schema["type"] == "nullable":
+            schema = schema["schema"]
         if default is not _REQUIRED:
             schema = with_default_schema(schema, default=default)
         arguments.append(dataclass_field(name, schema, validation_alias=alias))
     title, recursive = decoded.__name__, entered.pop(decoded)
     reference = _reference(decoded) if recursive else None
-    made = dataclass_schema(decoded, dataclass_args_schema(title, arguments), list(fields), slots=True, ref=reference)
+    arguments_schema = dataclass_args_schema(title, arguments, extra_behavior="forbid" if is_closed else "ignore")
+    made = dataclass_schema(decoded, arguments_schema, list(fields), slots=True, ref=reference)
     return definitions_schema(definition_reference_schema(reference), [made]) if reference else made
 
 

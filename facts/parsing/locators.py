@@ -1,4 +1,4 @@
-"""The line of a field in the text that it was read from, looked for only when a problem needs it.
+"""The place of a field in the text that it was read from, looked for only when a problem needs it.
 
 The first look into a document takes time linear in its size, later ones little.
 """
@@ -7,18 +7,25 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import yaml
 
 from liqo_connectivity.facts.parsing.documents import parse_yaml
 
 
-class Locator(Protocol):
-    """Finds the lines of a document's fields."""
+class Position(NamedTuple):
+    """A place in a text: line and column, both counted from 1, or 0 where they are unknown."""
 
-    def line(self, path: Sequence[str | int]) -> int:
-        """The line, counted from 1, of the field at a path, or of its nearest existing parent."""
+    line: int
+    column: int
+
+
+class Locator(Protocol):
+    """Finds a document's fields in its text."""
+
+    def position(self, path: Sequence[str | int]) -> Position:
+        """Where the field at a path, or its nearest existing parent, begins: at its key, or at the item of a list."""
         ...
 
 
@@ -30,9 +37,9 @@ class FixedLine:
     def __init__(self, line: int) -> None:
         self._line = line
 
-    def line(self, path: Sequence[str | int]) -> int:
+    def position(self, path: Sequence[str | int]) -> Position:
         """The same line for every path."""
-        return self._line
+        return Position(self._line, 0)
 
 
 class YamlLocator:
@@ -45,47 +52,48 @@ class YamlLocator:
         self._index = index
         self._root: yaml.Node | None = None
 
-    def line(self, path: Sequence[str | int]) -> int:
-        """The line of the key of the last field of the path that exists, or of the item of a list."""
+    def position(self, path: Sequence[str | int]) -> Position:
+        """Where the last field of the path that exists begins."""
         if self._root is None:
             self._root = next(document.node for document in parse_yaml(self._text) if document.index == self._index)
         node = self._root
-        line = node.start_mark.line + 1
+        mark = node.start_mark
         for step in path:
             if isinstance(node, yaml.MappingNode):
                 found = next((pair for pair in node.value if pair[0].value == str(step)), None)
                 if found is None:
                     break
-                line = found[0].start_mark.line + 1
+                mark = found[0].start_mark
                 node = found[1]
             elif isinstance(node, yaml.SequenceNode) and int(step) < len(node.value):
                 node = node.value[int(step)]
-                line = node.start_mark.line + 1
+                mark = node.start_mark
             else:
                 break
-        return line
+        return Position(mark.line + 1, mark.column + 1)
 
 
 class JsonLocator:
-    """The locator of a JSON text that has been parsed without error.
+    """The locator of one document, from an offset on, of a JSON text that has been parsed without error.
 
     Values are skipped by the decoder, so nothing recurses here. The members of every object or list on the way are
     remembered, so that many problems in one long list cost no more than one.
     """
 
-    __slots__ = ("_decoder", "_members", "_newlines", "_text")
+    __slots__ = ("_decoder", "_members", "_newlines", "_start", "_text")
 
     _SPACE = re.compile(r"[ \t\n\r]*")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, start: int = 0) -> None:
         self._text = text
+        self._start = start
         self._decoder = json.JSONDecoder()
-        self._members: dict[int, dict[str, int]] = {}
+        self._members: dict[int, dict[str, tuple[int, int]]] = {}
         self._newlines: list[int] = []
 
-    def line(self, path: Sequence[str | int]) -> int:
-        """The line on which the value at the path starts, or that of its nearest existing parent."""
-        offset = self._skip(0)
+    def position(self, path: Sequence[str | int]) -> Position:
+        """Where the last field of the path that exists begins."""
+        begins = offset = self._skip(self._start)
         for step in path:
             members = self._members.get(offset)
             if members is None:
@@ -93,28 +101,31 @@ class JsonLocator:
             found = members.get(str(step))
             if found is None:
                 break
-            offset = found
+            begins, offset = found
         if not self._newlines:
-            self._newlines = [match.start() for match in re.finditer("\n", self._text)]
-        return bisect_left(self._newlines, offset) + 1
+            self._newlines = [-1, *(match.start() for match in re.finditer("\n", self._text))]
+        line = bisect_left(self._newlines, begins)
+        return Position(line, begins - self._newlines[line - 1])
 
     def _skip(self, offset: int) -> int:
         match = self._SPACE.match(self._text, offset)
         return match.end() if match else offset
 
-    def _scan(self, offset: int) -> dict[str, int]:
+    def _scan(self, offset: int) -> dict[str, tuple[int, int]]:
+        """Where the members of an object or list begin: their keys, if they have any, and their values."""
         opening = self._text[offset]
-        members: dict[str, int] = {}
+        members: dict[str, tuple[int, int]] = {}
         if opening not in "{[":
             return members
         at = self._skip(offset + 1)
         while self._text[at] not in "}]":
             key = str(len(members))
+            begins = at
             if opening == "{":
                 decoded, at = self._decoder.raw_decode(self._text, at)
                 key = str(decoded)
                 at = self._skip(self._skip(at) + 1)
-            members[key] = at
+            members[key] = begins, at
             at = self._skip(self._decoder.raw_decode(self._text, at)[1])
             if self._text[at] == ",":
                 at = self._skip(at + 1)

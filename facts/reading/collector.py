@@ -10,8 +10,9 @@ from liqo_connectivity.facts.base.fact_base import FactBase
 from liqo_connectivity.facts.base.problems import Problem, one_line
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping, malformed, name_at
 from liqo_connectivity.facts.extraction.kinds import kind_of
-from liqo_connectivity.facts.parsing.locators import FixedLine, Locator
-from liqo_connectivity.rules.relations import Unreadable
+from liqo_connectivity.facts.objects.field_names import policy_field_hint
+from liqo_connectivity.facts.parsing.locators import FixedLine, Locator, Position
+from liqo_connectivity.rules.relations import PolicyUnknownField, Unreadable
 
 Path = tuple[str | int, ...]
 
@@ -41,6 +42,10 @@ class Origin:
 class _Place(NamedTuple):
     origin: Origin
     path: Path
+
+    def position(self, field: str) -> Position:
+        """Where a field of the object, a JSON pointer, is in its file."""
+        return self.origin.locator.position((*self.path, *segments(field)))
 
 
 class _Given(NamedTuple):
@@ -124,12 +129,29 @@ class Collector:
             return
         decoded = decode_mapping(kind, mapping, place.origin.file)
         if decoded.problem is not None:
-            line = place.origin.locator.line((*place.path, *segments(decoded.problem.field)))
             source = decoded.facts[0].source
-            problem = replace(decoded.problem, line=line)
+            problem = replace(decoded.problem, line=place.position(decoded.problem.field).line)
             decoded = malformed(problem, source.uid, source.resource_version)
             self._problems.append(problem)
+        elif place.origin.file:
+            decoded = self._refuse_unknown_fields(decoded, place)
         self._give(decoded, place)
+
+    def _refuse_unknown_fields(self, decoded: Decoded, place: _Place) -> Decoded:
+        """Refuse an object of a file that has unknown fields; of a stored one, rules say what becomes of it."""
+        unknown = [fact for fact in decoded.facts if isinstance(fact.row, PolicyUnknownField)]
+        if not unknown:
+            return decoded
+        problems: list[Problem] = []
+        for fact in unknown:
+            line, column = place.position(fact.field)
+            message = "there is no such field"
+            field, help_text = fact.field, policy_field_hint(fact.field)
+            problems.append(Problem(place.origin.file, line, *decoded.key, field, message, help_text, column))
+        problems.sort()
+        self._problems += problems
+        source = decoded.facts[0].source
+        return malformed(problems[0], source.uid, source.resource_version)
 
     def _give(self, decoded: Decoded, place: _Place) -> None:
         key, facts, problem = decoded
@@ -148,7 +170,7 @@ class Collector:
         self.add_problem(
             Problem(
                 file=origin.file,
-                line=origin.locator.line(item.path),
+                line=origin.locator.position(item.path).line,
                 kind=one_line(kind[:253]),
                 namespace=name_at(item.value, "metadata", "namespace"),
                 name=name_at(item.value, "metadata", "name"),
@@ -159,7 +181,7 @@ class Collector:
 
 
 def _conflict(key: ObjectKey, places: list[_Place]) -> Problem:
-    found = sorted({(place.origin.file, place.origin.locator.line(place.path)) for place in places})
+    found = sorted({(place.origin.file, place.position("").line) for place in places})
     texts = [f"{file}:{line}" if line else file for file, line in found]
     message = f"different objects have this name, at {' and '.join(texts)}"
     return Problem(*found[0], *key, message=message, help="keep one of them")

@@ -11,7 +11,7 @@ from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
 from liqo_connectivity.operator.sources.input import Input
 from liqo_connectivity.operator.sources.session import Session
 
-GOALS = ("pending", "invalid_rule", "shadowed", "finding", "governing", "misplaced", "policy", "group")
+GOALS = ("pending", "invalid_rule", "invalid_field", "shadowed", "finding", "governing", "misplaced", "policy", "group")
 
 
 @click.command(

@@ -29,7 +29,7 @@ def command(given: Input, output: str) -> int:
     Exits with 0 if every policy has its chain, 3 if a policy is pending or an object could not be read.
     """
     session = Session.open(given)
-    goals = (*chains.COLUMNS, "pending", "invalid_rule", "finding", "unenforced", "group", "policy")
+    goals = (*chains.COLUMNS, "pending", "invalid_rule", "invalid_field", "finding", "unenforced", "group", "policy")
     model = session.solve_verified(goals)
     report.problems(session.reading)
     report.pending(model, given.namespace)

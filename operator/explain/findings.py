@@ -1,22 +1,35 @@
 """Problems of policies, a line each, from derived tuples."""
 
 from difflib import get_close_matches
+from typing import Final
 
 from liqo_connectivity.engine import Model
+from liqo_connectivity.facts import policy_field_hint
 from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
+
+_ACTIONS: Final = ("allow", "deny")
 
 
 def invalid_rules(model: Model, namespace: str) -> list[str]:
-    """List the invalid rules of policies with their fields; for an unknown group, also the groups that exist."""
+    """List the invalid fields and rules of policies, with what is near to a field, an action or a group that is unknown."""
     lines: list[str] = []
+    for policy, field in in_namespace(model.rows("invalid_field"), namespace):
+        lines.append(f"error: PeeringConnectivity {policy} {field}: there is no such field")
+        lines.append(f"  = help: {policy_field_hint(str(field))}")
     groups = sorted({str(group) for group, _ in model.rows("group")})
     for policy, rule, field, problem in in_namespace(model.rows("invalid_rule"), namespace):
         lines.append(f"error: PeeringConnectivity {policy} /spec/rules/{rule}/{field}: {problem}")
         named = [group for *place, group in model.rows("policy_party_group") if place == [policy, rule, field]]
         if named and named[0] not in groups:
-            near = get_close_matches(str(named[0]), groups, 1)
+            near = get_close_matches(str(named[0]).lower(), groups, 1)
             hint = f"did you mean {near[0]}? " if near else ""
             lines.append(f"  = help: {hint}the groups are {', '.join(groups)}; --rules adds others")
+        actions = [
+            action for *place, action in model.rows("policy_action") if (*place, field) == (policy, rule, "action")
+        ]
+        near = get_close_matches(str(actions[0]).lower(), _ACTIONS, 1) if actions else []
+        if near:
+            lines.append(f"  = help: did you mean {near[0]}?")
     return lines
 
 

@@ -19,7 +19,7 @@ REASONS: Final[Mapping[str, str]] = {
     "ObjectUnreadable": "it could not be read",
     "MemberUnknown": "a member's address cannot be classified until the Networks of its cluster are ready",
     "UnsupportedLiqo": "the installed Liqo lacks what chains need, as does every release up to v1.2.0",
-    "InvalidPolicy": "a rule of the policy is invalid",
+    "InvalidPolicy": "a rule or a field of the policy is invalid",
     "Conflict": "another policy governs this peering",
     "EmptyGroup": "the group has no members",
     "EndpointUnknown": "its address is not known",
@@ -36,6 +36,9 @@ FINDINGS: Final[Mapping[str, str]] = {
     "IPv6NotEnforced": "the chains filter IPv4 only",
     "NotMapped": "it is offloaded, but no NamespaceMap names it yet: its pods are not in vc-local",
     "RoleMismatch": "the role of the remote cluster leaves this group empty",
+    "NamespaceUnknown": "it names a namespace that this cluster does not have, so the party matches nothing",
+    "NamespaceIsRemote": "it names a namespace as a remote cluster calls it; this is its name here",
+    "NamespaceWithoutPods": "it names a namespace that has no pods, so the party matches nothing",
 }
 """What each finding means; findings about a peering's CIDRs share the reasons above."""
 

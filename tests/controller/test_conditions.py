@@ -185,6 +185,24 @@ def test_the_role_of_the_other_cluster_is_a_warning() -> None:
     assert "RoleMismatch" not in told(state)[1][0]
 
 
+def test_an_unknown_field_of_a_stored_policy_is_named_with_the_nearest_one() -> None:
+    misspelt = {**policy(), "spec": {"rules": [{"action": "deny", "from": {"group": "remote-cluster"}}]}}
+    found, messages = told(state_of(CRD, network(), misspelt))
+    assert found["Accepted"] == ("False", "InvalidPolicy")
+    assert messages[0].startswith("InvalidPolicy: /spec/rules/0/from: there is no such field (did you mean source? ")
+    assert messages[1].endswith("; the last enforced chain stays in place")
+
+
+def test_a_namespace_that_does_not_exist_is_a_warning_of_its_policy() -> None:
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}
+    found, messages = told(state_of(CRD, network(), namespace, policy(source={"namespace": "shoop"})))
+    assert found["Ready"] == ("True", "FabricSynced")
+    assert messages[0].split("; ")[1].startswith("NamespaceUnknown: ")
+    assert (
+        "NamespaceWithoutPods" in told(state_of(CRD, network(), namespace, policy(source={"namespace": "shop"})))[1][0]
+    )
+
+
 def test_what_came_of_writing() -> None:
     good = PolicyOutcome(peering="milan")
     denied = StoredChain("t/m", "admission webhook denied it", stays=True, agents=GOOD)

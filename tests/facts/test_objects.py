@@ -195,6 +195,7 @@ def test_policy() -> None:
         ("policy_action", key, 1, "nonsense"),
         ("policy_party", key, 1, "source"),
         ("policy_rule", key, 2),
+        ("policy_unknown_field", key, "/spec/rules/1/ports"),
     }
 
 

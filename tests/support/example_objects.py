@@ -84,7 +84,7 @@ POLICY: Json = {
     "spec": {
         "rules": [
             {"action": "allow", "source": {"group": "vc-local"}, "destination": {"namespace": "shop"}},
-            {"action": "nonsense", "source": {}, "destination": None},
+            {"action": "nonsense", "source": {}, "ports": []},
             {},
         ]
     },

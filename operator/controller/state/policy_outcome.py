@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from liqo_connectivity.engine import Row
-from liqo_connectivity.facts import ObjectKey
+from liqo_connectivity.facts import ObjectKey, policy_field_hint
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_symbol
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.state.state import State
@@ -41,7 +41,7 @@ class PolicyOutcomes:
         self._state = state
         self._false = _grouped(state.rows("condition_false"))
         self._draining = _grouped(state.rows("draining"))
-        self._mismatches = _grouped(state.rows("role_mismatch"))
+        self._findings = _grouped(state.rows("policy_finding"))
         self._governed = {str(policy): str(peering) for peering, policy in state.rows("governing")}
         self._unreadable = {
             (str(row[0]), str(row[1])): tuple(map(str, row[2:])) for row in state.rows("condition_unreadable")
@@ -58,9 +58,7 @@ class PolicyOutcomes:
             condition, reason, problem = unread
             reasons[condition].append((reason, key.kind, symbol, problem))
         peering = self._governed.get(symbol, "")
-        warnings = tuple(
-            sentence("RoleMismatch", key.kind, symbol, group) for _, group in self._mismatches.get(symbol, ())
-        )
+        warnings = tuple(sentence(code, key.kind, symbol, detail) for _, code, detail in self._findings.get(symbol, ()))
         return PolicyOutcome(
             refused=tuple(sorted(reasons["Accepted"])),
             invalid=self._invalid(symbol) if reasons["Accepted"] else (),
@@ -72,8 +70,12 @@ class PolicyOutcomes:
         )
 
     def _invalid(self, symbol: str) -> tuple[str, ...]:
+        found = [
+            f"InvalidPolicy: {field}: there is no such field ({policy_field_hint(str(field))})"
+            for policy, field in self._state.rows("invalid_field")
+            if policy == symbol
+        ]
         groups = ", ".join(sorted({str(group) for group, _ in self._state.rows("group")}))
-        found: list[str] = []
         for policy, rule, field, problem in self._state.rows("invalid_rule"):
             if policy == symbol:
                 named = f" (the groups are {groups})" if problem == "there is no such group" else ""

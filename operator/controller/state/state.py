@@ -26,7 +26,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
 from liqo_connectivity.operator.controller.state.desired import DesiredFirewalls
 from liqo_connectivity.operator.controller.state.fact_database import FactDatabase
 
-POLICY_GOALS: Final = ("condition_false", "invalid_rule", "governing", "role_mismatch", "draining")
+POLICY_GOALS: Final = ("condition_false", "invalid_rule", "invalid_field", "governing", "policy_finding", "draining")
 """Relations about policies; in each of them a column is a policy."""
 OUTCOMES: Final = (*POLICY_GOALS, "condition_unreadable", "writable", "removal")
 """Relations that say what is to be done about policies and FirewallConfigurations."""

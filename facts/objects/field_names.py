@@ -1,0 +1,33 @@
+"""What the writer of an unknown field of a policy may have meant: the nearest field that exists."""
+
+from difflib import get_close_matches
+from typing import Final
+
+from liqo_connectivity.facts.base.fact import segments
+from liqo_connectivity.facts.objects.liqo_objects import PeeringConnectivity
+from liqo_connectivity.facts.objects.models import names_at
+
+_ALIKE: Final = 0.5
+"""The least similarity, from 0 to 1: ``dest`` is 0.53 like ``destination``."""
+_ELSEWHERE: Final = {"from": "source", "src": "source", "to": "destination", "dst": "destination"}
+"""Words of other policy languages."""
+_PARENTS: Final = ((), ("spec",), ("spec", "rules", "0"), ("spec", "rules", "0", "source"))
+"""Where the fields of a policy are."""
+
+
+def policy_field_hint(field: str) -> str:
+    """What to write instead of an unknown field of a policy, a JSON pointer: a nearest name, and those that exist."""
+    *parent, name = segments(field)
+    known = names_at(PeeringConnectivity, parent)
+    nearest = _nearest(name, known)
+    if not nearest:
+        owners = [path for path in _PARENTS if name in names_at(PeeringConnectivity, path)]
+        nearest = f"it belongs to /{'/'.join(owners[0])}; " if owners and owners[0] else ""
+    return f"{nearest}the fields here are {', '.join(sorted(known))}"
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    lowered = {each.lower(): each for each in known}
+    meant = _ELSEWHERE.get(name.lower(), name.lower())
+    near = get_close_matches(meant[:64], lowered, 1, _ALIKE)
+    return f"did you mean {lowered[near[0]]}? " if near else ""
