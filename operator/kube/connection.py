@@ -1,15 +1,12 @@
 """The connection to an API server: address, credentials and transport, taken from the pod or from a kubeconfig."""
 
-# The Kubernetes client declares types for hardly any of this.
-# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
-
 from typing import Final
 
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
 from liqo_connectivity import __version__
+from liqo_connectivity.operator.kube.credentials import CredentialsError, load_credentials
 
 CONNECTIONS: Final = 32
 """Connections that are kept open: one for each thread, with some to spare."""
@@ -30,20 +27,13 @@ def connect(kubeconfig: str = "", context: str = "", connections: int = CONNECTI
     configuration.keep_alive = True
     configuration.connection_pool_maxsize = connections
     try:
-        if kubeconfig or context:
-            load_kube_config(kubeconfig or None, context or None, configuration)  # type: ignore[no-untyped-call]  # theirs
-        else:
-            _load_default(configuration)
-    except (ConfigException, OSError) as error:
+        load_credentials(configuration, kubeconfig, context)
+    except CredentialsError as error:
         hint = "run it in a pod with a service account, or name a cluster with --kubeconfig and --context"
         raise NotConfigured(f"no cluster to talk to: {error}; {hint}") from None
-    client = ApiClient(configuration)
+    try:
+        client = ApiClient(configuration)
+    except Exception as error:  # noqa: BLE001  its text may hold the proxy's password
+        raise NotConfigured(f"the proxy cannot be used ({type(error).__name__}): check its URL") from None
     client.user_agent = f"liqo-connectivity-engine/{__version__}"
     return client
-
-
-def _load_default(configuration: Configuration) -> None:
-    try:
-        load_incluster_config(configuration)  # type: ignore[no-untyped-call]  # theirs
-    except ConfigException:
-        load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # theirs

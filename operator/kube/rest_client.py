@@ -14,11 +14,11 @@ from typing import Final, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 from kubernetes.client.api_client import ApiClient
-from kubernetes.config import ConfigException
 from urllib3.exceptions import HTTPError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Timeout
 
+from liqo_connectivity.operator.kube.credentials import CredentialsError, authorization
 from liqo_connectivity.operator.kube.errors import NotLeading, Refused, Unreachable, refusal
 from liqo_connectivity.operator.kube.response import Json, Stream, describe, parse_object, read_whole
 
@@ -159,18 +159,19 @@ class RestClient:
         code = "<error>"
         begin = time.monotonic()
         try:
-            # The current credentials: a token that is about to expire is read or requested again.
-            bearer = self._client.configuration.auth_settings().get("BearerToken")
-            if bearer:
-                headers[bearer["key"]] = bearer["value"]
+            authorized = authorization(self._client.configuration)
+            if authorized:
+                headers["Authorization"] = authorized
             # The client's own path to its pool walks through every parameter several times.
             response: BaseHTTPResponse = self._client.rest_client.pool_manager.urlopen(
                 method, self._url + target, body=data, headers=headers, timeout=timeout, preload_content=False
             )
             code = str(response.status)
-        except (HTTPError, OSError, ConfigException) as error:
-            # The last: credentials that cannot be refreshed.
+        except (HTTPError, OSError, CredentialsError) as error:
             raise Unreachable(f"{method} {path}: {describe(error)}") from None
+        except ValueError as error:
+            # A client key that is no text, for one. The error may hold what could not be sent.
+            raise Unreachable(f"{method} {path}: the request could not be made ({type(error).__name__})") from None
         finally:
             self._observe(method, self._host, code, time.monotonic() - begin)
         return response

@@ -63,6 +63,9 @@ def read_rules() -> dict[str, str]:
 
 def _url() -> str:
     url = os.environ.get(VARIABLE, "").rstrip("/") or DEFAULT_URL
+    if "@" in url:
+        # The address is part of messages.
+        raise click.UsageError(f"{VARIABLE} holds a user name or a password: write http://HOST:PORT")
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.netloc or parts.path or parts.query:
         raise click.UsageError(f"{VARIABLE}={url}: write http://HOST:PORT")

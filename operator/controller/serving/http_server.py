@@ -101,7 +101,7 @@ class Server:
         self._replies = 0
         self._serving = Event()
         self._stop: Callable[[], object] = _nothing
-        self._thread = Thread(target=lambda: asyncio.run(self._serve()), name=name, daemon=True)
+        self._thread = Thread(target=self._run, name=name, daemon=True)
 
     @property
     def port(self) -> int:
@@ -125,6 +125,13 @@ class Server:
             # An answer under way may take its time; the process need not wait for it.
             self._thread.join(_STOPPING)
         self._listener.close()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        finally:
+            # Whatever ended the thread, nobody waits for it to begin.
+            self._serving.set()
 
     async def _serve(self) -> None:
         loop, stopping = asyncio.get_running_loop(), asyncio.Event()
@@ -249,7 +256,7 @@ async def _read_head(reader: asyncio.StreamReader) -> tuple[Request, bool]:
         found = _LINE.fullmatch(await reader.readuntil(b"\r\n"))
         if found is None:
             raise _RefusedError(HTTPStatus.BAD_REQUEST)
-        lines = bytearray()
+        lines = b""
         while not lines.endswith(b"\r\n\r\n") and lines != b"\r\n":
             lines += await reader.readuntil(b"\r\n")
             if len(lines) > _HEAD_BYTES:
