@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
-from liqo_connectivity.operator.cli import root
+from liqo_connectivity.operator.verbs import root
 
 FILES: Final = 0
 """Cobra's directive: complete file names."""

@@ -80,11 +80,20 @@ def write_jsonl(base: FactBase, path: Path) -> None:
 
 
 def write_folder(base: FactBase, folder: Path) -> None:
-    """Write a folder of ``.facts`` files, over existing ones; create it if necessary. Raises OSError."""
+    """Write a folder of ``.facts`` files, over existing ones; create it if necessary.
+
+    Raises OSError with the name of the file, and then leaves none: part of a dump would read as a smaller cluster.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for relation in RELATION_NAMES.values():
-        lines = ["\t".join(_escape(str(column)) for column in row) + "\n" for row in sorted(base.rows(relation))]
-        (folder / f"{relation}.facts").write_text("".join(lines), encoding="utf-8", newline="\n")
+    paths = [folder / f"{relation}.facts" for relation in RELATION_NAMES.values()]
+    for path in paths:
+        lines = ["\t".join(_escape(str(column)) for column in row) + "\n" for row in sorted(base.rows(path.stem))]
+        try:
+            path.write_text("".join(lines), encoding="utf-8", newline="\n")
+        except OSError as error:
+            for written in paths:
+                written.unlink(missing_ok=True)
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 def is_dump(text: str) -> bool:

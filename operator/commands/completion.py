@@ -4,8 +4,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from liqo_connectivity.operator import exits
-
-_VARIABLE = "_LIQO_CONNECTIVITY_COMPLETE"
+from liqo_connectivity.operator.commands import COMPLETE
 
 
 @click.command(
@@ -23,6 +22,6 @@ def command(context: click.Context, shell: str) -> int:
     completion = get_completion_class(shell)
     if completion is None:
         raise click.UsageError(f"there is no completion for {shell}")
-    script = completion(context.find_root().command, {}, "liqo-connectivity", _VARIABLE)
+    script = completion(context.find_root().command, {}, "liqo-connectivity", COMPLETE)
     click.echo(script.source())
     return exits.OK

@@ -46,9 +46,9 @@ def dump(objects: ObjectSource, hide: bool, output_folder: str, output: str) -> 
         folder = Path(output_folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            write_folder(base, folder)
         except OSError as error:
-            raise click.UsageError(f"{error.filename}: {error.strerror}") from None
+            raise click.UsageError(f"--output-folder {output_folder}: {error.strerror}") from None
+        write_folder(base, folder)
     else:
         for line in jsonl_lines(base):
             click.echo(line)

@@ -14,11 +14,12 @@ from liqo_connectivity.operator.sources.rules import build_program, rule_texts
     "  liqo-connectivity run --kubeconfig ~/.kube/rome --once --rules own-groups.dl\n\n\b\n"
     "Every option can be set by an environment variable: --log-level by LIQO_CONNECTIVITY_LOG_LEVEL.\n\n\b\n"
     "Exit codes:\n"
-    "  0  stopped by a signal, or done\n"
+    "  0  stopped by a signal, or --once or --dry-run is done\n"
     "  1  lost the lease\n"
     "  2  wrong usage, or no cluster\n"
     "  3  --once or --dry-run left a policy pending, or a write failed\n"
-    "  4  internal error",
+    "  4  internal error\n"
+    "  130  a signal ended --once or --dry-run",
 )
 @click.option("--kubeconfig", default="", metavar="FILE", help="Kubeconfig, to run outside of the cluster.")
 @click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig.")

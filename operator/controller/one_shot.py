@@ -27,7 +27,7 @@ def run_once(manager: Manager, *, dry: bool) -> int:
     finally:
         manager.stop(release=True)
     if end is not None:
-        return end.code
+        return exits.INTERRUPTED if end is ExitReason.SIGNAL else end.code
     failed = _print(manager) if dry else manager.loop.failing
     pending = _report_pending(manager.state)
     return exits.UNKNOWN if failed or pending else exits.OK

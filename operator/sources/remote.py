@@ -66,7 +66,10 @@ def _url() -> str:
     if "@" in url:
         # The address is part of messages.
         raise click.UsageError(f"{VARIABLE} holds a user name or a password: write http://HOST:PORT")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise click.UsageError(f"{VARIABLE}={url}: {error}; write http://HOST:PORT") from None
     if parts.scheme != "http" or not parts.netloc or parts.path or parts.query:
         raise click.UsageError(f"{VARIABLE}={url}: write http://HOST:PORT")
     return url

@@ -9,7 +9,8 @@ import click
 def read_text(path: str) -> str:
     """Read a UTF-8 file, or stdin for ``-``. Raises click.UsageError if that fails."""
     try:
-        return sys.stdin.read() if path == "-" else Path(path).read_text("utf-8")
+        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return data.decode()
     except OSError as error:
         raise click.UsageError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:

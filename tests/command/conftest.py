@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.command_process import Shell
 from tests.support.recorded_cluster import write_cluster
 
 
@@ -11,3 +12,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("cluster")
     write_cluster(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
+    """A shell whose commands share a cache."""
+    return Shell(tmp_path_factory.mktemp("cache"))

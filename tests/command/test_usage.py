@@ -4,13 +4,13 @@ import sys
 
 import pytest
 
-from liqo_connectivity.operator import cli
+from liqo_connectivity.operator import verbs
 from tests.support.recorded_cluster import outputs
 
 SUBCOMMANDS = {"facts": ["dump", "load"], "rules": ["show", "graph"]}
 COMMANDS = [
     [verb, *sub]
-    for verb in [*cli.VERBS, "version"]
+    for verb in [*verbs.VERBS, "version"]
     for sub in ([[s] for s in SUBCOMMANDS[verb]] if verb in SUBCOMMANDS else [[]])
 ]
 

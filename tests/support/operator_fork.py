@@ -10,7 +10,7 @@ import sys
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-_PRELOADED = ["liqo_connectivity.operator.cli", "liqo_connectivity.operator.commands.run"]
+_PRELOADED = ["liqo_connectivity.operator.verbs", "liqo_connectivity.operator.commands.run"]
 _IMPORTED_LATE = ["liqo_connectivity.operator.controller.process", "liqo_connectivity.engine.incremental.database"]
 
 _context = multiprocessing.get_context("forkserver")

@@ -12,4 +12,9 @@ def echo_document(document: Mapping[str, object], output: str) -> None:
     if output == "json":
         click.echo(json.dumps(document, indent=2))
     else:
-        click.echo(yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False), nl=False)
+        try:
+            text: str = yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False)
+        except UnicodeEncodeError:
+            # A surrogate, which stands for a byte of an argument that is not UTF-8: the slower dumper escapes it.
+            text = yaml.dump(dict(document), Dumper=yaml.SafeDumper, sort_keys=False)
+        click.echo(text, nl=False)
