@@ -6,22 +6,19 @@ A tuple that cannot be written is an error, never a wider or narrower match.
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Network
 from itertools import pairwise
 from typing import Final, TypeVar
 
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import ChainCidrRow, ChainRuleRow, ChainSetRow, Layout
+from liqo_connectivity.chains.limits import MAX_CHAIN_RULES
 from liqo_connectivity.chains.model import (
-    MAX_CHAIN_RULES,
-    OPERATORS,
     SIDES,
     STATES,
     VERDICTS,
     Chain,
     CidrMatch,
     Match,
-    Operator,
     Set,
     SetMatch,
     Side,
@@ -30,26 +27,13 @@ from liqo_connectivity.chains.model import (
     Table,
 )
 from liqo_connectivity.chains.names import Draft, Origin, named
-from liqo_connectivity.chains.sets import Elements, Party, Shards, by_party, shards
+from liqo_connectivity.chains.sets import Elements, Party, by_party, shards
 from liqo_connectivity.chains.values import cidr, cluster_id, word
 
 Row = TypeVar("Row")
 Key = TypeVar("Key", bound=Hashable)
 
-ORIGINS: Final[Mapping[str, Origin]] = {"established": "established", "outside-scope": "outside-scope", "rule": "rule"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Side:
-    """What one side of a rule asks of a packet: one of ``alternatives``, each a conjunction, and all ``exclusions``.
-
-    No alternatives: the side matches nothing. One alternative that is empty: it matches any address. ``excludes`` says
-    that a ``neq`` was given, even if only on sets that are empty, and so is in no exclusion.
-    """
-
-    alternatives: tuple[tuple[Match, ...], ...]
-    exclusions: tuple[Match, ...]
-    excludes: bool
+ORIGINS: Final[Mapping[str, Origin]] = {"established": "established", "rule": "rule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +44,7 @@ class _Matches:
     sides: Mapping[int, set[Side]]
     cidrs: Mapping[tuple[int, Side], list[ChainCidrRow]]
     sets: Mapping[tuple[int, Side], list[ChainSetRow]]
-    parties: Mapping[Party, Shards]
+    parties: Mapping[Party, tuple[Set, ...]]
 
 
 def assemble(layout: Layout) -> tuple[Table, ...]:
@@ -68,18 +52,17 @@ def assemble(layout: Layout) -> tuple[Table, ...]:
 
     A rule of the layout is written as follows.
 
-    - On one side, ``eq`` CIDRs and sets are alternatives, ``neq`` ones must all hold. Each pair of a source
-      and a destination becomes a rule: CIDRs in numeric order, then the shards of sets. ``any`` is the alternative that
-      matches everything, so it leaves no other. CIDRs are written as they are given, each once; neighbours are not
-      merged and contained ones not dropped, so that a CIDR of a Network is found in the chain by its text.
+    - The CIDRs and sets of a side are alternatives. Each pair of a source and a destination becomes a rule: CIDRs in
+      numeric order, then the shards of sets. ``any`` is the alternative that matches everything, so it leaves no other.
+      CIDRs are written as they are given, each once; neighbours are not merged and contained ones not dropped, so that
+      a CIDR of a Network is found in the chain by its text.
     - A side with no tuple matches nothing, and so does a rule with such a side: it is not written. Only a rule with a
       connection state may say nothing of both sides; then it matches by state alone.
-    - An ``eq`` on an empty set is written and matches nothing. A ``neq`` on an empty set always holds, so it is left
-      out; if nothing remains of a rule then, that is an error, because it would match every packet of every node.
+    - A match of an empty set is written and matches nothing: a chain stays as it is when the first element comes.
 
     Raises ChainError for a layout with more than one base chain for a peering or one rule for a position, a match
     without its rule, a word out of its vocabulary, an address or CIDR that is not canonical IPv4, or more than the
-    limits of ``model`` allow. The error of one peering hides the other tables; to have them, assemble the layouts of
+    limits of ``limits`` allow. The error of one peering hides the other tables; to have them, assemble the layouts of
     ``Layout.by_peering`` one by one.
     """
     return tuple(assemble_one(part, by_party(part.chain_element)) for part in layout.by_peering().values())
@@ -107,24 +90,20 @@ def assemble_one(layout: Layout, elements: Mapping[Party, Elements]) -> Table:
     drafts: list[Draft] = []
     for row in rules:
         drafts.extend(_drafts(f"{where}, rule {row[3]} at position {row[1]}", row, matches, len(drafts)))
-    sets = tuple(held for party in matches.parties.values() for held in party.sets)
+    sets = tuple(held for party in matches.parties.values() for held in party)
     return Table(peering, namespace, policy, (Chain(named(drafts)),), sets)
 
 
 def with_elements(table: Table, parties: Iterable[Party], elements: Mapping[Party, Elements]) -> Table | None:
     """The table of the same layout with other elements; None if they change its chain.
 
-    ``parties`` are those of the layout's chain_set. A chain refers to sets by name, and to none that is empty by
-    ``neq``: as long as the same sets are there and the same are empty, it stays as it is. Raises ChainError.
+    ``parties`` are those of the layout's chain_set. A chain refers to sets by name: as long as the same sets are
+    there, it stays as it is. Raises ChainError.
     """
-    sets = tuple(held for party in shards(table.peering, parties, elements).values() for held in party.sets)
-    if list(map(_shape, sets)) != list(map(_shape, table.sets)):
+    sets = tuple(held for party in shards(table.peering, parties, elements).values() for held in party)
+    if [held.name for held in sets] != [held.name for held in table.sets]:
         return None
     return replace(table, sets=sets)
-
-
-def _shape(held: Set) -> tuple[str, bool]:
-    return held.name, bool(held.elements)
 
 
 def _matches(
@@ -153,7 +132,7 @@ def _matches(
         },
         cidrs=_grouped(((row[1], side(row[2], row[1])), row) for row in layout.chain_cidr),
         sets=_grouped(((row[1], side(row[2], row[1])), row) for row in layout.chain_set),
-        parties=shards(peering, ((row[4], row[5]) for row in layout.chain_set), elements),
+        parties=shards(peering, ((row[3], row[4]) for row in layout.chain_set), elements),
     )
 
 
@@ -169,50 +148,33 @@ def _drafts(where: str, row: ChainRuleRow, matches: _Matches, before: int) -> li
     _, position, origin, number, verdict = row
     states: set[State] = {word(where, "connection state", value, STATES) for value in matches.states.get(position, ())}
     state = (StateMatch(tuple(value for value in STATES.values() if value in states)),) if states else ()
-    source = _side(where, "source", position, matches)
-    destination = _side(where, "destination", position, matches)
-    if state and not source.alternatives and not destination.alternatives:
-        source = destination = _Side(((),), (), excludes=False)
-    count = len(source.alternatives) * len(destination.alternatives)
+    sources = _alternatives(where, "source", position, matches)
+    destinations = _alternatives(where, "destination", position, matches)
+    if state and not sources and not destinations:
+        sources = destinations = ((),)
+    count = len(sources) * len(destinations)
     if before + count > MAX_CHAIN_RULES:
         raise ChainError(
-            f"{where}: its {len(source.alternatives)} sources by {len(destination.alternatives)} destinations bring "
-            f"the chain to {before + count} rules, more than the {MAX_CHAIN_RULES} of one chain; use fewer rules, or "
-            "fewer and larger CIDRs"
-        )
-    all_of = [
-        (*state, *one, *source.exclusions, *other, *destination.exclusions)
-        for one in source.alternatives
-        for other in destination.alternatives
-    ]
-    if () in all_of and (source.excludes or destination.excludes):
-        raise ChainError(
-            f"{where}: it is for all but the elements of empty sets, and would match every packet; derive no chain "
-            "while there is nothing in scope"
+            f"{where}: its {len(sources)} sources by {len(destinations)} destinations bring the chain to "
+            f"{before + count} rules, more than the {MAX_CHAIN_RULES} of one chain; use fewer rules, or fewer and larger "
+            "CIDRs"
         )
     meaning = word(where, "origin", origin, ORIGINS)
     decided = word(where, "verdict", verdict, VERDICTS)
-    return [Draft(meaning, number, criteria, decided) for criteria in all_of]
-
-
-def _side(where: str, side: Side, position: int, matches: _Matches) -> _Side:
-    here = f"{where}, {side}"
-    given: list[tuple[Operator, IPv4Network]] = [
-        (word(here, "operator", operator, OPERATORS), cidr(here, value))
-        for _, _, _, operator, value in matches.cidrs.get((position, side), ())
+    return [
+        Draft(meaning, number, (*state, *source, *destination), decided)
+        for source in sources
+        for destination in destinations
     ]
-    given.sort(key=lambda pair: (int(pair[1].network_address), pair[1].prefixlen))
-    found: list[CidrMatch | SetMatch] = []
-    found.extend(CidrMatch(side, operator, network) for operator, network in given)
-    excludes = any(match.operator == "neq" for match in found)
-    for _, _, _, value, kind, name in sorted(matches.sets.get((position, side), ()), key=lambda row: row[4:]):
-        operator = word(here, "operator", value, OPERATORS)
-        excludes = excludes or operator == "neq"
-        party = matches.parties[kind, name]
-        found.extend(SetMatch(side, operator, held.name) for held in (party.sets if operator == "eq" else party.filled))
-    unique = tuple(dict.fromkeys(found))
-    exclusions = tuple(match for match in unique if match.operator == "neq")
-    alternatives: tuple[tuple[Match, ...], ...] = tuple((match,) for match in unique if match.operator == "eq")
-    if side in matches.sides.get(position, ()) or (excludes and not alternatives):
-        alternatives = ((),)
-    return _Side(alternatives, exclusions, excludes)
+
+
+def _alternatives(where: str, side: Side, position: int, matches: _Matches) -> tuple[tuple[Match, ...], ...]:
+    """What one side of a rule asks of a packet: any one of these, of which the empty one matches every address."""
+    here = f"{where}, {side}"
+    networks = {cidr(here, value) for _, _, _, value in matches.cidrs.get((position, side), ())}
+    ordered = sorted(networks, key=lambda network: (int(network.network_address), network.prefixlen))
+    parties = sorted((kind, name) for _, _, _, kind, name in matches.sets.get((position, side), ()))
+    if side in matches.sides.get(position, ()):
+        return ((),)
+    held = (each for party in parties for each in matches.parties[party])
+    return (*((CidrMatch(side, network),) for network in ordered), *((SetMatch(side, each.name),) for each in held))

@@ -9,18 +9,19 @@ open pull request 3155 and ``match.ctstate`` of 3144.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, NotRequired, TypedDict, assert_never
 
 import yaml
 
+from liqo_connectivity.chains.batch_size import ELEMENT, batch_bytes
 from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.limits import MAX_BATCH_BYTES
 from liqo_connectivity.chains.model import (
     Chain,
     CidrMatch,
     Match,
     NftRule,
-    Operator,
     Set,
     SetMatch,
     Side,
@@ -35,11 +36,6 @@ LABELS: Final[Mapping[str, str]] = {
     "app.kubernetes.io/managed-by": "liqo-connectivity-engine",
 }
 """The labels of every object. Two objects may have equal labels because their table names differ (Liqo's webhook)."""
-
-MAX_OBJECT_BYTES: Final = 1_500_000
-"""Bytes of one object as compact JSON. etcd refuses a request above 1.5 MiB; the rest is for status and metadata."""
-
-_ELEMENT_BYTES: Final = len('{"key":"255.255.255.255"},')
 
 POSITIONS: Final[Mapping[Side, Literal["src", "dst"]]] = {"source": "src", "destination": "dst"}
 
@@ -68,7 +64,7 @@ class StateValue(TypedDict):
 class MatchEntry(TypedDict):
     """One criterion; a rule's entries are all to hold. An entry without criterion would match every packet."""
 
-    op: Operator
+    op: Literal["eq"]
     ip: NotRequired[IpMatch]
     ctstate: NotRequired[StateValue]
 
@@ -139,14 +135,14 @@ class FirewallConfiguration(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class FirewallTemplate:
-    """The object of a table without the elements of its sets, and the bytes of that as compact JSON."""
+    """The object of a table without the elements of its sets, and the bytes of the agent's batch for it, so without them."""
 
     made: FirewallConfiguration
-    size: int
+    batch: int
 
 
 def firewall_object(table: Table) -> FirewallConfiguration:
-    """The object of one table. Raises ChainError if it is larger than MAX_OBJECT_BYTES."""
+    """The object of one table. Raises ChainError if the agent cannot install it in a batch of MAX_BATCH_BYTES."""
     return fill_template(firewall_template(table), table.sets)
 
 
@@ -169,32 +165,27 @@ def firewall_template(table: Table) -> FirewallTemplate:
             }
         },
     }
-    return FirewallTemplate(made, _bytes(made))
+    empty = replace(table, sets=tuple(replace(held, elements=()) for held in table.sets))
+    return FirewallTemplate(made, batch_bytes(empty))
 
 
 def fill_template(template: FirewallTemplate, sets: Iterable[Set]) -> FirewallConfiguration:
     """The object of a template with the elements of its sets, which are given in their order.
 
-    It shares its chains with the template. Raises ChainError if it is larger than MAX_OBJECT_BYTES, and ValueError for
-    other sets.
+    It shares its chains with the template. Raises ChainError if the agent cannot install it in a batch of
+    MAX_BATCH_BYTES, and ValueError for other sets.
     """
     table = template.made["spec"]["table"]
     filled = [_filled(empty, held) for empty, held in zip(table["sets"], sets, strict=True)]
     made: FirewallConfiguration = {**template.made, "spec": {"table": {**table, "sets": filled}}}
-    # Hardly any object is near the limit, and to count the bytes of one takes longer than to make it.
-    if template.size + _ELEMENT_BYTES * sum(len(held["elements"]) for held in filled) > MAX_OBJECT_BYTES:
-        size = _bytes(made)
-        if size > MAX_OBJECT_BYTES:
-            metadata = made["metadata"]
-            raise ChainError(
-                f"FirewallConfiguration {metadata['namespace']}/{metadata['name']} has {size} bytes, more than the "
-                f"{MAX_OBJECT_BYTES} that are safe to store; name smaller groups or namespaces in the policy"
-            )
+    batch = template.batch + ELEMENT * sum(len(held["elements"]) for held in filled)
+    if batch > MAX_BATCH_BYTES:
+        metadata = made["metadata"]
+        raise ChainError(
+            f"FirewallConfiguration {metadata['namespace']}/{metadata['name']} takes {batch} bytes in one batch of Liqo's "
+            f"agent, more than the {MAX_BATCH_BYTES} that fit; use fewer rules, or smaller groups or namespaces"
+        )
     return made
-
-
-def _bytes(made: FirewallConfiguration) -> int:
-    return len(json.dumps(made, separators=(",", ":")))
 
 
 def firewall_yaml(tables: Iterable[Table]) -> str:
@@ -242,9 +233,9 @@ def _match(match: Match) -> MatchEntry:
     match match:
         case StateMatch(states):
             return {"op": "eq", "ctstate": {"value": list(states)}}
-        case CidrMatch(side, operator, cidr):
-            return {"op": operator, "ip": {"value": str(cidr), "position": POSITIONS[side]}}
-        case SetMatch(side, operator, name):
-            return {"op": operator, "ip": {"value": f"@{name}", "position": POSITIONS[side]}}
+        case CidrMatch(side, cidr):
+            return {"op": "eq", "ip": {"value": str(cidr), "position": POSITIONS[side]}}
+        case SetMatch(side, name):
+            return {"op": "eq", "ip": {"value": f"@{name}", "position": POSITIONS[side]}}
         case _:
             assert_never(match)

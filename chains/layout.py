@@ -15,10 +15,10 @@ ChainStateRow: TypeAlias = tuple[str, int, str]
 """peering, position, state"""
 ChainAnyRow: TypeAlias = tuple[str, int, str]
 """peering, position, side"""
-ChainCidrRow: TypeAlias = tuple[str, int, str, str, str]
-"""peering, position, side, operator, cidr"""
-ChainSetRow: TypeAlias = tuple[str, int, str, str, str, str]
-"""peering, position, side, operator, kind, name"""
+ChainCidrRow: TypeAlias = tuple[str, int, str, str]
+"""peering, position, side, cidr"""
+ChainSetRow: TypeAlias = tuple[str, int, str, str, str]
+"""peering, position, side, kind, name"""
 ChainElementRow: TypeAlias = tuple[str, str, str, str]
 """peering, kind, name, address"""
 
@@ -27,8 +27,8 @@ COLUMNS: Final[Mapping[str, tuple[type, ...]]] = {
     "chain_rule": (str, int, str, int, str),
     "chain_state": (str, int, str),
     "chain_any": (str, int, str),
-    "chain_cidr": (str, int, str, str, str),
-    "chain_set": (str, int, str, str, str, str),
+    "chain_cidr": (str, int, str, str),
+    "chain_set": (str, int, str, str, str),
     "chain_element": (str, str, str, str),
 }
 """The relations a layout is made of, each with the Python types of its columns: ``number`` is int, the rest str."""

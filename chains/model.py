@@ -1,10 +1,7 @@
 """The chains as values, with only what every writer can write.
 
 A table that can be built can be loaded: names fit the grammars of nft and of Liqo's CRD, every referenced set exists,
-and no limit is exceeded.
-
-Limits of Liqo's agent are those of the open pull requests liqotech/liqo 3155 (sets) and 3144 (ctstate), measured with
-its own code on kernel 6.18; limits of nft are those of 1.0.6.
+and no limit of the kernel is exceeded.
 """
 
 import re
@@ -16,15 +13,23 @@ from operator import ge
 from typing import Final, Literal, TypeAlias
 
 from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.limits import (
+    EXPRESSION_BYTES,
+    MAX_CHAIN_RULES,
+    MAX_RULE_BYTES,
+    MAX_RULE_EXPRESSIONS,
+    MAX_RULE_NAME,
+    MAX_SET_ELEMENTS,
+    MAX_SET_NAME,
+    MAX_TABLE_NAME,
+)
 from liqo_connectivity.chains.values import Address, cluster_id, namespace_name
 
 Side: TypeAlias = Literal["source", "destination"]
-Operator: TypeAlias = Literal["eq", "neq"]
 Verdict: TypeAlias = Literal["accept", "drop"]
 State: TypeAlias = Literal["established", "invalid", "new", "related", "untracked"]
 
 SIDES: Final[Mapping[str, Side]] = {"source": "source", "destination": "destination"}
-OPERATORS: Final[Mapping[str, Operator]] = {"eq": "eq", "neq": "neq"}
 VERDICTS: Final[Mapping[str, Verdict]] = {"accept": "accept", "drop": "drop"}
 STATES: Final[Mapping[str, State]] = {
     "established": "established",
@@ -34,18 +39,6 @@ STATES: Final[Mapping[str, State]] = {
     "untracked": "untracked",
 }
 
-MAX_SET_ELEMENTS: Final = 4095
-"""Elements of one set. Liqo's agent puts them into one netlink attribute of 16-bit length: 4,096 fail, 5,000 install
-904 and report success."""
-MAX_TABLE_ELEMENTS: Final = 60_000
-"""Elements of one table, all sets together. A real kube-apiserver with etcd stores about 60,460 in one object."""
-MAX_CHAIN_RULES: Final = 1_000
-"""Rules of one chain. A linear chain of 1,000 costs 3 to 32 µs per packet; the API server itself would take 30,000."""
-MAX_RULE_NAME: Final = 120
-"""Bytes of a rule name, which becomes the nft comment: nft text takes 128, nft JSON crashes above 253."""
-MAX_SET_NAME: Final = 200
-"""Characters of a set name in Liqo's CRD."""
-
 # Liqo's CRD allows ^[a-zA-Z][a-zA-Z0-9/\\_.]*$; without the slashes it is also a plain word of the nft grammar, and the
 # dot that is asked for keeps it from being an nft keyword.
 _SET_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
@@ -54,22 +47,17 @@ _RULE_NAME: Final = re.compile(r"[a-z0-9-]+")
 
 @dataclass(frozen=True, slots=True)
 class CidrMatch:
-    """The address of one side is inside (``eq``) or outside (``neq``) a CIDR. Host bits are zero by construction."""
+    """The address of one side is inside a CIDR. Host bits are zero by construction."""
 
     side: Side
-    operator: Operator
     cidr: IPv4Network
 
 
 @dataclass(frozen=True, slots=True)
 class SetMatch:
-    """The address of one side is (``eq``) or is not (``neq``) an element of a set of the same table.
-
-    On an empty set ``eq`` never matches and ``neq`` always does, in the kernel too. So Table refuses the latter.
-    """
+    """The address of one side is an element of a set of the same table; of an empty set no address is."""
 
     side: Side
-    operator: Operator
     set: str
 
 
@@ -85,6 +73,11 @@ class StateMatch:
 
 
 Match: TypeAlias = CidrMatch | SetMatch | StateMatch
+
+
+def expressions(match: Match) -> int:
+    """The expressions that stand for a match in the kernel, at most: payload, bitwise, cmp; payload, lookup; ct, bitwise, cmp."""
+    return 2 if isinstance(match, SetMatch) else 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +98,13 @@ class NftRule:
             raise ChainError(f"rule name {self.name!r}: not 1 to {MAX_RULE_NAME} of a-z, 0-9 and -")
         if self.verdict not in VERDICTS:
             raise ChainError(f"rule {self.name}: verdict {self.verdict!r} is none of {', '.join(VERDICTS)}")
+        # the verdict is an expression too
+        count = sum(map(expressions, self.matches)) + 1
+        if count > MAX_RULE_EXPRESSIONS or count * EXPRESSION_BYTES > MAX_RULE_BYTES:
+            raise ChainError(
+                f"rule {self.name}: {count} expressions, more than the {MAX_RULE_EXPRESSIONS} or the {MAX_RULE_BYTES} "
+                f"bytes, {EXPRESSION_BYTES} for each, that the kernel takes in one rule"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +156,7 @@ class Set:
 class Table:
     """The nftables table of one peering. It is the unit of writing: one object, or one part of a transaction.
 
-    ``name`` is ``connectivity-<peering>``, at most 64 characters (the kernel takes 255), and must be unique on the
-    host: two objects with one table name delete each other's chains in turn, and removing one removes the table.
+    ``name`` is ``connectivity-<peering>``, at most 64 characters, and must be unique on the host: two objects with one table name delete each other's chains in turn, and removing one removes the table.
     ``namespace`` is the tenant namespace of the peering, ``policy`` the PeeringConnectivity it is written
     for (namespace/name; no writer writes it down). A table without chains and sets is what the agent has to see before
     the object is deleted.
@@ -175,24 +174,20 @@ class Table:
         namespace_name(where, self.namespace)
         _unique(where, "chain", (chain.name for chain in self.chains))
         _unique(where, "set", (held.name for held in self.sets))
-        elements = sum(len(held.elements) for held in self.sets)
-        if elements > MAX_TABLE_ELEMENTS:
+        if len(self.name) > MAX_TABLE_NAME:
             raise ChainError(
-                f"{where}: {elements} set elements, more than the {MAX_TABLE_ELEMENTS} that fit into one object; "
-                "name smaller groups or namespaces in the policy"
+                f"{where}: the name {self.name} has more than the {MAX_TABLE_NAME} bytes that a table's may have"
             )
-        sizes = {held.name: len(held.elements) for held in self.sets}
+        names = {held.name for held in self.sets}
         for chain in self.chains:
             for rule in chain.rules:
                 for match in rule.matches:
                     if not isinstance(match, SetMatch):
                         continue
-                    if match.set not in sizes:
+                    if match.set not in names:
                         raise ChainError(
                             f"{where}: rule {rule.name} refers to the set {match.set}, which does not exist"
                         )
-                    if match.operator == "neq" and not sizes[match.set]:
-                        raise ChainError(f"{where}: rule {rule.name} matches all but the elements of an empty set")
 
     @property
     def name(self) -> str:

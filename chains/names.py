@@ -16,7 +16,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from liqo_connectivity.chains.model import CidrMatch, Match, NftRule, SetMatch, StateMatch, Verdict
 
-Origin: TypeAlias = Literal["established", "outside-scope", "rule"]
+Origin: TypeAlias = Literal["established", "rule"]
 
 _DIGITS: Final = 12
 """Hexadecimal digits of the hash, 48 bits. Only names of the same index and origin can be confused at all."""
@@ -64,9 +64,9 @@ def _serialized(match: Match) -> str:
     match match:
         case StateMatch(states):
             return f"state {','.join(states)}"
-        case CidrMatch(side, operator, cidr):
-            return f"{side} {operator} {cidr}"
-        case SetMatch(side, operator, name):
-            return f"{side} {operator} @{name}"
+        case CidrMatch(side, cidr):
+            return f"{side} {cidr}"
+        case SetMatch(side, name):
+            return f"{side} @{name}"
         case _:
             assert_never(match)

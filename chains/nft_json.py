@@ -10,12 +10,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TypeAlias, assert_never
 
-from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Operator, Set, SetMatch, Side, StateMatch, Table
+from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Set, SetMatch, Side, StateMatch, Table
 
 Json: TypeAlias = "str | int | list[Json] | dict[str, Json] | None"
 
 FIELDS: Final[Mapping[Side, str]] = {"source": "saddr", "destination": "daddr"}
-OPERATORS: Final[Mapping[Operator, str]] = {"eq": "==", "neq": "!="}
 
 
 def nft_transaction(tables: Iterable[Table]) -> dict[str, Json]:
@@ -86,13 +85,13 @@ def _match(match: Match) -> Json:
     match match:
         case StateMatch(states):
             return {"op": "in", "left": {"ct": {"key": "state"}}, "right": list(states)}
-        case CidrMatch(side, operator, cidr):
-            return _address(side, operator, {"prefix": {"addr": str(cidr.network_address), "len": cidr.prefixlen}})
-        case SetMatch(side, operator, name):
-            return _address(side, operator, f"@{name}")
+        case CidrMatch(side, cidr):
+            return _address(side, {"prefix": {"addr": str(cidr.network_address), "len": cidr.prefixlen}})
+        case SetMatch(side, name):
+            return _address(side, f"@{name}")
         case _:
             assert_never(match)
 
 
-def _address(side: Side, operator: Operator, right: Json) -> Json:
-    return {"op": OPERATORS[operator], "left": {"payload": {"protocol": "ip", "field": FIELDS[side]}}, "right": right}
+def _address(side: Side, right: Json) -> Json:
+    return {"op": "==", "left": {"payload": {"protocol": "ip", "field": FIELDS[side]}}, "right": right}

@@ -6,10 +6,9 @@ The grammar of nft escapes nothing. ``values`` and ``model`` let only parsed add
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, assert_never
 
-from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Operator, Set, SetMatch, Side, StateMatch, Table
+from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Set, SetMatch, Side, StateMatch, Table
 
 FIELDS: Final[Mapping[Side, str]] = {"source": "ip saddr", "destination": "ip daddr"}
-OPERATORS: Final[Mapping[Operator, str]] = {"eq": "", "neq": "!= "}
 
 
 def nft_script(tables: Iterable[Table]) -> str:
@@ -57,9 +56,9 @@ def _match(match: Match) -> str:
     match match:
         case StateMatch(states):
             return f"ct state {','.join(states)}"
-        case CidrMatch(side, operator, cidr):
-            return f"{FIELDS[side]} {OPERATORS[operator]}{cidr}"
-        case SetMatch(side, operator, name):
-            return f"{FIELDS[side]} {OPERATORS[operator]}@{name}"
+        case CidrMatch(side, cidr):
+            return f"{FIELDS[side]} {cidr}"
+        case SetMatch(side, name):
+            return f"{FIELDS[side]} @{name}"
         case _:
             assert_never(match)

@@ -3,18 +3,18 @@
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import ChainElementRow
-from liqo_connectivity.chains.model import MAX_SET_ELEMENTS, Set
+from liqo_connectivity.chains.limits import MAX_SET_ELEMENTS
+from liqo_connectivity.chains.model import Set
 from liqo_connectivity.chains.values import Address, address, party_name, word
 
 Party: TypeAlias = tuple[str, str]
 """kind and name, as in the columns of chain_set and chain_element"""
 
-KINDS: Final[Mapping[str, str]] = {"group": "group", "namespace": "namespace", "scope": "scope"}
+KINDS: Final[Mapping[str, str]] = {"group": "group", "namespace": "namespace", "scope": "scope", "scoped": "scoped"}
 
 
 def set_base(where: str, kind: str, name: str) -> str:
@@ -27,18 +27,6 @@ def set_base(where: str, kind: str, name: str) -> str:
     word(where, "party kind", kind, KINDS)
     party_name(where, name)
     return f"{kind}.{name.replace('-', '_')}"
-
-
-@dataclass(frozen=True, slots=True)
-class Shards:
-    """The sets of one party: ``<base>.0``, ``<base>.1`` …; shard 0 is always there, empty if there are no elements."""
-
-    sets: tuple[Set, ...]
-
-    @property
-    def filled(self) -> tuple[Set, ...]:
-        """The sets that hold an element: what a ``neq`` may refer to, because on an empty set it always matches."""
-        return tuple(held for held in self.sets if held.elements)
 
 
 class Elements:
@@ -97,19 +85,19 @@ def by_party(rows: Iterable[ChainElementRow]) -> dict[Party, Elements]:
     return {party: Elements(values) for party, values in held.items()}
 
 
-def shards(peering: str, parties: Iterable[Party], elements: Mapping[Party, Elements]) -> dict[Party, Shards]:
-    """The sets of every party of one peering, sorted by party; elements of other parties are not used.
+def shards(peering: str, parties: Iterable[Party], elements: Mapping[Party, Elements]) -> dict[Party, tuple[Set, ...]]:
+    """The sets of every party of one peering, sorted by party: ``<base>.0``, ``<base>.1`` …; the first is always there.
 
-    Addresses are unique, in numeric order, MAX_SET_ELEMENTS to a set but for the last. A new address may therefore
+    Elements of other parties are not used. Addresses are unique, in numeric order, MAX_SET_ELEMENTS to a set but for the last. A new address may therefore
     move others from one shard to the next; the agent changes all sets of an object in one transaction, so no address
     is ever in none. Raises ChainError, naming the party and the value, for what is not an IPv4 address.
     """
-    made: dict[Party, Shards] = {}
+    made: dict[Party, tuple[Set, ...]] = {}
     for kind, name in sorted(set(parties)):
         where = f"peering {peering}, party {f'{kind}/{name}'!r}"
         base = set_base(where, kind, name)
         held = elements.get((kind, name))
-        made[kind, name] = Shards(_split(base, held.ordered(where) if held is not None else []))
+        made[kind, name] = _split(base, held.ordered(where) if held is not None else [])
     return made
 
 

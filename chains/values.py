@@ -12,11 +12,9 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueE
 from typing import Final, NamedTuple, TypeVar
 
 from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.limits import MAX_CLUSTER_ID
 
 T = TypeVar("T")
-
-MAX_CLUSTER_ID: Final = 51
-"""Characters of a cluster id. Liqo sets no limit, but ``liqo-tenant-<id>`` has to be a namespace name of at most 63."""
 
 # liqotech/liqo apis/core/v1beta1: the pattern of ClusterID.
 _CLUSTER_ID: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")

@@ -124,11 +124,29 @@ def cidr_covers(outer: Value, inner: Value) -> Value:
     return int(narrow[2] >> host == wide[2] >> host)
 
 
+def text_length(text: Value) -> Value:
+    """Give the number of characters."""
+    return len(str(text))
+
+
+def text_of(number: Value) -> Value:
+    """Give a number as decimal digits."""
+    return str(number)
+
+
+def text_join(left: Value, right: Value) -> Value:
+    """Give two texts as one."""
+    return f"{left}{right}"
+
+
 FUNCTORS: Final[Mapping[str, Callable[..., Value]]] = {
     "@address_family": address_family,
     "@cidr_family": cidr_family,
     "@cidr_canonical": cidr_canonical,
     "@cidr_contains": cidr_contains,
     "@cidr_covers": cidr_covers,
+    "@text_length": text_length,
+    "@text_of": text_of,
+    "@text_join": text_join,
 }
 """The functors by name, as rules write them."""

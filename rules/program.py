@@ -19,6 +19,7 @@ BUILTIN_FILES: Final = (
     "pending.dl",
     "verdicts.dl",
     "chains.dl",
+    "limits.dl",
     "findings.dl",
     "policy_findings.dl",
     "conditions.dl",

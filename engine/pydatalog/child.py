@@ -141,6 +141,21 @@ def cidr_covers(outer: str, inner: str) -> int:
     return int(narrow[2] >> (wide[1] - narrow[1]) == wide[2])
 
 
+def text_length(text: str) -> int:
+    """Count the characters."""
+    return len(text)
+
+
+def text_of(number: int) -> str:
+    """Write a number in decimal."""
+    return str(number)
+
+
+def text_join(left: str, right: str) -> str:
+    """Put one text after another."""
+    return f"{left}{right}"
+
+
 # ---- Arithmetic ----
 
 
@@ -160,6 +175,7 @@ def calculate(symbol: str, left: int, right: int) -> int:
 FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     **{symbol: partial(calculate, symbol) for symbol in "+-*/%"},
     **{f.__name__: f for f in (address_family, cidr_family, cidr_canonical, cidr_contains, cidr_covers)},
+    **{f.__name__: f for f in (text_length, text_of, text_join)},
 }
 
 

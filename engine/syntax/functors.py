@@ -1,8 +1,8 @@
 """Functors: pure functions that rules call as ``@name(...)``.
 
-They are few on purpose, and only about IP addresses. An IPv4-mapped IPv6 address is the IPv4 address. They never raise: for text that is not an address or CIDR they
-return the empty symbol or 0, and rules decide what that means. A program declares the functors it uses (``.functor``),
-as in Soufflé.
+They are few on purpose: about IP addresses, and the text of a message. An IPv4-mapped IPv6 address is the IPv4 address.
+They never raise: for text that is not an address or CIDR they return the empty symbol or 0, and rules decide what that
+means. A program declares the functors it uses (``.functor``), as in Soufflé.
 """
 
 import re
@@ -100,9 +100,33 @@ def cidr_covers(outer: str, inner: str) -> int:
     return 0
 
 
+def text_length(text: str) -> int:
+    """Return the number of characters."""
+    return len(text)
+
+
+def text_of(number: int) -> str:
+    """Return a number as decimal digits, with a minus sign if it is negative."""
+    return str(number)
+
+
+def text_join(left: str, right: str) -> str:
+    """Return two texts as one."""
+    return left + right
+
+
 BUILTIN: Final[Mapping[str, Functor]] = {
     function.__name__: function
-    for function in (address_family, cidr_family, cidr_canonical, cidr_contains, cidr_covers)
+    for function in (
+        address_family,
+        cidr_family,
+        cidr_canonical,
+        cidr_contains,
+        cidr_covers,
+        text_length,
+        text_of,
+        text_join,
+    )
 }
 """The functors that a program may declare."""
 

@@ -24,9 +24,9 @@ GOALS = ("pending", "invalid_rule", "invalid_field", "shadowed", "finding", "gov
 def command(given: Input, output: str) -> int:
     """Validate policies and rule files, and report findings.
 
-    Prints a line for each invalid policy rule, each rule that never decides, each policy that governs nothing, each
-    finding about the cluster and each warning about rule files. A policy that only waits for the cluster, such as for a
-    CIDR that is not assigned yet, is a note on stderr.
+    Prints a line for each invalid policy rule, each rule that never decides, each policy that governs nothing or whose
+    chain does not fit, each finding about the cluster and each warning about rule files. A policy that only waits for
+    the cluster, such as for a CIDR that is not assigned yet, is a note on stderr.
 
     Exits with 0 if there is nothing to report, 1 if there is, 3 if an object could not be read.
     """
@@ -38,6 +38,7 @@ def command(given: Input, output: str) -> int:
     lines = [
         *findings.invalid_rules(model, given.namespace),
         *findings.misplaced(model, given.namespace),
+        *findings.too_large(model, given.namespace),
         *findings.shadowed(model, given.namespace),
         *(f"warning: {sentence(*row)}" for row in model.rows("finding")),
         *(warning.render(dict(session.program.texts)) for warning in session.program.warnings()),

@@ -43,13 +43,22 @@ def misplaced(model: Model, namespace: str) -> list[str]:
     ]
 
 
+def too_large(model: Model, namespace: str) -> list[str]:
+    """List the policies whose chain does not fit."""
+    return [
+        f"error: PeeringConnectivity {policy} is pending: {sentence(*why)}"
+        for policy, *why in in_namespace(model.rows("pending"), namespace)
+        if why[0] == "TooLarge"
+    ]
+
+
 def waiting(model: Model, namespace: str) -> list[str]:
     """List the valid policies that are pending, and what they wait for."""
     known = set(model.rows("misplaced"))
     return [
         f"note: PeeringConnectivity {policy} is pending: {sentence(*why)}"
         for policy, *why in in_namespace(model.rows("pending"), namespace)
-        if (policy, why[0]) not in known and why[0] != "InvalidPolicy"
+        if (policy, why[0]) not in known and why[0] not in ("InvalidPolicy", "TooLarge")
     ]
 
 

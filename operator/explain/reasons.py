@@ -20,6 +20,7 @@ REASONS: Final[Mapping[str, str]] = {
     "MemberUnknown": "a member's address cannot be classified until the Networks of its cluster are ready",
     "UnsupportedLiqo": "the installed Liqo lacks what chains need, as does every release up to v1.2.0",
     "InvalidPolicy": "a rule or a field of the policy is invalid",
+    "TooLarge": "its chain is more than Liqo's agent or the kernel can take, so the last enforced one stays",
     "Conflict": "another policy governs this peering",
     "EmptyGroup": "the group has no members",
     "EndpointUnknown": "its address is not known",

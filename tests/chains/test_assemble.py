@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liqo_connectivity.chains import ChainError, Layout, assemble
+from liqo_connectivity.chains import Layout, assemble
 from tests.support.chain_layouts import layout, one_rule, policy_relations
 from tests.support.single_tables import ANY, TO_ANY, elements, from_set, only, rules
 
@@ -18,15 +18,15 @@ def test_a_rule_for_any_address_on_both_sides_matches_everything() -> None:
     assert rules(only(one_rule(chain_any=ANY))) == ["accept"]
 
 
-def test_equals_are_alternatives_in_order_and_every_pair_is_a_rule() -> None:
+def test_matches_are_alternatives_in_order_and_every_pair_is_a_rule() -> None:
     whole = one_rule(
         chain_cidr=[
-            ("milan", 0, "source", "eq", "192.168.0.0/16"),
-            ("milan", 0, "source", "eq", "10.0.0.0/8"),
-            ("milan", 0, "source", "eq", "9.0.0.0/8"),
-            ("milan", 0, "destination", "eq", "10.1.0.0/16"),
+            ("milan", 0, "source", "192.168.0.0/16"),
+            ("milan", 0, "source", "10.0.0.0/8"),
+            ("milan", 0, "source", "9.0.0.0/8"),
+            ("milan", 0, "destination", "10.1.0.0/16"),
         ],
-        chain_set=[("milan", 0, "destination", "eq", "namespace", "web"), ("milan", 0, "source", "eq", "group", "a")],
+        chain_set=[("milan", 0, "destination", "namespace", "web"), ("milan", 0, "source", "group", "a")],
     )
     sources = ["9.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "@group.a.0"]
     destinations = ["10.1.0.0/16", "@namespace.web.0"]
@@ -37,30 +37,14 @@ def test_equals_are_alternatives_in_order_and_every_pair_is_a_rule() -> None:
 
 def test_cidrs_are_written_as_given_neither_merged_nor_dropped() -> None:
     cidrs = ["10.0.0.0/25", "10.0.0.128/25", "10.0.0.0/8"]
-    whole = one_rule(chain_any=TO_ANY, chain_cidr=[("milan", 0, "source", "eq", cidr) for cidr in cidrs])
+    whole = one_rule(chain_any=TO_ANY, chain_cidr=[("milan", 0, "source", cidr) for cidr in cidrs])
     assert rules(only(whole)) == [f"ip saddr {cidr} accept" for cidr in ("10.0.0.0/8", "10.0.0.0/25", "10.0.0.128/25")]
 
 
-def test_unequals_must_all_hold() -> None:
-    sides = ("source", "destination")
-    whole = one_rule(
-        chain_cidr=[("milan", 0, side, "neq", cidr) for side in sides for cidr in ("10.72.0.0/16", "10.71.0.0/16")],
-        chain_set=[("milan", 0, side, "neq", "scope", "members") for side in sides],
-        chain_element=[("milan", "scope", "members", "10.1.0.7")],
-    )
-    (rule,) = rules(only(whole))
-    assert rule == (
-        "ip saddr != 10.71.0.0/16 ip saddr != 10.72.0.0/16 ip saddr != @scope.members.0 "
-        "ip daddr != 10.71.0.0/16 ip daddr != 10.72.0.0/16 ip daddr != @scope.members.0 accept"
-    )
-
-
-def test_every_shard_is_an_alternative_for_equal_and_a_condition_for_unequal() -> None:
+def test_every_shard_is_an_alternative() -> None:
     parts: dict[str, Iterable[tuple[Any, ...]]] = {"chain_any": TO_ANY, "chain_element": elements(4096)}
-    equal = one_rule(**parts, chain_set=from_set(("group", "vc-remote")))
-    assert rules(only(equal)) == ["ip saddr @group.vc_remote.0 accept", "ip saddr @group.vc_remote.1 accept"]
-    unequal = one_rule(**parts, chain_set=from_set(("group", "vc-remote"), operator="neq"))
-    assert rules(only(unequal)) == ["ip saddr != @group.vc_remote.0 ip saddr != @group.vc_remote.1 accept"]
+    whole = one_rule(**parts, chain_set=from_set(("group", "vc-remote")))
+    assert rules(only(whole)) == ["ip saddr @group.vc_remote.0 accept", "ip saddr @group.vc_remote.1 accept"]
 
 
 @pytest.mark.parametrize("said", [[], TO_ANY, [("milan", 0, "source")]])
@@ -71,28 +55,17 @@ def test_a_side_that_says_nothing_matches_nothing_and_is_never_widened(said: lis
 def test_a_connection_state_is_matched_alone_or_with_both_sides() -> None:
     states = [("milan", 0, "related"), ("milan", 0, "established")]
     assert rules(only(one_rule(chain_state=states))) == ["ct state established,related accept"]
-    cidr = [("milan", 0, "source", "eq", "10.0.0.0/8")]
+    cidr = [("milan", 0, "source", "10.0.0.0/8")]
     assert rules(only(one_rule(chain_state=states, chain_cidr=cidr))) == []
     assert rules(only(one_rule(chain_state=states, chain_cidr=cidr, chain_any=TO_ANY))) == [
         "ct state established,related ip saddr 10.0.0.0/8 accept"
     ]
 
 
-def test_a_rule_for_an_empty_set_is_written_and_one_for_all_but_its_elements_is_not() -> None:
+def test_a_rule_for_an_empty_set_is_written() -> None:
     table = only(one_rule(chain_any=TO_ANY, chain_set=from_set(("group", "vc-remote"))))
     assert rules(table) == ["ip saddr @group.vc_remote.0 accept"]
     assert [(held.name, held.elements) for held in table.sets] == [("group.vc_remote.0", ())]
-    outside = one_rule(
-        chain_set=from_set(("scope", "members"), operator="neq"),
-        chain_cidr=[("milan", 0, side, "neq", "10.71.0.0/16") for side in ("source", "destination")],
-    )
-    assert rules(only(outside)) == ["ip saddr != 10.71.0.0/16 ip daddr != 10.71.0.0/16 accept"]
-
-
-def test_a_rule_that_only_excludes_empty_sets_is_refused_because_it_would_match_everything() -> None:
-    sets = [("milan", 0, side, "neq", "scope", "members") for side in ("source", "destination")]
-    with pytest.raises(ChainError, match="milan, rule 0 at position 0: it is for all but the elements of empty sets"):
-        assemble(one_rule(chain_set=sets))
 
 
 def test_rules_are_ordered_by_number_not_by_text() -> None:
@@ -146,9 +119,8 @@ def test_no_set_holds_more_than_the_agent_can_install(count: int, sizes: list[in
 def test_elements_are_in_numeric_order_and_once() -> None:
     given_addresses = ["10.0.0.10", "10.0.0.9", "9.255.0.1", "100.0.0.1"]
     relation = policy_relations([("drop", "vc-remote", "any")], {"vc-remote": [*given_addresses, "10.0.0.9"]})
-    (group, scope) = only(Layout.from_relations(relation)).sets
+    (group,) = only(Layout.from_relations(relation)).sets
     assert [str(element) for element in group.elements] == ["9.255.0.1", "10.0.0.9", "10.0.0.10", "100.0.0.1"]
-    assert scope.elements == group.elements
 
 
 names = st.from_regex(r"[a-z0-9-]{1,63}", fullmatch=True)

@@ -254,9 +254,9 @@ def test_the_webhook_model_refuses_what_the_real_one_does() -> None:
         lambda table: table["sets"][0]["elements"].append({"key": "10.0.0.0/8"}),
         lambda table: rules(table).append(rules(table)[0]),
         lambda table: rules(table)[0]["match"][0].pop("ctstate"),
-        lambda table: rules(table)[2]["match"][0]["ip"].update(value="@nosuch"),
-        lambda table: rules(table)[2]["match"][0]["ip"].update(value=""),
-        lambda table: rules(table)[2].pop("match"),
+        lambda table: rules(table)[1]["match"][0]["ip"].update(value="@nosuch"),
+        lambda table: rules(table)[1]["match"][0]["ip"].update(value=""),
+        lambda table: rules(table)[1].pop("match"),
     ]
     for damage in damages:
         with pytest.raises((DeniedError, ValueError)):

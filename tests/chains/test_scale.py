@@ -11,7 +11,7 @@ import pytest
 from benchmarks import cluster
 from benchmarks.snapshot import write_json, write_yaml
 
-from liqo_connectivity.chains.model import MAX_SET_ELEMENTS
+from liqo_connectivity.chains.limits import MAX_SET_ELEMENTS
 from liqo_connectivity.operator.cli import run
 
 PODS, YAML_PODS = 10_000, 1_000

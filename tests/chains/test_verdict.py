@@ -5,12 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import liqo_connectivity.chains.sets as chain_sets
 from liqo_connectivity.chains import (
-    ChainError,
     Layout,
     Table,
     assemble,
@@ -26,12 +25,7 @@ from tests.support.seeds import examples
 
 
 def tables_of(made: Relations) -> tuple[Table, ...]:
-    try:
-        return assemble(Layout.from_relations(made))
-    except ChainError as error:
-        # the only refusal that a random layout may meet; it has its own test
-        assume("all but the elements of empty sets" not in str(error))
-        raise
+    return assemble(Layout.from_relations(made))
 
 
 @pytest.mark.parametrize("shard", [4095, 2])
@@ -87,7 +81,7 @@ def test_the_evaluators_tell_a_wider_rule_from_the_right_one() -> None:
     made = relations(
         base_chain=[("milan", "liqo-tenant-milan", "p")],
         chain_rule=[("milan", 0, "rule", 0, "drop")],
-        chain_cidr=[("milan", 0, "source", "eq", "10.0.0.0/28"), ("milan", 0, "destination", "eq", "192.0.2.0/24")],
+        chain_cidr=[("milan", 0, "source", "10.0.0.0/28"), ("milan", 0, "destination", "192.0.2.0/24")],
     )
     narrow, reverse = Packet("10.0.0.1", "192.0.2.1"), Packet("192.0.2.1", "10.0.0.1")
     assert (layout_verdict(made, narrow), layout_verdict(made, reverse)) == ("drop", "accept")

@@ -63,19 +63,19 @@ spec:
               value:
               - established
               - related
-        - name: r001-outside-scope-cd641b33e227
+        - name: r001-rule-0-7b33266686e4
           counter: false
           action: accept
           match:
-          - op: neq
+          - op: eq
             ip:
               value: 10.71.0.0/16
               position: src
-          - op: neq
+          - op: eq
             ip:
               value: 10.71.0.0/16
               position: dst
-        - name: r002-rule-0-4aa328a66428
+        - name: r002-rule-1-0b0738ce65bb
           counter: false
           action: drop
           match:
@@ -87,7 +87,7 @@ spec:
             ip:
               value: '@group.offloaded.0'
               position: dst
-        - name: r003-rule-1-b981a280e6d7
+        - name: r003-rule-2-561f8c8a1b39
           counter: false
           action: accept
           match: []
@@ -110,9 +110,9 @@ table ip connectivity-milan {
 	chain connectivity {
 		type filter hook postrouting priority 90; policy accept;
 		ct state established,related accept comment "r000-established-434d8e9d7c2a"
-		ip saddr != 10.71.0.0/16 ip daddr != 10.71.0.0/16 accept comment "r001-outside-scope-cd641b33e227"
-		ip saddr @namespace.my_app.0 ip daddr @group.offloaded.0 drop comment "r002-rule-0-4aa328a66428"
-		accept comment "r003-rule-1-b981a280e6d7"
+		ip saddr 10.71.0.0/16 ip daddr 10.71.0.0/16 accept comment "r001-rule-0-7b33266686e4"
+		ip saddr @namespace.my_app.0 ip daddr @group.offloaded.0 drop comment "r002-rule-1-0b0738ce65bb"
+		accept comment "r003-rule-2-561f8c8a1b39"
 	}
 }
 """
@@ -123,19 +123,19 @@ def small() -> tuple[Table, ...]:
         one_rule(
             chain_rule=[
                 ("milan", 0, "established", 0, "accept"),
-                ("milan", 1, "outside-scope", 0, "accept"),
-                ("milan", 2, "rule", 0, "drop"),
-                ("milan", 3, "rule", 1, "accept"),
+                ("milan", 1, "rule", 0, "accept"),
+                ("milan", 2, "rule", 1, "drop"),
+                ("milan", 3, "rule", 2, "accept"),
             ],
             chain_state=[("milan", 0, "related"), ("milan", 0, "established")],
             chain_any=[("milan", 3, "source"), ("milan", 3, "destination")],
             chain_cidr=[
-                ("milan", 1, "source", "neq", "10.71.0.0/16"),
-                ("milan", 1, "destination", "neq", "10.71.0.0/16"),
+                ("milan", 1, "source", "10.71.0.0/16"),
+                ("milan", 1, "destination", "10.71.0.0/16"),
             ],
             chain_set=[
-                ("milan", 2, "source", "eq", "namespace", "my-app"),
-                ("milan", 2, "destination", "eq", "group", "offloaded"),
+                ("milan", 2, "source", "namespace", "my-app"),
+                ("milan", 2, "destination", "group", "offloaded"),
             ],
             chain_element=[("milan", "namespace", "my-app", f"10.1.0.{last}") for last in (10, 9)],
         )
@@ -162,8 +162,8 @@ def test_nft_transaction() -> None:
             {"accept": None},
         ],
         [
-            {"match": {"op": "!=", "left": saddr, "right": prefix}},
-            {"match": {"op": "!=", "left": daddr, "right": prefix}},
+            {"match": {"op": "==", "left": saddr, "right": prefix}},
+            {"match": {"op": "==", "left": daddr, "right": prefix}},
             {"accept": None},
         ],
         [

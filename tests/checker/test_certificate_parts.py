@@ -148,12 +148,13 @@ CIDRS = st.one_of(
 @example("10.0.0.1", "::ffff:1.2.3.4/104", "::ffff:1.2.3.0/120")
 def test_functions_of_addresses_agree(address: str, cidr: str, other: str) -> None:
     assert {name.removeprefix("@") for name in FUNCTORS} == set(BUILTIN)
-    calls: list[tuple[str, tuple[str, ...]]] = [
+    calls: list[tuple[str, tuple[str | int, ...]]] = [
         ("address_family", (address,)),
         ("cidr_family", (cidr,)),
         ("cidr_canonical", (cidr,)),
     ]
     calls += [("cidr_contains", (cidr, address)), ("cidr_covers", (cidr, other)), ("cidr_covers", (other, cidr))]
+    calls += [("text_length", (address,)), ("text_join", (cidr, address)), ("text_of", (len(cidr) - 9,))]
     for name, arguments in calls:
         assert FUNCTORS[f"@{name}"](*arguments) == BUILTIN[name](*arguments), (name, arguments)
 

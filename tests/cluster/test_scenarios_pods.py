@@ -12,7 +12,7 @@ import pytest
 from benchmarks.etcd import Etcd
 from benchmarks.protobuf import Changes, replaced
 
-from liqo_connectivity.chains.model import MAX_SET_ELEMENTS
+from liqo_connectivity.chains.limits import MAX_SET_ELEMENTS
 from tests.support.case_objects import PolicyRule
 from tests.support.liqo_peerings import SHADOW, WORKER, Peering
 from tests.support.operator_cluster import party

@@ -142,7 +142,7 @@ def test_no_two_sets_have_one_digest() -> None:
 BASE = [
     ("base_chain", ("milan", "liqo-tenant-milan", "liqo-tenant-milan/guard")),
     ("chain_rule", ("milan", 2, "rule", 0, "drop")),
-    ("chain_set", ("milan", 2, "source", "eq", "namespace", "shop")),
+    ("chain_set", ("milan", 2, "source", "namespace", "shop")),
     ("chain_any", ("milan", 2, "destination")),
 ]
 

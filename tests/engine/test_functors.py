@@ -14,6 +14,9 @@ from liqo_connectivity.engine.syntax.functors import (
     cidr_contains,
     cidr_covers,
     cidr_family,
+    text_join,
+    text_length,
+    text_of,
 )
 
 MAPPED = ip_network("::ffff:0:0/96")
@@ -34,7 +37,8 @@ texts = st.text(max_size=30) | st.from_regex(r"[0-9a-fA-F.:/%]{0,20}", fullmatch
 @pytest.mark.parametrize("name", BUILTIN)
 def test_a_functor_gives_a_value_for_any_text(name: str, data: st.DataObject) -> None:
     made = signature(BUILTIN[name])
-    value = BUILTIN[name](*[data.draw(texts) for _ in made.parameters])
+    drawn = {str: texts, int: st.integers(-(2**31), 2**31 - 1)}
+    value = BUILTIN[name](*[data.draw(drawn[parameter.annotation]) for parameter in made.parameters.values()])
     assert type(value) is made.return_annotation
 
 
@@ -109,3 +113,12 @@ def test_only_an_address_with_a_prefix_length_is_a_cidr(text: str) -> None:
 
 def test_a_zone_makes_an_address_other_text() -> None:
     assert address_family("fe80::1%}; drop") == 0
+
+
+@given(texts, texts, st.integers(-(2**31), 2**31 - 1))
+def test_texts_are_joined_counted_and_made_of_numbers(left: str, right: str, number: int) -> None:
+    joined = text_join(left, right)
+    assert joined.startswith(left)
+    assert joined.endswith(right)
+    assert text_length(joined) == text_length(left) + text_length(right)
+    assert int(text_of(number)) == number

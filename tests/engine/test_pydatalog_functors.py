@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+from inspect import signature
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -124,7 +125,7 @@ def disagreements(child: ModuleType, texts: list[str]) -> list[tuple[str, tuple[
     random = Random(0)
     found: list[tuple[str, tuple[str, ...]]] = []
     for name, reference in BUILTIN.items():
-        single = name in ("address_family", "cidr_family", "cidr_canonical")
+        single = len(signature(reference).parameters) == 1
         others = [""] if single else random.sample(texts, min(len(texts), 60))
         for text in texts:
             for other in others:

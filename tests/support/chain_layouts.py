@@ -47,27 +47,23 @@ PARTIES = ("any", *CIDRS, *GROUPS)
 def policy_relations(
     policy: Sequence[PolicyRule], members: Mapping[str, Iterable[str]], peering: str = "milan"
 ) -> Relations:
-    """A policy's layout: established, outside-scope, then its rules; ``members`` are the addresses of the groups."""
+    """A policy's layout: established, then its rules, none with an anchor; ``members`` are the addresses of the groups."""
     made = relations(
         base_chain=[(peering, f"liqo-tenant-{peering}", f"liqo-tenant-{peering}/policy")],
-        chain_rule=[(peering, 0, "established", 0, "accept"), (peering, 1, "outside-scope", 0, "accept")],
+        chain_rule=[(peering, 0, "established", 0, "accept")],
         chain_state=[(peering, 0, "established"), (peering, 0, "related")],
     )
-    for side in ("source", "destination"):
-        made["chain_cidr"] |= {(peering, 1, side, "neq", cidr) for cidr in CIDRS["remote-cluster"]}
-        made["chain_set"].add((peering, 1, side, "neq", "scope", "members"))
     for group, addresses in members.items():
-        for address in addresses:
-            made["chain_element"] |= {(peering, "group", group, address), (peering, "scope", "members", address)}
+        made["chain_element"] |= {(peering, "group", group, address) for address in addresses}
     for index, (verdict, source, destination) in enumerate(policy):
-        made["chain_rule"].add((peering, index + 2, "rule", index, verdict))
+        made["chain_rule"].add((peering, index + 1, "rule", index, verdict))
         for side, party in (("source", source), ("destination", destination)):
             if party == "any":
-                made["chain_any"].add((peering, index + 2, side))
+                made["chain_any"].add((peering, index + 1, side))
             elif party in GROUPS:
-                made["chain_set"].add((peering, index + 2, side, "eq", "group", party))
+                made["chain_set"].add((peering, index + 1, side, "group", party))
             else:
-                made["chain_cidr"] |= {(peering, index + 2, side, "eq", cidr) for cidr in CIDRS[party]}
+                made["chain_cidr"] |= {(peering, index + 1, side, cidr) for cidr in CIDRS[party]}
     return made
 
 
@@ -91,7 +87,7 @@ def random_relations(draw: st.DrawFn) -> Relations:
             members = draw(st.sets(addresses, max_size=5))
             made["chain_element"] |= {(peering, kind, name, address) for address in members}
         for position in range(draw(st.integers(0, 5))):
-            origin = draw(st.sampled_from(["established", "outside-scope", "rule"]))
+            origin = draw(st.sampled_from(["established", "rule"]))
             made["chain_rule"].add((peering, position, origin, position, draw(st.sampled_from(["accept", "drop"]))))
             if draw(st.integers(0, 4)) == 0:
                 states = draw(st.sets(st.sampled_from(["established", "related", "new"]), min_size=1))
@@ -99,9 +95,8 @@ def random_relations(draw: st.DrawFn) -> Relations:
             for side in ("source", "destination"):
                 if draw(st.integers(0, 3)) == 0:
                     made["chain_any"].add((peering, position, side))
-                operators = st.sampled_from(["eq", "eq", "neq"])
                 for cidr in draw(st.sets(st.sampled_from(NETWORKS), max_size=2)):
-                    made["chain_cidr"].add((peering, position, side, draw(operators), cidr))
+                    made["chain_cidr"].add((peering, position, side, cidr))
                 for kind, name in draw(st.sets(st.sampled_from(NAMED), max_size=2)):
-                    made["chain_set"].add((peering, position, side, draw(operators), kind, name))
+                    made["chain_set"].add((peering, position, side, kind, name))
     return made

@@ -49,16 +49,15 @@ def _rule_holds(relations: Relations, peering: str, at: int, packet: Packet) -> 
 
 def _side_holds(relations: Relations, peering: str, at: int, side: str, address: str) -> bool:
     here = (peering, at, side)
-    found = [(row[3], inside(address, row[4])) for row in relations["chain_cidr"] if row[:3] == here]
-    found += [
-        (row[3], (peering, row[4], row[5], address) in relations["chain_element"])
-        for row in relations["chain_set"]
-        if row[:3] == here
-    ]
-    equal = [held for operator, held in found if operator == "eq"]
-    unlike = [held for operator, held in found if operator == "neq"]
-    is_any = here in relations["chain_any"]
-    return (is_any or any(equal) or (not equal and bool(unlike))) and not any(unlike)
+    return (
+        here in relations["chain_any"]
+        or any(inside(address, row[3]) for row in relations["chain_cidr"] if row[:3] == here)
+        or any(
+            (peering, row[3], row[4], address) in relations["chain_element"]
+            for row in relations["chain_set"]
+            if row[:3] == here
+        )
+    )
 
 
 # ---- By FirewallConfigurations, with the agent's meaning of every field ----

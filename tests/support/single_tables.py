@@ -23,5 +23,5 @@ def elements(count: int, kind: str = "group", name: str = "vc-remote") -> list[t
     return [("milan", kind, name, f"10.{i >> 16}.{i >> 8 & 255}.{i & 255}") for i in range(count)]
 
 
-def from_set(*parties: tuple[str, str], operator: str = "eq") -> list[tuple[Any, ...]]:
-    return [("milan", 0, "source", operator, kind, name) for kind, name in parties]
+def from_set(*parties: tuple[str, str]) -> list[tuple[Any, ...]]:
+    return [("milan", 0, "source", kind, name) for kind, name in parties]

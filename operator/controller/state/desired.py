@@ -116,7 +116,7 @@ class DesiredFirewalls:
         template = chains.firewall_template(table)
         return _Frame(
             table=table,
-            parties=tuple({(row[4], row[5]) for row in layout.chain_set}),
+            parties=tuple({(row[3], row[4]) for row in layout.chain_set}),
             template=template,
             text=without(template.made["spec"], range(len(table.sets))),
             rules=sum(origin == "rule" for _, _, origin, _, _ in layout.chain_rule),

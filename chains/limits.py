@@ -1,0 +1,45 @@
+"""What nftables, Liqo's agent and the API server can hold: each limit once, with its source.
+
+Nothing above a limit is written. ``rules/limits.dl`` derives from the same numbers that a policy is pending, so what the
+constructors of this room refuse is what the rules did not foresee. Liqo's agent is that of v1.2.0 with the open pull
+requests liqotech/liqo 3155 (sets) and 3144 (ctstate), measured on kernel 6.18; nft is 1.0.6.
+"""
+
+from typing import Final
+
+# ---- Names ----
+
+MAX_CLUSTER_ID: Final = 51
+"""Characters of a cluster id. Liqo sets no limit, but ``liqo-tenant-<id>`` has to be a namespace name of at most 63."""
+MAX_TABLE_NAME: Final = 255
+"""Bytes of a table's name: NFT_TABLE_MAXNAMELEN of the kernel is 256, with the zero at the end."""
+MAX_SET_NAME: Final = 200
+"""Characters of a set's name in Liqo's CRD. The kernel takes 255 (NFT_SET_MAXNAMELEN)."""
+MAX_RULE_NAME: Final = 120
+"""Bytes of a rule's name, which becomes the nft comment: nft text takes 128, nft JSON crashes above 253, and the kernel
+stores 256 bytes of user data with a rule (NFT_USERDATA_MAXLEN)."""
+
+# ---- One rule ----
+
+MAX_RULE_EXPRESSIONS: Final = 128
+"""Expressions of a rule: NFT_RULE_MAXEXPRS in the kernel's nf_tables_api.c."""
+MAX_RULE_BYTES: Final = 4095
+"""Bytes of a rule's expressions in the kernel, whose field for them (``dlen`` of struct nft_rule) has 12 bits."""
+EXPRESSION_BYTES: Final = 88
+"""More than any expression that is used here takes in the kernel: 8 and, for the largest (bitwise), about 70."""
+
+# ---- Sets and chains ----
+
+MAX_SET_ELEMENTS: Final = 4095
+"""Elements of one set. Liqo's agent puts them into one netlink attribute of 16-bit length: 4,096 fail, 5,000 install
+904 and report success."""
+MAX_CHAIN_RULES: Final = 1_000
+"""Rules of one chain, by choice: a linear chain of 1,000 costs 3 to 32 µs per packet. The kernel has no such limit."""
+
+# ---- One transaction ----
+
+MAX_BATCH_BYTES: Final = 212_960
+"""Bytes of one netlink batch of Liqo's agent. It sends a batch in one message (google/nftables v0.3.0, Conn.Flush), and
+does not raise the buffer of its socket: SO_SNDBUF is net.core.wmem_default, 212,992 unless a node sets it, and the kernel
+refuses a message of more than that less 32 (EMSGSIZE, netlink_sendmsg). nft raises the buffer for what it sends. An object
+within this limit has less than half of the 1.5 MiB that etcd takes in one request."""
