@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 import click
 from click.shell_completion import CompletionItem, ShellComplete
 
+from liqo_connectivity.operator import exits, streams
 from liqo_connectivity.operator.verbs import root
 
 FILES: Final = 0
@@ -20,8 +21,13 @@ NO_FILES: Final = 4
 
 def main() -> NoReturn:
     """Answer kubectl and exit."""
-    click.echo("\n".join(answer(sys.argv[1:])))
-    sys.exit()
+    streams.prepare()
+    try:
+        click.echo("\n".join(answer(sys.argv[1:])))
+        code = exits.OK
+    except OSError as error:
+        code = streams.report(error)
+    sys.exit(streams.finish(code))
 
 
 def answer(words: list[str]) -> list[str]:

@@ -29,8 +29,7 @@ def connect(kubeconfig: str = "", context: str = "", connections: int = CONNECTI
     try:
         load_credentials(configuration, kubeconfig, context)
     except CredentialsError as error:
-        hint = "run it in a pod with a service account, or name a cluster with --kubeconfig and --context"
-        raise NotConfigured(f"no cluster to talk to: {error}; {hint}") from None
+        raise NotConfigured(f"no cluster to talk to: {error}") from None
     try:
         client = ApiClient(configuration)
     except Exception as error:  # noqa: BLE001  its text may hold the proxy's password

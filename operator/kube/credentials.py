@@ -80,7 +80,12 @@ def _load_kubeconfig(configuration: Configuration, kubeconfig: str, context: str
     paths = kubeconfig or _CONFIG.KUBE_CONFIG_DEFAULT_LOCATION
     merged = _CONFIG.KubeConfigMerger(paths)
     if merged.config is None:
-        raise ConfigException(f"{os.path.expanduser(paths)} does not exist")
+        hint = "run it in a pod with a service account, or name a cluster with --kubeconfig and --context"
+        raise ConfigException(f"there is no kubeconfig {os.path.expanduser(paths)}; {hint}")
+    contexts = [str(entry.value["name"]) for entry in merged.config.value["contexts"]]
+    if (context or merged.config.value.get("current-context")) not in contexts:
+        what = f"context {context!r}" if context else "current context"
+        raise ConfigException(f"{paths} has no {what}; its contexts are: {', '.join(contexts) or 'none'}")
     load: Any = _Loader
     persist = merged.save_changes
     load(merged.config, context or None, config_base_path=None, config_persister=persist).load_and_set(configuration)
@@ -100,7 +105,8 @@ class _Loader(kube_config.KubeConfigLoader):
             _take(self, _EXEC.ExecProvider(spec, os.path.dirname(os.path.abspath(cluster.path)), cluster).run())
         except FileNotFoundError:
             hint = spec.safe_get("installHint")
-            raise ConfigException(f"{command} is not installed" + (f"; {hint}" if hint else "")) from None
+            how = " ".join(str(hint or "install it, or name its path in the kubeconfig").split())
+            raise ConfigException(f"{command} is not installed: {how}") from None
         except OSError as error:
             raise ConfigException(f"{command} cannot be run: {error.strerror}") from None
         except Exception as error:  # noqa: BLE001  its text may hold what the plugin printed

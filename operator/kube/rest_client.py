@@ -24,7 +24,8 @@ from liqo_connectivity.operator.kube.response import Json, Stream, describe, par
 
 Query = Sequence[tuple[str, str]]
 Observe = Callable[[str, str, str, float], None]
-"""Called for every request: method, host, status code (``<error>`` without an answer), seconds until the answer began."""
+"""Called for every request: method, host, status code or ``NO_ANSWER``, seconds until the answer began."""
+NO_ANSWER: Final = "<error>"
 
 JSON: Final = "application/json"
 PARTIAL: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
@@ -156,7 +157,7 @@ class RestClient:
             headers["Content-Type"] = content_type
         data = json.dumps(body, separators=(",", ":")).encode() if isinstance(body, Mapping) else body
         target = f"{path}?{urlencode(query, quote_via=quote)}" if query else path
-        code = "<error>"
+        code = NO_ANSWER
         begin = time.monotonic()
         try:
             authorized = authorization(self._client.configuration)

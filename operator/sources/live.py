@@ -9,8 +9,8 @@ import click
 
 from liqo_connectivity.facts import FIREWALL_CRD, KINDS, Collector, FixedLine, Kind, Origin, Problem, Reading
 from liqo_connectivity.operator.kube.connection import NotConfigured, connect
-from liqo_connectivity.operator.kube.errors import ApiError, NotFound
-from liqo_connectivity.operator.kube.rest_client import RestClient
+from liqo_connectivity.operator.kube.errors import ApiError, Forbidden, NotFound, Unreachable
+from liqo_connectivity.operator.kube.rest_client import NO_ANSWER, RestClient
 
 PAGE: Final = 500
 """Objects for each request; kubectl uses the same number."""
@@ -19,11 +19,17 @@ TIMEOUT: Final = 60.0
 
 
 def read_cluster(kubeconfig: str, context: str) -> Reading:
-    """List the objects of every kind that rules read. Raises click.UsageError if no cluster is configured."""
+    """List the objects of every kind that rules read.
+
+    Raises click.UsageError if no cluster is configured, or its API server does not answer or refuses the credentials.
+    """
+    answers: list[str] = []
     try:
-        api = RestClient(connect(kubeconfig, context), deadline=TIMEOUT)
+        api = RestClient(
+            connect(kubeconfig, context), deadline=TIMEOUT, observe=lambda _method, _host, code, _: answers.append(code)
+        )
     except NotConfigured as error:
-        raise click.UsageError(f"no cluster to read: {error}; or give files with -f") from None
+        raise click.UsageError(f"{error}; -f reads files instead") from None
     collector = Collector()
     # Objects of a live cluster have no lines.
     origin = Origin("", FixedLine(0))
@@ -35,6 +41,11 @@ def read_cluster(kubeconfig: str, context: str) -> Reading:
             # The kind has no CRD, or Liqo is not installed.
             continue
         except ApiError as error:
+            # One error for one cause, which holds for all kinds.
+            if isinstance(error, Unreachable) and {*answers} == {NO_ANSWER}:
+                raise click.UsageError(f"the API server does not answer: {error}; -f reads files instead") from None
+            if isinstance(error, Forbidden) and error.status == 401:
+                raise click.UsageError(f"the API server refuses the credentials: {error}") from None
             message = f"cannot be listed: {error}"
             hint = "check the cluster and your permission to list it"
             collector.add_problem(Problem(kind=kind.name, message=message, help=hint))

@@ -121,17 +121,55 @@ def test_an_answer_that_is_no_list_is_named(tmp_path: Path, capsys: pytest.Captu
     assert "cannot be listed: the API server's answer is not" in capsys.readouterr().err
 
 
-def test_a_server_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_that_is_not_there_is_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with api_server(snapshot_answers, tmp_path) as config:
         pass
-    code = run(["why", "shop/web-0", "shop/db-0", "--kubeconfig", config])
-    assert code in (2, 3)
-    assert "Pod: cannot be listed" in capsys.readouterr().err
+    assert run(["why", "shop/web-0", "shop/db-0", "--kubeconfig", config]) == 2
+    said = capsys.readouterr().err
+    assert "Error: the API server does not answer: " in said
+    assert said.count("rror: ") == 1
 
 
-def test_no_kubeconfig_is_wrong_usage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_credentials_that_are_refused_are_one_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with api_server(lambda path, query: (401, b'{"kind":"Status","code":401}'), tmp_path) as config:
+        assert run(["check", "--kubeconfig", config]) == 2
+    said = capsys.readouterr().err
+    assert "Error: the API server refuses the credentials: the API server answered 401" in said
+    assert said.count("rror: ") == 1
+
+
+@pytest.mark.parametrize("variable", [True, False], ids=["KUBECONFIG", "--kubeconfig"])
+@pytest.mark.parametrize("command", ["render", "run --once"])
+def test_a_kubeconfig_that_is_not_there_is_named(
+    command: str, variable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert run(["render", "--kubeconfig", str(tmp_path / "none")]) == 2
-    assert "no cluster to read" in capsys.readouterr().err
+    path = str(tmp_path / "none")
+    # The client reads the variable when it is imported.
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", path)
+    assert run([*command.split(), *([] if variable else ["--kubeconfig", path])]) == 2
+    assert f"Error: no cluster to talk to: there is no kubeconfig {path}; " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["render", "why shop/a shop/b", "run --dry-run"])
+def test_a_credential_helper_that_is_not_installed_is_one_error_with_its_hint(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(kubeconfig(tmp_path, 9))
+    config = yaml.safe_load(path.read_text())
+    hint = "Install it:\n\n  krew install login\n"
+    config["users"][0]["user"] = {"exec": {"apiVersion": "v1", "command": "no-such-login", "installHint": hint}}
+    path.write_text(yaml.safe_dump(config))
+    assert run([*command.split(), "--kubeconfig", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert (
+        "Error: no cluster to talk to: the exec plugin no-such-login is not installed: Install it: krew install login"
+        in said
+    )
+    assert said.count("rror: ") == 1
+
+
+def test_a_context_that_is_not_there_is_named_with_those_that_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["render", "--kubeconfig", kubeconfig(tmp_path, 9), "--context", "there"]) == 2
+    assert "has no context 'there'; its contexts are: here" in capsys.readouterr().err
