@@ -94,6 +94,11 @@ def address_family(address: Value) -> Value:
     return _FAMILY[found[0]] if found else 0
 
 
+def address_canonical(address: Value) -> Value:
+    """Give the one text of an address that facts use, or the empty symbol for what is no address."""
+    return canonical_address(str(address))
+
+
 def cidr_family(cidr: Value) -> Value:
     """Give 4 or 6, or 0 for what is no CIDR."""
     found = _network(str(cidr))
@@ -141,6 +146,7 @@ def text_join(left: Value, right: Value) -> Value:
 
 FUNCTORS: Final[Mapping[str, Callable[..., Value]]] = {
     "@address_family": address_family,
+    "@address_canonical": address_canonical,
     "@cidr_family": cidr_family,
     "@cidr_canonical": cidr_canonical,
     "@cidr_contains": cidr_contains,

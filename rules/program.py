@@ -22,6 +22,7 @@ BUILTIN_FILES: Final = (
     "limits.dl",
     "findings.dl",
     "policy_findings.dl",
+    "added_members.dl",
     "conditions.dl",
 )
 """The files of the built-in program, in reading order."""

@@ -111,6 +111,12 @@ def address_family(address: str) -> int:
     return {0: 0, 32: 4, 128: 6}[(parse_address(address) or (0,))[0]]
 
 
+def address_canonical(address: str) -> str:
+    """Return the canonical text of an address, or an empty string for other text."""
+    parsed = parse_address(address)
+    return format_address(*parsed) if parsed is not None else ""
+
+
 def cidr_family(cidr: str) -> int:
     """Return 4, 6, or 0 for other text."""
     return {0: 0, 32: 4, 128: 6}[(parse_cidr(cidr) or (0,))[0]]
@@ -174,7 +180,10 @@ def calculate(symbol: str, left: int, right: int) -> int:
 
 FUNCTIONS: Mapping[str, Callable[..., Value]] = {
     **{symbol: partial(calculate, symbol) for symbol in "+-*/%"},
-    **{f.__name__: f for f in (address_family, cidr_family, cidr_canonical, cidr_contains, cidr_covers)},
+    **{
+        f.__name__: f
+        for f in (address_family, address_canonical, cidr_family, cidr_canonical, cidr_contains, cidr_covers)
+    },
     **{f.__name__: f for f in (text_length, text_of, text_join)},
 }
 

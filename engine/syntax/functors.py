@@ -8,7 +8,7 @@ means. A program declares the functors it uses (``.functor``), as in Soufflé.
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET, inet_pton
 from typing import Final
 
@@ -70,6 +70,17 @@ def address_family(address: str) -> int:
     return parsed[0] if parsed else 0
 
 
+def address_canonical(address: str) -> str:
+    """Return the one text of an address that facts use (``FD00:0::1`` → ``fd00::1``), ``""`` for any other text."""
+    parsed = _address(address)
+    if parsed is None:
+        return ""
+    family, number = parsed
+    if family == 6:
+        return str(IPv6Address(number))
+    return str(IPv4Address(number)) if ":" in address else address
+
+
 def cidr_family(cidr: str) -> int:
     """Return 4 or 6 for a CIDR, 0 for any other text."""
     network = _network(cidr)
@@ -119,6 +130,7 @@ BUILTIN: Final[Mapping[str, Functor]] = {
     function.__name__: function
     for function in (
         address_family,
+        address_canonical,
         cidr_family,
         cidr_canonical,
         cidr_contains,

@@ -150,6 +150,7 @@ def test_functions_of_addresses_agree(address: str, cidr: str, other: str) -> No
     assert {name.removeprefix("@") for name in FUNCTORS} == set(BUILTIN)
     calls: list[tuple[str, tuple[str | int, ...]]] = [
         ("address_family", (address,)),
+        ("address_canonical", (address,)),
         ("cidr_family", (cidr,)),
         ("cidr_canonical", (cidr,)),
     ]

@@ -1,7 +1,9 @@
 """The functors: total on any text, and about addresses what the standard library says."""
 
+import sys
+import unicodedata
 from inspect import signature
-from ipaddress import ip_address, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from liqo_connectivity.engine.syntax.functors import (
     BUILTIN,
+    address_canonical,
     address_family,
     cidr_canonical,
     cidr_contains,
@@ -75,6 +78,26 @@ def test_families_are_never_mixed(address: object) -> None:
     other = "::/0" if ip_address(str(address)).version == 4 else "0.0.0.0/0"
     assert cidr_contains(other, str(address)) == 0
     assert cidr_covers(other, f"{address}/1") == 0
+
+
+@given(addresses)
+def test_an_address_has_one_canonical_text(address: IPv4Address | IPv6Address) -> None:
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    assert address_canonical(str(address)) == address_canonical(address.exploded.upper()) == str(mapped or address)
+
+
+ZEROS = [char for char in map(chr, range(sys.maxunicode)) if unicodedata.decimal(char, None) == 0 and char != "0"]
+"""The zero of every script but our own; the other nine digits follow it."""
+
+
+@pytest.mark.parametrize("zero", ZEROS)
+def test_digits_of_other_scripts_are_no_digits(zero: str) -> None:
+    one, eight = chr(ord(zero) + 1), chr(ord(zero) + 8)
+    for cidr in (f"10.0.0.0/{eight}", f"10.0.0.{zero}/8", f"{one}{zero}.0.0.0/8", f"fd00::/{eight}", f"fd0{zero}::/8"):
+        assert (cidr_canonical(cidr), cidr_family(cidr)) == ("", 0)
+        assert (cidr_contains(cidr, "10.0.0.1"), cidr_covers(cidr, "10.0.0.0/8")) == (0, 0)
+    for address in (f"10.0.0.{one}", f"{one}.0.0.1", f"fd00::{one}", f"::ffff:10.0.0.{one}"):
+        assert (address_canonical(address), address_family(address)) == ("", 0)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Mapping
 from functools import cache
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -208,7 +208,8 @@ def _edges(written: str) -> set[str]:
         return set()
     if not isinstance(network, IPv4Network) or not network.prefixlen:
         return set()
-    return {str(address) for address in (network[0], network[-1], network[-1] + 1, network[0] - 1)}
+    first, last = int(network[0]), int(network[-1])
+    return {str(IPv4Address(number % (1 << 32))) for number in (first, last, last + 1, first - 1)}
 
 
 @every_case
