@@ -1,5 +1,6 @@
 """Writes against a real API server: guarded, whole, never on what is somebody else's, and what goes wrong is survived."""
 
+import json
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
@@ -25,6 +26,7 @@ from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
 from tests.support.controller_rig import Site, install, placed, rig
 from tests.support.faulty_calls import FaultyCalls, failing
+from tests.support.go_json import omit_empty
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +155,43 @@ def test_fields_of_others_are_kept_and_ours_are_taken_back(place: Site, calls: F
     assert metadata["labels"]["team"] == "a"
     assert metadata["annotations"]["note"] == "b"
     assert metadata["finalizers"] == ["test/agent"]
+
+
+def has_elements(stored: Object | None) -> bool:
+    return stored is not None and "elements" in stored["spec"]["table"]["sets"][0]
+
+
+def test_what_a_program_in_go_writes_back_without_its_empty_fields_is_what_was_sent(
+    place: Site, calls: FaultyCalls
+) -> None:
+    writer, policy = FirewallWriter(calls), owner(place)
+    writer.write(wanted(place), policy, None)
+    assert has_elements(place.stored())
+    place.client.replace(json.loads(json.dumps(place.stored()), object_hook=omit_empty))
+    assert not has_elements(place.stored())
+    found = read_firewall(calls, key_of(place))
+    assert writer.write(wanted(place), policy, found) == ("unchanged", found)
+
+
+def test_empty_fields_that_are_dropped_on_write_are_no_failure(plane: ControlPlane, place: Site) -> None:
+    made: list[FaultyCalls] = []
+
+    def drop(sent: Object) -> None:
+        if sent["kind"] == FIREWALL:
+            sent["spec"] = json.loads(json.dumps(sent["spec"]), object_hook=omit_empty)
+
+    def wrap(api: RestClient) -> FaultyCalls:
+        made.append(FaultyCalls(api))
+        made[0].change = drop
+        return made[0]
+
+    # Its set has no member yet.
+    place.add_policy()
+    with rig(plane, wrap=wrap) as running:
+        running.until(lambda: place.conditions().get("Programmed") == ("True", "Programmed"))
+        assert not has_elements(place.stored())
+        running.rest()
+        assert len(made[0].writes(place.firewall)) == 1
 
 
 def mutate(sent: Object) -> None:

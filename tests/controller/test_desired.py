@@ -1,8 +1,10 @@
 """What the controller wants stored is what ``render`` writes for a dump of the same state, byte for byte."""
 
 import json
+from functools import reduce
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from liqo_connectivity.operator.controller.state.state import State
 from tests.support import recordings
 from tests.support.clusters import RENDERED, facts_of, program, solve, tables
 from tests.support.descriptions import Cluster
+from tests.support.go_json import omit_empty
 from tests.support.manifests import Object, objects
 from tests.support.random_clusters import cluster
 
@@ -111,6 +114,42 @@ def test_a_wanted_object_says_what_it_is() -> None:
 def test_a_digest_knows_the_order_of_lists_but_not_of_fields() -> None:
     assert digest({"a": [1, 2], "b": {"c": 1, "d": 2}}) == digest({"b": {"d": 2, "c": 1}, "a": [1, 2]})
     assert digest({"a": [1, 2]}) != digest({"a": [2, 1]})
+
+
+EMPTY: list[object] = [[], {}, None]
+
+
+@pytest.mark.parametrize("empty", EMPTY)
+@pytest.mark.parametrize(
+    "path", ["", "sets", "sets/0/elements", "chains", "chains/0/rules", "chains/0/rules/filterRules"]
+)
+def test_a_field_left_out_equals_an_empty_one(path: str, empty: object) -> None:
+    """A program in Go leaves empty fields out when it writes an object back."""
+
+    def table() -> Object:
+        rules = {"filterRules": [{"name": "r0", "match": []}, {"name": "r1", "match": [{"op": "eq"}]}]}
+        held = [{"name": "a", "elements": [{"key": "10.0.0.1"}]}, {"name": "b", "elements": []}]
+        return {"table": {"name": "t", "sets": held, "chains": [{"name": "c", "rules": rules}]}}
+
+    one, other = table(), table()
+    steps = [int(step) if step.isdecimal() else step for step in f"table/{path}".strip("/").split("/")]
+    for spec, value in ((one, empty), (other, ...)):
+        *before, last = steps
+        place: Any = reduce(lambda found, step: found[step], before, spec)
+        if value is ...:
+            del place[last]
+        else:
+            place[last] = value
+    assert digest(one) == digest(other) != digest(table())
+    without = json.loads(json.dumps(table()), object_hook=omit_empty)
+    assert "elements" not in without["table"]["sets"][1]
+    assert digest(without) == digest(table())
+
+
+def test_an_item_left_out_of_a_list_is_a_difference() -> None:
+    assert digest({"a": [{}]}) != digest({"a": []}) == digest({})
+    assert digest({"a": [{}, {"b": 1}]}) != digest({"a": [{"b": 1}, {}]})
+    assert digest({"a": ""}) != digest({}) != digest({"a": False})
 
 
 def elements_digest(*elements: object) -> str:

@@ -113,12 +113,18 @@ class Observed:
 
 
 def digest(spec: object) -> str:
-    """A SHA-256 of a spec; the order of fields does not matter, that of lists does."""
+    """A SHA-256 of a spec; the order of fields does not matter, that of lists does.
+
+    A field that is null, an empty list or an empty object equals one that is absent: programs in Go leave such fields out
+    when they write an object back (``omitempty``).
+    """
     # Nearly all of a spec is elements, and nearly every element is one address: those are hashed as plain text.
     table = _mapping(_mapping(spec).get("table"))
     elements: dict[int, list[str]] = {}
     for number, held in enumerate(_list(table.get("sets"))):
         plain = _plain(held)
+        if plain is None:
+            plain = _plain(pruned(held))
         if plain is not None:
             elements[number] = plain
     return digest_with(without(spec, elements.keys()), elements)
@@ -133,7 +139,17 @@ def without(spec: object, numbers: Collection[int]) -> str:
             for number, held in enumerate(_list(table.get("sets")))
         ]
         spec = {**_mapping(spec), "table": {**table, "sets": sets}}
-    return dumps(spec, sort_keys=True, separators=(",", ":"))
+    return dumps(pruned(spec), sort_keys=True, separators=(",", ":"))
+
+
+def pruned(value: object) -> object:
+    """A value without the fields that are null, an empty list or an empty object; the items of a list all stay."""
+    if isinstance(value, list):
+        return [pruned(item) for item in cast("list[object]", value)]
+    if not isinstance(value, dict):
+        return value
+    fields = {name: pruned(found) for name, found in cast("dict[str, object]", value).items()}
+    return {name: found for name, found in fields.items() if found is not None and found != [] and found != {}}
 
 
 def digest_with(rest: str, elements: Mapping[int, Sequence[str]]) -> str:
@@ -148,6 +164,8 @@ def digest_with(rest: str, elements: Mapping[int, Sequence[str]]) -> str:
 def _plain(held: object) -> list[str] | None:
     """The elements of a set if all are addresses only."""
     given = _mapping(held).get("elements")
+    if given is None:
+        return [] if isinstance(held, dict) else None
     if not isinstance(given, list):
         return None
     elements = cast("list[dict[str, str]]", given)

@@ -18,6 +18,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     OWNER_ANNOTATION,
     OWNER_UID_LABEL,
     READ_LABELS,
+    pruned,
     stored_firewall,
 )
 from liqo_connectivity.operator.controller.state.state import State
@@ -87,7 +88,7 @@ def _lines(key: ObjectKey, found: Mapping[str, object] | None) -> list[str]:
             "labels": {name: labels[name] for name in sorted(_LABELS) if name in labels},
             "annotations": {name: annotations[name] for name in (OWNER_ANNOTATION,) if name in annotations},
         },
-        "spec": found.get("spec"),
+        "spec": pruned(found.get("spec")),
     }
     text: str = yaml.dump(shown, Dumper=yaml.CSafeDumper)
     return text.splitlines()
