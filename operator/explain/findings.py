@@ -1,11 +1,13 @@
 """Problems of policies, a line each, from derived tuples."""
 
 from difflib import get_close_matches
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import policy_field_hint
-from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
+from liqo_connectivity.operator.explain.reasons import by_cause, in_namespace
 
 _ACTIONS: Final = ("allow", "deny")
 
@@ -33,22 +35,32 @@ def invalid_rules(model: Model, namespace: str) -> list[str]:
     return lines
 
 
+def pending(model: Model, namespace: str) -> list[tuple[str, str, str]]:
+    """List the pending policies with each reason and its sentence. What differs only in detail is one sentence."""
+    rows = in_namespace(model.rows("pending"), namespace)
+    return [
+        (str(policy), str(reason), line)
+        for policy, own in groupby(rows, itemgetter(0))
+        for (reason, _, _), line in by_cause((reason, kind, found, detail) for _, reason, kind, found, detail in own)
+    ]
+
+
 def misplaced(model: Model, namespace: str) -> list[str]:
     """List the policies outside a tenant namespace: they govern nothing."""
     found = set(model.rows("misplaced"))
     return [
-        f"error: PeeringConnectivity {policy}: {sentence(*why)}"
-        for policy, *why in in_namespace(model.rows("pending"), namespace)
-        if (policy, why[0]) in found
+        f"error: PeeringConnectivity {policy}: {line}"
+        for policy, reason, line in pending(model, namespace)
+        if (policy, reason) in found
     ]
 
 
 def too_large(model: Model, namespace: str) -> list[str]:
     """List the policies whose chain does not fit."""
     return [
-        f"error: PeeringConnectivity {policy} is pending: {sentence(*why)}"
-        for policy, *why in in_namespace(model.rows("pending"), namespace)
-        if why[0] == "TooLarge"
+        f"error: PeeringConnectivity {policy} is pending: {line}"
+        for policy, reason, line in pending(model, namespace)
+        if reason == "TooLarge"
     ]
 
 
@@ -56,9 +68,9 @@ def waiting(model: Model, namespace: str) -> list[str]:
     """List the valid policies that are pending, and what they wait for."""
     known = set(model.rows("misplaced"))
     return [
-        f"note: PeeringConnectivity {policy} is pending: {sentence(*why)}"
-        for policy, *why in in_namespace(model.rows("pending"), namespace)
-        if (policy, why[0]) not in known and why[0] not in ("InvalidPolicy", "TooLarge")
+        f"note: PeeringConnectivity {policy} is pending: {line}"
+        for policy, reason, line in pending(model, namespace)
+        if (policy, reason) not in known and reason not in ("InvalidPolicy", "TooLarge")
     ]
 
 

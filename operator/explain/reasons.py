@@ -54,12 +54,17 @@ def sentence(reason: object, kind: object, found: object, detail: object) -> str
     return one_line(f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}")
 
 
-def sentences(reasons: Iterable[tuple[object, object, object, object]]) -> list[str]:
-    """Write reasons as sentences: one for each reason and object, with all their details in it."""
+def by_cause(reasons: Iterable[tuple[object, object, object, object]]) -> list[tuple[tuple[object, ...], str]]:
+    """Write reasons as sentences: one for each reason, kind and name, given with it, with all their details in it."""
     details: dict[tuple[object, object, object], dict[str, None]] = {}
     for reason, kind, found, detail in reasons:
         details.setdefault((reason, kind, found), {})[str(detail)] = None
-    return [sentence(*subject, ", ".join(given)) for subject, given in details.items()]
+    return [(cause, sentence(*cause, "; ".join(given))) for cause, given in details.items()]
+
+
+def sentences(reasons: Iterable[tuple[object, object, object, object]]) -> list[str]:
+    """Write reasons as sentences, one for each cause."""
+    return [line for _, line in by_cause(reasons)]
 
 
 def in_namespace(rows: Iterable[tuple[Value, ...]], namespace: str) -> list[tuple[Value, ...]]:

@@ -7,6 +7,7 @@ import click
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.explain.findings import invalid_rules
+from liqo_connectivity.operator.explain.findings import pending as pending_policies
 from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
 
 
@@ -21,8 +22,8 @@ def problems(reading: Reading) -> None:
 
 def pending(model: Model, namespace: str) -> None:
     """Print every policy without a chain and the reason; ``namespace`` selects policies unless it is empty."""
-    for policy, *why in in_namespace(model.rows("pending"), namespace):
-        click.echo(f"pending: PeeringConnectivity {policy}: {sentence(*why)}", err=True)
+    for policy, _, line in pending_policies(model, namespace):
+        click.echo(f"pending: PeeringConnectivity {policy}: {line}", err=True)
     for line in invalid_rules(model, namespace):
         click.echo(line, err=True)
     if namespace and not in_namespace(model.rows("policy"), namespace):

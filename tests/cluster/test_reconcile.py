@@ -282,7 +282,7 @@ def test_a_liqo_that_cannot_enforce_makes_policies_wait(fresh_control_plane: Con
         assert "the definition, and with it sets and ctstate" in place.message("Ready")
         assert "as does every release up to v1.2.0" in place.message("Ready")
         plane.install(crd for crd in everything if is_firewall(crd))
-        running.until(lambda: "(ctstate, sets)" in place.message("Ready"))
+        running.until(lambda: "(ctstate; sets)" in place.message("Ready"))
         # The API server is busy with a definition that is new.
         eventually(lambda: place.client.list(place.firewall.rpartition("/")[0]) == [])
         plane.install(crd for crd in with_sets_and_ctstate(everything) if is_firewall(crd))

@@ -166,7 +166,7 @@ def test_fields_that_a_released_liqo_lacks_are_named_in_one_sentence() -> None:
     released = objects(Cluster(firewall_fields=frozenset()))[0]
     _, messages = told(state_of(released, network(), policy()), storage=NOTHING)
     assert messages[1].count("UnsupportedLiqo") == messages[1].count("CustomResourceDefinition") == 1
-    assert messages[1].endswith(" (ctstate, sets)")
+    assert messages[1].endswith(" (ctstate; sets)")
 
 
 def test_the_last_chain_stays_only_where_there_is_one() -> None:

@@ -4,7 +4,7 @@ from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.answer import Answer, Decision, PeeringAnswer
 from liqo_connectivity.operator.explain.proof_steps import caveat
-from liqo_connectivity.operator.explain.reasons import sentence
+from liqo_connectivity.operator.explain.reasons import sentences
 from liqo_connectivity.operator.explain.text.absence import absence_lines, failure_lines
 from liqo_connectivity.operator.explain.text.proof import proof_lines
 
@@ -104,11 +104,6 @@ def parties(peering: PeeringAnswer, index: int, base: FactBase) -> str:
 
 
 def unknown_lines(found: Answer) -> list[str]:
-    """State on a line each what keeps the verdict unknown."""
-    return [f"unknown: {_unknown(entry)}" for entry in found.unknown]
-
-
-def _unknown(entry: tuple[str, str, str]) -> str:
-    found, reason, detail = entry
-    kind, _, name = found.partition(" ")
-    return sentence(reason, kind, name, detail)
+    """State what keeps the verdict unknown, a line for each cause."""
+    reasons = ((reason, *subject.partition(" ")[::2], detail) for subject, reason, detail in found.unknown)
+    return [f"unknown: {line}" for line in sentences(reasons)]
