@@ -7,8 +7,9 @@ that a proof shows a whole row for each atom.
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
+from typing import Literal
 
-from liqo_connectivity.engine.codegen.nested_loops import Join, Names, row_name, write_head
+from liqo_connectivity.engine.codegen.nested_loops import Join, Names, row_name, write_fold, write_head
 from liqo_connectivity.engine.codegen.source import Capture, Template, Writer
 from liqo_connectivity.engine.plan.join_order import Cost, flatten, order
 from liqo_connectivity.engine.plan.join_steps import goal_steps
@@ -16,21 +17,29 @@ from liqo_connectivity.engine.plan.occurrences import projected
 from liqo_connectivity.engine.syntax.nodes import Aggregate, Atom, Comparison, Literal_, Variable, variables
 
 
-def backward_order(head: Atom, body: Sequence[Literal_], cost: Cost) -> tuple[int, ...]:
-    """Order a body for a join that starts from a row of the head."""
+def backward_order(head: Atom, body: Sequence[Literal_], cost: Cost | None) -> tuple[int, ...]:
+    """Order a body for a join that starts from a row of the head, by the text alone if there is no cost."""
     return tuple(order(_plain(body), _bound(head), cost=cost))
 
 
 @lru_cache(maxsize=2048)
 def backward_join(
-    head: Atom, body: tuple[Literal_, ...], ordered: tuple[int, ...], derived: frozenset[str], kept: tuple[str, ...]
+    head: Atom,
+    body: tuple[Literal_, ...],
+    ordered: tuple[int, ...],
+    derived: frozenset[str],
+    kept: tuple[str, ...],
+    counted: bool,
+    barred: frozenset[str] | None = None,
 ) -> Template:
-    """``f(row, found)``: append ``(needs, open, values, ())`` for each instance that derives a row.
+    """``f(row, found, allowance)``: append ``(needs, open, values, ())`` for each instance that derives a row.
 
     ``needs`` holds a relation and a row for each atom, in the order of the body; ``open`` those of them whose relation
-    is among ``derived``; ``values`` the values of the variables ``kept``.
+    is among ``derived``; ``values`` the values of the variables ``kept``. The rows read are taken from the allowance, and
+    the instances if they are ``counted``. With ``barred``, rows are read in sorted order, and those of these relations
+    must not be in ``allowance.barred``.
     """
-    writer = Writer()
+    writer, parameters = Writer(), ("row", "found", "allowance")
     atoms = {place: item.relation for place, item in enumerate(body) if isinstance(item, Atom)}
     wanted = frozenset(kept).union(v.name for v in variables(head))
 
@@ -48,11 +57,57 @@ def backward_join(
             left = [need for place, need in needs.items() if atoms[place] in derived]
             values = writer.row(map(Variable, kept), names)
             writer.line(f"found.append(({_tuple(needs.values())}, {_tuple(left)}, {values}, ()))")
+            if counted:
+                charge("1", "instances")
 
-        join = Join(writer, emit, wanted, ("row", "found"), kept=frozenset(atoms))
+        def charge(number: str, kind: str = "rows") -> None:
+            writer.line(f"allowance.{kind} -= {number}")
+            writer.line(f"if allowance.{kind} < 0: allowance.spent()")
+
+        guards = {
+            place: f"allowance.barred[{writer.capture(Capture('constant', constant=relation))}]"
+            for place, relation in atoms.items()
+            if relation in (barred or ())
+        }
+        join = Join(
+            writer,
+            emit,
+            wanted,
+            parameters,
+            guards,
+            kept=frozenset(atoms),
+            charge=charge,
+            arrange="" if barred is None else "allowance.sorted",
+        )
         join.write(goal_steps(_plain(body), ordered, _bound(head)), names)
 
-    return writer.finish(writer.function(("row", "found"), write), "derivations of a row")
+    return writer.finish(writer.function(parameters, write), "derivations of a row")
+
+
+@lru_cache(maxsize=256)
+def extreme(
+    head: Atom, body: tuple[Literal_, ...], ordered: tuple[int, ...], kind: Literal["min", "max"], target: str
+) -> Template:
+    """``f(row, found, allowance)``: put the least or greatest value of a variable into the list ``found``."""
+    writer, parameters = Writer(), ("row", "found", "allowance")
+
+    def charge(number: str) -> None:
+        writer.line(f"allowance.rows -= {number}")
+        writer.line("if allowance.rows < 0: allowance.spent()")
+
+    def write() -> None:
+        names, _ = write_head(writer, head)
+        join = Join(
+            writer,
+            lambda inside: write_fold(writer, kind, "found", inside[target]),
+            frozenset((target,)),
+            parameters,
+            charge=charge,
+            distinct=True,
+        )
+        join.write(goal_steps(_plain(body), ordered, _bound(head)), names)
+
+    return writer.finish(writer.function(parameters, write), "best value of a group")
 
 
 def _tuple(names: Collection[str]) -> str:

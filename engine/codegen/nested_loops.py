@@ -48,6 +48,15 @@ def write_head(writer: Writer, head: Atom) -> tuple[dict[str, str], bool]:
     return names, any(not isinstance(term, Variable | Constant) for term in head.terms)
 
 
+def write_fold(writer: Writer, kind: str, found: str, value: str) -> None:
+    """Write the aggregation of one more value into the list ``found``: a running number, or the best one so far."""
+    if kind == "count":
+        writer.line(f"{found}[0] += 1")
+        return
+    writer.line(f"if not {found}: {found}.append({value})")
+    writer.line(f"elif {value} {'<' if kind == 'min' else '>'} {found}[0]: {found}[0] = {value}")
+
+
 @dataclass(frozen=True)
 class Block:
     """A block that several joins share: its indentation, and the identifiers of its lookups.
@@ -67,7 +76,9 @@ class Join:
     to the identifier of a collection: a row read there must not be in it. ``emit`` also knows the rows read at the
     positions ``kept``. ``parameters`` are those of the enclosing function. ``counters`` names the list whose first
     number counts probes, if any. ``charge`` writes, for an expression, what counts so many rows as read; empty for
-    nothing. ``block`` is shared with other joins.
+    nothing. With ``distinct``, it does not matter how often an instance is found: an atom that binds nothing of use is only
+    tested. ``arrange`` names a function that sorts rows, if the join reads them in order. ``block`` is shared with other
+    joins.
     """
 
     writer: Writer
@@ -78,6 +89,8 @@ class Join:
     kept: frozenset[int] = frozenset()
     counters: str = ""
     charge: Charge | None = None
+    arrange: str = ""
+    distinct: bool = False
     block: Block | None = None
 
     def write(self, steps: Sequence[JoinStep], names: Names, loops: int = 0) -> None:
@@ -113,24 +126,24 @@ class Join:
     def _fold(self, step: Aggregation, names: Names, loops: int) -> Names:
         writer, aggregate, found = self.writer, step.aggregate, self.writer.name("a")
         target = aggregate.target
-        writer.line(f"{found} = []")
+        writer.line(f"{found} = {'[]' if step.aggregate.kind in ('min', 'max') else '[0]'}")
         inner = Join(
             writer,
-            lambda inside: writer.line(f"{found}.append({inside[target.name] if target else 0})"),
+            lambda inside: write_fold(writer, aggregate.kind, found, inside[target.name] if target else ""),
             frozenset() if target is None else frozenset((target.name,)),
-            (found,),
+            (found, *self.parameters),
             counters=self.counters,
             charge=self.charge,
+            distinct=aggregate.kind in ("min", "max"),
         )
         inner.write(step.steps, {name: names[name] for name in aggregate.outer}, loops)
-        value = "len" if aggregate.kind == "count" else aggregate.kind
-        if aggregate.kind != "count":
+        if aggregate.kind in ("min", "max"):
             writer.open(f"if {found}:")
         if step.known:
-            writer.open(f"if {names[step.name]} == {value}({found}):")
+            writer.open(f"if {names[step.name]} == {found}[0]:")
             return names
         names = {**names, step.name: writer.name("v")}
-        writer.line(f"{names[step.name]} = {value}({found})")
+        writer.line(f"{names[step.name]} = {found}[0]")
         return names
 
     def _lookup(self, step: Lookup, names: Names) -> Names:
@@ -155,19 +168,33 @@ class Join:
             values = [writer.value(term, names) for term in step.keys]
             bucket = self._bucket(f"{get}({values[0] if len(values) == 1 else writer.row(step.keys, names)})")
             writer.open(f"if {bucket} is not None:")
+            if self._is_test(step, rest):
+                return names
             if self.charge:
                 self.charge(f"len({bucket})")
-            writer.open(f"for {row} in ({bucket},) if type({bucket}) is tuple else {bucket}:")
+            writer.open(f"for {row} in ({bucket},) if type({bucket}) is tuple else {self._arranged(bucket)}:")
         else:
             rows = writer.capture(Capture("rows", step.relation))
+            if self._is_test(step, rest):
+                writer.open(f"if {rows}:")
+                return names
             if self.charge:
                 self.charge(f"len({rows})")
-            writer.open(f"for {row} in {rows}:")
+            writer.open(f"for {row} in {self._arranged(rows)}:")
         if step.position in self.guards:
             writer.open(f"if {row} not in {self.guards[step.position]}:")
         if step.position in self.kept:
             names = {**names, row_name(step.position): row}
         return self._read(step, rest, row, names)
+
+    def _is_test(self, step: Scan, rest: Sequence[JoinStep]) -> bool:
+        """Return whether it is enough that a row exists."""
+        if not self.distinct or step.filters or step.repeats or step.position in self.kept:
+            return False
+        return self.wanted.union(*map(_reads, rest)).isdisjoint(name for _, name in step.binds)
+
+    def _arranged(self, rows: str) -> str:
+        return f"{self.arrange}({rows})" if self.arrange else rows
 
     def _bucket(self, lookup: str) -> str:
         """Return the identifier of a lookup, written here or earlier in the block."""

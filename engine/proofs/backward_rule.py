@@ -1,17 +1,15 @@
 """One rule, joined backwards: from a row of its head to the instances that derive the row, and their premises."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
-from typing import Final
 
+from liqo_connectivity.engine.proofs.allowance import Allowance, Barred, FirstOnly, OverBudgetError
 from liqo_connectivity.engine.proofs.premises import Premises
 from liqo_connectivity.engine.proofs.rule_instances import BackwardJoin, Instance
 from liqo_connectivity.engine.storage.tables import Table
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import Constant, Row, Rule
-
-NEVER: Final = 2**62
-"""The height of a tuple without a proof."""
 
 
 class BackwardRule:
@@ -24,8 +22,11 @@ class BackwardRule:
         derived: frozenset[str],
         tables: Mapping[str, Table],
         functors: Mapping[str, Functor],
+        component: frozenset[str],
     ) -> None:
+        """``component`` holds the relations of the rule's recursive component; it is empty outside recursion."""
         self.rule = rule
+        self._component = component
         self.number = rule.number
         self.least = least
         self.lowest = int(bool(rule.body))
@@ -47,10 +48,32 @@ class BackwardRule:
         """Compile the rule and build its indexes, which otherwise the first question about its head does."""
         _ = self.premises
 
-    def instances(self, row: Row) -> list[Instance]:
-        """List the instances that derive a row."""
+    @cached_property
+    def _in_order(self) -> BackwardJoin:
+        head, body = self.rule.head, self.rule.body
+        return BackwardJoin(head, body, self._derived, self._tables, self._functors, barred=self._component)
+
+    def instances(self, row: Row, allowance: Allowance) -> list[Instance]:
+        """List the instances that derive a row. Raises OverBudgetError."""
+        return self._body.instances(row, allowance) if self._can_derive(row) else []
+
+    def first(self, row: Row, barred: Mapping[str, Barred], looked: FirstOnly) -> Instance | None:
+        """Return the first instance in sorted order that derives a row from premises that are not barred.
+
+        It takes no longer than the join that has derived the row, and keeps one instance.
+        """
+        found: list[Instance] = []
+        if self._can_derive(row):
+            looked.begin(barred)
+            with suppress(OverBudgetError):
+                self._in_order.join(row, found, looked)
+        if found and self._in_order.aggregates:
+            return self._in_order.witnessed(found, Allowance(None))[0]
+        return found[0] if found else None
+
+    def _can_derive(self, row: Row) -> bool:
         # Rules often differ by a constant in the head: a rule whose constant is never asked for is never compiled.
         for column, value in self._constants:
             if row[column] != value:
-                return []
-        return self._body.instances(row)
+                return False
+        return True

@@ -11,7 +11,8 @@ from typing import Final
 
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.program.stratification import Component
-from liqo_connectivity.engine.proofs.backward_rule import NEVER, BackwardRule
+from liqo_connectivity.engine.proofs.allowance import NEVER, Allowance, Barred
+from liqo_connectivity.engine.proofs.backward_rule import BackwardRule
 from liqo_connectivity.engine.proofs.derivation_graph import Choice, DerivationGraph, least_heights
 from liqo_connectivity.engine.proofs.proof import Proof
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
@@ -89,18 +90,23 @@ class BackwardRules:
             found = self._made[relation] = tuple(map(self._compiled, self._program.rules_by_head[relation]))
         return found
 
-    def choices(self, goal: Tuple) -> list[Choice]:
-        """List the ways to derive a tuple, in the order of rules and needs, without their heights."""
+    def choices(self, goal: Tuple, allowance: Allowance) -> list[Choice]:
+        """List the ways to derive a tuple, in the order of rules and needs, without their heights.
+
+        Raises OverBudgetError.
+        """
         relation, row = goal
         return [
             Choice(rule.lowest, rule, instance)
             for rule in self.of(relation)
-            for instance in sorted(rule.instances(row))
+            for instance in sorted(rule.instances(row, allowance))
         ]
 
     def _compiled(self, rule: Rule) -> BackwardRule:
         least = _least_height(rule, self._least)
-        return BackwardRule(rule, least, self._derived, self.tables, self._program.functors)
+        component = self._own[rule.head.relation]
+        within = frozenset(component.relations) if component.recursive else frozenset[str]()
+        return BackwardRule(rule, least, self._derived, self.tables, self._program.functors, within)
 
     def floor(self, relation: str) -> "_Floor":
         """Return the ranks of a relation, ``None`` if it is not recursive, and the number to add to them."""
@@ -115,6 +121,15 @@ class BackwardRules:
         """Return a lower bound of the height of a tuple's proofs."""
         ranks, least = self.floor(goal[0])
         return least if ranks is None else ranks[goal[1]] + least
+
+    def barred(self, goal: Tuple) -> Mapping[str, Barred]:
+        """Return the rows of a tuple's recursive component that do not precede it; nothing outside recursion."""
+        ranks, _ = self.floor(goal[0])
+        if ranks is None:
+            return {}
+        limit = ranks[goal[1]]
+        floors = {name: self.floor(name)[0] for name in self._own[goal[0]].relations}
+        return {name: Barred(others, limit) for name, others in floors.items() if others is not None}
 
     def is_lower(self, need: Tuple, goal: Tuple) -> bool:
         """Return whether a tuple precedes another: by component, or by rank within a recursive component."""
@@ -141,7 +156,7 @@ class BackwardRules:
         graph: DerivationGraph = {}
         for name in names:
             for row in self.tables[name].rows:
-                choices = [] if self.is_given((name, row)) else self.choices((name, row))
+                choices = [] if self.is_given((name, row)) else self.choices((name, row), Allowance(None))
                 graph[name, row] = [_within(choice, names) for choice in choices]
         ranks: dict[str, dict[Row, int]] = {name: {} for name in names}
         for (name, row), rank in least_heights(graph).items():

@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from liqo_connectivity.engine.proofs.backward_rule import NEVER
+from liqo_connectivity.engine.proofs.allowance import Allowance, OverBudgetError
 from liqo_connectivity.engine.proofs.backward_rules import BackwardRules
 from liqo_connectivity.engine.proofs.derivation_graph import Choice, DerivationGraph, choose, least_heights, open_needs
 from liqo_connectivity.engine.proofs.explainer import Explainer
@@ -53,7 +53,7 @@ def proofs(explainer: Explainer, relation: str, row: Row, limit: int, budget: in
     if found is None or limit < 1:
         return Proofs((), found is None)
     goal, chosen, least = found
-    graph, complete = derivation_graph(explainer.rules(), goal, NEVER if budget is None else budget)
+    graph, complete = derivation_graph(explainer.rules(), goal, budget)
     first = _taken(goal, chosen)
     for current, choice in first.items():
         graph.setdefault(current, [] if choice.rule is None else [choice])
@@ -63,10 +63,11 @@ def proofs(explainer: Explainer, relation: str, row: Row, limit: int, budget: in
     return Proofs((build(goal, first, least), *further), complete and next(others, None) is None)
 
 
-def derivation_graph(rules: BackwardRules, goal: Tuple, budget: int) -> tuple[DerivationGraph, bool]:
+def derivation_graph(rules: BackwardRules, goal: Tuple, budget: int | None) -> tuple[DerivationGraph, bool]:
     """Build the derivation graph of a tuple, breadth first; false if it has more than ``budget`` instances."""
     graph: DerivationGraph = {}
     pending = deque([goal])
+    allowance = Allowance(budget)
     while pending:
         wanted = pending.popleft()
         if wanted in graph:
@@ -74,9 +75,9 @@ def derivation_graph(rules: BackwardRules, goal: Tuple, budget: int) -> tuple[De
         if rules.is_given(wanted):
             graph[wanted] = []
             continue
-        found = rules.choices(wanted)
-        budget -= len(found)
-        if budget < 0:
+        try:
+            found = rules.choices(wanted, allowance)
+        except OverBudgetError:
             return graph, False
         graph[wanted] = found
         pending.extend(need for choice in found for need in open_needs(choice))

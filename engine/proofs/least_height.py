@@ -11,14 +11,10 @@ do not depend on the goal of the search that found them.
 from collections.abc import Iterator
 from heapq import heapify, heappop
 
-from liqo_connectivity.engine.proofs.backward_rule import NEVER
+from liqo_connectivity.engine.proofs.allowance import NEVER, Allowance
 from liqo_connectivity.engine.proofs.backward_rules import BackwardRules
 from liqo_connectivity.engine.proofs.derivation_graph import GIVEN, Choice
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
-
-
-class OverBudgetError(Exception):
-    """The search would look at more instances than its budget allows."""
 
 
 class Search:
@@ -26,13 +22,13 @@ class Search:
 
     ``settled`` maps each tuple whose least height is known to its best choice, and holds that choice's open needs too.
     Among equal heights, the lower rule number wins, then the smaller needs. All instances of a rule for a tuple are
-    listed at once, since the lowest is not known before; each takes one from the ``budget``.
+    listed at once, since the lowest is not known before; each takes one from the ``budget``, which bounds the rows read too.
     """
 
     def __init__(self, rules: BackwardRules, budget: int | None) -> None:
         self.settled: dict[Tuple, Choice] = {}
         self.rules = rules
-        self._left = NEVER if budget is None else budget
+        self._allowance = Allowance(budget)
         self._bounds: dict[Tuple, int] = {}
 
     def run(self, goal: Tuple) -> None:
@@ -79,10 +75,7 @@ class Search:
             if rule.least > limit:
                 refused = min(refused, rule.least)
                 continue
-            found = rule.instances(row)
-            self._left -= len(found)
-            if self._left < 0:
-                raise OverBudgetError
+            found = rule.instances(row, self._allowance)
             if len(found) > 1:
                 heapify(found)
             while found:

@@ -10,10 +10,11 @@ including the witnesses of aggregates. If the budget stops a search, a proof is 
 from collections.abc import Container, Mapping
 from typing import Final
 
+from liqo_connectivity.engine.proofs.allowance import OverBudgetError
 from liqo_connectivity.engine.proofs.derivation_graph import Choice
 from liqo_connectivity.engine.proofs.explainer import Explainer
 from liqo_connectivity.engine.proofs.fallback_choice import choose_without_search
-from liqo_connectivity.engine.proofs.least_height import OverBudgetError, Search
+from liqo_connectivity.engine.proofs.least_height import Search
 from liqo_connectivity.engine.proofs.proof import Proof
 from liqo_connectivity.engine.proofs.rule_instances import Tuple
 from liqo_connectivity.engine.syntax.nodes import Row

@@ -5,17 +5,20 @@ model is complete, so nothing is derived here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import product
+from math import prod
 from operator import itemgetter
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
-from liqo_connectivity.engine.codegen.backward_joins import backward_join, backward_order
+from liqo_connectivity.engine.codegen.backward_joins import backward_join, backward_order, extreme
 from liqo_connectivity.engine.codegen.source import Capture
+from liqo_connectivity.engine.proofs.allowance import Allowance, FirstOnly, OverBudgetError
 from liqo_connectivity.engine.storage.lookups import fan_out, finder
 from liqo_connectivity.engine.storage.tables import Table
-from liqo_connectivity.engine.syntax.arithmetic import calculate, folded
+from liqo_connectivity.engine.syntax.arithmetic import calculate
 from liqo_connectivity.engine.syntax.functors import Functor
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
@@ -30,6 +33,8 @@ from liqo_connectivity.engine.syntax.nodes import (
 
 WITNESSES: Final = 3
 """The number of counted instances that a proof shows."""
+_KEPT: Final = 1000
+"""The number of counted instances from which the smallest are chosen at a time."""
 
 Tuple = tuple[str, Row]
 """A relation and one of its rows."""
@@ -50,10 +55,16 @@ class Witnesses:
     shown: tuple[Instance, ...]
 
 
+class _Collector(Protocol):
+    """What takes the instances that a join finds: a list, or less than a list."""
+
+    def append(self, instance: Instance, /) -> object: ...
+
+
 class BackwardJoin:
     """A body, compiled once for all rows of a head.
 
-    ``join(row, found)`` appends the instances for a row of the head, without witnesses; ``witnessed`` adds those of
+    ``join(row, found, allowance)`` appends the instances for a row of the head, without witnesses; ``witnessed`` adds those of
     ``aggregates``. ``slot_of`` numbers the variables whose values an instance keeps: those of negations and
     comparisons, and those named in ``kept``.
     """
@@ -66,7 +77,11 @@ class BackwardJoin:
         tables: Mapping[str, Table],
         functors: Mapping[str, Functor],
         kept: Collection[str] = (),
+        *,
+        counted: bool = True,
+        barred: frozenset[str] | None = None,
     ) -> None:
+        """``counted`` and ``barred`` are those of ``backward_join``; with ``barred``, the order of facts has no effect."""
         self.body = body
         sides = [item for item in body if not isinstance(item, Atom)]
         names = dict.fromkeys([*(v.name for item in sides for v in variables(item)), *kept])
@@ -95,25 +110,41 @@ class BackwardJoin:
                 case _:
                     raise AssertionError(f"a backward join reads no {capture.kind}")
 
-        template = backward_join(head, body, backward_order(head, body, cost), derived, tuple(names))
-        self.join = cast("Callable[[Row, list[Instance]], None]", template.make(resolve))
+        ordered = backward_order(head, body, cost if barred is None else None)
+        self._cost, self._resolve = cost, resolve
+        template = backward_join(head, body, ordered, derived, tuple(names), counted, barred)
+        self.join = cast("Callable[[Row, _Collector, Allowance], None]", template.make(resolve))
         self.aggregates = [
-            _Aggregate(aggregate, self.slot_of, derived, tables, functors)
+            _Aggregate(aggregate, self.slot_of, derived, tables, functors, all_choices=barred is None)
             for aggregate in map(aggregate_of, body)
             if aggregate
         ]
 
-    def instances(self, row: Row) -> list[Instance]:
-        """List the instances for a row of the head, one for each choice of the aggregates' witnesses."""
-        found: list[Instance] = []
-        self.join(row, found)
-        return self.witnessed(found) if self.aggregates else found
+    def best(self, aggregate: Aggregate) -> "Callable[[Row, list[int], Allowance], None] | None":
+        """Compile the search for the value of a ``min`` or ``max`` over this body; ``None`` for other aggregates."""
+        if aggregate.target is None or aggregate.kind not in ("min", "max"):
+            return None
+        head = Atom("", tuple(map(Variable, aggregate.outer)))
+        ordered = backward_order(head, self.body, self._cost)
+        template = extreme(head, self.body, ordered, aggregate.kind, aggregate.target.name)
+        return cast("Callable[[Row, list[int], Allowance], None]", template.make(self._resolve))
 
-    def witnessed(self, found: Iterable[Instance]) -> list[Instance]:
-        """Add the witnesses to instances."""
+    def instances(self, row: Row, allowance: Allowance) -> list[Instance]:
+        """List the instances for a row of the head, one for each choice of the aggregates' witnesses.
+
+        Raises OverBudgetError.
+        """
+        found: list[Instance] = []
+        self.join(row, found, allowance)
+        return self.witnessed(found, allowance) if self.aggregates else found
+
+    def witnessed(self, found: Iterable[Instance], allowance: Allowance) -> list[Instance]:
+        """Add the witnesses to instances. Raises OverBudgetError."""
         made: list[Instance] = []
         for needs, left, values, _ in found:
-            for chosen in product(*[aggregate.witnesses(values) for aggregate in self.aggregates]):
+            choices = [aggregate.witnesses(values, allowance) for aggregate in self.aggregates]
+            allowance.take(prod(map(len, choices)) - 1)
+            for chosen in product(*choices):
                 shown = [instance for witnesses in chosen for instance in witnesses.shown]
                 all_needs = (*needs, *(need for instance in shown for need in instance[0]))
                 all_left = (*left, *(need for instance in shown for need in instance[1]))
@@ -131,19 +162,60 @@ class _Aggregate:
         derived: frozenset[str],
         tables: Mapping[str, Table],
         functors: Mapping[str, Functor],
+        *,
+        all_choices: bool,
     ) -> None:
         self.aggregate = aggregate
-        kept = () if aggregate.target is None else (aggregate.target.name,)
-        head = Atom("", tuple(map(Variable, aggregate.outer)))
-        self.inner = BackwardJoin(head, aggregate.body, derived, tables, functors, kept)
+        self._all_choices = all_choices
+        keys = aggregate.outer if aggregate.target is None else (*aggregate.outer, aggregate.target.name)
         self._outer = [slot_of[name] for name in aggregate.outer]
-        self._target = self.inner.slot_of[kept[0]] if kept else 0
+        # With the value known, only the instances that have it are joined.
+        self.inner = BackwardJoin(
+            Atom("", tuple(map(Variable, keys))),
+            aggregate.body,
+            derived,
+            tables,
+            functors,
+            counted=aggregate.target is not None,
+            barred=None if all_choices or aggregate.target is None else frozenset(),
+        )
+        self._best = self.inner.best(aggregate)
 
-    def witnesses(self, values: Row) -> list[Witnesses]:
-        """Return the choices of witnesses: for ``count`` the smallest instances, else each instance with the value."""
-        found = self.inner.instances(tuple([values[slot] for slot in self._outer]))
-        if self.aggregate.target is None:
-            return [Witnesses(len(found), tuple(nsmallest(WITNESSES, found, key=itemgetter(0))))]
-        value = folded(self.aggregate.kind, [instance[2][self._target] for instance in found])
-        assert value is not None
-        return [Witnesses(value, (instance,)) for instance in found if instance[2][self._target] == value]
+    def witnesses(self, values: Row, allowance: Allowance) -> list[Witnesses]:
+        """Return the choices of witnesses: for ``count`` the smallest instances, else each instance with the value.
+
+        Raises OverBudgetError. Without ``all_choices``, only the first instance with the value is a choice.
+        """
+        row = tuple([values[slot] for slot in self._outer])
+        if self._best is None:
+            counted = _Counted()
+            self.inner.join(row, counted, allowance)
+            return [Witnesses(counted.number, tuple(counted.smallest()))]
+        best: list[int] = []
+        self._best(row, best, allowance)
+        found: list[Instance] = []
+        if self._all_choices:
+            self.inner.join((*row, best[0]), found, allowance)
+        else:
+            with suppress(OverBudgetError):
+                self.inner.join((*row, best[0]), found, FirstOnly())
+        return [Witnesses(best[0], (instance,)) for instance in found]
+
+
+class _Counted:
+    """Counts instances, and keeps the smallest."""
+
+    __slots__ = ("number", "shown")
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.shown: list[Instance] = []
+
+    def append(self, instance: Instance) -> None:
+        self.number += 1
+        self.shown.append(instance)
+        if len(self.shown) > _KEPT:
+            self.shown = self.smallest()
+
+    def smallest(self) -> list[Instance]:
+        return nsmallest(WITNESSES, self.shown, key=itemgetter(0))
