@@ -14,6 +14,7 @@ from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import QUESTION, SourcedFacts, row_of
 from liqo_connectivity.checker.functors import address_family, bits, canonical_address, cidr_family
 from liqo_connectivity.checker.proof import RejectedError, tuples
+from liqo_connectivity.checker.schema import Schema, check_form
 from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules, Value
 
@@ -39,8 +40,12 @@ class Checked:
     absences: int
 
 
-def check(document: object, rules: TrustedRules, facts: SourcedFacts) -> Checked:
-    """Check a certificate. Raises RejectedError, NotShownError, and RulesError for rules that mean nothing."""
+def check(document: object, rules: TrustedRules, facts: SourcedFacts, schema: Schema) -> Checked:
+    """Check a certificate, which has the form of the published schema.
+
+    Raises RejectedError, NotShownError, and RulesError for rules that mean nothing.
+    """
+    check_form(document, schema)
     answer = _object(document, "")
     verdict, state = answer.get("verdict"), answer.get("state")
     if answer.get("schemaVersion") != SCHEMA_VERSION:
@@ -111,9 +116,7 @@ def _check_end(side: str, endpoint: str, address: str, facts: SourcedFacts, foll
 
 
 def _pods(endpoint: str, facts: SourcedFacts) -> list[str]:
-    # A pod named alone is one of the namespace that the command was given.
-    pods = (str(row[0]) for row in facts.get("pod", {}))
-    return [pod for pod in pods if pod == endpoint or pod.endswith(f"/{endpoint}")]
+    return [str(row[0]) for row in facts.get("pod", {}) if row[0] == endpoint]
 
 
 def _first_address(pod: str, facts: SourcedFacts) -> str | None:
@@ -150,7 +153,7 @@ def _lacks_address(endpoint: str, claimed: str, rules: TrustedRules, facts: Sour
         ranges = [row for row in follows.matching("member_cidr", (peering, group, None)) if cidr_family(row[2]) == 4]
         return not ranges and not follows.matching("member", (peering, group, None))
     pod = claimed.removeprefix("Pod ")
-    if pod != endpoint and not pod.endswith(f"/{endpoint}"):
+    if pod != endpoint:
         return False
     unreadable = any((kind, f"{space}/{name}") == ("Pod", pod) for kind, space, name, _ in facts.get("unreadable", {}))
     return unreadable or (pod in _pods(endpoint, facts) and _first_address(pod, facts) is None)

@@ -35,6 +35,8 @@ _TOKEN: Final = re.compile(
     re.DOTALL,
 )
 _ESCAPES: Final = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
+_DIGITS: Final = 10
+"""The most digits of a number of 32 bits."""
 _COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
 _Choice = tuple[Literal, ...]
 """One alternative of a body."""
@@ -82,10 +84,10 @@ def _scoped(head: Literal, body: _Choice) -> _Choice:
 
 
 def read_rule(text: str) -> Rule | None:
-    """Read the one plain rule that a text holds; ``None`` if it holds anything else."""
+    """Read the one plain rule that a text holds; ``None`` if it holds anything else, such as alternatives."""
     rules: list[Rule] = []
     try:
-        reader = _Reader(text, "")
+        reader = _Reader(text, "", plain=True)
         reader.clause(rules)
     except (RulesError, RecursionError):
         return None
@@ -95,7 +97,7 @@ def read_rule(text: str) -> Rule | None:
 def read_comparison(text: str) -> Literal | None:
     """Read the one comparison that a text holds; ``None`` if it holds anything else."""
     try:
-        reader = _Reader(text, "")
+        reader = _Reader(text, "", plain=True)
         found = reader.comparison()
     except (RulesError, RecursionError):
         return None
@@ -103,10 +105,10 @@ def read_comparison(text: str) -> Literal | None:
 
 
 class _Reader:
-    """Reads one text, a token ahead."""
+    """Reads one text, a token ahead. ``plain`` text has no alternatives and no groups, which multiply the rules."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self._text, self._file = text, file
+    def __init__(self, text: str, file: str, *, plain: bool = False) -> None:
+        self._text, self._file, self._plain = text, file, plain
         self._next = 0
         self._move(0)
 
@@ -194,7 +196,7 @@ class _Reader:
 
     def _disjunction(self) -> list[_Choice]:
         found = self._conjunction()
-        while self._try(";"):
+        while not self._plain and self._try(";"):
             found += self._conjunction()
         return found
 
@@ -213,7 +215,7 @@ class _Reader:
             is_atom = self._is("(")
             self._move(place)
             return [((self._atom("atom") if is_atom else self.comparison()),)]
-        if self._try("("):
+        if not self._plain and self._try("("):
             try:
                 group = self._disjunction()
                 self._take(")")
@@ -254,7 +256,9 @@ class _Reader:
             return self._term()
         self._take(":")
         self._take("{")
-        (body,) = self._conjunction()
+        body, *others = self._conjunction()
+        if others:
+            raise self._error("a conjunction inside an aggregate")
         self._take("}")
         return Aggregate(kind, target, body)
 
@@ -281,7 +285,7 @@ class _Reader:
         if self._try("-"):
             if self.kind != "number":
                 raise self._error("a number")
-            return Constant(-int(self._take(self.token)))
+            return Constant(-self._number(self._take(self.token)))
         if self._try("_"):
             return Wildcard()
         if kind not in ("string", "number", "name"):
@@ -289,4 +293,10 @@ class _Reader:
         self._move(self._next)
         if kind == "string":
             return Constant(re.sub(r'\\["\\nrt]', lambda found: _ESCAPES[found.group()], written[1:-1]))
-        return Constant(int(written)) if kind == "number" else Variable(written)
+        return Constant(self._number(written)) if kind == "number" else Variable(written)
+
+    def _number(self, digits: str) -> int:
+        # Python reads no number of thousands of digits.
+        if len(digits.lstrip("0")) > _DIGITS:
+            raise self._error("a number of 32 bits")
+        return int(digits)

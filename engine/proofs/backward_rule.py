@@ -73,7 +73,4 @@ class BackwardRule:
 
     def _can_derive(self, row: Row) -> bool:
         # Rules often differ by a constant in the head: a rule whose constant is never asked for is never compiled.
-        for column, value in self._constants:
-            if row[column] != value:
-                return False
-        return True
+        return all(row[column] == value for column, value in self._constants)

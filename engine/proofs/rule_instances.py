@@ -61,6 +61,9 @@ class _Collector(Protocol):
     def append(self, instance: Instance, /) -> object: ...
 
 
+_Join = Callable[[Row, _Collector, Allowance], None]
+
+
 class BackwardJoin:
     """A body, compiled once for all rows of a head.
 
@@ -113,7 +116,7 @@ class BackwardJoin:
         ordered = backward_order(head, body, cost if barred is None else None)
         self._cost, self._resolve = cost, resolve
         template = backward_join(head, body, ordered, derived, tuple(names), counted, barred)
-        self.join = cast("Callable[[Row, _Collector, Allowance], None]", template.make(resolve))
+        self.join = cast("_Join", template.make(resolve))
         self.aggregates = [
             _Aggregate(aggregate, self.slot_of, derived, tables, functors, all_choices=barred is None)
             for aggregate in map(aggregate_of, body)

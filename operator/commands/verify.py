@@ -4,7 +4,9 @@ It must not import the engine or anything else that made the certificate; a test
 """
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
+from typing import Any, cast
 
 import click
 
@@ -44,11 +46,11 @@ def command(proof: str, dump: str, rules: tuple[str, ...], output: str) -> int:
     except checker.DumpError as error:
         return _tell(output, exits.UNKNOWN, f"unknown: {dump}: {error}", str(error))
     try:
-        document: object = json.loads(read_text(proof))
-    except (ValueError, RecursionError):
-        return _tell(output, exits.REJECTED, f"rejected: {proof}: it is not JSON", "it is not JSON")
+        document = checker.read_certificate(read_text(proof))
+    except checker.RejectedError as error:
+        return _tell(output, exits.REJECTED, f"rejected: {proof}: {error.problem}", error.problem)
     try:
-        found = checker.check(document, trusted, facts)
+        found = checker.check(document, trusted, facts, _schema())
     except checker.RejectedError as error:
         return _tell(output, exits.REJECTED, f"rejected: {error}", error.problem, error.pointer)
     except checker.NotShownError as error:
@@ -65,6 +67,11 @@ def _tell(output: str, code: int, line: str, problem: str | None = None, pointer
         results = {exits.OK: "ok", exits.REJECTED: "rejected", exits.UNKNOWN: "unknown"}
         echo_document({"result": results[code], "node": pointer, "problem": problem}, output)
     return code
+
+
+def _schema() -> Mapping[str, Any]:
+    text = files("liqo_connectivity.operator").joinpath("explain").joinpath("why.schema.json").read_text("utf-8")
+    return cast("dict[str, Any]", json.loads(text))
 
 
 def _builtin() -> dict[str, str]:

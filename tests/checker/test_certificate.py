@@ -13,7 +13,7 @@ from liqo_connectivity.operator.explain.document.answer import answer_document
 from liqo_connectivity.operator.explain.endpoints import Endpoint
 from liqo_connectivity.rules.program import builtin_texts
 from liqo_connectivity.rules.relations import Flow
-from tests.support.certificates import FLOWS, RULES, call, certificate, derives, dump, facts, nodes
+from tests.support.certificates import FLOWS, RULES, SCHEMA, call, certificate, derives, dump, facts, nodes
 from tests.support.clusters import VERDICTS, base_of, example, questions, solve
 from tests.support.manifests import objects
 
@@ -21,7 +21,7 @@ from tests.support.manifests import objects
 @pytest.mark.parametrize("name", FLOWS)
 def test_the_certificate_of_an_answer_holds(name: str) -> None:
     document = certificate(name)
-    found = checker.check(document, RULES, facts())
+    found = checker.check(document, RULES, facts(), SCHEMA)
     assert found.verdict == document["verdict"]
     assert found.peerings == tuple(p["peering"] for p in document["peerings"])
     steps = [step for p in document["peerings"] for step in p["proof"]["steps"]]
@@ -41,10 +41,10 @@ def test_the_certificate_of_what_is_not_known_holds(tmp_path: Path) -> None:
         code, text = call("why", *flow, "-f", str(path), "-o", "json")
         assert code == 3
         document = json.loads(text)
-        assert checker.check(document, RULES, read).verdict == "unknown"
+        assert checker.check(document, RULES, read, SCHEMA).verdict == "unknown"
         document["unknown"].pop()
         with pytest.raises(checker.RejectedError, match="unknown"):
-            checker.check(document, RULES, read)
+            checker.check(document, RULES, read, SCHEMA)
 
 
 @pytest.mark.parametrize("seed", range(25))
@@ -64,18 +64,18 @@ def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
                 json.dumps(answer_document(answer.make(explainer, base, [flow], source, destination, None)))
             )
             document["pairs"] = {verdict: int(verdict == document["verdict"]) for verdict in document["pairs"]}
-            assert checker.check(document, RULES, read).verdict == document["verdict"]
+            assert checker.check(document, RULES, read, SCHEMA).verdict == document["verdict"]
 
 
 def test_all_proofs_of_a_certificate_are_checked() -> None:
     document = certificate("allowed", 3)
-    one = checker.check(certificate("allowed"), RULES, facts())
-    assert checker.check(document, RULES, facts()).steps > 2 * one.steps
+    one = checker.check(certificate("allowed"), RULES, facts(), SCHEMA)
+    assert checker.check(document, RULES, facts(), SCHEMA).steps > 2 * one.steps
     steps = document["peerings"][0]["alternatives"][1]["steps"]
     step = next(step for step in steps if step["relation"] == "policy_party_group")
     step["sources"][0]["name"] = "other"
     with pytest.raises(checker.RejectedError, match=f"^/peerings/0/alternatives/1/steps/{step['step']} "):
-        checker.check(document, RULES, facts())
+        checker.check(document, RULES, facts(), SCHEMA)
 
 
 def test_that_a_proof_is_the_lowest_is_not_checked() -> None:
@@ -83,14 +83,14 @@ def test_that_a_proof_is_the_lowest_is_not_checked() -> None:
     document = certificate("denied")
     assert document["peerings"][0]["proof"]["minimal"] is True
     document["peerings"][0]["proof"]["minimal"] = False
-    assert checker.check(document, RULES, facts()).verdict == "denied"
+    assert checker.check(document, RULES, facts(), SCHEMA).verdict == "denied"
 
 
 def test_between_groups_only_a_denial_is_shown() -> None:
     code, text = call("why", "group:vc-remote@milan", "group:vc-local@milan", "-f", str(dump()), "-o", "json")
     assert code == 0
     with pytest.raises(checker.NotShownError, match="shows a denial only"):
-        checker.check(json.loads(text), RULES, facts())
+        checker.check(json.loads(text), RULES, facts(), SCHEMA)
 
 
 # ---- Other facts, other rules ----
@@ -108,14 +108,14 @@ def fact(relation: str, *row: str | int) -> str:
 def test_a_fact_that_is_gone_is_missed() -> None:
     read = checker.read_facts(without('"pod_shadow"', '"shop/web-0"'), RULES)
     with pytest.raises(checker.RejectedError, match=r"pod_shadow\(.*\): it has no rule, and the facts do not hold it"):
-        checker.check(certificate("allowed"), RULES, read)
+        checker.check(certificate("allowed"), RULES, read, SCHEMA)
 
 
 def test_a_fact_that_is_new_breaks_an_absence() -> None:
     lines = [*without("nothing"), fact("policy_terminating", "liqo-tenant-milan/milan")]
     document = certificate("allowed")
     with pytest.raises(checker.RejectedError, match=r"no policy_terminating.*follows") as caught:
-        checker.check(document, RULES, checker.read_facts(lines, RULES))
+        checker.check(document, RULES, checker.read_facts(lines, RULES), SCHEMA)
     candidate = next(step for step in document["peerings"][0]["proof"]["steps"] if derives("candidate")(step))
     assert caught.value.pointer.startswith(f"/peerings/0/proof/steps/{candidate['step']}/premises/")
 
@@ -124,7 +124,7 @@ def test_a_rule_that_is_new_breaks_an_absence() -> None:
     """The certificate does not list closed-world evidence: the checker derives it from the rules that the user trusts."""
     rules = checker.read_rules({**builtin_texts(), "mine.dl": 'member(P, "vc-local", A) :- peering(P), pod_ip(_, A).'})
     with pytest.raises(checker.RejectedError, match=r"min Matching : .*: this is not true"):
-        checker.check(certificate("denied"), rules, facts())
+        checker.check(certificate("denied"), rules, facts(), SCHEMA)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from liqo_connectivity import checker
-from tests.support.certificates import RULES, certificate, derives, facts, first, nodes, states, use
+from tests.support.certificates import RULES, SCHEMA, certificate, derives, facts, first, nodes, states, use
 
 
 def steps_of(d: Any) -> list[Any]:
@@ -84,7 +84,7 @@ def name_a_peering_twice(d: Any) -> str:
 
 def claim_another_verdict(d: Any) -> str:
     d["verdict"], d["pairs"] = "allowed", {"allowed": 1, "denied": 0, "unknown": 0}
-    return "/verdict"
+    return "/peerings/0/verdict"
 
 
 def claim_another_verdict_everywhere(d: Any) -> str:
@@ -160,14 +160,14 @@ def dress_up_a_forgery(d: Any) -> str:
     place, node = first(d, derives("party_group"))
     del node["rule"], node["premises"]
     node |= {"height": 0, "sources": [], "holds": "1 = 1"}
-    return place
+    return f"{place}/holds"
 
 
 def put_a_fact_below_a_rule(d: Any) -> str:
     """A step that is not derivable claims to be a fact as well."""
     place, node = first(d, derives("party_group"))
     node["sources"] = first(d, states("policy_action"))[1]["sources"]
-    return place
+    return f"{place}/sources"
 
 
 def add_a_reason(d: Any) -> str:
@@ -209,7 +209,7 @@ def test_a_wrong_certificate_is_rejected(mutate: Callable[[Any], str]) -> None:
     document = certificate("denied")
     expected = mutate(document)
     with pytest.raises(checker.RejectedError) as caught:
-        checker.check(document, RULES, facts())
+        checker.check(document, RULES, facts(), SCHEMA)
     assert caught.value.pointer == expected, caught.value
 
 
@@ -245,9 +245,9 @@ def test_no_value_can_be_changed(name: str, part: int) -> None:
         old = holder[key]
         holder[key] = 7 if old is None else old + 1 if isinstance(old, int) else f"{old}x"
         with pytest.raises(checker.RejectedError):
-            pytest.fail(f"{place}: {checker.check(document, RULES, facts())}")
+            pytest.fail(f"{place}: {checker.check(document, RULES, facts(), SCHEMA)}")
         holder[key] = old
-    checker.check(document, RULES, facts())
+    checker.check(document, RULES, facts(), SCHEMA)
 
 
 def fields(document: Any) -> Iterator[tuple[str, Any, str]]:
@@ -265,9 +265,9 @@ def test_no_field_of_a_proof_can_be_left_out(part: int) -> None:
         old = copy.copy(holder)
         del holder[name]
         with pytest.raises(checker.RejectedError):
-            pytest.fail(f"{place}: {checker.check(document, RULES, facts())}")
+            pytest.fail(f"{place}: {checker.check(document, RULES, facts(), SCHEMA)}")
         holder |= old
-    checker.check(document, RULES, facts())
+    checker.check(document, RULES, facts(), SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -276,4 +276,4 @@ def test_no_field_of_a_proof_can_be_left_out(part: int) -> None:
 )
 def test_what_is_no_answer_is_rejected(document: object) -> None:
     with pytest.raises(checker.RejectedError):
-        checker.check(document, RULES, facts())
+        checker.check(document, RULES, facts(), SCHEMA)

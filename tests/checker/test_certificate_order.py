@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from liqo_connectivity import checker
-from tests.support.certificates import RULES, certificate, derives, facts, first, renumbered, states, use
+from tests.support.certificates import RULES, SCHEMA, certificate, derives, facts, first, renumbered, states, use
 
 PROOF = "/peerings/0/proof"
 
@@ -61,7 +61,7 @@ def put_a_number_where_nothing_was_found(proof: Any) -> str:
 def say_more_than_one_thing(proof: Any) -> str:
     place, premise = first(proof, lambda n: "absent" in n)
     premise["holds"] = "1 = 1"
-    return place
+    return f"{place}/holds"
 
 
 def number_a_step_wrongly(proof: Any) -> str:
@@ -71,7 +71,7 @@ def number_a_step_wrongly(proof: Any) -> str:
 
 def number_a_step_by_a_text(proof: Any) -> str:
     proof["steps"][3]["step"] = "3"
-    return "/steps/3"
+    return "/steps/3/step"
 
 
 def leave_a_step_out(proof: Any) -> str:
@@ -92,9 +92,9 @@ def start_elsewhere(proof: Any) -> str:
 
 
 def turn_round(proof: Any) -> str:
-    """A fact is the first, and nothing rests on it that stands above."""
+    """A fact is the first step, which only a derived tuple can be."""
     proof["steps"] = renumbered(proof["steps"], list(reversed(range(len(proof["steps"])))))
-    return "/steps/1"
+    return "/steps/0"
 
 
 def put_a_premise_above(proof: Any) -> str:
@@ -131,17 +131,17 @@ def leave_minimal_out(proof: Any) -> str:
 
 def say_minimal_in_words(proof: Any) -> str:
     proof["minimal"] = "true"
-    return ""
+    return "/minimal"
 
 
 def add_a_field(proof: Any) -> str:
     proof["root"] = 0
-    return ""
+    return "/root"
 
 
 def add_a_field_to_a_step(proof: Any) -> str:
     proof["steps"][2]["note"] = ""
-    return "/steps/2"
+    return "/steps/2/note"
 
 
 def hold_no_step(proof: Any) -> str:
@@ -180,7 +180,7 @@ def test_a_list_in_disorder_is_rejected(mutate: Callable[[Any], str]) -> None:
     document = certificate("denied")
     expected = PROOF + mutate(document["peerings"][0]["proof"])
     with pytest.raises(checker.RejectedError) as caught:
-        checker.check(document, RULES, facts())
+        checker.check(document, RULES, facts(), SCHEMA)
     assert caught.value.pointer == expected, caught.value
 
 
@@ -191,7 +191,7 @@ def test_what_is_no_list_of_steps_is_rejected(document: object) -> None:
     answer = certificate("denied")
     answer["peerings"][0]["proof"] = document
     with pytest.raises(checker.RejectedError, match=f"^{PROOF}"):
-        checker.check(answer, RULES, facts())
+        checker.check(answer, RULES, facts(), SCHEMA)
 
 
 def test_the_same_steps_in_another_good_order_hold() -> None:
@@ -201,4 +201,4 @@ def test_the_same_steps_in_another_good_order_hold() -> None:
     order = sorted(range(len(proof["steps"])), key=lambda n: (-proof["steps"][n]["height"], -n))
     assert order != list(range(len(order)))
     proof["steps"] = renumbered(proof["steps"], order)
-    assert checker.check(answer, RULES, facts()) == checker.check(certificate("denied"), RULES, facts())
+    assert checker.check(answer, RULES, facts(), SCHEMA) == checker.check(certificate("denied"), RULES, facts(), SCHEMA)

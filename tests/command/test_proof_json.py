@@ -15,7 +15,7 @@ from liqo_connectivity.operator.explain import answer
 from liqo_connectivity.operator.explain.document.absence import absence_document
 from liqo_connectivity.operator.explain.document.proof import proof_document
 from liqo_connectivity.operator.explain.text.absence import absence_lines
-from tests.support.certificates import FLOWS, RULES, call, dump, facts
+from tests.support.certificates import FLOWS, RULES, SCHEMA, call, dump, facts
 from tests.support.explaining import prove, why_not
 
 FIRSTS = """.decl offer(rule: number)
@@ -103,7 +103,7 @@ def test_a_search_that_ended_early_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert f'  label="{EARLY}";' in call(*why, "-o", "dot")[1].splitlines()
     document = json.loads(call(*why, "-o", "json")[1])
     assert document["peerings"][0]["proof"]["minimal"] is False
-    assert checker.check(document, RULES, facts()).verdict == "denied"
+    assert checker.check(document, RULES, facts(), SCHEMA).verdict == "denied"
     assert json.loads(call(*asked, "-o", "json")[1])["rows"][0]["proof"]["minimal"] is False
 
 

@@ -37,6 +37,7 @@ FLOWS = {
     "ungoverned-v6": ("ip:fd00::1", "ip:FD00:0:0::2"),
     "group-denied": ("group:vc-remote@milan", "group:local-cluster@milan"),
 }
+SCHEMA: Any = json.loads((ROOT / "operator" / "explain" / "why.schema.json").read_text("utf-8"))
 RULES = checker.read_rules(builtin_texts())
 
 

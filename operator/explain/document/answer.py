@@ -29,7 +29,9 @@ def answer_document(found: Answer) -> dict[str, Any]:
 
 
 def _end(endpoint: Endpoint, address: str) -> dict[str, Any]:
-    return {"endpoint": endpoint.text, "address": address or None}
+    # A pod by its namespace and name, whatever -n was: the answer is read elsewhere.
+    text = endpoint.name if endpoint.kind == "pod" else endpoint.text
+    return {"endpoint": text, "address": address or None}
 
 
 def _peering(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
