@@ -111,10 +111,8 @@ class LeaderElector:
                 self._attempt()
                 if self._held and time.monotonic() >= self._leads_until:
                     break
-                wait = self._backoff.next()
-                if self._held:
-                    wait = min(wait, max(0.0, self._leads_until - time.monotonic()))
-                self._stopping.wait(wait)
+                ends = self._leads_until if self._held else self._free_at()
+                self._stopping.wait(min(self._backoff.next(), max(0.0, ends - time.monotonic())))
         finally:
             # Whatever ended the thread, nobody renews the lease any more.
             self._leads_until = -math.inf
@@ -134,7 +132,7 @@ class LeaderElector:
             sent = time.monotonic()
             if self._stored is None:
                 self._stored = self._api.create(self._collection, self._body(None), deadline=self._deadline())
-            elif self._may_take(self._stored):
+            elif self._may_take():
                 self._stored = self._api.replace(self._path, self._body(self._stored), deadline=self._deadline())
             else:
                 if self._held:
@@ -181,12 +179,16 @@ class LeaderElector:
             self._record = record
             self._changed_at = time.monotonic()
 
-    def _may_take(self, stored: Json) -> bool:
-        if self.holder in ("", self.identity):
-            return True
-        seconds = _spec(stored).get("leaseDurationSeconds")
+    def _may_take(self) -> bool:
+        return self.holder in ("", self.identity) or (not self._held and time.monotonic() >= self._free_at())
+
+    def _free_at(self) -> float:
+        """When the lease that somebody else holds has been silent for its duration; never if it has to be read first."""
+        if self._stored is None:
+            return math.inf
+        seconds = _spec(self._stored).get("leaseDurationSeconds")
         duration = seconds if isinstance(seconds, int) and seconds > 0 else self._settings.lease_duration
-        return not self._held and time.monotonic() >= self._changed_at + duration
+        return self._changed_at + duration
 
     def _body(self, stored: Json | None) -> Json:
         # The wall clock is only shown to people.

@@ -47,18 +47,20 @@ class Settings:
     )
     liqo_namespace: str = _text("liqo", "Namespace where Liqo is installed and its agents run.")
 
-    # ---- Leadership: 15, 10 and 2 s are the defaults of every Kubernetes controller ----
+    # ---- Leadership ----
+    # Kubernetes' own controllers have 15, 10 and 2 s. While nobody leads, chains go stale, so a standby takes over within 10:
+    # it sees the last renewal a retry period late, waits for the lease duration, and sends two requests.
     leader_election: bool = _switch(
         True, "Write only while holding the lease. Turn it off only if no other process can run."
     )
     lease_name: str = _text("liqo-connectivity-engine", "Name of the lease.")
-    lease_duration: float = _seconds(15.0, "How long a standby waits for a silent leader before it takes over.")
-    renew_deadline: float = _seconds(10.0, "How long a leader keeps writing without having renewed its lease.")
-    retry_period: float = _seconds(2.0, "How often a process tries to acquire or renew the lease.", 0.01)
+    lease_duration: float = _seconds(8.0, "How long a standby waits for a silent leader before it takes over.")
+    renew_deadline: float = _seconds(6.0, "How long a leader keeps writing without having renewed its lease.")
+    retry_period: float = _seconds(1.0, "How often a process tries to acquire or renew the lease.", 0.01)
 
     # ---- Reading ----
     # More than the 5 s for which an overloaded API server may queue a request, less than the renew deadline.
-    request_timeout: float = _seconds(8.0, "Timeout of a request; watches have their own.", 0.05)
+    request_timeout: float = _seconds(5.5, "Timeout of a request; watches have their own.", 0.05)
     page_size: int = _count(500, "Objects per page of a list, where the server cannot stream it; the same as kubectl.")
     # The server ends watches after 30 to 60 minutes anyway; a new one every few minutes spreads over its replicas.
     watch_timeout: float = _seconds(300.0, "How long a watch lasts, less up to a tenth as jitter.", 1.0)

@@ -6,18 +6,26 @@ What it had sent already arrives late, and what it was about to send is not sent
 import signal
 import threading
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
+from liqo_connectivity.operator.controller.settings import Settings, flag_name
 from tests.support.fault_proxy import FaultProxy
 from tests.support.faults import Request
 from tests.support.liqo_peerings import Peering
+from tests.support.operator_cluster import LEASE
 from tests.support.operator_process import Running
 from tests.support.operator_scene import Scene, staged, through
 
 pytestmark = pytest.mark.slow
 
 OPTIONS = ("--lease-duration=3", "--renew-deadline=2", "--request-timeout=1.5")
+DEFAULTS = tuple(
+    f"{flag_name(name)}={getattr(Settings(), name):g}"
+    for name in ("lease_duration", "renew_deadline", "retry_period", "request_timeout")
+)
+"""What the controller has without flags; the tests' own are others."""
 BEFORE = (("deny", "vc-remote", "any"),)
 MEANT = (("deny", "vc-remote", "any"), ("allow", "any", "any"))
 AFTER = (("deny", "any", "any"),)
@@ -58,6 +66,35 @@ class Leader:
 
 def stored(scene: Scene, peerings: list[Peering]) -> list[object]:
     return [scene.cluster.client.get(peering.firewall)["spec"] for peering in peerings]
+
+
+def test_a_standby_takes_over_within_ten_seconds_of_a_kill(quiet: Scene) -> None:
+    cluster, peering = quiet.cluster, quiet.place.peering()
+    policy = peering.policy(*BEFORE)
+    with cluster.operator(*DEFAULTS) as first:
+        cluster.programmed(policy)
+        with cluster.operator(*DEFAULTS) as second:
+            first.kill()
+            # Nobody leads now, and the standby sees the change.
+            peering.policy(*AFTER)
+            dead = cluster.client.get(LEASE)["spec"]
+            second.logged("Became leader")
+            cluster.as_rendered(peering.namespace)
+            taken = cluster.client.get(LEASE)["spec"]
+            assert dead["holderIdentity"] != taken["holderIdentity"]
+            waited = datetime.fromisoformat(taken["acquireTime"]) - datetime.fromisoformat(dead["renewTime"])
+            assert waited.total_seconds() <= 10
+            # The next leader need not wait when this one stops in order.
+            with cluster.operator(*DEFAULTS) as third:
+                second.stop()
+                released = cluster.client.get(LEASE)["spec"]["renewTime"]
+                third.logged("Became leader")
+                taken = cluster.client.get(LEASE)["spec"]
+                waited = datetime.fromisoformat(taken["acquireTime"]) - datetime.fromisoformat(released)
+                assert waited.total_seconds() < Settings().lease_duration / 2
+                third.stop()
+    for path in (policy, peering.firewall):
+        quiet.place.remove(path)
 
 
 @pytest.mark.parametrize(("number", "late"), [(1, False), (1, True), (2, True)])

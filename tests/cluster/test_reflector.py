@@ -23,7 +23,7 @@ from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds
 from tests.support.waiting import eventually, pause
 
-QUICK = Settings(watch_backoff=0.05, watch_backoff_limit=1.0, absent_interval=0.2, request_timeout=8.0)
+QUICK = Settings(watch_backoff=0.05, watch_backoff_limit=1.0, absent_interval=0.2)
 
 
 class Watches:

@@ -132,7 +132,7 @@ def test_a_field_left_out_equals_an_empty_one(path: str, empty: object) -> None:
         return {"table": {"name": "t", "sets": held, "chains": [{"name": "c", "rules": rules}]}}
 
     one, other = table(), table()
-    steps = [int(step) if step.isdecimal() else step for step in f"table/{path}".strip("/").split("/")]
+    steps: list[Any] = [int(step) if step.isdecimal() else step for step in f"table/{path}".strip("/").split("/")]
     for spec, value in ((one, empty), (other, ...)):
         *before, last = steps
         place: Any = reduce(lambda found, step: found[step], before, spec)

@@ -130,6 +130,20 @@ def test_the_wall_clock_of_the_holder_does_not_matter(election: Election) -> Non
     assert election.leases.spec["leaseTransitions"] == 8
 
 
+def test_a_standby_tries_when_the_lease_ends_not_when_it_would_look_again(election: Election) -> None:
+    election.leases.stored = {
+        "metadata": {"resourceVersion": "1"},
+        "spec": {"holderIdentity": "dead", "leaseDurationSeconds": 3},
+    }
+    settings = Settings(lease_duration=3.0, renew_deadline=2.9, retry_period=2.0, request_timeout=1.0)
+    begin = time.monotonic()
+    first = election.candidate("first", settings)
+    # It looks after 2 seconds, and then after 4.
+    first._backoff.next = lambda: 2.0  # type: ignore[method-assign]
+    leads(first)
+    assert 3 <= time.monotonic() - begin < 3.9
+
+
 @pytest.mark.parametrize("spec", [{}, {"holderIdentity": ""}, {"holderIdentity": None}, None])
 def test_a_lease_that_nobody_holds_is_taken_at_once(election: Election, spec: Json | None) -> None:
     election.leases.stored = {"metadata": {"resourceVersion": "1"}, "spec": spec}
