@@ -98,7 +98,7 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 	$(BIN)/python -m benchmarks.cold
 
 .PHONY: soak
-soak: $(VENV)/.dev ## Compare changed databases with fresh ones for SOAK_SECONDS, from seed SOAK_SEED on
+soak: $(VENV)/.dev ## Run random checks for SOAK_SECONDS, from seed SOAK_SEED on: databases that change, hostile writers
 	$(BIN)/python -m tools.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
 .PHONY: cluster

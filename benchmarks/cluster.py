@@ -125,7 +125,9 @@ def _peerings() -> Iterator[Object]:
     node = bare("offloading.liqo.io/v1beta1", "VirtualNode", "milan", "liqo-tenant-milan")
     yield {**node, "spec": {"clusterID": "milan"}}
     for name in NAMESPACES[:3]:
-        yield {**bare("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", name), "spec": {}}
+        offloading = bare("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", name)
+        required = {"milan": [{"type": "OffloadingRequired", "status": "True"}]}
+        yield {**offloading, "spec": {}, "status": {"remoteNamespacesConditions": required}}
     labels = {"liqo.io/remote-cluster-id": "milan", "liqo.io/replication": "true"}
     mapping = {name: {"remoteNamespace": f"{name}-rome", "phase": "Accepted"} for name in NAMESPACES[:3]}
     made = bare("offloading.liqo.io/v1beta1", "NamespaceMap", "milan", "liqo-tenant-milan", labels)

@@ -74,7 +74,13 @@ def _peering(number: int) -> Iterator[Object]:
     for kind, cidr in (("pod", f"10.{128 + 4 * number}.0.0/14"), ("external", f"172.{number}.0.0/16")):
         yield network(namespace, f"{name}-{kind}", {**own, "configuration.liqo.io/cidr-type": kind}, cidr, cidr)
     offloading = bare("offloading.liqo.io/v1beta1", "NamespaceOffloading", "offloading", work)
-    yield {**offloading, "spec": {"clusterSelector": {"nodeSelectorTerms": []}}}
+    selected = {"matchExpressions": [{"key": "liqo.io/remote-cluster-id", "operator": "In", "values": [name]}]}
+    required = {name: [{"type": "OffloadingRequired", "status": "True"}]}
+    yield {
+        **offloading,
+        "spec": {"clusterSelector": {"nodeSelectorTerms": [selected]}},
+        "status": {"remoteNamespacesConditions": required},
+    }
     made = bare("offloading.liqo.io/v1beta1", "NamespaceMap", name, namespace, {**own, "liqo.io/replication": "true"})
     mapping = {work: {"remoteNamespace": f"{work}-home", "phase": "Accepted"}}
     yield {**made, "spec": {"desiredMapping": {work: f"{work}-home"}}, "status": {"currentMapping": mapping}}

@@ -245,6 +245,7 @@ def policy(pods: int, seed: int = 1) -> Workload:
     wide: dict[str, Event] = {
         "a namespace offloaded": [
             ("namespace_offloading", (namespaces[5], "LocalAndRemote"), True),
+            *(("namespace_offloading_required", (namespaces[5], peer, "True"), True) for peer in PEERS),
             *(
                 ("namespace_map_entry", (f"liqo-tenant-{peer}/map", namespaces[5], "there", "Accepted"), True)
                 for peer in PEERS
@@ -288,7 +289,7 @@ def peering(rng: Random, peer: str, number: int, mapped: list[str], foreign: str
         ("foreign_cluster", (peer,)),
         ("foreign_cluster_role", (peer, "ConsumerAndProvider")),
         ("foreign_cluster_tenant", (peer, tenant)),
-        ("virtual_node", (node, peer)),
+        ("virtual_node", (f"{tenant}/{node}", tenant, node, peer)),
         ("node", (node,)),
         ("node_virtual", (node,)),
         ("node_cluster", (node, peer)),
@@ -301,11 +302,10 @@ def peering(rng: Random, peer: str, number: int, mapped: list[str], foreign: str
         ("configuration_cluster", (f"{tenant}/configuration", peer)),
         ("configuration_remote_cidr", (f"{tenant}/configuration", "pod", "10.244.0.0/16")),
         ("namespace_map", (ours, tenant)),
-        ("namespace_map_cluster", (ours, peer)),
         ("namespace_map_ours", (ours,)),
+        *(("namespace_offloading_required", (name, peer, "True")) for name in mapped),
         *(("namespace_map_entry", (ours, name, f"{name}-there", "Accepted")) for name in mapped),
         ("namespace_map", (theirs, tenant)),
-        ("namespace_map_origin", (theirs, peer)),
         ("namespace_map_entry", (theirs, "theirs", foreign, "Accepted")),
         ("policy", (policy, tenant)),
         ("policy_created", (policy, 1_750_000_000)),

@@ -74,10 +74,10 @@ class NamespaceTenant(NamedTuple):
 
 
 class NamespaceManagedBy(NamedTuple):
-    """A Namespace has the annotation liqo.io/managed-by-namespace-map."""
+    """A Namespace has the annotation liqo.io/managed-by-namespace-map, which names a NamespaceMap of a tenant namespace."""
 
     namespace: str
-    map: str
+    tenant: str
 
 
 class NamespaceTerminating(NamedTuple):
@@ -106,8 +106,10 @@ class NodeCluster(NamedTuple):
 
 
 class VirtualNode(NamedTuple):
-    """A VirtualNode represents a remote cluster. Its Node has the same name."""
+    """A VirtualNode in a namespace represents a remote cluster. Its Node has the same name."""
 
+    virtual_node: str
+    namespace: str
     node: str
     cluster: str
 
@@ -195,6 +197,20 @@ class NamespaceOffloadingTerminating(NamedTuple):
     namespace: str
 
 
+class NamespaceOffloadingSelective(NamedTuple):
+    """A NamespaceOffloading's clusterSelector has terms, so it may leave clusters out. Without terms it selects all clusters."""
+
+    namespace: str
+
+
+class NamespaceOffloadingRequired(NamedTuple):
+    """Liqo's condition OffloadingRequired in a NamespaceOffloading, True or False: whether this cluster offloads the namespace through the NamespaceMap of this name. Liqo names the map after the remote cluster."""
+
+    namespace: str
+    cluster: str
+    status: str
+
+
 class NamespaceMap(NamedTuple):
     """A NamespaceMap exists in a tenant namespace."""
 
@@ -202,24 +218,10 @@ class NamespaceMap(NamedTuple):
     namespace: str
 
 
-class NamespaceMapCluster(NamedTuple):
-    """A NamespaceMap has the label liqo.io/remote-cluster-id."""
-
-    map: str
-    cluster: str
-
-
 class NamespaceMapOurs(NamedTuple):
     """A NamespaceMap has the label liqo.io/replication=true: this cluster offloads with it."""
 
     map: str
-
-
-class NamespaceMapOrigin(NamedTuple):
-    """A NamespaceMap has the label liqo.io/originID: that cluster offloads to this one with it."""
-
-    map: str
-    cluster: str
 
 
 class NamespaceMapEntry(NamedTuple):
@@ -229,6 +231,13 @@ class NamespaceMapEntry(NamedTuple):
     origin: str
     remote: str
     phase: str
+
+
+class NamespaceMapBadEntry(NamedTuple):
+    """An entry in a NamespaceMap's status is not one that Liqo writes: its key, shortened and made printable."""
+
+    map: str
+    entry: str
 
 
 class ForeignCluster(NamedTuple):
@@ -400,11 +409,12 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     ConfigurationRemoteCidr: "configuration_remote_cidr",
     NamespaceOffloading: "namespace_offloading",
     NamespaceOffloadingTerminating: "namespace_offloading_terminating",
+    NamespaceOffloadingSelective: "namespace_offloading_selective",
+    NamespaceOffloadingRequired: "namespace_offloading_required",
     NamespaceMap: "namespace_map",
-    NamespaceMapCluster: "namespace_map_cluster",
     NamespaceMapOurs: "namespace_map_ours",
-    NamespaceMapOrigin: "namespace_map_origin",
     NamespaceMapEntry: "namespace_map_entry",
+    NamespaceMapBadEntry: "namespace_map_bad_entry",
     ForeignCluster: "foreign_cluster",
     ForeignClusterRole: "foreign_cluster_role",
     ForeignClusterTenant: "foreign_cluster_tenant",

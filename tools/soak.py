@@ -1,20 +1,22 @@
-"""Changed databases against fresh ones until the time is up: what the tests do for some seeds, for as many as there are.
+"""Random checks until the time is up: what the tests do for some seeds, for as many as there are.
 
-Each seed is a program, facts and batches of changes. After every batch the database must be as if loaded, inside and
-outside, and small programs must hold what brute force finds. The seeds are counted up from the first, so that a run can be
-repeated, and continued by the next one. Run by ``make soak``; pytest does not collect it.
+Each seed is given to every check of ``CHECKS``. The seeds are counted up from the first, so that a run can be repeated, and
+continued by the next one. Run by ``make soak``; pytest does not collect it.
 """
 
 import sys
 import time
 import traceback
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from typing import Final
 
 from tests.support.churn import Facts, batches, commit, is_small, loaded, netted, numbers, program_of
+from tests.support.hostile_writers import WRITERS
 from tests.support.naive import naive
 from tests.support.small_programs import domain
+from tests.support.writer_check import violations
 
 from liqo_connectivity.engine import Database, Program
 
@@ -38,8 +40,12 @@ def difference(database: Database, program: Program, facts: Facts) -> list[str]:
     return found + database.check()
 
 
-def soak(seed: int) -> list[str]:
-    """Run one program; give what was wrong after the first batch that went wrong."""
+def databases(seed: int) -> list[str]:
+    """Compare a changed database with a fresh one; give what was wrong after the first batch that went wrong.
+
+    The seed is a program, facts and batches of changes. After every batch the database must be as if loaded, inside and
+    outside, and small programs must hold what brute force finds.
+    """
     program, facts = program_of(seed)
     database = loaded(program, facts)
     for number, batch in enumerate(batches(Random(seed), program, facts, BATCHES)):
@@ -51,31 +57,44 @@ def soak(seed: int) -> list[str]:
     return []
 
 
+def hostile_writers(seed: int) -> list[str]:
+    """Let every writer write what it may at worst; give what it opened or blocked."""
+    return [f"{writer}: {line}" for writer in WRITERS for line in violations(seed, writer).lines]
+
+
+CHECKS: Final[Mapping[str, Callable[[int], list[str]]]] = {
+    "databases": databases,
+    "hostile writers": hostile_writers,
+}
+"""What is done with each seed, by name: each check gives what is wrong, a line each."""
+
+
 def run(seconds: float, first: int) -> int:
     """Run seed after seed; give the exit status."""
     print(f"soak: {seconds:g} seconds from seed {first} on", flush=True)
     begin = said = time.monotonic()
     seed, wrong = first, list[int]()
     while time.monotonic() - begin < seconds:
-        try:
-            found = soak(seed)
-        except Exception:  # noqa: BLE001 - whatever it is, it is reported, and the next seeds may show more
-            found = traceback.format_exc().splitlines()
-        if found:
-            wrong.append(seed)
-            print("\n  ".join([f"soak: seed {seed} is wrong", *found]), flush=True)
+        for name, check in CHECKS.items():
+            try:
+                found = check(seed)
+            except Exception:  # noqa: BLE001 - whatever it is, it is reported, and the next seeds may show more
+                found = traceback.format_exc().splitlines()
+            if found:
+                wrong.append(seed)
+                print("\n  ".join([f"soak: seed {seed} is wrong: {name}", *found]), flush=True)
         seed += 1
         if time.monotonic() - said > EVERY:
             said = time.monotonic()
-            print(f"soak: {seed - first} programs, {len(wrong)} wrong", flush=True)
-    print(f"soak: {seed - first} programs of {BATCHES} batches, {len(wrong)} wrong; the next seed is {seed}")
+            print(f"soak: {seed - first} seeds, {len(wrong)} wrong", flush=True)
+    print(f"soak: {seed - first} seeds for {len(CHECKS)} checks each, {len(wrong)} wrong; the next seed is {seed}")
     if wrong:
         print(f"soak: wrong seeds: {' '.join(map(str, wrong))}", file=sys.stderr)
     return 1 if wrong else 0
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = ArgumentParser(prog="soak", description="Compare changed databases with fresh ones until the time is up.")
+    parser = ArgumentParser(prog="soak", description="Run random checks until the time is up.")
     parser.add_argument("--seconds", type=float, default=600, help="how long to go on (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=FIRST, help="the first seed (default: %(default)s)")
     options = parser.parse_args(arguments)

@@ -30,10 +30,14 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "namespace": _NAMESPACE,
     "origin": _NAMESPACE,
     "remote": _NAMESPACE,
+    "tenant": _NAMESPACE,
     "node": "node",
+    "virtual_node": "node",
     "cluster": "cluster",
     "network": "network",
     "map": "namespace-map",
+    "entry": "map-entry",
+    "status": "status",
     "configuration": "configuration",
     "policy": "policy",
     "firewall": "firewall-configuration",
@@ -46,7 +50,9 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "kind": "kind",
     "problem": "problem",
 }
-_NAMESPACED: Final = frozenset({"pod", "network", "namespace-map", "configuration", "policy", "firewall-configuration"})
+_NAMESPACED: Final = frozenset(
+    {"pod", "node", "network", "namespace-map", "configuration", "policy", "firewall-configuration"}
+)
 _KIND_TYPES: Final[Mapping[str, str]] = {
     "Pod": "pod",
     "Namespace": _NAMESPACE,
@@ -69,6 +75,7 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "role": frozenset({"Provider", "Consumer", "ConsumerAndProvider", "Unknown"}),
     "type": frozenset({"pod", "external", "pod-cidr", "service-cidr", "external-cidr", "internal-cidr", "reserved"}),
     "action": frozenset({"allow", "deny"}),
+    "status": frozenset({"True", "False", "Unknown"}),
     "kind": frozenset({*KIND_BY_NAME, FACTS_FILE, CONTROLLER, FIREWALL_CONFIGURATION}),
     "namespace-offloading": frozenset({"offloading"}),
     _FILE: frozenset({FIREWALL_CRD}),
@@ -76,6 +83,7 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
 _CIDR = re.compile(r"[0-9A-Fa-f.:]{1,45}(?:/[0-9]{1,3})?")
 _CONSTANT: Final = frozenset({"pod_shadow", "namespace_tenant", "node_virtual", "namespace_map_ours"})
 _MAPPING: Final = ("status", "currentMapping")
+_CONDITIONS: Final = ("status", "remoteNamespacesConditions")
 
 Named = tuple[str, str]
 """The type of a name and the name."""
@@ -199,6 +207,8 @@ class _Pseudonyms:
         path = segments(field)
         if path[:2] == _MAPPING and len(path) > 2:
             return pointer(*_MAPPING, self._name(_NAMESPACE, path[2]), *path[3:])
+        if path[:2] == _CONDITIONS and len(path) > 2:
+            return pointer(*_CONDITIONS, self._name("cluster", path[2]), *path[3:])
         return field
 
     def _value(self, fact: Fact, row: Row, source: Source) -> str | int | bool:

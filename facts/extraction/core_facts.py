@@ -70,7 +70,7 @@ def _addresses(facts: list[Fact], key: str, source: Source, status: core_objects
 
 
 def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
-    """The facts of a Namespace: existence, cluster, whether it is a tenant's, the map that made it, and deletion."""
+    """The facts of a Namespace: existence, cluster, whether it is a tenant's, whose map made it, and deletion."""
     metadata = namespace.metadata
     name = metadata.name
     source = Source("Namespace", "", name, metadata.uid, metadata.resource_version)
@@ -84,7 +84,7 @@ def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
             facts.append(Fact(relations.NamespaceTenant(name), source, _LABEL_TENANT, "true"))
     annotations = metadata.annotations
     if annotations is not None and annotations.managed_by is not None:
-        row_managed = relations.NamespaceManagedBy(name, annotations.managed_by)
+        row_managed = relations.NamespaceManagedBy(name, annotations.managed_by.partition("/")[0])
         facts.append(Fact(row_managed, source, _MANAGED_BY, annotations.managed_by))
     deleted = metadata.deletion_timestamp
     if deleted is not None:

@@ -1,8 +1,11 @@
 """The facts of Liqo's kinds and of policies: one pure function for each kind, from a decoded object to its facts."""
 
+from typing import cast
+
 from liqo_connectivity.facts.base.fact import Fact, Source, pointer, symbol
+from liqo_connectivity.facts.base.problems import one_line
 from liqo_connectivity.facts.objects import liqo_objects
-from liqo_connectivity.facts.objects.fields import TENANT_PREFIX, is_cluster_id, seconds_since_epoch
+from liqo_connectivity.facts.objects.fields import TENANT_PREFIX, is_cluster_id, is_label, seconds_since_epoch
 from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
 from liqo_connectivity.rules import relations
 
@@ -12,7 +15,12 @@ _LABEL_CLUSTER = pointer("metadata", "labels", REMOTE_CLUSTER)
 _LABEL_NETWORK_TYPE = pointer("metadata", "labels", "ipam.liqo.io/network-type")
 _LABEL_CIDR_TYPE = pointer("metadata", "labels", "configuration.liqo.io/cidr-type")
 _LABEL_REPLICATION = pointer("metadata", "labels", "liqo.io/replication")
-_LABEL_ORIGIN = pointer("metadata", "labels", "liqo.io/originID")
+_REQUIRED = "OffloadingRequired"
+_MAPPING = ("status", "currentMapping")
+_PHASES = frozenset({"", "Accepted", "CreationLoopBackOff", "Terminating"})
+"""Those of an entry that Liqo writes (its MappingPhase), and none yet."""
+_SHOWN = 63
+"""How much of a key that is no namespace a fact repeats: as long as the name of a namespace may be."""
 
 
 def _identity(kind: str, metadata: liqo_objects.Metadata | liqo_objects.PolicyMetadata) -> tuple[str, Source]:
@@ -71,7 +79,9 @@ def extract_configuration(configuration: liqo_objects.Configuration) -> tuple[Fa
 
 
 def extract_namespace_offloading(offloading: liqo_objects.NamespaceOffloading) -> tuple[Fact, ...]:
-    """The facts of a NamespaceOffloading: its strategy (Liqo's default when none is written) and deletion."""
+    """The facts of a NamespaceOffloading: its strategy (Liqo's default when none is written), whether it selects clusters,
+    deletion, and for each NamespaceMap whether Liqo offloads the namespace through it.
+    """
     metadata = offloading.metadata
     namespace = metadata.namespace
     _, source = _identity("NamespaceOffloading", metadata)
@@ -82,47 +92,73 @@ def extract_namespace_offloading(offloading: liqo_objects.NamespaceOffloading) -
     else:
         row = relations.NamespaceOffloading(namespace, liqo_objects.DEFAULT_STRATEGY)
         facts = [Fact(row, source, _NAME, metadata.name)]
+    selector = offloading.spec.cluster_selector if offloading.spec is not None else None
+    if selector is not None and selector.terms:
+        row_selective = relations.NamespaceOffloadingSelective(namespace)
+        facts.append(Fact(row_selective, source, "/spec/clusterSelector/nodeSelectorTerms", True))
     if metadata.deletion_timestamp is not None:
         row_deleted = relations.NamespaceOffloadingTerminating(namespace)
         facts.append(Fact(row_deleted, source, _DELETED, metadata.deletion_timestamp))
+    conditions = offloading.status.conditions if offloading.status is not None else None
+    for name, listed in sorted((conditions or {}).items()):
+        for index, condition in enumerate(listed):
+            if condition.type == _REQUIRED and condition.status:
+                row_required = relations.NamespaceOffloadingRequired(namespace, name, condition.status)
+                path = pointer("status", "remoteNamespacesConditions", name, index, "status")
+                facts.append(Fact(row_required, source, path, condition.status))
     return tuple(facts)
 
 
 def extract_namespace_map(namespace_map: liqo_objects.NamespaceMap) -> tuple[Fact, ...]:
-    """The facts of a NamespaceMap: existence, labels, and the entries of its status, sorted by namespace.
+    """The facts of a NamespaceMap: existence, direction, and the entries of its status, sorted by namespace.
 
-    A remote namespace or phase that is not written yet is the empty text.
+    A remote namespace or phase that is not written yet is the empty text. The remote cluster may write anything into the
+    status, so an entry that is not one of Liqo's is a fact too, and the others are read.
     """
     metadata = namespace_map.metadata
     key, source = _identity("NamespaceMap", metadata)
     facts = [Fact(relations.NamespaceMap(key, metadata.namespace), source, _NAME, metadata.name)]
     labels = metadata.labels
-    if labels is not None:
-        if labels.remote_cluster_id is not None:
-            row = relations.NamespaceMapCluster(key, labels.remote_cluster_id)
-            facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
-        if labels.replication == "true":
-            facts.append(Fact(relations.NamespaceMapOurs(key), source, _LABEL_REPLICATION, "true"))
-        if labels.origin_id is not None:
-            row_origin = relations.NamespaceMapOrigin(key, labels.origin_id)
-            facts.append(Fact(row_origin, source, _LABEL_ORIGIN, labels.origin_id))
-    status = namespace_map.status
-    for origin, entry in sorted((status.current_mapping or {}).items() if status is not None else ()):
-        remote = entry.remote_namespace
-        row_entry = relations.NamespaceMapEntry(key, origin, remote or "", entry.phase or "")
-        path = ("status", "currentMapping", origin)
-        if remote is not None:
-            facts.append(Fact(row_entry, source, pointer(*path, "remoteNamespace"), remote))
-        else:
-            facts.append(Fact(row_entry, source, pointer(*path), True))
+    if labels is not None and labels.replication == "true":
+        facts.append(Fact(relations.NamespaceMapOurs(key), source, _LABEL_REPLICATION, "true"))
+    mapping = namespace_map.status.current_mapping if namespace_map.status is not None else None
+    if isinstance(mapping, dict):
+        entries = cast("dict[str, object]", mapping)
+        facts += [_map_entry(key, source, origin, entries[origin]) for origin in sorted(entries)]
+    elif mapping is not None:
+        facts.append(Fact(relations.NamespaceMapBadEntry(key, ""), source, pointer(*_MAPPING), True))
     return tuple(facts)
+
+
+def _map_entry(key: str, source: Source, origin: str, value: object) -> Fact:
+    remote, phase = _text_at(value, "remoteNamespace"), _text_at(value, "phase")
+    if (
+        is_label(origin)
+        and remote is not None
+        and (not remote or is_label(remote))
+        and phase is not None
+        and phase in _PHASES
+    ):
+        row = relations.NamespaceMapEntry(key, origin, remote, phase)
+        if remote:
+            return Fact(row, source, pointer(*_MAPPING, origin, "remoteNamespace"), remote)
+        return Fact(row, source, pointer(*_MAPPING, origin), True)
+    row_bad = relations.NamespaceMapBadEntry(key, one_line(origin)[:_SHOWN])
+    return Fact(row_bad, source, pointer(*_MAPPING), True)
+
+
+def _text_at(value: object, field: str) -> str | None:
+    """The text of a field, empty if there is none; None for what is no text, or not in an object."""
+    found = cast("dict[str, object]", value).get(field, "") if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
 
 
 def extract_virtual_node(node: liqo_objects.VirtualNode) -> tuple[Fact, ...]:
     """The fact of a VirtualNode: which cluster its Node stands for."""
-    _, source = _identity("VirtualNode", node.metadata)
+    key, source = _identity("VirtualNode", node.metadata)
     cluster = node.spec.cluster_id
-    return (Fact(relations.VirtualNode(node.metadata.name, cluster), source, "/spec/clusterID", cluster),)
+    row = relations.VirtualNode(key, node.metadata.namespace, node.metadata.name, cluster)
+    return (Fact(row, source, "/spec/clusterID", cluster),)
 
 
 def extract_foreign_cluster(foreign: liqo_objects.ForeignCluster) -> tuple[Fact, ...]:

@@ -19,6 +19,9 @@ SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]
 PRINTABLE_PATTERN: Final = "^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 """A text without control characters and line separators, which could forge lines of output."""
 
+MAX_LABEL: Final = 63
+"""The longest DNS-1123 label."""
+
 MAX_CLUSTER_ID: Final = 51
 """The longest cluster id: ``liqo-tenant-<id>`` has to be a namespace name, of at most 63 characters."""
 
@@ -28,6 +31,11 @@ _LABEL = re.compile(LABEL_PATTERN.replace("$", r"\Z"))
 _IPV4 = re.compile(r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])(?:\.(?!\Z)|\Z)){4}")
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
+
+
+def is_label(text: str) -> bool:
+    """Whether a text is a DNS-1123 label, as the name of every namespace is."""
+    return len(text) <= MAX_LABEL and _LABEL.match(text) is not None
 
 
 def is_cluster_id(text: str) -> bool:
@@ -83,7 +91,7 @@ CIDR_TEXT: Final = str_schema(max_length=64, pattern=PRINTABLE_PATTERN)
 """The schema of ``CidrText``."""
 
 Name = Annotated[str, Shape(str_schema(max_length=253, pattern=SUBDOMAIN_PATTERN))]
-NamespaceName = Annotated[str, Shape(str_schema(max_length=63, pattern=LABEL_PATTERN))]
+NamespaceName = Annotated[str, Shape(str_schema(max_length=MAX_LABEL, pattern=LABEL_PATTERN))]
 AddressText = Annotated[str, Shape(no_info_after_validator_function(_address, str_schema()))]
 """An IP address as written, in any form; empty means none."""
 CidrText = Annotated[str, Shape(CIDR_TEXT)]

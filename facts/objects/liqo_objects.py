@@ -88,7 +88,6 @@ class Labels:
     remote_cluster_id: str | None = field(REMOTE_CLUSTER, default=None)
     cidr_type: str | None = field("configuration.liqo.io/cidr-type", default=None)
     replication: str | None = field("liqo.io/replication", default=None)
-    origin_id: str | None = field("liqo.io/originID", default=None)
 
 
 @model
@@ -152,9 +151,33 @@ class Configuration:
     spec: ConfigurationSpec | None = None
 
 
+_AnyValue = Annotated[object, Shape(any_schema())]
+
+
+@model
+class ClusterSelector:
+    terms: tuple[_AnyValue, ...] | None = field("nodeSelectorTerms", default=None)
+
+
 @model
 class NamespaceOffloadingSpec:
     strategy: PlainText | None = field("podOffloadingStrategy", default=None)
+    cluster_selector: ClusterSelector | None = field("clusterSelector", default=None)
+
+
+@model
+class RemoteNamespaceCondition:
+    type: PlainText | None = None
+    status: PlainText | None = None
+
+
+@model
+class NamespaceOffloadingStatus:
+    """``conditions`` are keyed by the name of a NamespaceMap."""
+
+    conditions: dict[Name, tuple[RemoteNamespaceCondition, ...]] | None = field(
+        "remoteNamespacesConditions", default=None
+    )
 
 
 @model
@@ -163,17 +186,14 @@ class NamespaceOffloading:
 
     metadata: Metadata
     spec: NamespaceOffloadingSpec | None = None
-
-
-@model
-class MappingEntry:
-    remote_namespace: NamespaceName | None = field("remoteNamespace", default=None)
-    phase: PlainText | None = None
+    status: NamespaceOffloadingStatus | None = None
 
 
 @model
 class NamespaceMapStatus:
-    current_mapping: dict[NamespaceName, MappingEntry] | None = field("currentMapping", default=None)
+    """The remote cluster may write it, so one bad entry must not hide the others: extraction reads them one by one."""
+
+    current_mapping: _AnyValue = field("currentMapping", default=None)
 
 
 @model

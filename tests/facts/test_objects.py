@@ -83,7 +83,7 @@ def test_namespace() -> None:
         ("namespace", "liqo-tenant-milan"),
         ("namespace_cluster", "liqo-tenant-milan", "milan"),
         ("namespace_tenant", "liqo-tenant-milan"),
-        ("namespace_managed_by", "liqo-tenant-milan", "liqo-tenant-milan/milan"),
+        ("namespace_managed_by", "liqo-tenant-milan", "liqo-tenant-milan"),
     }
 
 
@@ -106,7 +106,9 @@ def test_only_a_tenant_namespace_needs_a_cluster_id() -> None:
 
 def test_node_and_virtual_node() -> None:
     assert rows("Node", NODE) == {("node", "milan"), ("node_virtual", "milan"), ("node_cluster", "milan", "milan")}
-    assert rows("VirtualNode", VIRTUAL_NODE) == {("virtual_node", "mypool", "milan")}
+    assert rows("VirtualNode", VIRTUAL_NODE) == {
+        ("virtual_node", "liqo-tenant-milan/mypool", "liqo-tenant-milan", "mypool", "milan")
+    }
 
 
 @pytest.mark.parametrize("name", ["milan-pod", "milan-pod-10-244-0-0-16"])
@@ -148,6 +150,9 @@ def test_configuration_lists_or_names_cidrs() -> None:
 def test_offloading_has_liqos_default_strategy() -> None:
     assert rows("NamespaceOffloading", OFFLOADING) == {
         ("namespace_offloading", "shop", "Remote"),
+        ("namespace_offloading_selective", "shop"),
+        ("namespace_offloading_required", "shop", "milan", "True"),
+        ("namespace_offloading_required", "shop", "naples", "False"),
         ("namespace_offloading_terminating", "shop"),
     }
     bare = {"metadata": {"name": "offloading", "namespace": "shop"}}
@@ -158,14 +163,50 @@ def test_namespace_map() -> None:
     key = "liqo-tenant-milan/milan"
     assert rows("NamespaceMap", NAMESPACE_MAP) == {
         ("namespace_map", key, "liqo-tenant-milan"),
-        ("namespace_map_cluster", key, "milan"),
         ("namespace_map_ours", key),
-        ("namespace_map_origin", key, "rome"),
         ("namespace_map_entry", key, "shop", "shop-rome", "Accepted"),
         ("namespace_map_entry", key, "batch", "", "CreationLoopBackOff"),
+        ("namespace_map_bad_entry", key, "No Name\\n"),
     }
     replicated = changed(NAMESPACE_MAP, "/metadata/labels/liqo.io~1replication", "false")
     assert ("namespace_map_ours", key) not in rows("NamespaceMap", replicated)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        None,
+        7,
+        [],
+        "Accepted",
+        {"phase": 7},
+        {"phase": "Odd"},
+        {"remoteNamespace": ["x"]},
+        {"remoteNamespace": "No Name"},
+    ],
+)
+def test_an_entry_that_liqo_does_not_write_hides_no_other(entry: object) -> None:
+    key = "liqo-tenant-milan/milan"
+    value = changed(NAMESPACE_MAP, "/status/currentMapping/batch", entry)
+    found = rows("NamespaceMap", value) - rows("NamespaceMap", NAMESPACE_MAP)
+    assert found == {("namespace_map_bad_entry", key, "batch")}
+    assert ("namespace_map_entry", key, "shop", "shop-rome", "Accepted") in rows("NamespaceMap", value)
+
+
+@pytest.mark.parametrize("mapping", [7, "shop", ["shop"], True])
+def test_a_mapping_that_is_no_object_is_one_bad_entry(mapping: object) -> None:
+    key = "liqo-tenant-milan/milan"
+    found = rows("NamespaceMap", changed(NAMESPACE_MAP, "/status/currentMapping", mapping))
+    assert {row for row in found if row[0] != "namespace_map"} == {
+        ("namespace_map_ours", key),
+        ("namespace_map_bad_entry", key, ""),
+    }
+
+
+def test_the_text_of_a_bad_entry_is_short_and_on_one_line() -> None:
+    value = changed(NAMESPACE_MAP, "/status/currentMapping", {"\n" * 500: {}})
+    (bad,) = (row for row in rows("NamespaceMap", value) if row[0] == "namespace_map_bad_entry")
+    assert bad[2] == ("\\n" * 500)[:63]
 
 
 def test_foreign_cluster() -> None:

@@ -35,6 +35,8 @@ FINDINGS = {
     # Whether an address is stale cannot be said while the CIDRs of its cluster are not known.
     "rome-3": {
         FORGED,
+        # Its NamespaceOffloading is gone, and the remote cluster has not deleted its namespace yet.
+        ("MapNotRequired", "NamespaceMap", "liqo-tenant-milan/milan", "edge"),
         ("NetworkTerminating", "Network", "liqo-tenant-milan/milan-pod-10-244-0-0-17", "it is being deleted"),
         ("NetworkMissing", "Configuration", "liqo-tenant-milan/milan", "10.244.0.0/16"),
         *(
@@ -127,7 +129,11 @@ def ground_truth(objects: list[dict[str, Any]]) -> dict[tuple[str, str], set[str
     def labels(found: dict[str, Any]) -> dict[str, str]:
         return found["metadata"].get("labels", {})  # type: ignore[no-any-return]  # an object is untyped
 
-    node_of = {n["metadata"]["name"]: n["spec"]["clusterID"] for n in kind("VirtualNode")}
+    node_of = {
+        n["metadata"]["name"]: labels(n)["liqo.io/remote-cluster-id"]
+        for n in kind("Node")
+        if labels(n).get("liqo.io/type") == "virtual-node"
+    }
     cidrs: dict[str, list[str | None]] = {}
     for network in kind("Network"):
         gone = "deletionTimestamp" in network["metadata"]
@@ -142,15 +148,16 @@ def ground_truth(objects: list[dict[str, Any]]) -> dict[tuple[str, str], set[str
         if remote is not None:
             known = cidrs.get(remote, [None])
             inside = None not in known and any(ip_address(address) in ip_network(str(c)) for c in known)
-            if inside and labels(pod).get("liqo.io/shadowPod") == "true":
+            if inside:
                 found.setdefault((remote, "vc-remote"), set()).add(address)
             continue
         if pod["spec"].get("hostNetwork"):
             continue
-        for entry in kind("NamespaceMap"):
-            ours = labels(entry).get("liqo.io/replication") == "true"
-            if ours and namespace in entry["status"]["currentMapping"]:
-                found.setdefault((labels(entry)["liqo.io/remote-cluster-id"], "vc-local"), set()).add(address)
+        for offloading in kind("NamespaceOffloading"):
+            if offloading["metadata"]["namespace"] == namespace:
+                for peering, conditions in offloading["status"]["remoteNamespacesConditions"].items():
+                    if any((c["type"], c["status"]) == ("OffloadingRequired", "True") for c in conditions):
+                        found.setdefault((peering, "vc-local"), set()).add(address)
         origin = labels(pod).get("offloading.liqo.io/origin")
         own = next(n for n in kind("Namespace") if n["metadata"]["name"] == namespace)
         if origin and labels(own).get("liqo.io/remote-cluster-id") == origin:

@@ -12,7 +12,20 @@ import pytest
 
 from tests.support.addresses import is_cidr, usable_cidr
 from tests.support.clusters import base_of, example, questions, shown, solve, verdicts
-from tests.support.descriptions import Cluster, Malformed, Namespace, Network, Party, Pod, Policy, Rule, VirtualNode
+from tests.support.descriptions import (
+    Cluster,
+    ForeignCluster,
+    Malformed,
+    Namespace,
+    Network,
+    Node,
+    Offloading,
+    Party,
+    Pod,
+    Policy,
+    Rule,
+    VirtualNode,
+)
 from tests.support.draws import chance
 from tests.support.interpreter import Meaning, is_valid
 from tests.support.manifests import objects
@@ -41,7 +54,7 @@ def completed(rng: Random, described: Cluster) -> Cluster:
     made = [replace(n, status=free.pop() if n.cluster else LOCAL, terminating=False) for n in missing]
     networks = [*kept, *made]
     for one in described.malformed:
-        owner = Meaning(described).tenants.get(one.namespace)
+        owner = Meaning(described).places.get(one.namespace)
         if one.kind == "Network" and owner is not None:
             networks.append(Network(one.namespace, one.name, owner, "pod", "10.59.0.0/16", free.pop()))
     for configuration in described.configurations:
@@ -51,16 +64,66 @@ def completed(rng: Random, described: Cluster) -> Cluster:
     for peering in (*PEERINGS, "nobody"):
         if free and not any(n.cluster == peering and n.kind == "pod" and usable_cidr(n.status) for n in networks):
             networks.append(Network("later", f"n-{len(networks)}", peering, "pod", "10.244.0.0/16", free.pop()))
+    nodes, pods = _placed(rng, described)
     return replace(
         described,
+        namespaces=(*described.namespaces, *_namespaces_read(rng, described)),
+        nodes=tuple(nodes),
         networks=tuple(networks),
-        offloadings=(*described.offloadings, *described.malformed_offloadings),
+        foreign_clusters=tuple(_settled(rng, described, foreign) for foreign in described.foreign_clusters),
+        offloadings=tuple(_said(rng, described, offloading) for offloading in _offloadings_read(rng, described)),
         malformed_offloadings=(),
         malformed=(),
-        pods=tuple(replace(pod, malformed=False) for pod in described.pods),
+        pods=tuple(pods),
         policies=tuple(_corrected(rng, policy) for policy in described.policies),
         firewall_fields=None,
     )
+
+
+def _placed(rng: Random, described: Cluster) -> tuple[list[Node], list[Pod]]:
+    """The nodes and pods once every node is known, as a physical or a virtual one."""
+    nodes, meaning = list(described.nodes), Meaning(described)
+    pods = [replace(pod, node=pod.node or "late", malformed=False) for pod in described.pods]
+    named = {pod.node for pod in pods if pod.node} | {one.name for one in described.malformed if one.kind == "Node"}
+    for name in sorted(named - {node.name for node in nodes}):
+        if not meaning.clusters_of(Pod("", "", name)):
+            owner = rng.choice((None, *PEERINGS))
+            nodes.append(Node(name, owner is not None, owner))
+    return nodes, pods
+
+
+def _namespaces_read(rng: Random, described: Cluster) -> list[Namespace]:
+    """The namespaces that could not be read: each may be anything that its name and content do not rule out."""
+    found: list[Namespace] = []
+    meaning = Meaning(described)
+    for one in described.malformed:
+        if one.kind == "Namespace":
+            claims = {None, meaning.places.get(one.name)} - meaning.given.keys()
+            peering = rng.choice(sorted(claims, key=str))
+            found.append(Namespace(one.name, peering, tenant=one.name in meaning.places and peering is not None))
+    return found
+
+
+def _settled(rng: Random, described: Cluster, foreign: ForeignCluster) -> ForeignCluster:
+    """The ForeignCluster once it says which of several namespaces is the tenant's."""
+    meaning = Meaning(described)
+    if foreign.cluster not in meaning.contested:
+        return foreign
+    return replace(foreign, tenant=rng.choice(sorted(n for n, p in meaning.places.items() if p == foreign.cluster)))
+
+
+def _offloadings_read(rng: Random, described: Cluster) -> list[Offloading]:
+    unread = [Offloading(name, selective=chance(rng, 0.5)) for name in described.malformed_offloadings]
+    return [*described.offloadings, *unread]
+
+
+def _said(rng: Random, described: Cluster, offloading: Offloading) -> Offloading:
+    """The offloading once Liqo has said to which clusters it goes."""
+    if offloading.terminating:
+        return offloading
+    named, meaning = dict(offloading.required), Meaning(described)
+    missing = [peering for peering in PEERINGS if peering not in named and meaning.may_be_provider(peering)]
+    return replace(offloading, required=(*offloading.required, *((peering, chance(rng, 0.5)) for peering in missing)))
 
 
 def _corrected(rng: Random, policy: Policy) -> Policy:

@@ -85,6 +85,25 @@ class NamespaceMap:
 
 
 @dataclass(frozen=True)
+class Offloading:
+    """A NamespaceOffloading. ``selective``: its clusterSelector has terms; ``required``: what Liqo says for each cluster."""
+
+    namespace: str
+    selective: bool = False
+    required: tuple[tuple[str, bool], ...] = ()
+    terminating: bool = False
+
+
+@dataclass(frozen=True)
+class ForeignCluster:
+    """``tenant`` is the tenant namespace that Liqo's status names."""
+
+    cluster: str
+    role: str
+    tenant: str | None = None
+
+
+@dataclass(frozen=True)
 class Party:
     group: str | None = None
     namespace: str | None = None
@@ -122,8 +141,7 @@ class Malformed:
 
 @dataclass(frozen=True)
 class Cluster:
-    """``offloadings`` are the namespaces with a NamespaceOffloading, readable or
-    malformed, ``foreign_clusters`` cluster ids with their role.
+    """``malformed_offloadings`` are the namespaces with a NamespaceOffloading that cannot be read.
 
     ``firewall_fields`` are those of the installed CRD that chains need; None when the CRD is not among the objects.
     """
@@ -134,9 +152,9 @@ class Cluster:
     networks: tuple[Network, ...] = ()
     configurations: tuple[Configuration, ...] = ()
     maps: tuple[NamespaceMap, ...] = ()
-    offloadings: tuple[str, ...] = ()
+    offloadings: tuple[Offloading, ...] = ()
     malformed_offloadings: tuple[str, ...] = ()
-    foreign_clusters: tuple[tuple[str, str], ...] = ()
+    foreign_clusters: tuple[ForeignCluster, ...] = ()
     pods: tuple[Pod, ...] = ()
     policies: tuple[Policy, ...] = ()
     malformed: tuple[Malformed, ...] = ()

@@ -53,18 +53,28 @@ CONFIGURATION: Json = {
 }
 OFFLOADING: Json = {
     "metadata": {"name": "offloading", "namespace": "shop", "deletionTimestamp": "2026-11-22T23:53:00Z"},
-    "spec": {"podOffloadingStrategy": "Remote"},
+    "spec": {
+        "podOffloadingStrategy": "Remote",
+        "clusterSelector": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "region", "operator": "Exists"}]}]},
+    },
+    "status": {
+        "remoteNamespacesConditions": {
+            "milan": [{"type": "Ready", "status": "True"}, {"type": "OffloadingRequired", "status": "True"}],
+            "naples": [{"type": "OffloadingRequired", "status": "False"}],
+        }
+    },
 }
 NAMESPACE_MAP: Json = {
     "metadata": {
         "name": "milan",
         "namespace": "liqo-tenant-milan",
-        "labels": {"liqo.io/remote-cluster-id": "milan", "liqo.io/replication": "true", "liqo.io/originID": "rome"},
+        "labels": {"liqo.io/remote-cluster-id": "milan", "liqo.io/replication": "true"},
     },
     "status": {
         "currentMapping": {
             "shop": {"phase": "Accepted", "remoteNamespace": "shop-rome"},
             "batch": {"phase": "CreationLoopBackOff"},
+            "No Name\n": {"phase": "Accepted"},
         }
     },
 }

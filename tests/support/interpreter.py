@@ -11,7 +11,7 @@ from functools import cached_property
 from ipaddress import IPv4Address
 from typing import Literal
 
-from tests.support.addresses import Members, ipv4, is_cidr
+from tests.support.addresses import Members, ipv4, is_cidr, union
 from tests.support.descriptions import Policy, Rule
 from tests.support.membership import ENDED, GROUPS, Membership, addresses_of
 
@@ -44,10 +44,14 @@ class Meaning(Membership):
             if state == "established":
                 decisions[peering] = ("established", 0, "allow")
             else:
-                decisions[peering] = None if self.pending[peering] else self._first_match(peering, policy, ends)
+                is_open = self.pending[peering] or self._may_join(peering, ends)
+                decisions[peering] = None if is_open else self._first_match(peering, policy, ends)
         if any(decision and decision[2] == "deny" for decision in decisions.values()):
             return Answer("denied", decisions)
-        open_ended = state == "new" and any(self._may_govern(peering, end) for peering in self.doubts for end in ends)
+        open_ended = state == "new" and (
+            any(self._may_govern(peering, end) for peering in self.doubts for end in ends)
+            or any(self._may_join(peering, ends) for peering in self.governing)
+        )
         unknown = None in decisions.values() or open_ended
         return Answer("unknown" if unknown else "allowed", decisions)
 
@@ -65,8 +69,17 @@ class Meaning(Membership):
             return end is not None
         if end in self._on_physical_nodes:
             return False
+        if end in self._unplaced:
+            return True
         elsewhere = [cidr for other in self.peerings if other != peering for cidr in self._sound_cidrs[other]]
         return doubt == "pods" or end not in Members(cidrs=(*self._local_cidrs, *elsewhere))
+
+    def _may_join(self, peering: str, ends: tuple[IPv4Address | None, ...]) -> bool:
+        """Whether an end is a pod of a namespace that may turn out to be offloaded to a peering."""
+        namespaces = self._maybe_mapped(peering)
+        pods = [pod for pod in self._readable if pod.namespace in namespaces]
+        found = union([*map(self._local, pods), *(addresses_of(pod) for pod in pods if self._is_unplaced(pod))])
+        return any(end in found for end in ends)
 
     # ---- What cannot be known ----
 
@@ -97,21 +110,61 @@ class Meaning(Membership):
         """
         found: dict[str, str] = {}
         for peering in self.peerings:
-            if any(
+            claimed = any(
                 policy.malformed and self._concerns(policy.namespace, peering) for policy in self.cluster.policies
-            ) or (peering in self.governing and self._is_in_doubt_who_is_a_member(peering)):
+            )
+            if (
+                claimed
+                or self._is_contended(peering)
+                or self._may_have_hidden_tenant(peering)
+                or (peering in self.governing and self._is_in_doubt_who_is_a_member(peering))
+            ):
                 found[peering] = "anything"
             elif peering in self.governing and self._may_hold_unreadable_pod(peering):
                 found[peering] = "pods"
-            elif peering in self.governing and (not self._sound_cidrs[peering] or self._awaits_other(peering)):
+            elif peering in self.governing and (
+                not self._sound_cidrs[peering] or self._awaits_other(peering) or self._may_have_unplaced_member(peering)
+            ):
                 found[peering] = "CIDRs"
         return found
 
+    def _is_contended(self, peering: str) -> bool:
+        """Whether a policy would govern a contested peering if its namespace were the tenant namespace."""
+        usable = [policy for policy in self.cluster.policies if not policy.terminating and not policy.malformed]
+        return peering in self.contested and any(self.claims.get(policy.namespace) == peering for policy in usable)
+
+    @cached_property
+    def _unread_namespaces(self) -> set[str]:
+        return {one.name for one in self.cluster.malformed if one.kind == "Namespace"}
+
+    def _may_have_hidden_tenant(self, peering: str) -> bool:
+        """Whether the tenant namespace of a peering may be one that could not be read."""
+        if peering in self.tenants.values():
+            return False
+        places = {policy.namespace for policy in self.cluster.policies if not policy.malformed}
+        return any(name not in self.tenants for name in places & self._unread_namespaces)
+
     def _is_in_doubt_who_is_a_member(self, peering: str) -> bool:
-        kinds = {one.kind for one in self.cluster.malformed if self._concerns(one.namespace, peering)}
-        doubtful = kinds & {"Namespace", "Node", "NamespaceMap", "VirtualNode"}
-        listed = {here for m in self._maps_of(peering) if m.ours for here, _, _ in m.entries}
-        return bool(doubtful or listed.intersection(self.cluster.malformed_offloadings))
+        if self.cluster.malformed_offloadings and self.may_be_provider(peering):
+            return True
+        placed = {name for name, found in self.places.items() if found == peering}
+        if self._unread_namespaces & placed and peering not in self.given.values():
+            return True
+        return any(pod.origin == peering and pod.namespace in self._unread_namespaces for pod in self._readable)
+
+    def _may_have_unplaced_member(self, peering: str) -> bool:
+        """Whether a Pod on an unknown node may be a member: by its namespace, or by its address."""
+        sound = [cidr for other in self.peerings for cidr in self._sound_cidrs[other]]
+        concerned, made = self._mapped(peering) | self._named(peering), self._offloaded_namespaces(peering)
+        for pod in filter(self._is_unplaced, self._readable):
+            found = addresses_of(pod)
+            if any(address in Members(cidrs=tuple(self._sound_cidrs[peering])) for address in found):
+                return True
+            is_guest = pod.namespace in made and pod.origin == peering
+            counts = not pod.host_network or any(address in Members(cidrs=tuple(sound)) for address in found)
+            if found and counts and (pod.namespace in concerned or is_guest):
+                return True
+        return False
 
     def _may_hold_unreadable_pod(self, peering: str) -> bool:
         concerned = self._mapped(peering) | self._offloaded_namespaces(peering) | self._named(peering)
@@ -122,10 +175,9 @@ class Meaning(Membership):
         concerned = self._named(peering) | self._offloaded_namespaces(peering)
         return any(
             pod.namespace in concerned
-            and pod.shadow == "true"
             and pod.phase not in ENDED
             and addresses_of(pod)
-            and any(other != peering and not self._sound_cidrs[other] for other in self._clusters_of(pod))
+            and any(other != peering and not self._sound_cidrs[other] for other in self.clusters_of(pod))
             for pod in self._readable
         )
 

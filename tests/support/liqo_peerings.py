@@ -158,23 +158,29 @@ class Peering:
         return f"20.{self.octet}.{1 + number // 250}.{1 + number % 250}"
 
     def offload(self, namespace: str, strategy: str = "LocalAndRemote") -> str:
-        """Offload a namespace of this cluster to it; the path of the NamespaceOffloading."""
-        path = self.place.put(
+        """Offload a namespace of this cluster to it alone; the path of the NamespaceOffloading."""
+        self._mapped[namespace] = f"{namespace}-{LINK_TO}"
+        self._map()
+        return self._offloading(namespace, strategy, "True")
+
+    def withdraw(self, namespace: str) -> None:
+        """Have Liqo say that a namespace is not offloaded to it any more, and take it out of the map."""
+        del self._mapped[namespace]
+        self._map()
+        self._offloading(namespace, "LocalAndRemote", "False")
+
+    def _offloading(self, namespace: str, strategy: str, required: str) -> str:
+        term = {"matchExpressions": [{"key": CLUSTER_LABEL, "operator": "In", "values": [self.name]}]}
+        condition = {"type": "OffloadingRequired", "status": required}
+        return self.place.put(
             {
                 "apiVersion": "offloading.liqo.io/v1beta1",
                 "kind": "NamespaceOffloading",
                 "metadata": {"name": "offloading", "namespace": namespace},
-                "spec": {"podOffloadingStrategy": strategy, "clusterSelector": {"nodeSelectorTerms": []}},
+                "spec": {"podOffloadingStrategy": strategy, "clusterSelector": {"nodeSelectorTerms": [term]}},
+                "status": {"remoteNamespacesConditions": {self.name: [condition]}},
             }
         )
-        self._mapped[namespace] = f"{namespace}-{LINK_TO}"
-        self._map()
-        return path
-
-    def withdraw(self, namespace: str) -> None:
-        """Take a namespace out of the map."""
-        del self._mapped[namespace]
-        self._map()
 
     def host(self) -> str:
         """A namespace of this cluster that holds what it offloads to here."""

@@ -9,11 +9,13 @@ from typing import Any
 from tests.support.descriptions import (
     Cluster,
     Configuration,
+    ForeignCluster,
     Malformed,
     Namespace,
     NamespaceMap,
     Network,
     Node,
+    Offloading,
     Pod,
     Policy,
     Rule,
@@ -43,9 +45,9 @@ def objects(cluster: Cluster) -> list[Object]:
         *(_network(network) for network in cluster.networks),
         *(_configuration(configuration) for configuration in cluster.configurations),
         *(_namespace_map(namespace_map) for namespace_map in cluster.maps),
-        *(_offloading(namespace, "LocalAndRemote") for namespace in cluster.offloadings),
-        *(_offloading(namespace, 7) for namespace in cluster.malformed_offloadings),
-        *(_foreign_cluster(name, role) for name, role in cluster.foreign_clusters),
+        *(offloading_object(offloading) for offloading in cluster.offloadings),
+        *(_malformed_offloading(namespace) for namespace in cluster.malformed_offloadings),
+        *(_foreign_cluster(foreign) for foreign in cluster.foreign_clusters),
         *(_pod(pod) for pod in cluster.pods),
         *(_policy(policy) for policy in cluster.policies),
         *(_malformed(found) for found in cluster.malformed),
@@ -151,22 +153,36 @@ def _namespace_map(found: NamespaceMap) -> Object:
     }
 
 
-def _offloading(namespace: str, strategy: str | int) -> Object:
+def offloading_object(offloading: Offloading) -> Object:
+    """A NamespaceOffloading and its status."""
+    metadata = _metadata("offloading", offloading.namespace)
+    if offloading.terminating:
+        metadata["deletionTimestamp"] = "2026-07-01T10:00:00Z"
+    expression = {"key": "liqo.io/remote-cluster-id", "operator": "Exists"}
+    terms = [{"matchExpressions": [expression]}] if offloading.selective else []
+    conditions = {
+        name: [{"type": "OffloadingRequired", "status": str(required)}] for name, required in offloading.required
+    }
     return {
         "apiVersion": "offloading.liqo.io/v1beta1",
         "kind": "NamespaceOffloading",
-        "metadata": _metadata("offloading", namespace),
-        "spec": {"podOffloadingStrategy": strategy},
+        "metadata": metadata,
+        "spec": {"podOffloadingStrategy": "LocalAndRemote", "clusterSelector": {"nodeSelectorTerms": terms}},
+        "status": {"remoteNamespacesConditions": conditions},
     }
 
 
-def _foreign_cluster(name: str, role: str) -> Object:
+def _malformed_offloading(namespace: str) -> Object:
+    return offloading_object(Offloading(namespace)) | {"spec": {"podOffloadingStrategy": 7}}
+
+
+def _foreign_cluster(foreign: ForeignCluster) -> Object:
     return {
         "apiVersion": "core.liqo.io/v1beta1",
         "kind": "ForeignCluster",
-        "metadata": _metadata(name),
-        "spec": {"clusterID": name},
-        "status": {"role": role},
+        "metadata": _metadata(foreign.cluster),
+        "spec": {"clusterID": foreign.cluster},
+        "status": {"role": foreign.role, "tenantNamespace": {"local": foreign.tenant} if foreign.tenant else {}},
     }
 
 

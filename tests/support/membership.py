@@ -8,7 +8,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from tests.support.addresses import Members, ipv4, is_cidr, union, usable_cidr
-from tests.support.descriptions import Cluster, NamespaceMap, Party, Pod, Policy
+from tests.support.descriptions import Cluster, Party, Pod, Policy
 
 RFC1918 = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 ENDED = ("Succeeded", "Failed")
@@ -24,8 +24,8 @@ class Membership:
     # ---- Who governs ----
 
     @cached_property
-    def tenants(self) -> dict[str, str]:
-        """The peering of each tenant namespace: by its labels, else by its name."""
+    def claims(self) -> dict[str, str]:
+        """The peering that each namespace claims to be the tenant's of: by its labels, else by its name."""
         labelled = {n.name: n.cluster for n in self.cluster.namespaces if n.tenant and n.cluster}
         found = dict(labelled)
         for policy in self.cluster.policies:
@@ -34,6 +34,29 @@ class Membership:
             if is_named and policy.namespace not in labelled and peering not in labelled.values():
                 found[policy.namespace] = peering
         return found
+
+    @cached_property
+    def given(self) -> dict[str, str]:
+        """The peering of each namespace that a ForeignCluster names."""
+        return {foreign.tenant: foreign.cluster for foreign in self.cluster.foreign_clusters if foreign.tenant}
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """The peering of each namespace that is its tenant namespace, or may be because several claim it."""
+        known = set(self.given.values())
+        open_claims = {n: p for n, p in self.claims.items() if p not in known and n not in self.given}
+        return self.given | open_claims
+
+    @cached_property
+    def contested(self) -> set[str]:
+        """The peerings that several namespaces claim, while no ForeignCluster says which is right."""
+        claimed = list(self.places.values())
+        return {peering for peering in claimed if claimed.count(peering) > 1}
+
+    @cached_property
+    def tenants(self) -> dict[str, str]:
+        """The peering of each tenant namespace."""
+        return {name: peering for name, peering in self.places.items() if peering not in self.contested}
 
     @cached_property
     def governing(self) -> dict[str, Policy]:
@@ -49,7 +72,7 @@ class Membership:
     def peerings(self) -> set[str]:
         networks = {network.cluster for network in self.cluster.networks if network.cluster}
         nodes = {node.cluster for node in self.cluster.virtual_nodes}
-        return {*self.tenants.values(), *networks, *nodes, *(name for name, _ in self.cluster.foreign_clusters)}
+        return {*self.claims.values(), *networks, *nodes, *(found.cluster for found in self.cluster.foreign_clusters)}
 
     # ---- CIDRs ----
 
@@ -90,15 +113,40 @@ class Membership:
 
     def _concerns(self, namespace: str, peering: str) -> bool:
         """Whether an object that could not be read may be a peering's: in its tenant namespace, or in no tenant's."""
-        return self.tenants.get(namespace, peering) == peering
+        return self.places.get(namespace, peering) == peering
 
     # ---- Pods ----
 
-    def _clusters_of(self, pod: Pod) -> set[str]:
-        """The clusters that a Pod's node stands for: none when it is a physical one."""
-        named = {node.cluster for node in self.cluster.virtual_nodes if node.name == pod.node}
-        labelled = {n.cluster for n in self.cluster.nodes if n.name == pod.node and n.virtual and n.cluster}
-        return named or labelled
+    def clusters_of(self, pod: Pod) -> set[str]:
+        """The clusters that a Pod's node stands for: none when it is a physical one, or not known."""
+        return self._virtual.get(pod.node or "", set())
+
+    @cached_property
+    def _virtual(self) -> dict[str, set[str]]:
+        """The clusters of each virtual node: by the Node's labels, or without a Node by a VirtualNode in its place."""
+        found = {node.name: {node.cluster} for node in self.cluster.nodes if node.virtual and node.cluster}
+        seen = {node.name for node in self.cluster.nodes}
+        seen |= {one.name for one in self.cluster.malformed if one.kind == "Node"}
+        for node in self.cluster.virtual_nodes:
+            if node.name not in seen and self.tenants.get(node.namespace) == node.cluster:
+                found.setdefault(node.name, set()).add(node.cluster)
+        return found
+
+    @cached_property
+    def _providers(self) -> set[str]:
+        """The peerings with a virtual node, to which namespaces can be offloaded."""
+        return set[str]().union(*self._virtual.values())
+
+    def _is_physical(self, pod: Pod) -> bool:
+        return any(node.name == pod.node and not node.virtual for node in self.cluster.nodes)
+
+    def _is_unplaced(self, pod: Pod) -> bool:
+        """Whether a Pod that has not ended may be on a physical node or on a virtual one."""
+        return pod.phase not in ENDED and not self._is_physical(pod) and not self.clusters_of(pod)
+
+    @cached_property
+    def _unplaced(self) -> frozenset[IPv4Address]:
+        return union(addresses_of(pod) for pod in self._readable if self._is_unplaced(pod))
 
     @cached_property
     def _readable(self) -> list[Pod]:
@@ -106,41 +154,47 @@ class Membership:
 
     @cached_property
     def _on_physical_nodes(self) -> set[IPv4Address]:
-        pods = (pod for pod in self._readable if pod.phase not in ENDED and not self._clusters_of(pod))
+        pods = (pod for pod in self._readable if pod.phase not in ENDED and self._is_physical(pod))
         return {address for pod in pods for address in addresses_of(pod)}
 
     def _local(self, pod: Pod) -> set[IPv4Address]:
         """The addresses of a live Pod on a physical node."""
-        live = pod.phase not in ENDED and not pod.host_network and not self._clusters_of(pod)
+        live = pod.phase not in ENDED and not pod.host_network and self._is_physical(pod)
         return addresses_of(pod) if live else set()
 
     def _shadow(self, pod: Pod, peering: str) -> set[IPv4Address]:
         """The addresses of a Pod as a live shadow pod of a peering."""
-        live = pod.phase not in ENDED and pod.shadow == "true" and peering in self._clusters_of(pod)
+        live = pod.phase not in ENDED and peering in self.clusters_of(pod)
         return {a for a in addresses_of(pod) if any(a in c for c in self._sound_cidrs[peering])} if live else set()
 
     def _live(self, pod: Pod) -> set[IPv4Address]:
-        return self._local(pod).union(*(self._shadow(pod, peering) for peering in self._clusters_of(pod)))
+        return self._local(pod).union(*(self._shadow(pod, peering) for peering in self.clusters_of(pod)))
 
     # ---- Groups and scope ----
 
     def _mapped(self, peering: str) -> set[str]:
-        """The namespaces that this cluster offloads to a peering: asked for in each, and in our map of that peering."""
-        maps = (m for m in self._maps_of(peering) if m.ours and m.cluster == peering)
-        mapped = {here for m in maps for here, _, phase in m.entries if phase in ("Accepted", "Terminating")}
-        return mapped.intersection(self.cluster.offloadings)
+        """The namespaces that this cluster offloads to a peering: to all providers, or because Liqo says so."""
+        listed = {found.namespace for found in self.cluster.offloadings if (peering, True) in found.required}
+        if peering not in self._providers:
+            return listed
+        return listed | {o.namespace for o in self.cluster.offloadings if not o.selective and not o.terminating}
 
-    def _maps_of(self, peering: str) -> list[NamespaceMap]:
-        """The maps in the tenant namespace of a peering, where the remote cluster may write what it likes."""
-        return [found for found in self.cluster.maps if self.tenants.get(found.namespace) == peering]
+    def _maybe_mapped(self, peering: str) -> set[str]:
+        """The namespaces of which Liqo has not said yet whether they are offloaded to a peering."""
+        if not self.may_be_provider(peering):
+            return set()
+        found = (o for o in self.cluster.offloadings if not o.terminating and peering not in dict(o.required))
+        return {offloading.namespace for offloading in found} - self._mapped(peering)
+
+    def may_be_provider(self, peering: str) -> bool:
+        """Whether a peering has a virtual node, or may have because a node is not known."""
+        return peering in self._providers or bool(self._unplaced)
 
     def _offloaded_namespaces(self, peering: str) -> set[str]:
-        """The namespaces that Liqo made for a peering: labelled as such, or annotated with the map that lists them."""
+        """The namespaces that Liqo made for a peering: labelled as such, or annotated with a map of its tenant's."""
         labelled = {n.name for n in self.cluster.namespaces if n.cluster == peering and not n.tenant}
-        managed = {(n.name, n.managed_by) for n in self.cluster.namespaces}
-        maps = [m for m in self._maps_of(peering) if m.origin == peering]
-        listed = {(here, f"{m.namespace}/{m.name}") for m in maps for _, here, _ in m.entries}
-        return labelled | {here for here, _ in listed & managed}
+        managed = {n.name: n.managed_by.split("/")[0] for n in self.cluster.namespaces if n.managed_by}
+        return labelled | {name for name, tenant in managed.items() if self.tenants.get(tenant) == peering}
 
     @cached_property
     def groups(self) -> dict[str, dict[str, Members]]:

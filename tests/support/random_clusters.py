@@ -12,11 +12,13 @@ from random import Random
 from tests.support.descriptions import (
     Cluster,
     Configuration,
+    ForeignCluster,
     Malformed,
     Namespace,
     NamespaceMap,
     Network,
     Node,
+    Offloading,
     Pod,
     VirtualNode,
 )
@@ -75,32 +77,19 @@ def cluster(rng: Random) -> Cluster:
         networks=tuple(networks),
         configurations=tuple(configurations),
         maps=tuple(_maps(rng, tenants)),
-        offloadings=tuple(name for name in NAMESPACES if not chance(rng, 0.2)),
-        foreign_clusters=tuple((p, rng.choice(("Provider", "Consumer", "ConsumerAndProvider"))) for p in peerings),
+        offloadings=tuple(_offloading(rng, name, peerings) for name in NAMESPACES if not chance(rng, 0.2)),
+        foreign_clusters=tuple(_foreign_cluster(rng, peering, tenant) for peering, tenant in tenants.items()),
         policies=tuple(random_policies(rng, names, tenants, odd)),
         firewall_fields=rng.choice((None, frozenset({"sets", "ctstate"}))),
     )
     if odd and chance(rng, 0.1) and made.offloadings:
-        made = replace(made, offloadings=made.offloadings[1:], malformed_offloadings=made.offloadings[:1])
-    if odd and chance(rng, 0.15):
-        kind = rng.choice(
-            (
-                "Network",
-                "Network",
-                "Configuration",
-                "Namespace",
-                "Node",
-                "NamespaceMap",
-                "VirtualNode",
-                "ForeignCluster",
-            )
-        )
-        scoped = kind in ("Network", "Configuration", "NamespaceMap", "VirtualNode")
-        place = rng.choice([*tenants.values(), "liqo"]) if scoped else ""
-        made = replace(made, malformed=(Malformed(kind, place, "broken"),))
+        unread = made.offloadings[0].namespace
+        made = replace(made, offloadings=made.offloadings[1:], malformed_offloadings=(unread,))
+    if odd and chance(rng, 0.2):
+        made = _with_malformed(rng, made, list(tenants.values()))
     if odd and chance(rng, 0.05):
         made = replace(made, firewall_fields=frozenset({"sets"}))
-    hosts = [*WORKERS, *(node.name for node in virtual_nodes), *(node.name for node in nodes if node.virtual)]
+    hosts = [*WORKERS, *WORKERS, *(node.name for node in virtual_nodes), *(node.name for node in nodes if node.virtual)]
     return replace(made, pods=tuple(_pods(rng, made, hosts, peerings, odd)))
 
 
@@ -117,6 +106,43 @@ def flows(rng: Random, described: Cluster, count: int) -> list[tuple[str, str, s
         destination = rng.choice([address for address in addresses if (":" in address) == (":" in source)])
         found.append((source, destination, "established" if chance(rng, 0.08) else "new"))
     return found
+
+
+def _offloading(rng: Random, namespace: str, peerings: list[str]) -> Offloading:
+    """Liqo names every remote cluster in the status; an early status lacks some, and the spec may have changed since."""
+    selective = chance(rng, 0.6)
+    named = [peering for peering in peerings if not chance(rng, 0.2)]
+    required = tuple((peering, chance(rng, 0.5) if selective else not chance(rng, 0.1)) for peering in named)
+    return Offloading(namespace, selective, required, terminating=chance(rng, 0.1))
+
+
+def _foreign_cluster(rng: Random, peering: str, tenant: str) -> ForeignCluster:
+    role = rng.choice(("Provider", "Consumer", "ConsumerAndProvider"))
+    return ForeignCluster(peering, role, tenant if chance(rng, 0.4) else None)
+
+
+def _with_malformed(rng: Random, made: Cluster, tenants: list[str]) -> Cluster:
+    """The cluster with an object that cannot be read, perhaps in place of one that could."""
+    kinds = (
+        "Network",
+        "Network",
+        "Configuration",
+        "Namespace",
+        "Node",
+        "NamespaceMap",
+        "VirtualNode",
+        "ForeignCluster",
+    )
+    kind, name = rng.choice(kinds), "broken"
+    scoped = kind in ("Network", "Configuration", "NamespaceMap", "VirtualNode")
+    place = rng.choice([*tenants, "liqo"]) if scoped else ""
+    if kind == "Namespace":
+        name = rng.choice([namespace.name for namespace in made.namespaces])
+        made = replace(made, namespaces=tuple(namespace for namespace in made.namespaces if namespace.name != name))
+    elif kind == "Node":
+        name = rng.choice([node.name for node in made.nodes])
+        made = replace(made, nodes=tuple(node for node in made.nodes if node.name != name))
+    return replace(made, malformed=(Malformed(kind, place, name),))
 
 
 def _tenant_name(rng: Random, peering: str) -> str:
@@ -184,6 +210,9 @@ def _nodes(rng: Random, tenants: dict[str, str]) -> tuple[list[Node], list[Virtu
                 nodes.append(Node(name, virtual=True, cluster=peering))
             if kind != "labels":
                 virtual_nodes.append(VirtualNode(tenant, name, peering))
+        if chance(rng, 0.1):
+            # One with the name of a physical node, or where Liqo makes none.
+            virtual_nodes.append(VirtualNode(*rng.choice(((tenant, WORKERS[0]), ("shop", f"odd-{peering}"))), peering))
     return nodes, virtual_nodes
 
 
@@ -210,13 +239,13 @@ def _pods(rng: Random, made: Cluster, hosts: list[str], peerings: list[str], odd
     namespaces = [namespace.name for namespace in made.namespaces if not namespace.tenant]
     local = [n.status for n in made.networks if n.kind == "pod-cidr" and n.status and is_cidr(n.status)]
     remote = [n.status for n in made.networks if n.cluster and n.status and is_cidr(n.status)]
-    owner = {node.name: node.cluster for node in made.nodes}
-    owner |= {node.name: node.cluster for node in made.virtual_nodes}
+    owner: dict[str, str | None] = {node.name: node.cluster for node in made.virtual_nodes}
+    owner |= {node.name: node.cluster for node in made.nodes}
     own = {p: [n.status for n in made.networks if n.cluster == p and n.status and is_cidr(n.status)] for p in peerings}
     found: list[Pod] = []
     for number in range(rng.randint(3, 14)):
         node = rng.choice(hosts)
-        peering = owner[node]
+        peering = owner.get(node)
         current = [cidr for cidr in (own[peering] if peering else local) if ":" not in cidr] or [REAL]
         address = address_inside(rng, rng.choice(current))
         if chance(rng, 0.12):

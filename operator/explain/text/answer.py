@@ -83,7 +83,10 @@ def deciding(peering: PeeringAnswer, base: FactBase) -> str:
     policy = f"PeeringConnectivity {peering.policy}"
     match peering.decision:
         case None:
-            decided = f"while {policy} is pending"
+            joins = any(
+                isinstance(premise, Proof) and premise.relation == "may_join" for premise in peering.proof.premises
+            )
+            decided = "until Liqo says what is offloaded to it" if joins else f"while {policy} is pending"
         case Decision(kind="rule", index=index, action=action):
             decided = f"by rule {index} of {policy}: {action} {parties(peering, int(index or 0), base)}"
         case Decision(kind="established"):
