@@ -90,6 +90,8 @@ class Settings:
     agent_timeout: float = _seconds(
         30.0, "How long a deletion waits for Liqo's agents to empty their tables, and then for the object to be gone."
     )
+    # Pods come and go all the time, and each change takes an agent a moment.
+    agent_grace: float = _seconds(5.0, "How long agents may take to apply new members before a policy is not Ready.")
     # The reports may still be about the generation before.
     agent_settle: float = _seconds(2.0, "How long agents must have reported success before a deletion trusts them.")
     sweep_interval: float = _seconds(600.0, "How often orphaned FirewallConfigurations of ours are looked for.", 0.05)

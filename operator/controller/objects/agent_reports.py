@@ -10,6 +10,7 @@ from typing import Final
 
 from liqo_connectivity.operator.controller.objects.stored import Agent
 
+AGENTS_PENDING: Final = "AgentsPending"
 _NAMED: Final = 3
 
 
@@ -40,7 +41,7 @@ def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Cond
         )
     waiting = [name for name in live if statuses.get(name) != "True"]
     if waiting:
-        return ConditionState("Unknown", "AgentsPending", f"{_some(waiting, live)} have not reported yet")
+        return ConditionState("Unknown", AGENTS_PENDING, f"{_some(waiting, live)} have not reported yet")
     return ConditionState(
         "True", "Enforced", f"{len(live)} of {len(live)} agents report that they have applied the chain"
     )

@@ -1,12 +1,13 @@
 """Reconciles one policy: its status and the event about it, or the finalizer of one that is being deleted."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
 from liqo_connectivity.facts import ObjectKey
-from liqo_connectivity.operator.controller.objects.agent_reports import summarize
-from liqo_connectivity.operator.controller.objects.stored import Condition, Counts, StoredPolicy
+from liqo_connectivity.operator.controller.objects.agent_reports import AGENTS_PENDING, ConditionState, summarize
+from liqo_connectivity.operator.controller.objects.stored import Condition, Counts, StoredFirewall, StoredPolicy
 from liqo_connectivity.operator.controller.reconcile.firewall_reconciler import FirewallReconciler
 from liqo_connectivity.operator.controller.reconcile.result import Result
 from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome, PolicyOutcomes
@@ -23,7 +24,7 @@ class PolicyReconciler:
     """Reconciles policies, one at a time.
 
     ``firewalls`` knows what was stored for them, ``problems`` what keeps a FirewallConfiguration from being as desired.
-    ``wall`` is the clock that a status shows.
+    ``wall`` is the clock that a status shows. Agents have ``grace`` seconds to report that they applied new members.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class PolicyReconciler:
         problems: Mapping[ObjectKey, str],
         events: EventRecorder,
         wall: Callable[[], datetime],
+        grace: float,
     ) -> None:
         self._client = client
         self._state = state
@@ -41,6 +43,10 @@ class PolicyReconciler:
         self._problems = problems
         self._events = events
         self._wall = wall
+        self._grace = grace
+        # The uid of the FirewallConfiguration that all agents reported last, and since when some have not again.
+        self._enforced: dict[ObjectKey, str] = {}
+        self._unreported: dict[ObjectKey, float] = {}
         self._outcomes: PolicyOutcomes | None = None
         self._written_at: dict[ObjectKey, float] = {}
 
@@ -53,15 +59,21 @@ class PolicyReconciler:
         """Reconcile one policy. Raises ApiError."""
         policy = self._state.policies.get(key)
         if policy is None:
-            self._written_at.pop(key, None)
+            for known in (self._written_at, self._enforced, self._unreported):
+                known.pop(key, None)
             return Result(gone=True)
         if self._outcomes is None:
             self._outcomes = PolicyOutcomes(self._state)
         outcome = self._outcomes.of(key)
         if policy.deleting:
             return self._finalize(policy, outcome, now)
-        desired = self._conditions(policy, outcome)
-        return self._show(policy, desired, self._counts(policy, outcome), now) if desired is not None else Result()
+        agents, wait = self._agents(policy, outcome, now)
+        desired = self._conditions(policy, outcome, agents)
+        if desired is None:
+            return Result()
+        result = self._show(policy, desired, self._counts(policy, outcome), now)
+        waits = [seconds for seconds in (wait, result.requeue_after) if seconds is not None]
+        return replace(result, requeue_after=min(waits, default=None))
 
     def _finalize(self, policy: StoredPolicy, outcome: PolicyOutcome, now: float) -> Result:
         if policy_status.FINALIZER not in policy.finalizers:
@@ -77,10 +89,38 @@ class PolicyReconciler:
         desired = conditions.deletion_failed(policy.conditions, problems[0], policy.generation, when)
         return self._show(policy, desired, policy.counts, now)
 
-    def _conditions(self, policy: StoredPolicy, outcome: PolicyOutcome) -> tuple[Condition, ...] | None:
+    def _agents(self, policy: StoredPolicy, outcome: PolicyOutcome, now: float) -> tuple[ConditionState, float | None]:
+        """What the agents report, and in how many seconds to look at it again.
+
+        Pods come and go all the time, and an agent needs a moment for each change: until the grace is over, the policy
+        stays enforced. That is not so after an edit of the policy, nor for an object that was created again.
+        """
+        stored = self._stored(outcome)
+        found = summarize(self._state.agents.values(), stored.hosts if stored is not None else ())
+        shown = next((each for each in policy.conditions if each.type == conditions.ENFORCED), None)
+        if found.status == "True" and stored is not None:
+            self._enforced[policy.key] = stored.uid
+        if (
+            found.reason != AGENTS_PENDING
+            or stored is None
+            or self._enforced.get(policy.key) != stored.uid
+            or shown is None
+            or (shown.status, shown.observed_generation) != ("True", policy.generation)
+        ):
+            self._unreported.pop(policy.key, None)
+            return found, None
+        left = self._unreported.setdefault(policy.key, now) + self._grace - now
+        return (ConditionState(shown.status, shown.reason, shown.message), left) if left > 0 else (found, None)
+
+    def _stored(self, outcome: PolicyOutcome) -> StoredFirewall | None:
+        return self._state.firewalls.get(outcome.firewall) if outcome.firewall is not None else None
+
+    def _conditions(
+        self, policy: StoredPolicy, outcome: PolicyOutcome, agents: ConditionState
+    ) -> tuple[Condition, ...] | None:
         """The conditions to show; None while it is not known yet what comes of a write."""
         key = outcome.firewall
-        stored = self._state.firewalls.get(key) if key is not None else None
+        stored = self._stored(outcome)
         problem = self._problems.get(key, "") if key is not None else ""
         if not (outcome.refused or outcome.waiting or problem) and not self._is_written(policy, key):
             return None
@@ -88,7 +128,7 @@ class PolicyReconciler:
             name=f"{key.namespace}/{key.name}" if key is not None else "",
             problem=problem,
             stays=stored is not None and not stored.empty and not stored.deleting,
-            agents=summarize(self._state.agents.values(), stored.hosts if stored is not None else ()),
+            agents=agents,
         )
         states = conditions.conditions(outcome, chain)
         return conditions.dated(states, policy.conditions, policy.generation, _time(self._wall()))
@@ -100,7 +140,7 @@ class PolicyReconciler:
     def _counts(self, policy: StoredPolicy, outcome: PolicyOutcome) -> Counts | None:
         """What the stored object of the policy holds; None if there is none."""
         key = outcome.firewall
-        stored = self._state.firewalls.get(key) if key is not None else None
+        stored = self._stored(outcome)
         if key is None or stored is None or stored.owner_uid != policy.uid:
             return None
         written = self._firewalls.written_for(key)

@@ -39,7 +39,7 @@ class Reconciler:
         events = EventRecorder(client, wall, instance)
         self._state = state
         self._firewalls = FirewallReconciler(client, state, ownership, settings, events)
-        self._policies = PolicyReconciler(client, state, self._firewalls, problems, events, wall)
+        self._policies = PolicyReconciler(client, state, self._firewalls, problems, events, wall, settings.agent_grace)
 
     def follow(self, changes: Changes) -> None:
         """Forget what a change of the state made out of date."""
