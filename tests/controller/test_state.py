@@ -153,6 +153,27 @@ def test_a_policy_that_begins_to_wait_is_told_of() -> None:
     assert changes.peerings.keys() == {"milan"}
 
 
+# ---- A policy that grows too large ----
+
+
+def test_a_chain_that_does_not_fit_leaves_the_last_one_in_place() -> None:
+    state = small(pod("10.200.0.1"))
+    state.record_firewall(firewall())
+    assert state.desired.peerings() == ["milan"]
+    large = policy(version="2")
+    large["spec"]["rules"] = [{"action": "allow"}] * 1000
+    changes = state.apply(dict(map(observed, [large])))
+    assert changes.peerings.keys() == {"milan"}
+    assert state.desired.peerings() == []
+    assert (state.rows("writable"), state.rows("removal")) == ([], [])
+    ((*condition, detail),) = state.rows("condition_false")
+    assert condition[1:3] == ["Programmed", "TooLarge"]
+    assert str(detail).startswith("up to /spec/rules/999: 1001 rules of nftables, and 1000 fit: use fewer rules")
+    tell(state, policy(version="3"))
+    assert state.desired.peerings() == ["milan"]
+    assert state.rows("condition_false") == []
+
+
 # ---- One bad object ----
 
 
