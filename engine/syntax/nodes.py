@@ -203,14 +203,21 @@ def variables(item: Term | Literal_) -> tuple[Variable, ...]:
     An aggregate has only its outer ones: local variables mean nothing outside the braces.
     """
     match item:
+        case Atom(terms=terms) | Call(arguments=terms):
+            found: list[Variable] = []
+            for term in terms:
+                # Without a call for each of them: most terms are variables.
+                if isinstance(term, Variable):
+                    found.append(term)
+                elif not isinstance(term, Wildcard | Constant):
+                    found += variables(term)
+            return tuple(found)
         case Variable():
             return (item,)
         case Wildcard() | Constant():
             return ()
         case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
             return variables(left) + variables(right)
-        case Call(arguments=terms) | Atom(terms=terms):
-            return tuple(v for term in terms for v in variables(term))
         case Negation(atom=atom):
             return variables(atom)
         case Aggregate(body=body, outer=outer):
