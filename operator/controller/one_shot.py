@@ -29,6 +29,8 @@ def run_once(manager: Manager, *, dry: bool) -> int:
     if end is not None:
         return exits.INTERRUPTED if end is ExitReason.SIGNAL else end.code
     failed = _print(manager) if dry else manager.loop.failing
+    if dry and not manager.ended.empty():
+        return exits.INTERRUPTED
     pending = _report_pending(manager.state)
     return exits.UNKNOWN if failed or pending else exits.OK
 
@@ -53,10 +55,12 @@ def _settle(manager: Manager, *, dry: bool) -> ExitReason | None:
 
 
 def _print(manager: Manager) -> bool:
-    """Print what would be written; whether anything could not be written."""
+    """Print what would be written, until a signal; whether anything could not be written."""
     failed = False
     try:
         for preview in previews(manager.state, manager.api):
+            if not manager.ended.empty():
+                break
             click.echo("".join(f"{line}\n" for line in preview.lines), nl=False)
             if preview.problem:
                 failed = True

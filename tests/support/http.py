@@ -61,8 +61,9 @@ class Crowd:
     def _run(self) -> None:
         with selectors.DefaultSelector() as selector:
             while not self._ends.wait(self._rest):
-                while len(selector.get_map()) < self._size:
-                    selector.register(self._connect(), selectors.EVENT_READ)
+                with suppress(ConnectionError):
+                    while len(selector.get_map()) < self._size:
+                        selector.register(self._connect(), selectors.EVENT_READ)
                 for key, _ in selector.select(0.02):
                     # Nothing is answered: it was cut.
                     selector.unregister(key.fileobj)
