@@ -9,13 +9,14 @@ from liqo_connectivity.checker import syntax as d
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dialect import read_comparison, read_rule
 from liqo_connectivity.checker.functors import FUNCTORS
-from liqo_connectivity.engine import EvaluationError, Facts, Program, evaluate
+from liqo_connectivity.engine import Facts, Program, evaluate
 from liqo_connectivity.engine.syntax import nodes as s
 from liqo_connectivity.engine.syntax.functors import BUILTIN
 from liqo_connectivity.engine.syntax.printer import format_body, format_rule
 from liqo_connectivity.rules.program import builtin_texts
+from tests.support.mixed_programs import evaluated_program
 from tests.support.random_programs import random_program
-from tests.support.small_programs import declarations, small_facts, small_rules
+from tests.support.small_programs import declarations, small_rules
 
 
 def term(found: s.Term) -> d.Term:
@@ -170,16 +171,12 @@ def consequences(text: str, facts: Facts) -> Consequences:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_the_same_follows(seed: int) -> None:
-    text, facts = (
-        random_program(seed) if seed % 2 else (declarations() + "\n".join(small_rules(seed)), small_facts(seed))
-    )
-    program = Program.parse({"r.dl": text})
-    try:
-        model = evaluate(program, facts)
-    except EvaluationError:
+    found = evaluated_program(seed)
+    if found is None:
         return
+    text, facts, model = found
     follows = consequences(text, facts)
-    for name in program.schema.relations:
+    for name in model.program.schema.relations:
         assert sorted(follows.rows(name)) == model.rows(name), name
 
 

@@ -11,15 +11,14 @@ from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import Source, source_of
 from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Row
-from liqo_connectivity.engine import EvaluationError, Facts, Program, Proof, evaluate
+from liqo_connectivity.engine import Facts, Program, Proof, evaluate
 from liqo_connectivity.facts import Fact, FactBase
 from liqo_connectivity.facts.base.fact import Source as Object
 from liqo_connectivity.operator.explain.document.proof import proof_document
 from liqo_connectivity.operator.explain.dot import proofs_dot
 from liqo_connectivity.operator.explain.text.proof import proof_lines
 from tests.support.explaining import prove
-from tests.support.random_programs import random_program
-from tests.support.small_programs import declarations, small_facts, small_rules
+from tests.support.mixed_programs import evaluated_program
 
 FIELDS = ("kind", "namespace", "name", "uid", "resourceVersion", "field", "value")
 SOURCE: dict[str, object] = dict.fromkeys(FIELDS, "x")
@@ -59,16 +58,12 @@ def proved(text: str, facts: Facts, relation: str, row: Row) -> Proof:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_proofs_of_random_programs_hold(seed: int) -> None:
-    text, facts = (
-        random_program(seed) if seed % 2 else (declarations() + "\n".join(small_rules(seed)), small_facts(seed))
-    )
-    program = Program.parse({"r.dl": text})
-    try:
-        model = evaluate(program, facts)
-    except EvaluationError:
+    found = evaluated_program(seed)
+    if found is None:
         return
+    text, facts, model = found
     steps = steps_for(text, facts)
-    for name in program.rules_by_head:
+    for name in model.program.rules_by_head:
         for row in model.rows(name)[:3]:
             proof = prove(model, name, row)
             assert proof is not None

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.control_plane import ControlPlane
+from tests.support.controller_rig import Site, install, placed
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.operator_scene import Scene, staged
 
@@ -27,6 +28,20 @@ def control_plane() -> Iterator[ControlPlane]:
     """
     with ControlPlane(crds=with_sets_and_ctstate(crds())) as plane:
         yield plane
+
+
+@pytest.fixture(scope="module")
+def plane(control_plane: ControlPlane) -> ControlPlane:
+    """The same, with the CRD of policies."""
+    install(control_plane)
+    return control_plane
+
+
+@pytest.fixture
+def place(plane: ControlPlane) -> Iterator[Site]:
+    """A peering of this test alone, in that control plane."""
+    with placed(plane) as made:
+        yield made
 
 
 @pytest.fixture

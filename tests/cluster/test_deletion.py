@@ -1,7 +1,5 @@
 """A policy goes: its chain is emptied, then deleted once Liqo's agents have removed it, and the policy only then."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from liqo_connectivity.operator.controller.objects.stored import stored_policy
@@ -11,21 +9,9 @@ from liqo_connectivity.operator.kube.errors import Forbidden, ServerFault, Unrea
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
-from tests.support.controller_rig import Rig, Site, install, placed, rig
+from tests.support.controller_rig import Rig, Site, placed, rig
 from tests.support.faulty_calls import FaultyCalls, failing
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane) -> ControlPlane:
-    install(control_plane)
-    return control_plane
-
-
-@pytest.fixture
-def place(plane: ControlPlane) -> Iterator[Site]:
-    with placed(plane) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

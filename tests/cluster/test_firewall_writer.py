@@ -1,7 +1,6 @@
 """Writes against a real API server: guarded, whole, never on what is somebody else's, and what goes wrong is survived."""
 
 import json
-from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -24,21 +23,9 @@ from liqo_connectivity.operator.kube.errors import Conflict, Forbidden, ServerFa
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
-from tests.support.controller_rig import Site, install, placed, rig
+from tests.support.controller_rig import Site, placed, rig
 from tests.support.faulty_calls import FaultyCalls, failing
 from tests.support.go_json import omit_empty
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane) -> ControlPlane:
-    install(control_plane)
-    return control_plane
-
-
-@pytest.fixture
-def place(plane: ControlPlane) -> Iterator[Site]:
-    with placed(plane) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,28 +1,12 @@
 """Orphans: what is ours and belongs to no policy any more goes; what only looks so stays."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from liqo_connectivity.operator.controller.objects.stored import stored_firewall, stored_policy
 from liqo_connectivity.operator.controller.writing.orphans import is_orphan
 from liqo_connectivity.operator.kube.connection import connect
 from liqo_connectivity.operator.kube.rest_client import RestClient
 from tests.support.control_plane import ControlPlane
-from tests.support.controller_rig import Rig, Site, install, placed, rig
+from tests.support.controller_rig import Rig, Site, rig
 from tests.support.faulty_calls import FaultyCalls
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane) -> ControlPlane:
-    install(control_plane)
-    return control_plane
-
-
-@pytest.fixture
-def place(plane: ControlPlane) -> Iterator[Site]:
-    with placed(plane) as made:
-        yield made
 
 
 def programmed(running: Rig, place: Site) -> None:

@@ -1,6 +1,5 @@
 """The loop against a real API server: from a policy to its FirewallConfiguration and status, through whatever happens."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,18 +13,6 @@ from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.waiting import eventually
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/firewallconfigurations.networking.liqo.io"
-
-
-@pytest.fixture(scope="module")
-def plane(control_plane: ControlPlane) -> ControlPlane:
-    install(control_plane)
-    return control_plane
-
-
-@pytest.fixture
-def place(plane: ControlPlane) -> Iterator[Site]:
-    with placed(plane) as made:
-        yield made
 
 
 def version(place: Site, path: str) -> str:

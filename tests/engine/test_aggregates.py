@@ -6,12 +6,12 @@ from liqo_connectivity.engine import Aggregated, EvaluationError, Model, OracleE
 from liqo_connectivity.engine.pydatalog.second_opinion import evaluate_relations, first_difference
 from liqo_connectivity.engine.syntax.nodes import aggregate_of
 from liqo_connectivity.engine.syntax.parser import parse_goal
+from tests.support.brute_force import check_least_proofs, same_rows
 from tests.support.explaining import prove
-from tests.support.naive import naive
-from tests.support.proof_checker import check, least_heights
+from tests.support.proof_checker import check
 from tests.support.random_programs import random_program
 from tests.support.seeds import groups
-from tests.support.small_programs import COLUMNS, declarations, domain, small_facts, small_rules_with_aggregates
+from tests.support.small_programs import declarations, small_facts, small_rules_with_aggregates
 
 Facts = dict[str, list[Row]]
 DECLARED = """.type Size <: number
@@ -218,12 +218,8 @@ def small_program(seed: int) -> Program:
 
 
 def same_as_brute_force(seed: int) -> int:
-    program, facts = small_program(seed), small_facts(seed)
-    model, truth = evaluate(program, facts), naive(program, facts, domain)
-    for name in COLUMNS:
-        assert set(model.rows(name)) == truth[name], f"seed {seed}, {name}:\n" + "\n".join(
-            small_rules_with_aggregates(seed)
-        )
+    program = small_program(seed)
+    model = same_rows(program, small_facts(seed))
     heads = {rule.head.relation for rule in program.rules if any(map(aggregate_of, rule.body))}
     return sum(len(model.rows(name)) for name in heads)
 
@@ -243,15 +239,7 @@ def test_many_random_programs_mean_what_brute_force_finds(first: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_every_tuple_of_a_random_program_has_a_least_proof(seed: int) -> None:
-    program, facts = small_program(seed), small_facts(seed)
-    model = evaluate(program, facts)
-    heights = least_heights(program, facts, naive(program, facts, domain), domain)
-    for name in COLUMNS:
-        for row in model.rows(name):
-            proof = prove(model, name, row)
-            assert proof is not None
-            check(proof, model, facts)
-            assert proof.height == heights[name, row]
+    check_least_proofs(small_program(seed), small_facts(seed))
 
 
 def same_as_pydatalog(text: str, facts: Facts) -> bool:

@@ -5,11 +5,10 @@ import random
 import pytest
 
 from liqo_connectivity.engine import Program, evaluate
+from tests.support.brute_force import check_least_proofs, same_rows
 from tests.support.explaining import prove
-from tests.support.naive import naive
-from tests.support.proof_checker import check, least_heights
 from tests.support.seeds import groups
-from tests.support.small_programs import COLUMNS, declarations, domain, small_facts, small_rules
+from tests.support.small_programs import COLUMNS, declarations, small_facts, small_rules
 
 FAST = range(0, 600, 25)
 SLOW = groups(600, 6000, 25)
@@ -20,10 +19,8 @@ def program_of(seed: int) -> Program:
 
 
 def same_as_brute_force(seed: int) -> int:
-    program, facts = program_of(seed), small_facts(seed)
-    model, truth = evaluate(program, facts), naive(program, facts, domain)
-    for name in COLUMNS:
-        assert set(model.rows(name)) == truth[name], f"seed {seed}, relation {name}:\n" + "\n".join(small_rules(seed))
+    program = program_of(seed)
+    model = same_rows(program, small_facts(seed))
     return sum(len(model.rows(rule.head.relation)) for rule in program.rules)
 
 
@@ -42,15 +39,7 @@ def test_many_random_programs_mean_what_brute_force_finds(first: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_every_tuple_of_a_random_program_has_a_least_proof(seed: int) -> None:
-    program, facts = program_of(seed), small_facts(seed)
-    model = evaluate(program, facts)
-    heights = least_heights(program, facts, naive(program, facts, domain), domain)
-    for name in COLUMNS:
-        for row in model.rows(name):
-            proof = prove(model, name, row)
-            assert proof is not None
-            check(proof, model, facts)
-            assert proof.height == heights[name, row]
+    check_least_proofs(program_of(seed), small_facts(seed))
 
 
 @pytest.mark.parametrize("seed", range(100))

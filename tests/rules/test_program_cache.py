@@ -29,13 +29,11 @@ def refuse() -> Program:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(bytecode: Path) -> Path:
     """An empty place for bytecode, which this process may write."""
-    monkeypatch.setattr(sys, "pycache_prefix", str(tmp_path))
-    monkeypatch.setattr(sys, "dont_write_bytecode", False)
     path = program_cache.cache_path()
     assert path is not None
-    assert path.is_relative_to(tmp_path)
+    assert path.is_relative_to(bytecode)
     path.parent.mkdir(parents=True)
     return path
 
