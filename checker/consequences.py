@@ -122,6 +122,8 @@ class Consequences:
         if term.target is None:
             return len(found)
         numbers = [int(instance[term.target.name]) for instance in found]
+        if term.kind == "sum":
+            return arithmetic("+", sum(numbers), 0)
         if not numbers:
             raise UndefinedError
         return min(numbers) if term.kind == "min" else max(numbers)

@@ -29,7 +29,7 @@ _TOKEN: Final = re.compile(
     r"(?P<skip>\s+|//[^\n]*|/\*.*?\*/)"
     r'|(?P<string>"(?:[^"\\\n]|\\["\\nrt])*")'
     r"|(?P<number>[0-9]+)"
-    r"|(?P<directive>\.(?:type|decl|functor|input|output)\b)"
+    r"|(?P<directive>\.(?:type|decl|functor|input|output|pragma|plan|printsize)\b)"
     r"|(?P<name>[A-Za-z?_][A-Za-z0-9_?]*)"
     r"|(?P<mark>:-|<:|!=|<=|>=|[=<>!.,;:(){}@+\-*/%])",
     re.DOTALL,
@@ -37,6 +37,7 @@ _TOKEN: Final = re.compile(
 _ESCAPES: Final = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 _DIGITS: Final = 10
 """The most digits of a number of 32 bits."""
+_QUALIFIERS: Final = ("inline", "no_inline", "magic", "no_magic", "brie", "btree")
 _COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
 _Choice = tuple[Literal, ...]
 """One alternative of a body."""
@@ -160,15 +161,17 @@ class _Reader:
             return
         directive = self.token
         self._move(self._next)
-        name = self._take()
+        if directive in (".pragma", ".plan", ".printsize"):
+            self._hint(directive)
+            return
+        if directive in (".input", ".output"):
+            names = self._relations()
+            inputs.update(names if directive == ".input" else ())
+            return
+        names = self._names()
         if directive == ".type":
             self._take("<:")
-            types[name] = self._take()
-        elif directive in (".input", ".output"):
-            names = [name]
-            while self._try(","):
-                names.append(self._take())
-            inputs.update(names if directive == ".input" else ())
+            types[names[0]] = self._take()
         else:
             columns: list[str] = []
             self._take("(")
@@ -179,10 +182,38 @@ class _Reader:
                 self._take(":")
                 columns.append(self._take())
             if directive == ".decl":
-                declared[name] = tuple(columns)
+                declared.update(dict.fromkeys(names, tuple(columns)))
+                while self.kind == "name" and self.token in _QUALIFIERS:
+                    self._move(self._next)
             else:
                 self._take(":")
                 self._take()
+
+    def _names(self) -> list[str]:
+        names = [self._take()]
+        while self._try(","):
+            names.append(self._take())
+        return names
+
+    def _relations(self) -> list[str]:
+        """Read names, each with empty parentheses or without."""
+        names: list[str] = []
+        while not names or self._try(","):
+            names.append(self._take())
+            if self._try("("):
+                self._take(")")
+        return names
+
+    def _hint(self, directive: str) -> None:
+        """Read over what only says how to evaluate or what to print."""
+        if directive == ".printsize":
+            self._relations()
+        elif directive == ".pragma":
+            while self.kind == "string":
+                self._move(self._next)
+        else:
+            while self.kind == "number" or self._is(":", "(", ")", ","):
+                self._move(self._next)
 
     def clause(self, rules: list[Rule]) -> None:
         """Read a clause into one plain rule for each head and alternative."""
@@ -246,7 +277,7 @@ class _Reader:
 
     def _side(self) -> Term:
         place, kind = self._place, self.token
-        if self.kind != "name" or kind not in ("count", "min", "max"):
+        if self.kind != "name" or kind not in ("count", "min", "max", "sum"):
             return self._term()
         self._move(self._next)
         target = Variable(self._take()) if kind != "count" and self.kind == "name" else None
@@ -255,6 +286,8 @@ class _Reader:
             self._move(place)
             return self._term()
         self._take(":")
+        if not self._is("{"):
+            return Aggregate(kind, target, (self._atom("atom"),))
         self._take("{")
         body, *others = self._conjunction()
         if others:
@@ -283,9 +316,10 @@ class _Reader:
         if self._try("@"):
             return Application(f"@{self._take()}", self._terms())
         if self._try("-"):
-            if self.kind != "number":
-                raise self._error("a number")
-            return Constant(-self._number(self._take(self.token)))
+            term = self._factor()
+            if isinstance(term, Constant) and isinstance(term.value, int):
+                return Constant(-term.value)
+            return Application("-", (Constant(0), term))
         if self._try("_"):
             return Wildcard()
         if kind not in ("string", "number", "name"):

@@ -153,12 +153,15 @@ class StepChecker:
         result, shown = fields.get("value"), cast("list[object]", witnesses) if isinstance(witnesses, list) else []
         if fields.get("kind") != aggregate.kind or type(result) is not int:
             raise RejectedError(where, claim, f"it is a {aggregate.kind}, and has a value")
-        if not isinstance(witnesses, list) or bool(shown) != (aggregate.kind != "count" or result != 0):
+        none = (aggregate.kind == "sum" and not shown) or (aggregate.kind == "count" and result == 0)
+        if not isinstance(witnesses, list) or bool(shown) == none:
             raise RejectedError(where, claim, "instances of its body are needed, if there are any")
 
         def judge() -> None:
             if not self.follows.compare(literal, values):
                 raise RejectedError(where, claim, "this is not true")
+            if none and self.follows.instances(aggregate.body, {name: values[name] for name in aggregate.outer}):
+                raise RejectedError(where, claim, "instances of its body are needed, if there are any")
             if self.follows.value(aggregate, values) != result:
                 raise RejectedError(where, claim, f"its value is {self.follows.value(aggregate, values)}")
             if fields.get("passedOver") != self._passed_over(body, literal, aggregate, result, values):
@@ -170,7 +173,7 @@ class StepChecker:
             own = {name: values[name] for name in aggregate.outer}
             place = f"{where}/aggregated/witnesses/{number}"
             below += self._conjunction(step, aggregate.body, witness, place, own)
-            if aggregate.target is not None and own[aggregate.target.name] != result:
+            if aggregate.kind in ("min", "max") and own[cast("Variable", aggregate.target).name] != result:
                 raise RejectedError(place, claim, f"this instance does not have the value {result}")
         return below
 
@@ -180,7 +183,7 @@ class StepChecker:
         """List what the first atom with the variable of ``V = min X : ...`` offers for it and that comes before."""
         name = next((term.name for term in literal.terms if isinstance(term, Variable)), None)
         atoms = [other for other in body if other.kind == "atom" and any(t == Variable(str(name)) for t in other.terms)]
-        if aggregate.target is None or literal.name != "=" or name is None or not atoms:
+        if aggregate.kind not in ("min", "max") or literal.name != "=" or name is None or not atoms:
             return []
         atom = atoms[0]
         known = {outer: values[outer] for outer in aggregate.outer}

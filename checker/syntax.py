@@ -37,7 +37,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """``count``, or ``min`` or ``max`` of a variable, over the instances of a body. ``outer``: of the rule."""
+    """``count``, or ``min``, ``max`` or ``sum`` of a variable, over the instances of a body. ``outer``: of the rule."""
 
     kind: str
     target: Variable | None

@@ -50,8 +50,8 @@ def write_head(writer: Writer, head: Atom) -> tuple[dict[str, str], bool]:
 
 def write_fold(writer: Writer, kind: str, found: str, value: str) -> None:
     """Write the aggregation of one more value into the list ``found``: a running number, or the best one so far."""
-    if kind == "count":
-        writer.line(f"{found}[0] += 1")
+    if kind in ("count", "sum"):
+        writer.line(f"{found}[0] += {value or 1}")
         return
     writer.line(f"if not {found}: {found}.append({value})")
     writer.line(f"elif {value} {'<' if kind == 'min' else '>'} {found}[0]: {found}[0] = {value}")
@@ -139,6 +139,10 @@ class Join:
         inner.write(step.steps, {name: names[name] for name in aggregate.outer}, loops)
         if aggregate.kind in ("min", "max"):
             writer.open(f"if {found}:")
+        if aggregate.kind == "sum":
+            # What is out of range raises as a calculation does.
+            plus = writer.capture(Capture("constant", constant="+"))
+            writer.line(f"{writer.capture(Capture('calculate'))}({plus}, {found}[0], 0)")
         if step.known:
             writer.open(f"if {names[step.name]} == {found}[0]:")
             return names

@@ -156,9 +156,10 @@ class Specializer:
     ) -> Join:
         """Return a join that counts the head of each instance, or only notes it where a count is of no use."""
         relation, groups = rule.head.relation, self.flow.groups
-        noted = relation in self.flow.recursive or (relation in groups and groups[relation].kind != "count")
+        noted = relation in self.flow.recursive or (relation in groups and not groups[relation].adds)
         heads = writer.capture(Capture("changes" if noted or relation in groups else target, relation))
         counters = writer.capture(Capture("counters", constant=rule.number)) if self.profiled else ""
+        summed = groups[relation].target if relation in groups and groups[relation].kind == "sum" else ""
 
         def emit(names: Names) -> None:
             if counters:
@@ -167,10 +168,12 @@ class Specializer:
                 writer.line(f"{heads}[{writer.row(rule.head.terms, names)}] = 0")
                 return
             writer.line(f"head = {writer.row(rule.head.terms, names)}")
-            writer.line(f"{heads}[head] = {heads}.get(head, 0) + {sign}")
+            weight = f"{sign} * {names[summed]}" if summed else sign
+            writer.line(f"{heads}[head] = {heads}.get(head, 0) + {weight}")
 
         charge = self._charge(writer, rule)
-        return Join(writer, emit, _head_variables(rule), parameters, guards, counters=counters, charge=charge)
+        wanted = _head_variables(rule).union([summed] if summed else ())
+        return Join(writer, emit, wanted, parameters, guards, counters=counters, charge=charge)
 
     def _charge(self, writer: Writer, rule: Rule) -> Charge | None:
         if not self.limited:

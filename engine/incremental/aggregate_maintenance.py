@@ -1,6 +1,6 @@
 """Aggregate maintenance: one row for each non-empty group, with the value of its aggregate.
 
-Counts are sums, maintained by the counting algorithm for aggregation of Gupta, Mumick and Subrahmanian (1993): a change
+Counts are sums of ones. Sums are maintained by the counting algorithm for aggregation of Gupta, Mumick and Subrahmanian (1993): a change
 adds to its group's value and reads nothing else. ``min`` and ``max`` compare all values of a changed group again.
 """
 
@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterable
 from liqo_connectivity.engine.incremental.propagation import ChangeLog, Numbers, Propagator
 from liqo_connectivity.engine.plan.aggregate_rewriting import Group
 from liqo_connectivity.engine.storage.tables import Table, rows_of
+from liqo_connectivity.engine.syntax.arithmetic import in_range
 from liqo_connectivity.engine.syntax.nodes import Row, Value
 
 
 class AggregateMaintenance:
-    """Maintains the groups of one aggregate. Its table collects the changed keys, for ``count`` with the difference."""
+    """Maintains the groups of one aggregate. Its table collects the changed keys, for sums with the difference."""
 
     __slots__ = ("_group", "_loads", "_values", "propagator")
 
     def __init__(
         self, propagator: Propagator, group: Group, values: Table | None, loads: Iterable[Callable[[], None]]
     ) -> None:
-        """``values`` is the table of the values to compare, ``None`` for ``count``."""
+        """``values`` is the table of the values to compare, ``None`` for sums."""
         self.propagator = propagator
         self._group = group
         self._values = values
@@ -54,8 +55,8 @@ class AggregateMaintenance:
     def _row(self, key: Row, added: int) -> Row | None:
         if self._values is None:
             old = self._current(key)
-            count = added + (int(old[-1]) if old else 0)
-            return (*key, count) if count else None
+            total = in_range(added + (int(old[-1]) if old else 0))
+            return (*key, total) if total else None
         values = [int(row[-1]) for row in _of_key(self._values, key)]
         if not values:
             return None

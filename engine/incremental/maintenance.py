@@ -104,7 +104,7 @@ class Maintenance:
 
     def _groups(self, name: str, component: Component) -> AggregateMaintenance:
         group = self._flow.groups[name]
-        values = None if group.kind == "count" else self.tables[group.values]
+        values = None if group.adds else self.tables[group.values]
         return AggregateMaintenance(
             self.propagators[name], group, values, [self._loader(rule) for rule in component.rules]
         )

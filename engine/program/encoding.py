@@ -33,6 +33,7 @@ _CLASSES: Final[tuple[type[Any], ...]] = (
     nodes.Directive,
     nodes.Disjunction,
     nodes.FunctorDeclaration,
+    nodes.Hint,
     nodes.Negation,
     nodes.RelationDeclaration,
     nodes.Rule,

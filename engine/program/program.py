@@ -19,6 +19,7 @@ from liqo_connectivity.engine.syntax.nodes import (
     Body,
     Clause,
     Column,
+    Hint,
     RelationDeclaration,
     Rule,
     Statement,
@@ -88,8 +89,8 @@ class Program:
         return {relation: tuple(rules) for relation, rules in by_head.items()}
 
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """Report variables that occur once (DL102), and rules that no output needs (DL101), if there are outputs."""
-        once = singletons.check_singletons(self.statements)
+        """Report rules that no output needs (DL101), if there are outputs, variables that occur once (DL102), and hints."""
+        once = [*singletons.check_singletons(self.statements), *_ignored(self.statements)]
         if not self.schema.outputs:
             return tuple(once)
         needed = stratification.needed_relations(self.rules, self.schema.outputs)
@@ -140,3 +141,12 @@ class Program:
         )
         clause = Clause((Atom(name, tuple(answers.values()), place),), goal, place)
         return Program.build((*self.statements, declaration, clause), texts, self.functors), tuple(answers)
+
+
+def _ignored(statements: Iterable[Statement]) -> list[Diagnostic]:
+    """Report what only tunes Soufflé, and is read over here (DL103)."""
+    hints = [(s.text.partition(" ")[0], s.span) for s in statements if isinstance(s, Hint)]
+    hints += [(hint, s.span) for s in statements if isinstance(s, RelationDeclaration) for hint in s.hints]
+    note = "it says how Soufflé evaluates or prints, and changes no row"
+    found = [Diagnostic("DL103", "note", f"{hint} is ignored", span, note) for hint, span in hints]
+    return list(dict.fromkeys(found))

@@ -71,7 +71,7 @@ class _Typing:
                 return _Kind("number", True, span)
             case Call(functor=functor, span=span):
                 return _Kind(self._schema.functors[functor].result, False, span)
-            case Aggregate(kind="count", span=span):
+            case Aggregate(kind="count" | "sum", span=span):
                 return _Kind("number", True, span)
             case Aggregate(target=target, span=span):
                 kind = self.inside(term).kind(target) if target else None

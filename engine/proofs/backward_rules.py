@@ -205,10 +205,10 @@ def _shown(body: Iterable[Literal_]) -> Iterator[str]:
 
 
 def _needed(body: Iterable[Literal_]) -> Iterator[str]:
-    """Yield the relations of which every instance needs a tuple; a ``count`` may need none."""
+    """Yield the relations of which every instance needs a tuple; a ``count`` or ``sum`` may need none."""
     for item in body:
         aggregate = aggregate_of(item)
         if isinstance(item, Atom):
             yield item.relation
-        elif aggregate is not None and aggregate.kind != "count":
+        elif aggregate is not None and not aggregate.adds:
             yield from _needed(aggregate.body)

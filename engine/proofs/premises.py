@@ -137,7 +137,7 @@ def _offers(
     aggregate's outer variables count.
     """
     name = next((side.name for side in (item.left, item.right) if isinstance(side, Variable)), None)
-    if aggregate.kind == "count" or item.operator != "=" or name is None:
+    if aggregate.adds or item.operator != "=" or name is None:
         return None
     places = [
         (atom, column)

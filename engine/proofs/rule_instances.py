@@ -125,7 +125,7 @@ class BackwardJoin:
 
     def best(self, aggregate: Aggregate) -> "Callable[[Row, list[int], Allowance], None] | None":
         """Compile the search for the value of a ``min`` or ``max`` over this body; ``None`` for other aggregates."""
-        if aggregate.target is None or aggregate.kind not in ("min", "max"):
+        if aggregate.target is None or aggregate.kind == "count" or aggregate.kind == "sum":
             return None
         head = Atom("", tuple(map(Variable, aggregate.outer)))
         ordered = backward_order(head, self.body, self._cost)
@@ -170,7 +170,9 @@ class _Aggregate:
     ) -> None:
         self.aggregate = aggregate
         self._all_choices = all_choices
-        keys = aggregate.outer if aggregate.target is None else (*aggregate.outer, aggregate.target.name)
+        target = aggregate.target
+        kept = [] if target is None else [target.name]
+        keys = aggregate.outer if aggregate.adds else (*aggregate.outer, *kept)
         self._outer = [slot_of[name] for name in aggregate.outer]
         # With the value known, only the instances that have it are joined.
         self.inner = BackwardJoin(
@@ -179,21 +181,23 @@ class _Aggregate:
             derived,
             tables,
             functors,
-            counted=aggregate.target is not None,
-            barred=None if all_choices or aggregate.target is None else frozenset(),
+            kept,
+            counted=not aggregate.adds,
+            barred=None if all_choices or aggregate.adds else frozenset(),
         )
+        self._target = self.inner.slot_of[target.name] if target is not None and aggregate.kind == "sum" else None
         self._best = self.inner.best(aggregate)
 
     def witnesses(self, values: Row, allowance: Allowance) -> list[Witnesses]:
-        """Return the choices of witnesses: for ``count`` the smallest instances, else each instance with the value.
+        """Return the choices of witnesses: for ``count`` and ``sum`` the smallest instances, else each instance with the value.
 
         Raises OverBudgetError. Without ``all_choices``, only the first instance with the value is a choice.
         """
         row = tuple([values[slot] for slot in self._outer])
         if self._best is None:
-            counted = _Counted()
+            counted = _Summed(self._target)
             self.inner.join(row, counted, allowance)
-            return [Witnesses(counted.number, tuple(counted.smallest()))]
+            return [Witnesses(counted.total, tuple(counted.smallest()))]
         best: list[int] = []
         self._best(row, best, allowance)
         found: list[Instance] = []
@@ -205,17 +209,18 @@ class _Aggregate:
         return [Witnesses(best[0], (instance,)) for instance in found]
 
 
-class _Counted:
-    """Counts instances, and keeps the smallest."""
+class _Summed:
+    """Adds up the values of instances in a slot, or counts instances for ``None``, and keeps the smallest."""
 
-    __slots__ = ("number", "shown")
+    __slots__ = ("_slot", "shown", "total")
 
-    def __init__(self) -> None:
-        self.number = 0
+    def __init__(self, slot: int | None) -> None:
+        self._slot = slot
+        self.total = 0
         self.shown: list[Instance] = []
 
     def append(self, instance: Instance) -> None:
-        self.number += 1
+        self.total += 1 if self._slot is None else int(instance[2][self._slot])
         self.shown.append(instance)
         if len(self.shown) > _KEPT:
             self.shown = self.smallest()

@@ -2,7 +2,7 @@
 
 The instances of an aggregate's body become the rows of a relation, outer variables first; the child process aggregates
 them into a relation of groups and values, which the rule reads. A group without instances has no row there: ``min`` and
-``max`` then fail, as they should; for ``count`` the rule has a second form, in which the group is absent and the value
+``max`` then fail, as they should; for ``count`` and ``sum`` the rule has a second form, in which the group is absent and the value
 is 0.
 """
 
@@ -39,7 +39,7 @@ class Grouping:
     rules: tuple[Rule, ...]
     instances: str
     groups: str
-    kind: Literal["count", "min", "max"]
+    kind: Literal["count", "min", "max", "sum"]
     width: int
     value: int
 
@@ -77,7 +77,7 @@ def without_aggregates(rule: Rule, unfinished: Collection[str], number: Iterator
             Comparison("=", value, Constant(0)),
             compared,
         )
-        forms = [some, none] if aggregate.kind == "count" else [some]
+        forms = [some, none] if aggregate.adds else [some]
         bodies = [(*body, *form) for body in bodies for form in forms]
     return PlainRules(tuple(Rule(rule.number, rule.head, body, rule.span) for body in bodies), tuple(groupings))
 

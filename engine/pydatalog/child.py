@@ -271,8 +271,8 @@ class Evaluation:
         for row in self.rows(step["source"]):
             groups.setdefault(row[:width], []).append(row[column] if row else 0)
         for group, values in groups.items():
-            ordered = sorted(values) if step["kind"] != "count" else values
-            found = {"count": len(values), "min": ordered[0], "max": ordered[-1]}[step["kind"]]
+            folds: dict[str, Any] = {"count": len, "min": min, "max": max, "sum": sum}
+            found = folds[step["kind"]](values)
             self.add(step["into"], (*group, found))
         self._derived.add(step["into"])
 

@@ -65,7 +65,7 @@ class AggregateStep:
 
     source: str
     into: str
-    kind: Literal["count", "min", "max"]
+    kind: Literal["count", "min", "max", "sum"]
     width: int
     value: int
 

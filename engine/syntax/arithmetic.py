@@ -46,12 +46,21 @@ def calculate(symbol: str, left: int, right: int) -> int:
     return result
 
 
-def folded(kind: Literal["count", "min", "max"], values: Collection[Value]) -> int | None:
+def in_range(total: int) -> int:
+    """Return a sum. Raises EvaluationError if it needs more than 32 bits."""
+    if total not in NUMBER_RANGE:
+        raise EvaluationError(f"a sum is {total}, which needs more than 32 bits")
+    return total
+
+
+def folded(kind: Literal["count", "min", "max", "sum"], values: Collection[Value]) -> int | None:
     """Aggregate the values from the instances of a body; ``None`` for ``min`` and ``max`` of no values.
 
-    ``count`` uses only the number of values. Soufflé's ``min`` and ``max`` have no value over an empty body either.
+    ``count`` uses only the number of values; no values have the sum 0. Raises EvaluationError for too large a sum. Soufflé's ``min`` and ``max`` have no value over an empty body either.
     """
     if kind == "count":
         return len(values)
     numbers = map(int, values)
+    if kind == "sum":
+        return in_range(sum(numbers))
     return min(numbers, default=None) if kind == "min" else max(numbers, default=None)

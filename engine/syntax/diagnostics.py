@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from unicodedata import combining, east_asian_width
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "note"]
 
 _EXCERPT: Final = 160
 """Maximum number of characters shown of a line."""
@@ -44,7 +44,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One error or warning about a program: its code (``DL001``), place, cause (``note``) and fix (``help``)."""
+    """One error, warning or note about a program: its code (``DL001``), place, cause (``note``) and fix (``help``)."""
 
     code: str
     severity: Severity

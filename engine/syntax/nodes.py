@@ -65,17 +65,22 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Aggregate:
-    """``count : { body }``, ``min target : { body }`` or ``max target : { body }``, as one side of a comparison.
+    """``count : { body }``, or ``min``, ``max`` or ``sum target : { body }``, as one side of a comparison.
 
     ``outer`` holds the variables bound outside the braces, sorted; ``normalize`` fills it in, since it depends on the
     rest of the rule. All other variables are local to the body.
     """
 
-    kind: Literal["count", "min", "max"]
+    kind: Literal["count", "min", "max", "sum"]
     target: Variable | None
     body: "tuple[Literal_, ...]"
     outer: tuple[str, ...] = ()
     span: Span = field(default_factory=_place, compare=False, repr=False)
+
+    @property
+    def adds(self) -> bool:
+        """Whether the value is a sum over all instances, 0 without any, rather than the best of their values."""
+        return self.kind in ("count", "sum")
 
 
 Term = Variable | Wildcard | Constant | Arithmetic | Call | Aggregate
@@ -154,11 +159,15 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RelationDeclaration:
-    """``.decl name(columns)``; ``doc`` is the text of the ``//`` lines right above it."""
+    """``.decl name(columns)``; ``doc`` is the text of the ``//`` lines right above it.
+
+    ``hints`` are the qualifiers that only say how to evaluate, such as ``inline``; they change nothing.
+    """
 
     name: str
     columns: tuple[Column, ...]
     doc: str = ""
+    hints: tuple[str, ...] = ()
     span: Span = field(default_factory=_place, compare=False, repr=False)
 
 
@@ -181,7 +190,18 @@ class Directive:
     span: Span = field(default_factory=_place, compare=False, repr=False)
 
 
-Statement = TypeDeclaration | RelationDeclaration | FunctorDeclaration | Directive | Clause
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """``.pragma``, ``.plan`` or ``.printsize``: it says how to evaluate or what to print, and changes nothing here.
+
+    ``text`` is the statement as it was written, on one line.
+    """
+
+    text: str
+    span: Span = field(default_factory=_place, compare=False, repr=False)
+
+
+Statement = TypeDeclaration | RelationDeclaration | FunctorDeclaration | Directive | Hint | Clause
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,17 @@ from liqo_connectivity.engine.syntax.tree_builder import Builder
 
 _LEFT_OUT = (
     (re.compile(r"\.(comp|init|override)\b"), "components ({})"),
-    (re.compile(r"\.(plan|pragma|printsize|limitsize|lattice|once|include|symbol_type|number_type)\b"), "{}"),
-    (re.compile(r"(sum|mean)(?=\s*[(:\w?@\"-])"), "the aggregate {}"),
+    (re.compile(r"\.(limitsize|lattice|once|include|symbol_type|number_type)\b"), "{}"),
+    (re.compile(r"(mean)(?=\s*[(:\w?@\"-])"), "the aggregate {}"),
     (
-        re.compile(r"(min|max)(?=\s*(\([^()]*\)[^:=<>!,.;]*:|[@\"0-9-]|\s[\w?]+\s*[-+*/%]))"),
+        re.compile(r"(min|max|sum)(?=\s*(\([^()]*\)[^:=<>!,.;]*:|[@\"0-9-]|\s[\w?]+\s*[-+*/%]))"),
         "{} of more than a variable",
     ),
     (re.compile(r"(min|max|range)(?=\s*\()"), "the functor {} of Soufflé"),
-    (re.compile(r"(count|min|max)(?=\s*[:\w?])"), "an aggregate other than as one side of a comparison ({})"),
+    (re.compile(r"(count|min|max|sum)(?=\s*[:\w?])(?!\w)"), "an aggregate other than as one side of a comparison ({})"),
     (re.compile(rf"({'|'.join(INTRINSIC)})(?=\s*\()"), "the functor {} of Soufflé"),
     (
-        re.compile(r"(brie|btree|btree_delete|eqrel|inline|no_inline|choice-domain|overridable|magic|no_magic)\b"),
+        re.compile(r"(btree_delete|eqrel|choice-domain|overridable)\b"),
         "the qualifier {}",
     ),
     (re.compile(r"(true|false)\b"), "the constant {}"),
@@ -44,12 +44,13 @@ _LEFT_OUT = (
     (re.compile(r"<=(?=\s*\w+\s*\()"), "subsumption ({})"),
     (re.compile(r"#\w*"), "the C preprocessor ({})"),
 )
-_TARGET = re.compile(r"(min|max)\s+[\w?]+\s*\Z")
+_TARGET = re.compile(r"(min|max|sum)\s+[\w?]+\s*\Z")
 _CALL = re.compile(r"\w+\s*\([^()]*\)\s*\Z")
 _FLOAT = re.compile(r"[0-9]+\.\Z")
 _TYPE = re.compile(r"\.type\s+\w+\s*\Z")
-_DIRECTIVE = re.compile(r"\.(in|out)put\s+\w+\s*\Z")
+_DIRECTIVE = re.compile(r"\.(in|out)put\s+\w+(\s*(\(\s*\))?\s*,\s*\w+)*\s*\(\s*\Z")
 _ENDS = re.compile(r'"([^"\\\n]|\\.)*"')
+_CALLED = re.compile(r"\s*\(")
 _LAST_WORD = re.compile(r"\w+\s*\Z")
 _LOOK_BACK = 200
 """How many characters before an error are searched to name the construct."""
@@ -106,13 +107,21 @@ def _parse(text: str, file: str, start: str) -> object:
 
 def _reserved(tree: ParseTree, text: str, file: str) -> list[Diagnostic]:
     """Report names that Soufflé reserves, each at its first occurrence."""
+    found: dict[str, Diagnostic] = {}
     note = "Soufflé reads it as a keyword everywhere, never as a name"
     hint = "choose another name; docs/dialect.md lists what can be written instead of Soufflé's own"
-    found: dict[str, Diagnostic] = {}
     for token in tree.scan_values(
         lambda leaf: isinstance(leaf, Token) and leaf.type == "NAME" and str(leaf) in RESERVED
     ):
         place = _span_at(text, cast("int", token.start_pos), file)
+        before = text[: cast("int", token.start_pos)].rstrip()
+        if (
+            token in INTRINSIC
+            and not before.endswith((".decl", ".functor", "@"))
+            and _CALLED.match(text, cast("int", token.end_pos))
+        ):
+            found.setdefault(str(token), _left_out(f"the functor {token} of Soufflé", place))
+            continue
         message = f"{str(token)!r} is a reserved word and names nothing"
         found.setdefault(str(token), Diagnostic("DL015", "error", message, place, note, hint))
     return list(found.values())
@@ -150,7 +159,7 @@ def _unexpected(error: UnexpectedInput, text: str, file: str) -> Diagnostic:
         return _left_out("alternatives inside an aggregate (;)", span)
     if text.startswith("=", position) and _TYPE.search(before):
         return _left_out("types other than subtypes (<:)", span)
-    if text.startswith("(", position) and _DIRECTIVE.search(before):
+    if not at_end and _DIRECTIVE.search(before):
         return _left_out("parameters of .input and .output", span)
     given = text[position : position + span.end_column - span.column]
     if at_end:

@@ -16,6 +16,7 @@ from liqo_connectivity.engine.syntax.nodes import (
     Directive,
     Disjunction,
     FunctorDeclaration,
+    Hint,
     Negation,
     RelationDeclaration,
     Rule,
@@ -90,13 +91,16 @@ def format_statement(statement: Statement) -> str:
     match statement:
         case TypeDeclaration(name=name, base=base):
             return f".type {name} <: {base}"
-        case RelationDeclaration(name=name, columns=columns, doc=doc):
+        case RelationDeclaration(name=name, columns=columns, doc=doc, hints=hints):
             above = f"// {doc}\n" if doc else ""
-            return f"{above}.decl {name}({', '.join(f'{c.name}: {c.type}' for c in columns)})"
+            tuned = "".join(f" {hint}" for hint in hints)
+            return f"{above}.decl {name}({', '.join(f'{c.name}: {c.type}' for c in columns)}){tuned}"
         case FunctorDeclaration(name=name, parameters=parameters, result=result):
             return f".functor {name}({', '.join(f'{c.name}: {c.type}' for c in parameters)}): {result}"
         case Directive(kind=kind, relations=relations):
             return f".{kind} {', '.join(relations)}"
+        case Hint(text=text):
+            return text
         case Clause(heads=heads, body=body):
             head = ", ".join(map(format_atom, heads))
             return f"{head}." if body is None else f"{head} :-\n    {format_body(body)}."

@@ -13,6 +13,7 @@ from liqo_connectivity.engine.syntax import nodes
 from liqo_connectivity.engine.syntax.diagnostics import Span
 
 _ESCAPES = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
+_COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _ESCAPE = re.compile(r'\\["\\nrt]')
 
 
@@ -34,6 +35,7 @@ class Builder(Transformer[Token, object]):
     def __init__(self, file: str, text: str) -> None:
         super().__init__()
         self._file = file
+        self._text = text
         # Split at line feeds only, as lark does: str.splitlines() splits at eight other characters too.
         self._lines = text.split("\n")
 
@@ -41,7 +43,8 @@ class Builder(Transformer[Token, object]):
         return Span(self._file, meta.line, meta.column, meta.end_line, meta.end_column)
 
     def program(self, _: Meta, children: list[Any]) -> object:
-        return tuple(children)
+        # A declaration may be of several relations.
+        return tuple(s for child in children for s in (child if isinstance(child, tuple) else (child,)))
 
     def goal(self, _: Meta, children: list[Any]) -> object:
         return children[0]
@@ -53,8 +56,14 @@ class Builder(Transformer[Token, object]):
         return nodes.Column(str(children[0]), str(children[1]))
 
     def relation_declaration(self, meta: Meta, children: list[Any]) -> object:
-        name, *columns = children
-        return nodes.RelationDeclaration(str(name), tuple(columns), self._doc(meta.line), self._span(meta))
+        names, *rest = children
+        columns = tuple(child for child in rest if isinstance(child, nodes.Column))
+        hints = tuple(str(child) for child in rest if isinstance(child, Token))
+        doc, span = self._doc(meta.line), self._span(meta)
+        return tuple(nodes.RelationDeclaration(name, columns, doc, hints, span) for name in names)
+
+    def names(self, _: Meta, children: list[Any]) -> object:
+        return tuple(map(str, children))
 
     def _doc(self, line: int) -> str:
         first = line - 1
@@ -69,6 +78,10 @@ class Builder(Transformer[Token, object]):
     def directive(self, meta: Meta, children: list[Any]) -> object:
         kind, *names = map(str, children)
         return nodes.Directive("input" if kind == ".input" else "output", tuple(names), self._span(meta))
+
+    def hint(self, meta: Meta, _: list[Any]) -> object:
+        written = self._text[meta.start_pos : meta.end_pos]
+        return nodes.Hint(" ".join(_COMMENT.sub(" ", written).split()), self._span(meta))
 
     def heads(self, _: Meta, children: list[Any]) -> object:
         return tuple(children)
@@ -130,7 +143,10 @@ class Builder(Transformer[Token, object]):
         return nodes.Constant(_integer(str(children[0])), self._span(meta))
 
     def negative(self, meta: Meta, children: list[Any]) -> object:
-        return nodes.Constant(-_integer(str(children[-1])), self._span(meta))
+        (term,) = children
+        if isinstance(term, nodes.Constant) and isinstance(term.value, int):
+            return nodes.Constant(-term.value, self._span(meta))
+        return nodes.Arithmetic("-", nodes.Constant(0, self._span(meta)), term, self._span(meta))
 
     def call(self, meta: Meta, children: list[Any]) -> object:
         name, *arguments = children

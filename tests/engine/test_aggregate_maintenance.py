@@ -17,6 +17,14 @@ HEAD = """.decl p(x: symbol)
 """
 RULES = {
     "count": "h(X, N) :- p(X), N = count : { q(X, _) }.",
+    "sum": "h(X, N) :- p(X), N = sum M : { q(X, M) }.",
+    "sum of everything, without braces": "k(N) :- N = sum M : q(_, M).",
+    "sum of values that cancel out": "h(X, N) :- q(X, M), N = sum D : { q(X, O), D = O - M }.",
+    "a computed variable": "h(X, N) :- q(X, M), N = count : { q(X, O), D = O - M, D > 0 }.",
+    "one bounds another": "h(X, N) :- q(X, _), L = max O : { q(_, O) }, N = count : { q(_, O), O < L }.",
+    "a count bounds another": "h(X, N) :- N = max O : { q(_, O), O < L }, p(X), L = count : { q(X, _) }.",
+    "sum compared": "h(X, N) :- q(X, N), N < sum M : { q(_, M), p(_) }.",
+    "sum in a recursion": "h(X, 0) :- p(X).\nh(X, N) :- h(X, M), M < 3, p(X), N = M + 1, M < sum O : { q(_, O), O < M }.",
     "count of everything": "k(N) :- N = count : { q(_, _) }.",
     "count of rows, not of values": "h(X, N) :- p(X), N = count : { q(X, _), q(_, _) }.",
     "least": "h(X, N) :- p(X), N = min M : { q(X, M) }.",

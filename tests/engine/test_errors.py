@@ -47,7 +47,7 @@ def test_every_code_is_documented_and_has_a_case() -> None:
 
 
 def _heads(path: Path) -> list[str]:
-    return [line for line in path.read_text("utf-8").splitlines() if line.startswith(("error[", "warning["))]
+    return [line for line in path.read_text("utf-8").splitlines() if line.startswith(("error[", "warning[", "note["))]
 
 
 def test_carets_stand_below_what_they_name() -> None:

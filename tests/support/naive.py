@@ -69,7 +69,7 @@ def instances(aggregate: Aggregate, env: Environment, database: Database, domain
 def aggregated(aggregate: Aggregate, env: Environment, database: Database, domain: Domain) -> int | None:
     """Compute an aggregate; ``None`` if it has no value."""
     found = instances(aggregate, env, database, domain)
-    if aggregate.kind == "count":
+    if aggregate.kind in ("count", "sum"):
         return sum(found)
     return (min if aggregate.kind == "min" else max)(found) if found else None
 

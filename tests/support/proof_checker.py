@@ -96,13 +96,13 @@ def _check_aggregate(
     again = next(side for side in _sides(shown) if isinstance(side, Aggregate))
     assert premise.value == aggregated(again, {}, database, _candidates(aggregate, database))
     known = instances(aggregate, outer, database, _candidates(aggregate, database))
-    expected = min(len(known), 3) if aggregate.kind == "count" else 1
+    expected = min(len(known), 3) if aggregate.kind in ("count", "sum") else 1
     assert len(premise.witnesses) == expected
     assert len({tuple(map(str, witness)) for witness in premise.witnesses}) == expected
     for witness in premise.witnesses:
         inner = _environment(aggregate.body, witness, outer)
         _check_premises(aggregate.body, witness, inner, model)
-        assert aggregate.target is None or inner[aggregate.target.name] == premise.value
+        assert aggregate.target is None or aggregate.kind == "sum" or inner[aggregate.target.name] == premise.value
     for passed in premise.passed_over:
         assert passed < premise.value if aggregate.kind == "min" else passed > premise.value
         assert passed not in known
@@ -197,7 +197,7 @@ def _evidence(aggregate: Aggregate, env: Mapping[str, Value], database: Database
             rows = [[(a.relation, row) for row in database[a.relation] if matches(a, row, inner)] for a in atoms]
             worth = int(inner[aggregate.target.name]) if aggregate.target else 0
             found += [(list(needs), worth) for needs in product(*rows)]
-    if aggregate.kind == "count":
+    if aggregate.kind in ("count", "sum"):
         return [[need for needs, _ in sorted(found)[:3] for need in needs]]
     best = aggregated(aggregate, env, database, domain)
     return [needs for needs, worth in found if worth == best]

@@ -101,7 +101,7 @@ def _parts(node: Proof, left_out: Container[int]) -> tuple[list[Proof], list[Pro
     remarks = [f"not found: {', '.join(map(str, absent))}"] if absent else []
     for premise in node.premises:
         if isinstance(premise, Aggregated):
-            first = premise.aggregate.kind != "count" and premise.comparison.operator == "="
+            first = not premise.aggregate.adds and premise.comparison.operator == "="
             remarks += _not_found(premise.missing()) if first else [_remark(premise)]
     return derived, facts, remarks
 
