@@ -13,8 +13,11 @@ from random import Random
 from typing import Final
 
 from tests.support.churn import Facts, batches, commit, is_small, loaded, netted, numbers, program_of
+from tests.support.fitting import fit
 from tests.support.hostile_writers import WRITERS
+from tests.support.large_clusters import random_large
 from tests.support.naive import naive
+from tests.support.random_clusters import cluster
 from tests.support.small_programs import domain
 from tests.support.writer_check import violations
 
@@ -62,9 +65,15 @@ def hostile_writers(seed: int) -> list[str]:
     return [f"{writer}: {line}" for writer in WRITERS for line in violations(seed, writer).lines]
 
 
+def policies(seed: int) -> list[str]:
+    """Load the chains of a small and of a large cluster into a kernel; give what does not load though it is written."""
+    return [line for described in (cluster(Random(seed)), random_large(Random(seed))) for line in fit(described).wrong]
+
+
 CHECKS: Final[Mapping[str, Callable[[int], list[str]]]] = {
     "databases": databases,
     "hostile writers": hostile_writers,
+    "policies": policies,
 }
 """What is done with each seed, by name: each check gives what is wrong, a line each."""
 

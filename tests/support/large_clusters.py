@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from random import Random
 
-from tests.support.descriptions import Cluster, Namespace, NamespaceMap, Network, Node, Party, Pod, Policy, Rule
+from tests.support.descriptions import (
+    Cluster,
+    Namespace,
+    NamespaceMap,
+    Network,
+    Node,
+    Offloading,
+    Party,
+    Pod,
+    Policy,
+    Rule,
+)
 from tests.support.draws import chance
 from tests.support.random_policies import GROUPS
 
@@ -43,7 +54,7 @@ def large(
                 tenant, peering, peering, ours=True, origin="here", entries=(("ns0", "ns0-here", "Accepted"),)
             ),
         ),
-        offloadings=("ns0",),
+        offloadings=(Offloading("ns0", required=((peering, True),)),),
         pods=tuple(running),
         policies=(Policy(tenant, "policy", None, tuple(rules)),),
     )

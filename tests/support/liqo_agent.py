@@ -15,6 +15,10 @@ Expression: TypeAlias = tuple[Any, ...]
 Object: TypeAlias = Mapping[str, Any]
 
 
+MAX_EXPRESSIONS = 128
+"""NFT_RULE_MAXEXPRS of the kernel."""
+
+
 class KernelError(Exception):
     """The kernel refused a transaction; nothing of that transaction was done."""
 
@@ -60,6 +64,8 @@ class Agent:
         change(table, wanted)
         for chain in table.chains.values():
             for rule in chain.rules:
+                if len(rule.expressions) > MAX_EXPRESSIONS:
+                    raise KernelError(f"{len(rule.expressions)} expressions in rule {rule.comment}")
                 for expression in rule.expressions:
                     if expression[0] == "lookup" and expression[1] not in table.sets:
                         raise KernelError(f"no set {expression[1]} for rule {rule.comment}")
