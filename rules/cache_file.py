@@ -5,9 +5,11 @@ write there; never needed. A file is used only if it has the expected key, is wh
 somebody who can also change the code.
 """
 
+import json
 import os
 import stat
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from importlib.util import cache_from_source
@@ -24,6 +26,23 @@ def cache_path(name: str) -> Path | None:
         return Path(cache_from_source(str(FOLDER / f"{stem}.py"))).with_suffix(f".{suffix}")
     except NotImplementedError:
         return None
+
+
+def digest(folders: Iterable[str], *values: object) -> str | None:
+    """Give a digest of values and of the source in some folders; ``None`` if the source is not there to be read.
+
+    ``folders`` are relative to this one; ``values`` are what JSON holds.
+    """
+    found = sha256(json.dumps([sys.version, *values]).encode())
+    try:
+        for folder in folders:
+            for path in sorted((FOLDER / folder).iterdir()):
+                if path.suffix in (".py", ".lark"):
+                    found.update(b"%s %d " % (path.name.encode(), path.stat().st_size))
+                    found.update(path.read_bytes())
+    except OSError:
+        return None
+    return found.hexdigest()
 
 
 def read(path: Path, key: str) -> bytes | None:

@@ -4,9 +4,7 @@ The file holds plain data and no code. It is used only if it was made from the s
 """
 
 import json
-import sys
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -38,17 +36,7 @@ def cache_path() -> Path | None:
 
 
 def _key(texts: Mapping[str, str]) -> str | None:
-    """Give a digest of all that the data depends on; ``None`` if the code is not there to be read."""
-    digest = sha256(json.dumps([__version__, sys.version, [*texts.items()]]).encode())
-    try:
-        for folder in _SOURCES:
-            for path in sorted((cache_file.FOLDER / folder).iterdir()):
-                if path.suffix in (".py", ".lark"):
-                    digest.update(b"%s %d " % (path.name.encode(), path.stat().st_size))
-                    digest.update(path.read_bytes())
-    except OSError:
-        return None
-    return digest.hexdigest()
+    return cache_file.digest(_SOURCES, __version__, [*texts.items()])
 
 
 def _read(path: Path, key: str, texts: Mapping[str, str]) -> Program | None:

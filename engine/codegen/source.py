@@ -8,9 +8,9 @@ source defines. No name or value of a program or fact ever becomes source. Only 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Literal
+from typing import Any, Literal, cast
 
-from liqo_connectivity.engine.codegen.compilation import compiled
+from liqo_connectivity.engine.codegen.compilation import KEPT, compiled, templates
 from liqo_connectivity.engine.syntax.nodes import Aggregate, Arithmetic, Call, Constant, Term, Value, Variable, Wildcard
 
 
@@ -46,6 +46,19 @@ class Template:
         exec(self.code, namespace)  # noqa: S102  # the source is ours: it holds no name and no value of a program
         # Popped, so that the function and its globals do not keep each other alive.
         return namespace.pop("make")(*[resolve(capture) for capture in self.captures])
+
+
+def remembered(key: str, write: Callable[[], Template]) -> Template:
+    """Return the template of a key, which holds all that the template depends on, or write it if nobody has yet."""
+    stored = templates.get(key)
+    if stored is not None:
+        code, source, captures = stored
+        return Template(code, tuple(Capture(*cast("tuple[Any, ...]", fields)) for fields in captures), source)
+    found = write()
+    if len(templates) >= KEPT:
+        templates.clear()
+    templates[key] = found.code, found.source, [(c.kind, c.name, c.columns, c.constant) for c in found.captures]
+    return found
 
 
 @dataclass

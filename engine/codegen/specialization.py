@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 from liqo_connectivity.engine.codegen.nested_loops import Block, Charge, Join, Names, row_name, write_head
-from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, key, tuple_of
+from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, key, remembered, tuple_of
 from liqo_connectivity.engine.plan.join_steps import JoinStep, Scan, backward_steps, delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
 from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Negation, Rule, variables
@@ -34,7 +34,7 @@ class Specializer:
 
     def load(self, rule: Rule) -> Template:
         """``f()``: count the head of each instance of a rule; for a recursive component, ``min`` or ``max`` only note it."""
-        return self._keep("load", rule, lambda: self._load(rule))
+        return self._keep("load", rule, lambda: remembered(self._key(rule), lambda: self._load(rule)))
 
     def positive(self, relation: str) -> Template:
         """``f(rows, sign)``: propagate rows added to a relation, or removed, to the heads of the rules that read it."""
@@ -58,6 +58,12 @@ class Specializer:
     def backward(self, relation: str) -> Template:
         """``f(row, found)``: append the rank of a row from each instance that derives it."""
         return self._keep("backward", relation, lambda: self._backward(relation))
+
+    def _key(self, rule: Rule) -> str:
+        """Return all that the function to load a rule depends on."""
+        relation = rule.head.relation
+        about = relation in self.flow.recursive, self.flow.groups.get(relation), self.profiled, self.limited
+        return repr((rule, str(rule.span), *about))
 
     def _keep(self, kind: str, subject: str | Rule, write: Callable[[], Template]) -> Template:
         found = self._kept.get((kind, subject))

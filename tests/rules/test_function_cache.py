@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from liqo_connectivity.engine import Program, evaluate
 from liqo_connectivity.engine.codegen import compilation
 from liqo_connectivity.rules import function_cache
+from tests.support.mixed_programs import evaluated_program
 
 WHY = ("why", "shop/web-2", "shop/web-0:8080/tcp", "-f", "examples/consumer")
 ROOT = Path(__file__).parents[2]
@@ -42,12 +43,22 @@ def cache(bytecode: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def codes(monkeypatch: pytest.MonkeyPatch) -> compilation.Codes:
-    """The code of this process, which starts with none."""
-    empty: compilation.Codes = {}
-    monkeypatch.setattr(compilation, "codes", empty)
-    monkeypatch.setattr(function_cache, "codes", empty)
-    return empty
+def codes() -> Iterator[compilation.Codes]:
+    """The code of this process, which starts without any, and without templates."""
+    before = dict(compilation.codes), dict(compilation.templates)
+    compilation.codes.clear()
+    compilation.templates.clear()
+    yield compilation.codes
+    compilation.codes.clear()
+    compilation.templates.clear()
+    compilation.codes.update(before[0])
+    compilation.templates.update(before[1])
+
+
+def key() -> str:
+    found = function_cache._key()
+    assert found is not None
+    return found
 
 
 def command(folder: Path, **environment: str) -> tuple[str, int]:
@@ -82,13 +93,14 @@ def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:
 
 def test_kept_functions_are_found(cache: Path, codes: compilation.Codes) -> None:
     codes["source", "label"] = CODE
-    function_cache.keep(cache, {})
-    assert function_cache.read(cache) == {("source", "label"): CODE}
+    compilation.templates["rule"] = CODE, "source", [("rows", "p", (), 0)]
+    function_cache.keep(cache, key(), 0)
+    assert function_cache.read(cache, key()) == (compilation.codes, compilation.templates)
 
 
 def test_nothing_is_written_when_all_functions_are_known(cache: Path, codes: compilation.Codes) -> None:
     codes["source", "label"] = CODE
-    function_cache.keep(cache, dict(codes))
+    function_cache.keep(cache, key(), 1)
     assert not cache.exists()
 
 
@@ -97,22 +109,26 @@ def test_nothing_is_written_where_python_writes_no_bytecode(
 ) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     codes["source", "label"] = CODE
-    function_cache.keep(cache, {})
+    function_cache.keep(cache, key(), 0)
     assert not cache.exists()
 
 
 def test_a_process_with_more_functions_than_a_command_keeps_none(cache: Path, codes: compilation.Codes) -> None:
     codes.update({(str(number), ""): CODE for number in range(function_cache.MOST + 1)})
-    function_cache.keep(cache, {})
+    function_cache.keep(cache, key(), 0)
     assert not cache.exists()
 
 
 def other_python(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{function_cache.__name__}.sys.version", "another")
+    monkeypatch.setattr("sys.version", "another")
 
 
 def other_bytecode(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{function_cache.__name__}.MAGIC_NUMBER", b"none")
+
+
+def other_engine(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(function_cache, "_SOURCES", ("../engine/syntax",))
 
 
 def cut(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +155,9 @@ def of_another_user(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.chown(path, 4242, 4242)
 
 
-@pytest.mark.parametrize("spoil", [other_python, other_bytecode, cut, flip, link, writable_by_all, of_another_user])
+@pytest.mark.parametrize(
+    "spoil", [other_python, other_bytecode, other_engine, cut, flip, link, writable_by_all, of_another_user]
+)
 def test_a_cache_that_is_not_to_be_trusted_is_not_used(
     cache: Path,
     codes: compilation.Codes,
@@ -147,9 +165,9 @@ def test_a_cache_that_is_not_to_be_trusted_is_not_used(
     spoil: Callable[[Path, pytest.MonkeyPatch], None],
 ) -> None:
     codes["source", "label"] = CODE
-    function_cache.keep(cache, {})
+    function_cache.keep(cache, key(), 0)
     spoil(cache, monkeypatch)
-    assert function_cache.read(cache) == {}
+    assert function_cache.read(cache, key()) == ({}, {})
 
 
 def test_a_python_without_bytecode_files_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,3 +184,22 @@ def test_code_is_kept_under_all_of_its_source(codes: compilation.Codes) -> None:
     loads = [source for source, label in codes if label == "load of a rule"]
     # One function serves both rules, because their constants are its parameters.
     assert len(loads) == 1
+
+
+def test_the_same_rule_is_another_function_where_its_relation_is_recursive(codes: compilation.Codes) -> None:
+    rule = ".decl e(x: number)\n.input e\n.decl p(x: number)\n.output p\np(X) :- e(X).\n"
+    for more, rows in (("", 1), ("p(X + 1) :- p(X), X < 4.\n", 4), ("", 1)):
+        assert len(evaluate(Program.parse({"p.dl": rule + more}), {"e": [(1,)]}).rows("p")) == rows
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_remembered_functions_are_as_if_they_were_written(seed: int) -> None:
+    found = evaluated_program(seed)
+    if found is None:
+        return
+    text, facts, model = found
+    again = evaluate(Program.parse({"r.dl": text}), facts)
+    compilation.templates.clear()
+    fresh = evaluate(Program.parse({"r.dl": text}), facts)
+    for name in model.program.schema.relations:
+        assert model.rows(name) == again.rows(name) == fresh.rows(name)
