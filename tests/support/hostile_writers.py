@@ -24,11 +24,15 @@ KEYS = ("shop", "batch", "infra", "default", "nowhere", "No Name", "", "a\nb", "
 
 @dataclass(frozen=True)
 class Written:
-    """``found`` are all objects of the cluster afterwards; ``own`` and ``own_cidrs`` are the writer's addresses."""
+    """``found`` are all objects of the cluster afterwards; ``own`` and ``own_cidrs`` are the writer's addresses.
+
+    ``inert`` says that nothing of it may reach a chain.
+    """
 
     found: list[Object]
     own: frozenset[IPv4Address] = frozenset()
     own_cidrs: tuple[IPv4Network, ...] = ()
+    inert: bool = False
 
     def owns(self, address: str) -> bool:
         """Whether the writer may decide what becomes of an address."""
@@ -52,7 +56,7 @@ def remote_control_plane(rng: Random, cluster: Cluster) -> Written:
     )
     found = [one for one in found if not (_is_in(one, "NamespaceMap", tenant) and one["metadata"]["name"] in names)]
     found += [_map(rng, tenant, name) for name in names]
-    return Written(found)
+    return Written(found, inert=True)
 
 
 def _map(rng: Random, tenant: str, name: str) -> Object:

@@ -4,12 +4,12 @@ from random import Random
 from typing import NamedTuple
 
 from liqo_connectivity.engine import Model, Program, evaluate
-from tests.support.clusters import base_of, example, facts_with, program, questions, shown, verdicts
+from tests.support.clusters import RENDERED, base_of, example, facts_with, program, questions, shown, verdicts
 from tests.support.hostile_writers import WRITERS
 from tests.support.manifests import objects
 
-FLOWS = 25
-GOALS = ("flow_verdict", "enforced")
+FLOWS = 60
+GOALS = ("flow_verdict", "enforced", *RENDERED)
 
 
 class Violations(NamedTuple):
@@ -33,6 +33,8 @@ def violations(seed: int, writer: str, rules: Program | None = None) -> Violatio
         f"{policy} of {peering} is not enforced any more"
         for peering, policy in sorted(_enforced(before) - _enforced(after))
     ]
+    if written.inert:
+        lines += [f"{name} changed" for name in RENDERED if before.rows(name) != after.rows(name)]
     denied = 0
     for flow, first, then in zip(asked, verdicts(before), verdicts(after), strict=True):
         if first == "denied" and not written.owns(flow[0]) and not written.owns(flow[1]):
