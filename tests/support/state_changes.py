@@ -74,8 +74,12 @@ def pod(address: str, name: str = "web", version: str = "1", **more: object) -> 
     }
 
 
+def node() -> Object:
+    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker", "resourceVersion": "1"}}
+
+
 def small(*more: Object) -> State:
-    return fresh(dict(map(observed, [CRD, network(), policy(), *more])))
+    return fresh(dict(map(observed, [CRD, network(), node(), policy(), *more])))
 
 
 def tell(state: State, *found: Object) -> object:
