@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from liqo_connectivity.facts.objects.fields import LABEL_PATTERN
 
 MAX_RULES: Final = 998
-"""The room in one chain beside its two built-in rules."""
+"""Fewer than the rules of one chain: many rules need more than one there, and rules/limits.dl says what fits."""
 MAX_CONDITIONS: Final = 16
 
 _ONE_OF: Final = "exactly one of group and namespace must be set; leave the party out to match anything"

@@ -229,6 +229,27 @@ def test_a_rule_that_grows_with_the_scope_leaves_the_node_without_the_others(kin
     assert left["comment"] == first["name"]
 
 
+def test_a_change_of_too_many_elements_at_once_leaves_the_chain_and_its_sets_as_they_were() -> None:
+    """What docs/semantics.md says of the limit that is not checked."""
+
+    def with_pods(count: int) -> Cluster:
+        return large([Rule("deny", Party("vc-remote"), ANY)], 1, pods=count, cidrs=13)
+
+    for before, after, error in ((6_500, 6_501, ""), (6_800, 6_801, "errno 90")):
+        specs = [spec_of(with_pods(before)), spec_of(with_pods(after))]
+        for spec in specs:
+            # Both sets of the group change with the lowest address.
+            sets = spec["table"]["sets"]  # type: ignore[index]  # JSON
+            assert len(sets) == 2
+        specs[1]["table"]["sets"][0]["elements"].pop(0)  # type: ignore[index]  # JSON
+        first, second = netlink_agent.applied(specs)
+        assert first["errors"] == ["", ""]
+        assert second["errors"] == [error, ""]
+        kept = {held["name"]: len(held["elem"]) for held in nft.objects(second["listing"], "set")}
+        assert sum(kept.values()) == (before if error else after - 1)
+        assert len(nft.objects(second["listing"], "rule")) == 3
+
+
 def test_an_object_within_the_limits_is_far_below_what_etcd_takes() -> None:
     for described in (
         large([Rule("deny", Party("vc-remote"), ANY)], 1, pods=13_000, cidrs=13),

@@ -48,7 +48,7 @@ DOCUMENTS = (
     Document("a namespace party", rules(rule(destination={"namespace": "kube-system"}))),
     Document("a group of an administrator's own", rules(rule(source={"group": "other-peerings"}))),
     Document("the longest namespace", rules(rule(source={"namespace": "n" * 63}))),
-    Document("as many rules as a chain holds", rules(*[rule(source={"group": "offloaded"})] * 998)),
+    Document("as many rules as there may be", rules(*[rule(source={"group": "offloaded"})] * 998)),
     Document("no spec", None, "spec: Required value"),
     Document("no action", rules({"source": {"group": "offloaded"}}), "action: Required value"),
     Document("an action that is none", rules({"action": "reject"}), 'Unsupported value: "reject"'),
