@@ -86,7 +86,8 @@ def parse_object(data: bytes) -> Json:
     """The JSON object that an answer is. Raises Unreachable for anything else."""
     try:
         answer: object = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # The latter: objects within objects, thousands of them.
         raise Unreachable("the API server's answer is not JSON") from None
     if not isinstance(answer, dict):
         raise Unreachable("the API server's answer is not an object")

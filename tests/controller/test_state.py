@@ -139,7 +139,8 @@ def vars_of(changes: object) -> list[object]:
 
 
 def test_a_pod_changes_the_chain_of_its_peering_and_no_policy() -> None:
-    state = small()
+    # A policy says of a namespace that it names if that has no pod at all.
+    state = small(pod("10.200.0.9", "first"))
     assert vars_of(tell(state, pod("10.200.0.1"))) == [{"milan": 1}, frozenset(), frozenset(), False]
     # A Pod that moves takes one address out and puts one in, and is one change.
     assert vars_of(tell(state, pod("10.200.0.2", version="2")))[0] == {"milan": 1}

@@ -9,7 +9,7 @@ from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
 from liqo_connectivity.operator.controller.reconcile.work_queue import WorkQueue
 from liqo_connectivity.operator.controller.settings import Settings
-from liqo_connectivity.operator.controller.state.ownership import Ownership
+from liqo_connectivity.operator.controller.state.ownership import Ownership, Target
 from liqo_connectivity.operator.controller.state.state import Changes
 
 
@@ -22,11 +22,15 @@ class Peerings(Ownership):
     def firewalls_of(self, peerings: Mapping[str, int]) -> dict[ObjectKey, int]:
         return {self.keys[peering]: count for peering, count in peerings.items()}
 
+    def target(self, firewall: ObjectKey) -> Target | None:
+        found = [peering for peering, key in self.keys.items() if key == firewall]
+        return Target(found[0], self.policy_of(firewall)) if found else None
+
     def policy_of(self, firewall: ObjectKey) -> ObjectKey:
         return ObjectKey(POLICY, firewall.namespace, "guard")
 
-    def firewall_of(self, policy: ObjectKey) -> ObjectKey:
-        return ObjectKey(FIREWALL, policy.namespace, "c")
+    def firewall_of(self, policy: ObjectKey) -> ObjectKey | None:
+        return ObjectKey(FIREWALL, policy.namespace, "c") if policy.name == "guard" else None
 
     def everything(self) -> tuple[set[ObjectKey], set[ObjectKey]]:
         return set(self.keys.values()), {self.policy_of(key) for key in self.keys.values()}
@@ -109,3 +113,19 @@ def test_a_stored_object_that_changed_is_reconciled_with_the_policy_that_reports
     assert queue.take_firewall(0.0) is None
     assert queue.take_policy(0.0) == peerings.policy_of(firewall)
     assert queue.take_policy(0.0) is None
+
+
+def test_thousands_of_objects_of_one_namespace_keep_no_other_waiting() -> None:
+    peerings = Peerings(3)
+    queue = WorkQueue(peerings, Settings())
+    flood = [ObjectKey(kind, "t0", f"x{number}") for number in range(1000) for kind in (FIREWALL, POLICY)]
+    for key in flood:
+        queue.add(key, 0.0)
+    for firewall in peerings.keys.values():
+        queue.add(firewall, 1.0)
+        queue.add(peerings.policy_of(firewall), 1.0)
+    taken = [(queue.take_firewall(1.0), queue.take_policy(1.0)) for _ in range(8)]
+    assert {*peerings.keys.values()} <= {firewall for firewall, _ in taken}
+    assert {*map(peerings.policy_of, peerings.keys.values())} <= {policy for _, policy in taken}
+    # Nor does the flood wait for ever.
+    assert sum(firewall in flood for firewall, _ in taken) >= 4

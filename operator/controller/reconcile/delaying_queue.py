@@ -33,6 +33,10 @@ class _Entry:
     latest: float = 0.0
 
 
+def _any(_: object) -> bool:
+    return True
+
+
 class DelayingQueue(Generic[Key]):
     """Keys with the time when each is due, in seconds of one clock.
 
@@ -87,9 +91,12 @@ class DelayingQueue(Generic[Key]):
         """Drop an object and all that is known of it."""
         self._entries.pop(key, None)
 
-    def take(self, now: float) -> Key | None:
-        """Take a due object, of several the one whose first change waits longest; None if none is due."""
-        chosen: tuple[float, Key] | None = None
+    def take(self, now: float, first: Callable[[Key], bool] = _any) -> Key | None:
+        """Take a due object; None if none is due.
+
+        Of several, it is one that comes ``first``, and of several of those the one whose first change waits longest.
+        """
+        chosen: tuple[tuple[bool, float], Key] | None = None
         for key, entry in self._entries.items():
             if entry.due is None or entry.due > now:
                 continue
@@ -97,9 +104,9 @@ class DelayingQueue(Generic[Key]):
             if later is not None:
                 entry.due = later
                 continue
-            since = entry.first if entry.changes else entry.due
-            if chosen is None or since < chosen[0]:
-                chosen = since, key
+            rank = not first(key), entry.first if entry.changes else entry.due
+            if chosen is None or rank < chosen[0]:
+                chosen = rank, key
         if chosen is None:
             return None
         entry = self._entries[chosen[1]]

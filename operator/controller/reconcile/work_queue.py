@@ -21,6 +21,8 @@ class WorkQueue:
         self._firewalls: Final = _queue(settings)
         self._policies: Final = _queue(settings)
         self._limiter = RateLimiter(settings.write_rate)
+        # Whether the next object is simply the one that waits longest.
+        self._turn = False
 
     # ---- Adding ----
 
@@ -87,12 +89,19 @@ class WorkQueue:
     # ---- Taking ----
 
     def take_firewall(self, now: float) -> ObjectKey | None:
-        """Take the FirewallConfiguration to reconcile now; None if none is due or the rate is spent."""
-        return self._firewalls.take(now) if now >= self._limiter.ready_at() else None
+        """Take the FirewallConfiguration to reconcile now; None if none is due or the rate is spent.
+
+        Every other time, one that a policy wants comes first: somebody who may write in one tenant namespace could make thousands
+        there that are to be removed, and no other peering should wait for those.
+        """
+        if now < self._limiter.ready_at():
+            return None
+        return self._firewalls.take(now, lambda key: self._turn or self._ownership.target(key) is not None)
 
     def take_policy(self, now: float) -> ObjectKey | None:
-        """Take the policy to reconcile now; None if none is due."""
-        return self._policies.take(now)
+        """Take the policy to reconcile now; None if none is due. Every other time, one that governs comes first."""
+        self._turn = not self._turn
+        return self._policies.take(now, lambda key: self._turn or self._ownership.firewall_of(key) is not None)
 
     def next_due(self) -> float:
         """When the next object can be taken; infinity if none is waiting."""

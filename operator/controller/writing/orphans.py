@@ -13,7 +13,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     StoredPolicy,
     stored_policy,
 )
-from liqo_connectivity.operator.controller.writing.object_client import ObjectClient, policy_path
+from liqo_connectivity.operator.controller.writing.object_client import ObjectClient, is_name, policy_path
 from liqo_connectivity.operator.kube.errors import NotFound
 
 DRAIN: Final = "drain"
@@ -24,7 +24,8 @@ def is_orphan(client: ObjectClient, stored: StoredFirewall, known: StoredPolicy 
 
     ``known`` is the policy of that name in the state. Raises ApiError.
     """
-    if not stored.owner:
+    # An annotation holds any text, and only a name may become a path.
+    if not is_name(stored.owner):
         return True
     try:
         live = stored_policy(client.get(policy_path(ObjectKey(POLICY, stored.key.namespace, stored.owner))))
