@@ -106,8 +106,8 @@ def fact(relation: str, *row: str | int) -> str:
 
 
 def test_a_fact_that_is_gone_is_missed() -> None:
-    read = checker.read_facts(without('"pod_shadow"', '"shop/web-0"'), RULES)
-    with pytest.raises(checker.RejectedError, match=r"pod_shadow\(.*\): it has no rule, and the facts do not hold it"):
+    read = checker.read_facts(without('"pod_node"', '"shop/web-0"'), RULES)
+    with pytest.raises(checker.RejectedError, match=r"pod_node\(.*\): it has no rule, and the facts do not hold it"):
         checker.check(certificate("allowed"), RULES, read, SCHEMA)
 
 
