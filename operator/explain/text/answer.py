@@ -108,5 +108,7 @@ def parties(peering: PeeringAnswer, index: int, base: FactBase) -> str:
 
 def unknown_lines(found: Answer) -> list[str]:
     """State what keeps the verdict unknown, a line for each cause."""
-    reasons = ((reason, *subject.partition(" ")[::2], detail) for subject, reason, detail in found.unknown)
-    return [f"unknown: {line}" for line in sentences(reasons)]
+    parts = ((subject.partition(" "), reason, detail) for subject, reason, detail in found.unknown)
+    return [
+        f"unknown: {line}" for line in sentences((why, kind, name, detail) for (kind, _, name), why, detail in parts)
+    ]
