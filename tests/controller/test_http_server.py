@@ -39,8 +39,14 @@ def is_cut(peer: socket.socket) -> bool:
 # ---- Peers that are slow ----
 
 
-@pytest.mark.parametrize("first", [b"", b"G", b"GET /healthz HTTP/1.1\r\n"])
-@pytest.mark.parametrize(("source", "rest"), [("127.0.0.1", 0.02), ("127.0.0.2", 0.0)])
+@pytest.mark.parametrize(
+    ("first", "source", "rest"),
+    [
+        (b"", "127.0.0.1", 0.02),
+        (b"G", "127.0.0.1", 0.02),
+        (b"GET /healthz HTTP/1.1\r\n", "127.0.0.2", 0.0),
+    ],
+)
 def test_probes_are_answered_whatever_else_connects(first: bytes, source: str, rest: float) -> None:
     metrics = Metrics()
     with serving(probes_server("127.0.0.1", 0, Health(60, time.monotonic), metrics)) as port:
