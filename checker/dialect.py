@@ -183,7 +183,7 @@ class _Reader:
                 columns.append(self._take())
             if directive == ".decl":
                 declared.update(dict.fromkeys(names, tuple(columns)))
-                while self.kind == "name" and self.token in _QUALIFIERS:
+                while self._is(*_QUALIFIERS):
                     self._move(self._next)
             else:
                 self._take(":")

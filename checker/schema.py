@@ -75,6 +75,14 @@ def _check(value: object, schema: Schema, pointer: str, root: Schema) -> None:
     for keyword, wanted in schema.items():
         if keyword not in _IGNORED:
             _KEYWORDS[keyword](value, wanted, pointer, root)
+    _parts(value, schema, pointer, root)
+    if "if" in schema:
+        branch = schema.get("then" if _fits(value, schema["if"], pointer, root) else "else")
+        if branch is not None:
+            _check(value, branch, pointer, root)
+
+
+def _parts(value: object, schema: Schema, pointer: str, root: Schema) -> None:
     if isinstance(value, dict):
         _members(cast("dict[str, object]", value), schema, pointer, root)
     elif isinstance(value, list):
@@ -83,10 +91,6 @@ def _check(value: object, schema: Schema, pointer: str, root: Schema) -> None:
             own = first[number] if number < len(first) else schema.get("items")
             if own is not None:
                 _check(item, own, f"{pointer}/{number}", root)
-    if "if" in schema:
-        branch = schema.get("then" if _fits(value, schema["if"], pointer, root) else "else")
-        if branch is not None:
-            _check(value, branch, pointer, root)
 
 
 def _fits(value: object, schema: Schema, pointer: str, root: Schema) -> bool:

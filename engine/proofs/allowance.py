@@ -63,13 +63,18 @@ class FirstOnly(Allowance):
 
     def sorted(self, rows: Iterable[Row]) -> list[Row]:
         """Sort the rows of a table or of a bucket; those of one dictionary once."""
-        if not isinstance(rows, dict):
+        if not _lasts(rows):
             return sorted(rows)
         known = self._sorted.get(id(rows))
         if known is None:
             # The dictionary is kept too, so that no other one gets its identity.
             known = self._sorted[id(rows)] = rows, sorted(rows)
         return known[1]
+
+
+def _lasts(rows: object) -> bool:
+    """Return whether these are the rows of a table or bucket, and not a list made for one lookup."""
+    return isinstance(rows, dict)
 
 
 class Barred:
