@@ -19,13 +19,15 @@ from liqo_connectivity.facts.dumps.dump import jsonl_lines, load_jsonl, sorted_l
 from liqo_connectivity.facts.dumps.redaction import redact
 from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX, enforcing, firewall_configuration
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
+from liqo_connectivity.facts.extraction.input_facts import kinds_absent
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.objects.fields import canonical_address
 from liqo_connectivity.facts.parsing.locators import FixedLine
-from liqo_connectivity.facts.reading.collector import Collector, Origin, Reading
+from liqo_connectivity.facts.reading.collector import Collector, Reading
 from liqo_connectivity.facts.reading.files import read
+from liqo_connectivity.facts.reading.states import Origin
 
 __all__ = [
     "FIREWALL_CRD",
@@ -52,6 +54,7 @@ __all__ = [
     "firewall_configuration",
     "jsonl_lines",
     "kind_of",
+    "kinds_absent",
     "load_jsonl",
     "one_line",
     "policy_field_hint",

@@ -302,7 +302,7 @@ class PolicyTenantName(NamedTuple):
 
 
 class PolicyCreated(NamedTuple):
-    """When a PeeringConnectivity was created, in seconds since 1970."""
+    """When a PeeringConnectivity was created, in seconds since 1970, up to 2038-01-19T03:14:06Z: later ones count as that old."""
 
     policy: str
     seconds: int
@@ -360,6 +360,12 @@ class PolicyUnknownField(NamedTuple):
 
     policy: str
     field: str
+
+
+class KindAbsent(NamedTuple):
+    """Files hold no object of a kind, and do not say whether the cluster has none. Only asserted for files."""
+
+    kind: str
 
 
 class Unreadable(NamedTuple):
@@ -432,6 +438,7 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     PolicyPartyGroup: "policy_party_group",
     PolicyPartyNamespace: "policy_party_namespace",
     PolicyUnknownField: "policy_unknown_field",
+    KindAbsent: "kind_absent",
     Unreadable: "unreadable",
     Flow: "flow",
 }

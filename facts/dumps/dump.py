@@ -19,7 +19,8 @@ from typing import Final, cast, get_type_hints
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row, Source, make_row
 from liqo_connectivity.facts.base.fact_base import FactBase
 from liqo_connectivity.facts.base.problems import Problem, show
-from liqo_connectivity.facts.parsing.documents import UnparsableError, parse_json
+from liqo_connectivity.facts.parsing.documents import UnparsableError
+from liqo_connectivity.facts.parsing.json_documents import parse_json
 from liqo_connectivity.rules.relations import RELATION_NAMES, Flow
 
 FORMAT: Final = "liqo-connectivity-facts"
@@ -35,6 +36,8 @@ _COLUMNS: Final = {relation: tuple(get_type_hints(row).values()) for relation, r
 _SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion")
 _ESCAPE = re.compile(r"\\(?:\\|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 _HELP: Final = "write the dump again"
+_NUMBERS: Final = range(-(2**31), 2**31)
+"""The numbers that a column of a rule can hold."""
 _RUN: Final = 1000
 """Facts that are sorted in one call."""
 
@@ -195,6 +198,8 @@ def _row(relation: str, columns: list[object] | list[str | None], integers: bool
         if wanted is int and not integers and isinstance(column, str) and re.fullmatch(r"-?[0-9]{1,18}", column):
             value = int(column)
         if type(value) is not wanted or not isinstance(value, str | int) or not _is_text(str(value)):
+            return None
+        if isinstance(value, int) and value not in _NUMBERS:
             return None
         typed.append(value)
     return make_row(_CLASSES[relation], typed)

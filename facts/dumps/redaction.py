@@ -16,6 +16,7 @@ from liqo_connectivity.facts.base.fact import Fact, Row, Source, make_row, point
 from liqo_connectivity.facts.base.fact_base import FactBase
 from liqo_connectivity.facts.dumps.dump import FACTS_FILE
 from liqo_connectivity.facts.extraction.controller_facts import CONTROLLER, FIREWALL_CONFIGURATION
+from liqo_connectivity.facts.extraction.input_facts import FILES, INPUT
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.rules.relations import RELATION_NAMES, Unreadable
@@ -76,12 +77,12 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "type": frozenset({"pod", "external", "pod-cidr", "service-cidr", "external-cidr", "internal-cidr", "reserved"}),
     "action": frozenset({"allow", "deny"}),
     "status": frozenset({"True", "False", "Unknown"}),
-    "kind": frozenset({*KIND_BY_NAME, FACTS_FILE, CONTROLLER, FIREWALL_CONFIGURATION}),
+    "kind": frozenset({*KIND_BY_NAME, FACTS_FILE, CONTROLLER, FIREWALL_CONFIGURATION, INPUT}),
     "namespace-offloading": frozenset({"offloading"}),
-    _FILE: frozenset({FIREWALL_CRD}),
+    _FILE: frozenset({FIREWALL_CRD, FILES}),
 }
 _CIDR = re.compile(r"[0-9A-Fa-f.:]{1,45}(?:/[0-9]{1,3})?")
-_CONSTANT: Final = frozenset({"pod_shadow", "namespace_tenant", "node_virtual", "namespace_map_ours"})
+_CONSTANT: Final = frozenset({"pod_shadow", "namespace_tenant", "node_virtual", "namespace_map_ours", "kind_absent"})
 _MAPPING: Final = ("status", "currentMapping")
 _CONDITIONS: Final = ("status", "remoteNamespacesConditions")
 

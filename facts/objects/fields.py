@@ -60,14 +60,17 @@ def canonical_address(text: str) -> str:
 
 
 def seconds_since_epoch(text: str) -> int:
-    """Whole seconds since 1970 of an RFC 3339 timestamp, rounded down.
+    """Whole seconds since 1970 of an RFC 3339 timestamp, rounded down, within what 32 bits of a rule can hold.
+
+    The greatest of them is left to rules, for what has no time yet.
 
     Raises:
         ValueError: the text is not such a timestamp.
     """
     if not _RFC3339.fullmatch(text):
         raise ValueError("not an RFC 3339 timestamp")
-    return int(datetime.fromisoformat(_FRACTION.sub("", text.upper())).timestamp())
+    seconds = int(datetime.fromisoformat(_FRACTION.sub("", text.upper())).timestamp())
+    return max(-(2**31), min(seconds, 2**31 - 2))
 
 
 def _address(text: str) -> str:

@@ -1,9 +1,8 @@
-"""Text in, parsed documents out: JSON, or YAML with the core schema, both bounded against hostile text.
+"""YAML text in, parsed documents out, with the core schema, and bounded against hostile text.
 
 Nothing here calls a constructor that a document names.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,7 +37,6 @@ _NUMBER = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
 _ANCHOR = re.compile(r"(?:^|[\s\[{,:?-])&[^\s,\[\]{}]", re.MULTILINE)
-_TOKEN = re.compile(r'(?P<open>[{\[])|(?P<close>[}\]])|(?P<text>"(?:[^"\\]|\\.)*")\s*(?P<colon>:)?')
 _CUT: Final = "the file looks cut off: write it again"
 
 
@@ -59,62 +57,6 @@ class YamlDocument:
     node: yaml.Node
     index: int
     line: int
-
-
-def parse_json(text: str) -> object:
-    """The value of a JSON text of one document.
-
-    Raises:
-        UnparsableError: the text is not JSON, repeats a key in an object, or nests too deeply.
-    """
-    try:
-        return _JSON.decode(text)
-    except json.JSONDecodeError as error:
-        if error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string"):
-            raise UnparsableError(error.lineno, "ends inside a JSON value", _CUT) from None
-        raise UnparsableError(error.lineno, f"is not JSON: {one_line(error.msg)}", "correct the JSON") from None
-    except RecursionError:
-        raise UnparsableError(1, "nests too deeply", "no Kubernetes object does: check where it comes from") from None
-    except _RepeatedKeyError as error:
-        line = _line_of_repeated_key(text)
-        raise UnparsableError(line, f"has the key {show(error.key)} twice in one object", "keep one of them") from None
-    except ValueError:
-        raise UnparsableError(1, "has a number with thousands of digits", "correct the JSON") from None
-
-
-class _RepeatedKeyError(Exception):
-    def __init__(self, key: str) -> None:
-        super().__init__(key)
-        self.key = key
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise _RepeatedKeyError(key)
-            seen.add(key)
-    return result
-
-
-def _line_of_repeated_key(text: str) -> int:
-    levels: list[set[str]] = []
-    for token in _TOKEN.finditer(text):
-        if token["open"]:
-            levels.append(set())
-        elif token["close"]:
-            levels.pop()
-        elif token["colon"]:
-            key = json.loads(token["text"])
-            if key in levels[-1]:
-                return text.count("\n", 0, token.start()) + 1
-            levels[-1].add(key)
-    return 1
-
-
-_JSON: Final = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def parse_yaml(text: str) -> Iterator[YamlDocument]:

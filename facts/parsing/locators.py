@@ -73,6 +73,23 @@ class YamlLocator:
         return Position(mark.line + 1, mark.column + 1)
 
 
+class JsonLines:
+    """A JSON text with the offsets of its line ends, which the locators of its documents share."""
+
+    __slots__ = ("_ends", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._ends: list[int] = []
+
+    def position(self, offset: int) -> Position:
+        """The line and column of an offset."""
+        if not self._ends:
+            self._ends = [-1, *(match.start() for match in re.finditer("\n", self.text))]
+        line = bisect_left(self._ends, offset)
+        return Position(line, offset - self._ends[line - 1])
+
+
 class JsonLocator:
     """The locator of one document, from an offset on, of a JSON text that has been parsed without error.
 
@@ -80,16 +97,16 @@ class JsonLocator:
     remembered, so that many problems in one long list cost no more than one.
     """
 
-    __slots__ = ("_decoder", "_members", "_newlines", "_start", "_text")
+    __slots__ = ("_decoder", "_lines", "_members", "_start", "_text")
 
     _SPACE = re.compile(r"[ \t\n\r]*")
 
-    def __init__(self, text: str, start: int = 0) -> None:
-        self._text = text
+    def __init__(self, lines: JsonLines, start: int) -> None:
+        self._lines = lines
+        self._text = lines.text
         self._start = start
         self._decoder = json.JSONDecoder()
         self._members: dict[int, dict[str, tuple[int, int]]] = {}
-        self._newlines: list[int] = []
 
     def position(self, path: Sequence[str | int]) -> Position:
         """Where the last field of the path that exists begins."""
@@ -102,10 +119,7 @@ class JsonLocator:
             if found is None:
                 break
             begins, offset = found
-        if not self._newlines:
-            self._newlines = [-1, *(match.start() for match in re.finditer("\n", self._text))]
-        line = bisect_left(self._newlines, begins)
-        return Position(line, begins - self._newlines[line - 1])
+        return self._lines.position(begins)
 
     def _skip(self, offset: int) -> int:
         match = self._SPACE.match(self._text, offset)

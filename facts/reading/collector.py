@@ -1,20 +1,24 @@
-"""Parsed documents in, one fact base out: opens lists, counts kinds, and compares objects that are given twice."""
+"""Parsed documents in, one fact base out: counts kinds, and compares objects that are given twice."""
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple, cast
+from typing import Final
 
-from liqo_connectivity.facts.base.fact import Fact, ObjectKey, segments
+from liqo_connectivity.facts.base.fact import Fact, ObjectKey
 from liqo_connectivity.facts.base.fact_base import FactBase
 from liqo_connectivity.facts.base.problems import Problem, one_line
+from liqo_connectivity.facts.dumps.dump import Loaded
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping, malformed, name_at
-from liqo_connectivity.facts.extraction.kinds import kind_of
+from liqo_connectivity.facts.extraction.kinds import KINDS, kind_of
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
-from liqo_connectivity.facts.parsing.locators import FixedLine, Locator, Position
-from liqo_connectivity.rules.relations import PolicyUnknownField, Unreadable
+from liqo_connectivity.facts.parsing.locators import FixedLine
+from liqo_connectivity.facts.reading.envelopes import Enclosed, Listed, Refused, opened
+from liqo_connectivity.facts.reading.states import Origin, Place, State, settle, uids
+from liqo_connectivity.rules.relations import KindAbsent, PolicyUnknownField, Unreadable
 
-Path = tuple[str | int, ...]
+_CLUSTER: Final = ObjectKey("Namespace", "", "kube-system")
+"""The object whose uid stands for its cluster: nobody can delete it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,112 +26,104 @@ class Reading:
     """Everything that was read.
 
     ``problems`` are sorted by file and line. ``objects`` counts the objects that were read, by kind, and
-    ``unknown_kinds`` those that were not, by ``apiVersion kind``.
+    ``unknown_kinds`` those that were not, by ``apiVersion kind``. ``absent`` are the kinds of which there was none, sorted:
+    nothing says whether the cluster has none. ``passed_over`` are the files of folders that were not read, sorted.
     """
 
     base: FactBase
     problems: tuple[Problem, ...]
     unknown_kinds: Mapping[str, int]
     objects: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """A document: the name of its file, and what finds lines in it."""
-
-    file: str
-    locator: Locator
-
-
-class _Place(NamedTuple):
-    origin: Origin
-    path: Path
-
-    def position(self, field: str) -> Position:
-        """Where a field of the object, a JSON pointer, is in its file."""
-        return self.origin.locator.position((*self.path, *segments(field)))
-
-
-class _Given(NamedTuple):
-    facts: tuple[Fact, ...]
-    place: _Place
-
-
-class _Pending(NamedTuple):
-    value: object
-    path: Path
-    api_version: str
-    kind: str
+    absent: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 class Collector:
-    """Takes documents in any order; the result does not depend on it."""
+    """Takes documents in any order; the result does not depend on it, but for the events of a watch."""
 
     def __init__(self) -> None:
-        self._given: dict[ObjectKey, _Given] = {}
-        self._repeated: dict[ObjectKey, list[_Place]] = {}
-        self._differing: set[ObjectKey] = set()
+        self._states: dict[ObjectKey, list[State]] = {}
         self._problems: list[Problem] = []
         self._unknown: Counter[str] = Counter()
+        self._kinds: set[str] = set()
+        self._absent = {kind.name for kind in KINDS}
+        self._passed_over: set[str] = set()
 
     def add_document(self, value: object, origin: Origin) -> None:
-        """Take one parsed document: an object, or a list of objects to any depth."""
-        pending = [_Pending(value, (), "", "")]
-        while pending:
-            item = pending.pop()
-            if not isinstance(item.value, dict):
-                self._refuse(item, origin, "is not a Kubernetes object", "every document and list item must be one")
-                continue
-            mapping = cast("dict[str, object]", item.value)
-            kind = mapping.get("kind", item.kind)
-            api_version = mapping.get("apiVersion", item.api_version)
-            items = mapping.get("items")
-            if not isinstance(kind, str) or not kind:
-                missing = "has items but no kind" if isinstance(items, list) else "has no kind"
-                self._refuse(item, origin, missing, "the file looks cut off, or is not a Kubernetes object")
-            elif not isinstance(api_version, str) or not api_version:
-                self._refuse(item, origin, "has no apiVersion", "add it", kind)
-            elif kind.endswith("List") and isinstance(items, list):
-                nested = (api_version, kind.removesuffix("List")) if kind != "List" else ("", "")
-                entries = cast("list[object]", items)
-                path = (*item.path, "items")
-                pending += [_Pending(entry, (*path, index), *nested) for index, entry in enumerate(entries)][::-1]
-            elif kind == "List":
-                self._refuse(item, origin, "has no items", "the file looks cut off: write it again", kind)
-            else:
-                self._add_object(mapping, _Place(origin, item.path), api_version, kind)
+        """Take one parsed document: an object, a list of objects to any depth, or an event of a watch."""
+        for found in opened(value):
+            match found:
+                case Enclosed():
+                    self._add_object(found, Place(origin, found.path))
+                case Refused():
+                    self._refuse(found, origin)
+                case Listed():
+                    self._kinds.add(found.kind)
 
     def add_facts(self, key: ObjectKey, facts: tuple[Fact, ...], origin: Origin) -> None:
-        """Take facts that were read from an object before, such as those of a dump."""
-        self._give(Decoded(key, facts, None), _Place(origin, ()))
+        """Take facts that were read from an object before."""
+        self._give(Decoded(key, facts, None), State(facts, Place(origin, ())))
+
+    def add_dump(self, loaded: Loaded, origin: Origin) -> None:
+        """Take a dump. What it holds nothing of, the cluster had none of, unless the dump itself says otherwise."""
+        absent: set[str] = set()
+        for key, facts in loaded.facts.items():
+            absent.update(fact.row.kind for fact in facts if isinstance(fact.row, KindAbsent))
+            rest = tuple(fact for fact in facts if not isinstance(fact.row, KindAbsent))
+            if rest:
+                self.add_facts(key, rest, origin)
+        self._absent &= absent
+        for problem in loaded.problems:
+            self.add_problem(problem)
 
     def add_problem(self, problem: Problem) -> None:
         """Take a problem with a part of a file."""
         self._problems.append(problem)
-        self._give(malformed(problem), _Place(Origin(problem.file, FixedLine(problem.line)), ()))
+        decoded = malformed(problem)
+        self._give(decoded, State(decoded.facts, Place(Origin(problem.file, FixedLine(problem.line)), ())))
+
+    def pass_over(self, file: str) -> None:
+        """Note that a file of a folder was not read."""
+        self._passed_over.add(file)
 
     def reading(self) -> Reading:
-        """The result. An object that was given with different contents is unreadable in it."""
+        """The result. An object whose states contradict each other is unreadable in it."""
         base = FactBase()
-        problems = list(self._problems)
         objects: Counter[str] = Counter()
-        for key, given in self._given.items():
-            if key in self._differing:
-                problem = _conflict(key, [given.place, *self._repeated[key]])
-                problems.append(problem)
-                base.replace(key, malformed(problem).facts)
-            else:
-                base.replace(key, given.facts)
-                objects[key.kind] += not (given.facts and isinstance(given.facts[0].row, Unreadable))
+        differing: dict[ObjectKey, list[State]] = {}
+        for key, states in self._states.items():
+            state = settle(states)
+            if state is None:
+                differing[key] = states
+            elif not state.gone:
+                base.replace(key, state.facts)
+                objects[key.kind] += not (state.facts and isinstance(state.facts[0].row, Unreadable))
+        conflicts = _conflicts(differing)
+        for problem in conflicts:
+            decoded = malformed(problem)
+            base.replace(decoded.key, decoded.facts)
+        problems = sorted((*self._problems, *conflicts))
         counts = {kind: count for kind, count in sorted(objects.items()) if count}
-        return Reading(base, tuple(sorted(problems)), dict(sorted(self._unknown.items())), counts)
+        # What a file that could not be read holds, nobody knows: its problem says enough.
+        absent = self._absent - self._kinds if all(problem.kind for problem in problems) else set[str]()
+        return Reading(
+            base,
+            tuple(problems),
+            dict(sorted(self._unknown.items())),
+            counts,
+            tuple(sorted(absent)),
+            tuple(sorted(self._passed_over)),
+        )
 
-    def _add_object(self, mapping: Mapping[str, object], place: _Place, api_version: str, name: str) -> None:
-        kind = kind_of(api_version, name)
+    def _add_object(self, found: Enclosed, place: Place) -> None:
+        kind = kind_of(found.api_version, found.kind)
         if kind is None:
-            self._unknown[one_line(f"{api_version} {name}"[:253])] += 1
+            self._unknown[one_line(f"{found.api_version} {found.kind}"[:253])] += 1
             return
-        decoded = decode_mapping(kind, mapping, place.origin.file)
+        decoded = decode_mapping(kind, found.value, place.origin.file)
+        if found.gone and decoded.problem is None:
+            self._give(decoded, State((), place, watched=True, gone=True))
+            return
         if decoded.problem is not None:
             source = decoded.facts[0].source
             problem = replace(decoded.problem, line=place.position(decoded.problem.field).line)
@@ -135,9 +131,9 @@ class Collector:
             self._problems.append(problem)
         elif place.origin.file:
             decoded = self._refuse_unknown_fields(decoded, place)
-        self._give(decoded, place)
+        self._give(decoded, State(decoded.facts, place, found.watched))
 
-    def _refuse_unknown_fields(self, decoded: Decoded, place: _Place) -> Decoded:
+    def _refuse_unknown_fields(self, decoded: Decoded, place: Place) -> Decoded:
         """Refuse an object of a file that has unknown fields; of a stored one, rules say what becomes of it."""
         unknown = [fact for fact in decoded.facts if isinstance(fact.row, PolicyUnknownField)]
         if not unknown:
@@ -153,35 +149,51 @@ class Collector:
         source = decoded.facts[0].source
         return malformed(problems[0], source.uid, source.resource_version)
 
-    def _give(self, decoded: Decoded, place: _Place) -> None:
-        key, facts, problem = decoded
-        earlier = self._given.get(key)
-        if earlier is None:
-            self._given[key] = _Given(facts, place)
-        elif problem is not None and not problem.name:
+    def _give(self, decoded: Decoded, state: State) -> None:
+        key, _, problem = decoded
+        self._kinds.add(key.kind)
+        states = self._states.setdefault(key, [])
+        if states and problem is not None and not problem.name:
             # Only the line tells unnamed parts of a file apart, and one line may hold several.
-            self._given[key] = earlier._replace(facts=tuple(dict.fromkeys((*earlier.facts, *facts))))
+            states[0] = states[0]._replace(facts=tuple(dict.fromkeys((*states[0].facts, *state.facts))))
         else:
-            self._repeated.setdefault(key, []).append(place)
-            if earlier.facts != facts and set(earlier.facts) != set(facts):
-                self._differing.add(key)
+            states.append(state)
 
-    def _refuse(self, item: _Pending, origin: Origin, message: str, help_text: str, kind: str = "") -> None:
+    def _refuse(self, found: Refused, origin: Origin) -> None:
         self.add_problem(
             Problem(
                 file=origin.file,
-                line=origin.locator.position(item.path).line,
-                kind=one_line(kind[:253]),
-                namespace=name_at(item.value, "metadata", "namespace"),
-                name=name_at(item.value, "metadata", "name"),
-                message=message,
-                help=help_text,
+                line=origin.locator.position(found.path).line,
+                kind=one_line(found.kind[:253]),
+                namespace=name_at(found.value, "metadata", "namespace"),
+                name=name_at(found.value, "metadata", "name"),
+                message=found.message,
+                help=found.help,
             )
         )
 
 
-def _conflict(key: ObjectKey, places: list[_Place]) -> Problem:
-    found = sorted({(place.origin.file, place.position("").line) for place in places})
-    texts = [f"{file}:{line}" if line else file for file, line in found]
-    message = f"different objects have this name, at {' and '.join(texts)}"
-    return Problem(*found[0], *key, message=message, help="keep one of them")
+def _conflicts(differing: Mapping[ObjectKey, list[State]]) -> list[Problem]:
+    """The contradictions: a problem for each object, or one if the objects are those of two clusters."""
+    several = sorted(key for key, states in differing.items() if len(uids(states)) > 1)
+    if _CLUSTER in several or len(several) > 1:
+        key = _CLUSTER if _CLUSTER in several else several[0]
+        times = "" if key == _CLUSTER else ", or of one at two times"
+        more = f", as have {len(several) - 1} other objects" if len(several) > 1 else ""
+        found = _places(differing[key])
+        message = f"objects of two clusters{times}: {key} has several uids, at {_shown(found)}{more}"
+        return [Problem(*found[0], message=message, help="give the files of one cluster, taken at one time")]
+    problems: list[Problem] = []
+    for key, states in differing.items():
+        found = _places(states)
+        message = f"different objects have this name, at {_shown(found)}"
+        problems.append(Problem(*found[0], *key, message=message, help="keep one of them"))
+    return problems
+
+
+def _places(states: list[State]) -> list[tuple[str, int]]:
+    return sorted({(state.place.origin.file, state.place.position("").line) for state in states})
+
+
+def _shown(places: list[tuple[str, int]]) -> str:
+    return " and ".join(f"{file}:{line}" if line else file for file, line in places)

@@ -3,8 +3,10 @@
 What cannot be read is a problem in the result: nothing is printed or raised.
 """
 
+import errno
 import gc
 import os
+import stat
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -12,24 +14,32 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from liqo_connectivity.facts.base.problems import Problem, one_line
-from liqo_connectivity.facts.dumps.dump import Loaded, is_dump, load_folder, load_jsonl
+from liqo_connectivity.facts.dumps.dump import is_dump, load_folder, load_jsonl
 from liqo_connectivity.facts.parsing.documents import (
     UnparsableError,
     build,
     check_aliases,
     has_anchors,
-    parse_json,
     parse_yaml,
 )
-from liqo_connectivity.facts.parsing.locators import FixedLine, JsonLocator, YamlLocator
-from liqo_connectivity.facts.reading.collector import Collector, Origin, Reading
+from liqo_connectivity.facts.parsing.json_documents import JsonDocument, parse_json_documents
+from liqo_connectivity.facts.parsing.locators import FixedLine, JsonLines, JsonLocator, YamlLocator
+from liqo_connectivity.facts.parsing.text import text_of
+from liqo_connectivity.facts.reading.collector import Collector, Reading
+from liqo_connectivity.facts.reading.states import Origin
 
 MAX_BYTES: Final = 1 << 30
 """The largest file that is read, in bytes."""
-SUFFIXES: Final = (".yaml", ".yml", ".json")
-"""The suffixes of the files that are read from a folder."""
+SUFFIXES: Final = (".yaml", ".yml", ".json", ".jsonl")
+"""The suffixes of the files that are read from a folder; ``.gz`` may follow."""
+PACKED: Final = ".gz"
+BESIDE: Final = (".md", ".dl", ".facts")
+"""The suffixes of files that nobody takes for manifests: texts, rules, and the relations of a dump."""
 STDIN: Final = "-"
 """The path that stands for standard input."""
+
+_EMPTY: Final = "has no object in it"
+_HELP: Final = "if a command wrote it, check whether the command failed"
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the total, as far as it is known."""
@@ -45,8 +55,8 @@ def read(
     """Read manifests and dumps of facts from files, folders and standard input (``-``).
 
     A folder is read recursively, without hidden files and links to folders. A file may hold YAML or JSON documents,
-    ``List`` objects included, or a dump as :mod:`~liqo_connectivity.facts.dumps.dump` writes it, also as a folder.
-    ``stdin`` replaces the standard input of the process. ``progress`` is called while and after each file is read.
+    ``List`` objects and events of a watch included, or a dump as :mod:`~liqo_connectivity.facts.dumps.dump` writes it, also
+    as a folder. It may be packed by gzip. ``stdin`` replaces the standard input of the process. ``progress`` is called while and after each file is read.
     """
     reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes)
     with _no_garbage_collection():
@@ -107,16 +117,33 @@ class _Reader:
 
     def _folder(self, folder: str) -> list[str]:
         files: list[str] = []
-        dump = any(name.endswith(".facts") for name in os.listdir(folder)) if os.access(folder, os.R_OK) else False
+        readable = os.access(folder, os.R_OK)
+        dump = readable and any(name.endswith(".facts") for name in os.listdir(folder))
         if dump:
             self._dump_folder(folder)
         for parent, folders, names in os.walk(folder, onerror=self._unlistable):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            candidates = (os.path.join(parent, name) for name in sorted(names) if not name.startswith("."))
-            files += [path for path in candidates if path.endswith(SUFFIXES) and not os.path.isdir(path)]
-        if not files and not dump and os.access(folder, os.R_OK):
+            links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+            for name in (*links, *sorted(name for name in names if not name.startswith("."))):
+                path = os.path.join(parent, name)
+                if name not in links and name.removesuffix(PACKED).endswith(SUFFIXES):
+                    files.append(path)
+                elif not name.endswith(BESIDE):
+                    self._collector.pass_over(one_line(path))
+        if readable and not files and not dump:
             self._problem(folder, 0, "has no manifest", f"put files there that end in {', '.join(SUFFIXES)}")
-        return files
+        return [path for path in files if self._is_regular(path)]
+
+    def _is_regular(self, path: str) -> bool:
+        """Whether a path is that of a file; opening a pipe would wait for somebody who writes into it."""
+        try:
+            mode = os.stat(path).st_mode
+        except OSError as error:
+            self._problem(path, 0, f"cannot be read: {error.strerror}", "check the path and its permissions")
+            return False
+        if not stat.S_ISREG(mode):
+            self._problem(path, 0, f"is {_nature(mode)}, not a file", "remove it from the folder, or name it with -f")
+        return stat.S_ISREG(mode)
 
     def _unlistable(self, error: OSError) -> None:
         self._problem(
@@ -129,7 +156,7 @@ class _Reader:
         except OSError as error:
             self._problem(str(error.filename), 0, f"cannot be read: {error.strerror}", "check the file")
         else:
-            self._loaded(loaded, Origin(one_line(folder), FixedLine(0)))
+            self._collector.add_dump(loaded, Origin(one_line(folder), FixedLine(0)))
 
     def _file(self, path: str) -> None:
         name = "stdin" if path == STDIN else path
@@ -138,52 +165,53 @@ class _Reader:
         except OSError as error:
             self._problem(name, 0, f"cannot be read: {error.strerror}", "check the path and its permissions")
             return
-        if len(data) > self._max_bytes:
-            self._problem(name, 0, f"is larger than {self._max_bytes} bytes", "split it into several files")
-            return
         if path == STDIN:
             self._total += len(data)
             self._done += len(data)
-        zero = data.find(b"\0")
-        if zero >= 0:
-            line = data.count(b"\n", 0, zero) + 1
-            self._problem(name, line, "has a NUL byte: it is not text", "give a manifest in YAML or JSON, in UTF-8")
-            return
         try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            self._problem(name, line, "is not UTF-8 text", "give a manifest in YAML or JSON, in UTF-8")
+            text = text_of(data, self._max_bytes)
+        except UnparsableError as error:
+            self._problem(name, error.line, error.message, error.help)
             return
-        self._text(name, text)
+        del data
+        self._text(name.removesuffix(PACKED), one_line(name), text)
 
     def _bytes(self, path: str) -> bytes:
         if path == STDIN:
             return self._stdin.read(self._max_bytes + 1)
         with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if stat.S_ISBLK(mode) or (stat.S_ISCHR(mode) and not file.isatty()):
+                raise OSError(errno.EINVAL, f"it is {_nature(mode)}, not a file")
             return file.read(self._max_bytes + 1)
 
-    def _text(self, name: str, text: str) -> None:
-        shown = one_line(name)
+    def _text(self, name: str, shown: str, text: str) -> None:
         if is_dump(text):
-            self._loaded(load_jsonl(text, shown), Origin(shown, FixedLine(0)))
+            self._collector.add_dump(load_jsonl(text, shown), Origin(shown, FixedLine(0)))
             return
         start = text.lstrip()[:1]
-        if name.endswith(".json") or start in ("{", "["):
+        if name.endswith((".json", ".jsonl")) or start in ("{", "["):
+            documents: list[JsonDocument] = []
             try:
-                value = parse_json(text)
+                # The documents before an error stay in the list.
+                documents.extend(parse_json_documents(text))
             except UnparsableError as error:
-                # YAML may start like JSON: with flow style, or with several documents in JSON.
-                if not name.endswith((".yaml", ".yml")) and not (start and error.message.endswith("Extra data")):
-                    self._problem(name, error.line, error.message if start else "is empty", error.help)
+                # YAML may start like JSON: with flow style, or with documents in JSON and three dashes between them.
+                if name.endswith((".yaml", ".yml")) or "\n---" in text:
+                    self._yaml(shown, text)
                     return
+                self._problem(shown, error.line, error.message, error.help)
             else:
-                self._parsed()
-                self._collector.add_document(value, Origin(shown, JsonLocator(text)))
-                return
-        self._yaml(name, shown, text)
+                if not documents:
+                    self._problem(shown, 1, _EMPTY, _HELP)
+            self._parsed()
+            lines = JsonLines(text)
+            for value, offset in documents:
+                self._collector.add_document(value, Origin(shown, JsonLocator(lines, offset)))
+            return
+        self._yaml(shown, text)
 
-    def _yaml(self, name: str, shown: str, text: str) -> None:
+    def _yaml(self, shown: str, text: str) -> None:
         anchors = has_anchors(text)
         empty = True
         try:
@@ -194,25 +222,26 @@ class _Reader:
                         check_aliases(document.node)
                     value = build(document.node)
                 except UnparsableError as error:
-                    self._problem(name, error.line, error.message, error.help)
+                    self._problem(shown, error.line, error.message, error.help)
                     continue
                 self._parsed()
                 locator = YamlLocator(text, document.index)
                 self._collector.add_document(value, Origin(shown, locator))
         except UnparsableError as error:
-            self._problem(name, error.line, error.message, error.help)
+            self._problem(shown, error.line, error.message, error.help)
             return
         if empty:
-            self._problem(name, 1, "has no object in it", "if a command wrote it, check whether the command failed")
-
-    def _loaded(self, loaded: Loaded, origin: Origin) -> None:
-        for key, facts in loaded.facts.items():
-            self._collector.add_facts(key, tuple(facts), origin)
-        for problem in loaded.problems:
-            self._collector.add_problem(problem)
+            self._problem(shown, 1, _EMPTY, _HELP)
 
     def _problem(self, name: str, line: int, message: str, help_text: str) -> None:
         self._collector.add_problem(Problem(one_line(name), line, message=message, help=help_text))
+
+
+def _nature(mode: int) -> str:
+    for is_one, nature in ((stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"), (stat.S_ISDIR, "a folder")):
+        if is_one(mode):
+            return nature
+    return "a device"
 
 
 def _size(path: str) -> int:

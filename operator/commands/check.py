@@ -26,15 +26,21 @@ def command(given: Input, output: str) -> int:
 
     Prints a line for each invalid policy rule, each rule that never decides, each policy that governs nothing or whose
     chain does not fit, each finding about the cluster and each warning about rule files. A policy that only waits for
-    the cluster, such as for a CIDR that is not assigned yet, is a note on stderr.
+    the cluster, such as for a CIDR that is not assigned yet, is a note on stderr, as is what was not read.
 
     Exits with 0 if there is nothing to report, 1 if there is, 3 if an object could not be read.
     """
     session = Session.open(given)
     model = session.solve_verified(GOALS)
-    report.problems(session.reading)
-    for note in findings.waiting(model, given.namespace):
-        click.echo(note, err=True)
+    reading = session.reading
+    errors = [f"error: {problem}" for problem in reading.problems]
+    notes = [
+        *report.ignored(reading),
+        *findings.waiting(model, given.namespace),
+        *findings.without_policies(model),
+    ]
+    for line in (*errors, *notes):
+        click.echo(line, err=True)
     lines = [
         *findings.invalid_rules(model, given.namespace),
         *findings.misplaced(model, given.namespace),
@@ -45,11 +51,13 @@ def command(given: Input, output: str) -> int:
     ]
     policies = in_namespace(model.rows("policy"), given.namespace)
     if output == "json":
-        click.echo(json.dumps({"findings": lines, "policies": len(policies)}, indent=2))
+        document = {"findings": lines, "policies": len(policies), "errors": errors, "notes": notes}
+        click.echo(json.dumps(document, indent=2))
     elif lines:
         click.echo("\n".join(lines))
     else:
-        click.echo(f"{len(policies)} {'policy' if len(policies) == 1 else 'policies'}, nothing to report")
-    if session.reading.problems:
+        found = "no findings, but errors or notes on stderr" if errors or notes else "nothing to report"
+        click.echo(f"{len(policies)} {'policy' if len(policies) == 1 else 'policies'}, {found}")
+    if reading.problems:
         return exits.UNKNOWN
     return exits.DENIED if lines else exits.OK

@@ -59,6 +59,11 @@ _OBJECT_OPTIONS = (
         help="Manifests (YAML or JSON), a facts dump, a folder of these, or - for stdin. Repeatable. "
         "Without it, the live cluster is read.",
     ),
+    click.option(
+        "--assume-complete",
+        is_flag=True,
+        help="The cluster has no object of a kind that the files hold none of. Without it, what hangs on one is unknown.",
+    ),
     click.option("--kubeconfig", default="", metavar="FILE", help="Kubeconfig of the live cluster."),
     click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig."),
 )

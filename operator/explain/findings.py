@@ -7,7 +7,7 @@ from typing import Final
 
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import policy_field_hint
-from liqo_connectivity.operator.explain.reasons import by_cause, in_namespace
+from liqo_connectivity.operator.explain.reasons import by_cause, in_namespace, sentence
 
 _ACTIONS: Final = ("allow", "deny")
 
@@ -72,6 +72,13 @@ def waiting(model: Model, namespace: str) -> list[str]:
         for policy, reason, line in pending(model, namespace)
         if (policy, reason) not in known and reason not in ("InvalidPolicy", "TooLarge")
     ]
+
+
+def without_policies(model: Model) -> list[str]:
+    """Say that files hold no policy, if they do not."""
+    if not model.contains("kind_absent", ("PeeringConnectivity",)):
+        return []
+    return [f"note: {sentence('KindAbsent', '', '', 'PeeringConnectivity')}"]
 
 
 def shadowed(model: Model, namespace: str) -> list[str]:

@@ -17,6 +17,7 @@ REASONS: Final[Mapping[str, str]] = {
     "CIDROverlap": "its CIDR overlaps another",
     "NamespaceTerminating": "nothing can be created in it any more",
     "ObjectUnreadable": "it could not be read",
+    "KindAbsent": "it has no object of a kind that decides; add them, or pass --assume-complete if the cluster has none",
     "InvalidMember": "an added rule derives a member that is neither an address as facts write it nor, for member_cidr, a CIDR",
     "MemberUnknown": "it may bring members, and whether it does is not known",
     "OffloadingUnknown": "Liqo has not said yet whether it is offloaded to a cluster",

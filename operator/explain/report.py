@@ -1,29 +1,48 @@
 """What commands print to stderr besides their answer: problems of the input, pending policies, findings."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import click
 
 from liqo_connectivity.engine import Model
-from liqo_connectivity.facts import Reading
-from liqo_connectivity.operator.explain.findings import invalid_rules
+from liqo_connectivity.facts import KIND_BY_NAME, Reading
+from liqo_connectivity.operator.explain.findings import invalid_rules, without_policies
 from liqo_connectivity.operator.explain.findings import pending as pending_policies
 from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
 
+_SHOWN: Final = 3
+
 
 def problems(reading: Reading) -> None:
-    """Print every object or part of a file that could not be read, and how many objects were ignored."""
+    """Print every object or part of a file that could not be read, and what was ignored."""
     for problem in reading.problems:
         click.echo(f"error: {problem}", err=True)
+    for note in ignored(reading):
+        click.echo(note, err=True)
+
+
+def ignored(reading: Reading) -> list[str]:
+    """List the objects, counted by kind, and the files that were not read, because no rule reads such."""
+    notes: list[str] = []
     if reading.unknown_kinds:
-        counts = ", ".join(f"{count} {kind.split()[-1]}" for kind, count in reading.unknown_kinds.items())
-        click.echo(f"note: ignored, because no rule reads their kinds: {counts}", err=True)
+        # Another project may have a kind of a name that rules read, so that one is named in full.
+        kinds = [(kind.split()[-1], kind, count) for kind, count in reading.unknown_kinds.items()]
+        counts = ", ".join(f"{count} {full if name in KIND_BY_NAME else name}" for name, full, count in kinds)
+        notes.append(f"note: ignored, because no rule reads their kinds: {counts}")
+    passed = reading.passed_over
+    if passed:
+        more = f" and {len(passed) - _SHOWN} more" if len(passed) > _SHOWN else ""
+        notes.append(f"note: passed over, because manifests have other names: {', '.join(passed[:_SHOWN])}{more}")
+    return notes
 
 
 def pending(model: Model, namespace: str) -> None:
     """Print every policy without a chain and the reason; ``namespace`` selects policies unless it is empty."""
     for policy, _, line in pending_policies(model, namespace):
         click.echo(f"pending: PeeringConnectivity {policy}: {line}", err=True)
+    for note in without_policies(model):
+        click.echo(note, err=True)
     for line in invalid_rules(model, namespace):
         click.echo(line, err=True)
     if namespace and not in_namespace(model.rows("policy"), namespace):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from liqo_connectivity.facts import Reading, read
+from liqo_connectivity.facts import Reading, kinds_absent, read
 
 if TYPE_CHECKING:
     # click has no public name for the type of its bar.
@@ -23,11 +23,23 @@ _CLEAR = "\x1b[A\x1b[K"
 """Goes up to the line on which click leaves the finished bar, and erases it."""
 
 
-def read_files(paths: Sequence[str]) -> Reading:
-    """Read manifests and dumps; ``-`` is stdin. Raises click.UsageError for a path that does not exist."""
+def read_files(paths: Sequence[str], assume_complete: bool = False) -> Reading:
+    """Read manifests and dumps; ``-`` is stdin.
+
+    A kind without any object is a fact, unless the files are said to be complete. Raises click.UsageError for a path that
+    does not exist.
+    """
     for path in paths:
         if path != "-" and not os.path.exists(path):
             raise click.UsageError(f"there is no file or folder {path!r}; -f takes manifests, a dump, or - for stdin")
+    reading = _read(paths)
+    if reading.absent and not assume_complete:
+        facts = kinds_absent(reading.absent)
+        reading.base.replace(facts[0].source.key, facts)
+    return reading
+
+
+def _read(paths: Sequence[str]) -> Reading:
     if not sys.stderr.isatty():
         return read(paths)
     with _ProgressBar() as bar:

@@ -18,13 +18,14 @@ class ObjectSource:
 
     ``files`` are paths or ``-`` for stdin. Without any, they are listed from the live cluster of ``kubeconfig`` and
     ``context``, or, if ``operator`` is set, the facts of the running controller are used. Raises click.UsageError for
-    more than one of these.
+    more than one of these. ``assume_complete`` says that the cluster has no object of a kind that the files lack.
     """
 
     files: tuple[str, ...]
     kubeconfig: str = ""
     context: str = ""
     operator: bool = False
+    assume_complete: bool = False
 
     def __post_init__(self) -> None:
         if self.operator and (self.files or self.kubeconfig or self.context):
@@ -67,7 +68,7 @@ def read_objects(source: ObjectSource) -> "Reading":
     if source.files:
         from liqo_connectivity.operator.sources.files import read_files
 
-        return read_files(source.files)
+        return read_files(source.files, source.assume_complete)
     from liqo_connectivity.operator.sources.live import read_cluster
 
     return read_cluster(source.kubeconfig, source.context)

@@ -63,7 +63,8 @@ def _documents(api: RestClient, kind: Kind) -> list[object]:
     while True:
         page = api.get(path, query)
         # Items of a list have neither kind nor apiVersion: both come from the list.
-        pages.append(page)
+        # The pages are read to the last one, so what they say about further ones is left out.
+        pages.append({**page, "metadata": {}})
         metadata = cast("dict[str, object]", page.get("metadata") or {})
         token = metadata.get("continue")
         if not token:

@@ -32,10 +32,7 @@ def read_facts() -> Reading:
     shown = f"{url}/facts"
     loaded = load_jsonl(_fetch(shown), shown)
     collector = Collector()
-    for key, facts in loaded.facts.items():
-        collector.add_facts(key, tuple(facts), Origin(shown, FixedLine(0)))
-    for problem in loaded.problems:
-        collector.add_problem(problem)
+    collector.add_dump(loaded, Origin(shown, FixedLine(0)))
     return collector.reading()
 
 

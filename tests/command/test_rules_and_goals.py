@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.support.case_folder import BASES
 from tests.support.recorded_cluster import POLICY, outputs
 
 
@@ -54,8 +55,14 @@ def test_a_goal_without_rows_exits_with_1(cluster: str, capsys: pytest.CaptureFi
 
 def test_a_clean_policy_has_nothing_to_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY)
-    code, out, err = outputs(capsys, "check", "-f", str(tmp_path))
-    assert (code, out) == (0, "1 policy, nothing to report\n")
+    code, out, err = outputs(capsys, "check", "-f", str(tmp_path), "-f", str(BASES / "consumer"))
+    assert (code, out, err) == (0, "1 policy, nothing to report\n", "")
+
+
+def test_a_policy_that_waits_is_a_note(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    code, out, err = outputs(capsys, "check", "-f", str(tmp_path), "--assume-complete")
+    assert (code, out) == (0, "1 policy, no findings, but errors or notes on stderr\n")
     assert "is pending: NoRemoteNetwork" in err
 
 

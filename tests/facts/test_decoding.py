@@ -17,15 +17,20 @@ from tests.support.example_objects import CRD, EXAMPLES, POD, Json, changed
     ("api_version", "kind", "read"),
     [
         ("v1", "Pod", True),
-        ("networking.liqo.io/v1", "Configuration", True),
-        ("security.liqo.io/v1alpha7", "PeeringConnectivity", True),
+        ("networking.liqo.io/v1beta1", "Configuration", True),
+        ("networking.liqo.io/v1alpha1", "Configuration", True),
+        ("networking.liqo.io/v2", "Configuration", False),
+        ("security.liqo.io/v1", "PeeringConnectivity", True),
+        ("security.liqo.io/v1alpha7", "PeeringConnectivity", False),
+        ("security.liqo.io", "PeeringConnectivity", False),
+        ("core/v1", "Pod", False),
         ("serving.knative.dev/v1", "Configuration", False),
         ("config.openshift.io/v1", "Network", False),
         ("example.com/v1", "Pod", False),
         ("v1", "Secret", False),
     ],
 )
-def test_kinds_are_matched_by_group_whatever_the_version(api_version: str, kind: str, read: bool) -> None:
+def test_kinds_are_matched_by_group_and_version(api_version: str, kind: str, read: bool) -> None:
     assert (kind_of(api_version, kind) is not None) == read
 
 

@@ -139,7 +139,7 @@ def test_a_folder_comes_back_as_rows_that_name_its_files(base: FactBase, tmp_pat
 TEXTS = st.text(st.characters(codec="utf-8"))
 
 
-@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS)), st.lists(st.tuples(TEXTS, st.integers(-(10**17), 10**17))))
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS, TEXTS)), st.lists(st.tuples(TEXTS, st.integers(-(2**31), 2**31 - 1))))
 def test_any_text_survives_both_dumps(
     tmp_path_factory: pytest.TempPathFactory, texts: list[tuple[str, str, str, str]], numbers: list[tuple[str, int]]
 ) -> None:
@@ -147,7 +147,7 @@ def test_any_text_survives_both_dumps(
     source = Source(*key, "", "")
     given_rows = [
         *(relations.Unreadable(*text) for text in texts),
-        *(relations.PolicyCreated(*pair) for pair in numbers),
+        *(relations.PolicyRule(*pair) for pair in numbers),
     ]
     base.replace(key, [Fact(row, source, "/x", "v") for row in given_rows])
     folder = tmp_path_factory.mktemp("facts")

@@ -53,7 +53,7 @@ PODS = "apiVersion: v1\nkind: List\nitems:\n"
             "apiVersion: v1\nitems:\n- {apiVersion: v1, kind: Node, metadata: {name: n1}}\n",
             "a.yaml:1: has items but no kind; the file looks cut off, or is not a Kubernetes object",
         ),
-        ("apiVersion: v1\nkind: List\n", "a.yaml:1: List: has no items; the file looks cut off: write it again"),
+        ("apiVersion: v1\nkind: List\n", "a.yaml:1: is a list without items; the file looks cut off: write it again"),
         (PODS + "- 5\n", "a.yaml:4: is not a Kubernetes object; every document and list item must be one"),
         (
             POD.replace("web-0", "Web_0"),
@@ -162,7 +162,7 @@ def test_what_is_wrong_in_yaml_is_said_on_one_line(tmp_path: Path, text: str | b
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("", "a.json:1: is empty; the file looks cut off: write it again"),
+        ("", "a.json:1: has no object in it; if a command wrote it, check whether the command failed"),
         ('{"a": [1,\n 2', "a.json:2: ends inside a JSON value; the file looks cut off: write it again"),
         ('{"a": "b', "a.json:1: ends inside a JSON value; the file looks cut off: write it again"),
         (
@@ -233,7 +233,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "big.yaml").write_text(POD)
     found = read([tmp_path / "missing", tmp_path / "empty", tmp_path / "loop.yaml"]).problems
     assert [str(problem).replace(f"{tmp_path}/", "") for problem in found] == [
-        "empty: has no manifest; put files there that end in .yaml, .yml, .json",
+        "empty: has no manifest; put files there that end in .yaml, .yml, .json, .jsonl",
         "loop.yaml: cannot be read: Too many levels of symbolic links; check the path and its permissions",
         "missing: cannot be read: No such file or directory; check the path and its permissions",
     ]

@@ -30,7 +30,7 @@ WRITTEN = ObjectKey("FirewallConfiguration", "liqo-tenant-milan", "milan-connect
 def test_every_relation_that_objects_assert_is_covered() -> None:
     seen = {str(row[0]) for kind, value in EXAMPLES.items() for row in rows(kind, value)}
     own = {fact.relation for fact in (*enforcing("one"), *firewall_configuration(WRITTEN, "u", "1", "guard"))}
-    assert set(RELATION_NAMES.values()) - seen - own == {"flow", "unreadable", "namespace_terminating"}
+    assert set(RELATION_NAMES.values()) - seen - own == {"flow", "kind_absent", "unreadable", "namespace_terminating"}
 
 
 def test_pod() -> None:
@@ -253,6 +253,9 @@ def test_a_policys_namespace_names_a_cluster_only_as_liqo_names_it(namespace: st
         ("2026-07-01T10:00:00Z", 1782900000),
         ("2026-07-01T12:00:00+02:00", 1782900000),
         ("2026-07-01T10:00:00.999999Z", 1782900000),
+        ("2038-01-19T03:14:08Z", 2**31 - 2),
+        ("9999-12-31T23:59:59Z", 2**31 - 2),
+        ("0001-01-02T00:00:00Z", -(2**31)),
     ],
 )
 def test_time_of_creation(written: str, seconds: int) -> None:

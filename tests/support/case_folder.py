@@ -51,7 +51,8 @@ class Case:
     """A case.
 
     ``about`` says in a sentence what is right. ``base`` names a folder of ``_base`` with objects that are given too, but
-    for those listed in ``without`` (``Kind namespace/name``). ``expect`` holds what ``render`` has to do:
+    for those listed in ``without`` (``Kind namespace/name``). ``complete`` says that the files are all there is, so that the
+    cluster has nothing of a kind that they lack. ``expect`` holds what ``render`` has to do:
 
     - ``render``, ``check``: exit codes; ``render`` is 0 unless given;
     - ``pending`` (``namespace/name Reason``), ``findings`` (``Code Kind name``), ``invalid`` (``policy field``),
@@ -66,6 +67,7 @@ class Case:
     about: str
     base: str
     without: tuple[str, ...]
+    complete: bool
     flows: tuple[FlowIntent, ...]
     expect: Mapping[str, Any]
 
@@ -100,7 +102,7 @@ class Case:
 def load(folder: Path) -> Case:
     """Read a case's intent."""
     written = yaml.load((folder / "case.yaml").read_text("utf-8"), yaml.CSafeLoader)
-    unknown = set(written) - {"about", "base", "without", "flows", "expect"}
+    unknown = set(written) - {"about", "base", "without", "complete", "flows", "expect"}
     expect = written.get("expect", {})
     unknown |= set(expect) - _EXPECTATIONS
     assert not unknown, f"{folder.name}/case.yaml: there is no field {', '.join(sorted(unknown))}"
@@ -109,6 +111,7 @@ def load(folder: Path) -> Case:
         about=written["about"],
         base=written.get("base", ""),
         without=tuple(written.get("without", ())),
+        complete=written.get("complete", False),
         flows=tuple(_flow(flow) for flow in written.get("flows", ())),
         expect=expect,
     )

@@ -18,9 +18,10 @@ from unittest.mock import patch
 import yaml
 
 from liqo_connectivity.engine import Model, Program, Row, evaluate
-from liqo_connectivity.facts import FactBase, read
+from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.cli import run
 from liqo_connectivity.operator.sources import rules as rule_files
+from liqo_connectivity.operator.sources.files import read_files
 from liqo_connectivity.rules.program import load
 from liqo_connectivity.rules.relations import Flow
 from tests.support.case_folder import Case, FlowIntent, turned
@@ -85,8 +86,9 @@ def laid_out(files: Mapping[str, bytes]) -> Iterator[tuple[str, ...]]:
         yield tuple(files)
 
 
-def command(*arguments: str, files: Iterable[str] = (), rules: Iterable[str] = ()) -> Said:
-    """Run the command line on files."""
+def command(*arguments: str, files: Iterable[str] = (), rules: Iterable[str] = (), complete: bool = False) -> Said:
+    """Run the command line on files, which may be all there is."""
+    arguments = (*arguments, "--assume-complete") if complete else arguments
     given = [part for file in files for part in ("-f", file)] + [part for file in rules for part in ("--rules", file)]
     stdout, stderr = StringIO(), StringIO()
     with redirect_stdout(stdout), redirect_stderr(stderr):
@@ -106,10 +108,10 @@ def run_case(case: Case) -> Outcome:
         own = [name for name in files if name != "base.yaml"]
         return Outcome(
             case,
-            render=command("render", files=files, rules=case.rules),
-            nft=command("render", "-o", "nft", files=files, rules=case.rules),
-            check=command("check", files=files, rules=case.rules),
-            facts=command("facts", "dump", files=own),
+            render=command("render", files=files, rules=case.rules, complete=case.complete),
+            nft=command("render", "-o", "nft", files=files, rules=case.rules, complete=case.complete),
+            check=command("check", files=files, rules=case.rules, complete=case.complete),
+            facts=command("facts", "dump", files=own, complete=True),
             answers=tuple(_answer(case, flow, files) for flow in case.flows),
         )
 
@@ -120,9 +122,9 @@ def run_turned(case: Case) -> tuple[Said, Said, Said]:
     with laid_out(given | _rule_files(case)):
         own = [name for name in given if name != "base.yaml"]
         return (
-            command("render", files=given, rules=case.rules),
-            command("render", "-o", "nft", files=given, rules=case.rules),
-            command("facts", "dump", files=own),
+            command("render", files=given, rules=case.rules, complete=case.complete),
+            command("render", "-o", "nft", files=given, rules=case.rules, complete=case.complete),
+            command("facts", "dump", files=own, complete=True),
         )
 
 
@@ -130,7 +132,7 @@ def relations(case: Case, names: Iterable[str], flows: Iterable[Flow] = ()) -> d
     """The tuples of some relations when all the flows are asked about at once."""
     names = tuple(names)
     with laid_out(case.inputs()) as files:
-        base = read(files).base
+        base = read_files(files, case.complete).base
     added = {name: content.decode() for name, content in _rule_files(case).items()}
     model = solve(base, names, flows, _load(added))
     return {name: {tuple(row) for row in model.rows(name)} for name in names}
@@ -145,8 +147,8 @@ def solve(base: FactBase, names: Iterable[str], flows: Iterable[Flow] = (), prog
 
 def _answer(case: Case, flow: FlowIntent, files: Iterable[str]) -> Answer:
     asked = ("why", flow.source, flow.destination, "--state", flow.state)
-    text = command(*asked, files=files, rules=case.rules)
-    data = command(*asked, "-o", "json", files=files, rules=case.rules)
+    text = command(*asked, files=files, rules=case.rules, complete=case.complete)
+    data = command(*asked, "-o", "json", files=files, rules=case.rules, complete=case.complete)
     assert text.code == data.code, text.stderr
     assert data.stdout, f"why {flow.source} {flow.destination}: exit code {data.code}\n{data.stderr}"
     return Answer(flow, text, json.loads(data.stdout))
