@@ -106,7 +106,7 @@ TEXT = (Path(__file__).parents[2] / "docs" / "operator.md").read_text("utf-8")
 
 
 def test_the_documentation_names_every_reason() -> None:
-    of_questions = {"EmptyGroup", "EndpointUnknown"}
+    of_questions = {"EmptyGroup", "EndpointUnknown", "KindAbsent", "OffloadingUnknown"}
     said = {conditions.FABRIC_SYNCED, conditions.FABRIC_SYNC_FAILED, conditions.DELETION_FAILED, "NotProgrammed"}
     agents = [Agent(ObjectKey(AGENT, "liqo", "worker-1"), live=True)]
     reports = [summarize([], []), *(summarize(agents, [("worker-1", status)]) for status in ("True", "False", ""))]
