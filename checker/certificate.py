@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
-from liqo_connectivity.checker.dump import QUESTION, SourcedFacts, row_of
+from liqo_connectivity.checker.dump import QUESTION, QUESTION_PORT, SourcedFacts, row_of
 from liqo_connectivity.checker.functors import address_family, bits, canonical_address, cidr_family
 from liqo_connectivity.checker.proof import RejectedError, tuples
 from liqo_connectivity.checker.schema import Schema, check_form
@@ -19,7 +19,18 @@ from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules, Value
 
 SCHEMA_VERSION: Final = 2
-CLAIMS: Final = ("flow_verdict", "governs", "peering_verdict", "decided_by", "unknown_because", "in_group")
+CLAIMS: Final = (
+    "flow_verdict",
+    "governs",
+    "peering_verdict",
+    "decided_by",
+    "unknown_because",
+    "in_group",
+    "rewritten",
+    "passes_input",
+    "service_target",
+    "service_endpoint",
+)
 VERDICTS: Final = ("allowed", "denied", "unknown")
 
 
@@ -63,14 +74,15 @@ def check(document: object, rules: TrustedRules, facts: SourcedFacts, schema: Sc
     given = {name: rows.keys() for name, rows in facts.items()}
     others = (_question(row, str(state)) for name, row in mentioned if name == QUESTION)
     questions = {question, *(other for other in others if other is not None)}
-    follows = Consequences(rules.rules, {**given, QUESTION: questions}, named.union(CLAIMS))
+    asked = {**given, QUESTION: questions, QUESTION_PORT: _ports(answer, questions)}
+    follows = Consequences(rules.rules, asked, named.union(CLAIMS))
     for side, end in (("source", source), ("destination", destination)):
         _check_end(side, end[0], str(end[1]), facts, follows)
     steps = StepChecker(rules, facts, frozenset(questions), follows)
     for number, peering in enumerate(peerings):
         _check_peering(peering, f"/peerings/{number}", question[0], steps)
     _check_claims(answer, question[0], follows)
-    _check_pairs(answer, str(verdict), grouped="group:" in (source[0][:6], destination[0][:6]))
+    _check_pairs(answer, str(verdict), grouped=any(_is_grouped(*end, facts) for end in (source, destination)))
     owners = tuple(str(peering.get("peering")) for peering in peerings)
     return Checked(str(verdict), source[1], destination[1], owners, steps.derived, steps.leaves, steps.absences)
 
@@ -92,6 +104,31 @@ def _question(row: object, state: str) -> Row | None:
     return found if is_flow and (name, asked) == (_name(source, destination), state) else None
 
 
+def _ports(answer: Mapping[str, object], questions: set[Row]) -> set[Row]:
+    """Give the port that the question names, if it names one, for each flow."""
+    fields = _object(answer.get("destination"), "/destination")
+    port, protocol = fields.get("port"), fields.get("protocol")
+    if port is None and protocol is None:
+        return set()
+    if type(port) is not int or not 0 < port < 65536 or protocol not in ("tcp", "udp", "sctp"):
+        raise RejectedError("/destination/port", str(port), "a port and its protocol are needed")
+    return {(question[0], port, str(protocol)) for question in questions}
+
+
+def _is_grouped(endpoint: str, address: str | None, facts: SourcedFacts) -> bool:
+    """Whether an end stands for several addresses: a group, a Service, or an address of one that was resolved."""
+    named = canonical_address(endpoint.removeprefix("ip:").strip("[]"))
+    resolved = named != address and any(found == named for _, found in facts.get("service_ip", {}))
+    return endpoint.startswith("group:") or _service(endpoint) is not None or resolved
+
+
+def _service(endpoint: str) -> str | None:
+    """Give the Service, namespace/name, that an endpoint names."""
+    parts = endpoint.split("/")
+    is_service = len(parts) == 3 and parts[1] in ("svc", "service", "services")
+    return f"{parts[0]}/{parts[2]}" if is_service else None
+
+
 def _end(answer: Mapping[str, object], side: str) -> tuple[str, str | None]:
     fields = _object(answer.get(side), f"/{side}")
     endpoint, address = fields.get("endpoint"), fields.get("address")
@@ -105,10 +142,14 @@ def _check_end(side: str, endpoint: str, address: str, facts: SourcedFacts, foll
     if canonical_address(address) != address or not address:
         raise RejectedError(place, address, "it is not an IP address in the notation of facts")
     if endpoint.startswith("ip:"):
-        good = canonical_address(endpoint.removeprefix("ip:").strip("[]")) == address
+        named = canonical_address(endpoint.removeprefix("ip:").strip("[]"))
+        targets = {target for asked, _, target in follows.rows("service_target") if asked == named}
+        good = address in {named, *targets}
     elif endpoint.startswith("group:"):
         group, _, peering = endpoint.removeprefix("group:").partition("@")
         good = (peering, group, address) in follows.rows("in_group")
+    elif _service(endpoint) is not None:
+        good = (_service(endpoint), address) in follows.rows("service_endpoint")
     else:
         good = any(_first_address(pod, facts) == address for pod in _pods(endpoint, facts))
     if not good:
@@ -133,7 +174,11 @@ def _check_no_address(answer: Mapping[str, object], rules: TrustedRules, facts: 
     entry = _object(entries[0] if len(entries) == 1 else None, "/unknown/0")
     ends = [_end(answer, side)[0] for side in ("source", "destination")]
     claimed = str(entry.get("object"))
-    known = {"EndpointUnknown": "Pod ", "EmptyGroup": "Group "}.get(str(entry.get("reason")))
+    known = {
+        "EndpointUnknown": ("Pod ", "Service "),
+        "EmptyGroup": ("Group ",),
+        "ServiceUnresolved": ("Service ",),
+    }.get(str(entry.get("reason")))
     if (
         known is None
         or not claimed.startswith(known)
@@ -152,11 +197,19 @@ def _lacks_address(endpoint: str, claimed: str, rules: TrustedRules, facts: Sour
         follows = Consequences(rules.rules, given, ["member", "member_cidr"])
         ranges = [row for row in follows.matching("member_cidr", (peering, group, None)) if cidr_family(row[2]) == 4]
         return not ranges and not follows.matching("member", (peering, group, None))
+    service = _service(endpoint)
+    if service is not None:
+        return claimed == f"Service {service}" and not _endpoints_of(service, rules, facts)
     pod = claimed.removeprefix("Pod ")
     if pod != endpoint:
         return False
     unreadable = any((kind, f"{space}/{name}") == ("Pod", pod) for kind, space, name, _ in facts.get("unreadable", {}))
     return unreadable or (pod in _pods(endpoint, facts) and _first_address(pod, facts) is None)
+
+
+def _endpoints_of(service: str, rules: TrustedRules, facts: SourcedFacts) -> list[Row]:
+    given = {name: rows.keys() for name, rows in facts.items()}
+    return Consequences(rules.rules, given, ["service_endpoint"]).matching("service_endpoint", (service, None))
 
 
 def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: StepChecker) -> None:
@@ -202,7 +255,9 @@ def _check_claims(answer: Mapping[str, object], flow: Value, follows: Consequenc
     if known - set(claimed):
         left = min(known - set(claimed), key=str)
         raise RejectedError("/unknown", "", f"{left[1]} of {left[0]} makes the verdict unknown, and is left out")
-    denied = any(claim.get("verdict") == "denied" for claim in claims)
+    # A chain that drops a packet proves nothing if the packet need not cross it.
+    crosses = not any(row[0] == flow for name in ("rewritten", "passes_input") for row in follows.rows(name))
+    denied = crosses and any(claim.get("verdict") == "denied" for claim in claims)
     verdict = "denied" if denied else "unknown" if known else "allowed"
     # The same by the rules: this fails if the rules change what a verdict follows from.
     if answer.get("verdict") != verdict or (flow, verdict) not in follows.rows("flow_verdict"):

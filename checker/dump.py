@@ -12,6 +12,8 @@ from liqo_connectivity.checker.syntax import Row, TrustedRules, Value
 
 HEADER: Final = {"format": "liqo-connectivity-facts", "version": 1}
 QUESTION: Final = "flow"
+QUESTION_PORT: Final = "flow_port"
+"""The destination port of a question, which no object asserts either."""
 """The one input relation that no object asserts."""
 SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion", "field", "value")
 
@@ -36,7 +38,9 @@ class _Line:
 
 def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
     """Read the lines of a dump, with their line ends. Raises DumpError."""
-    facts: dict[str, dict[Row, frozenset[Source]]] = {name: {} for name in rules.inputs if name != QUESTION}
+    facts: dict[str, dict[Row, frozenset[Source]]] = {
+        name: {} for name in rules.inputs if name not in (QUESTION, QUESTION_PORT)
+    }
     line = _Line(0, "")
     for line in (_Line(number, text) for number, text in enumerate(lines, 1)):
         entry = _object(line)

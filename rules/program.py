@@ -24,6 +24,8 @@ BUILTIN_FILES: Final = (
     "policy_findings.dl",
     "added_members.dl",
     "conditions.dl",
+    "services.dl",
+    "blind_spots.dl",
 )
 """The files of the built-in program, in reading order."""
 

@@ -41,6 +41,14 @@ class PodHostNetwork(NamedTuple):
     pod: str
 
 
+class PodInterface(NamedTuple):
+    """A Pod has a further network interface with an address, which Multus reports in an annotation. Anyone who may edit the Pod may write it. The network is the one that the interface belongs to, or empty if the annotation cannot be read; so may the address be."""
+
+    pod: str
+    network: str
+    address: str
+
+
 class PodShadow(NamedTuple):
     """A Pod has the label liqo.io/shadowPod=true, which anyone may write."""
 
@@ -105,6 +113,13 @@ class NodeCluster(NamedTuple):
     cluster: str
 
 
+class NodeAddress(NamedTuple):
+    """A Node has an address (status.addresses). The controller does not read it."""
+
+    node: str
+    address: str
+
+
 class VirtualNode(NamedTuple):
     """A VirtualNode in a namespace represents a remote cluster. Its Node has the same name."""
 
@@ -112,6 +127,71 @@ class VirtualNode(NamedTuple):
     namespace: str
     node: str
     cluster: str
+
+
+class Service(NamedTuple):
+    """A Service exists in a namespace."""
+
+    service: str
+    namespace: str
+
+
+class ServiceIp(NamedTuple):
+    """A Service is reached at an address: a cluster IP, an external IP or one of a load balancer."""
+
+    service: str
+    address: str
+
+
+class ServiceIpProxied(NamedTuple):
+    """A load balancer outside the cluster has this address of a Service (ipMode Proxy), so nodes do not rewrite it."""
+
+    service: str
+    address: str
+
+
+class ServicePort(NamedTuple):
+    """A Service has a port."""
+
+    service: str
+    port: int
+    protocol: str
+
+
+class ServiceNodePort(NamedTuple):
+    """A Service has a port on every node's addresses."""
+
+    service: str
+    port: int
+    protocol: str
+
+
+class ServiceExternalName(NamedTuple):
+    """A Service is a name for another host (type ExternalName)."""
+
+    service: str
+    host: str
+
+
+class EndpointSlice(NamedTuple):
+    """An EndpointSlice exists in a namespace."""
+
+    slice: str
+    namespace: str
+
+
+class EndpointSliceService(NamedTuple):
+    """An EndpointSlice belongs to a Service of its namespace (label kubernetes.io/service-name)."""
+
+    slice: str
+    service: str
+
+
+class EndpointSliceAddress(NamedTuple):
+    """An EndpointSlice lists an address, whether it is ready or not."""
+
+    slice: str
+    address: str
 
 
 class Network(NamedTuple):
@@ -386,12 +466,21 @@ class Flow(NamedTuple):
     state: str
 
 
+class FlowPort(NamedTuple):
+    """The destination port of a flow, if the question names one: tcp, udp or sctp. Policies do not distinguish ports, but a port of a node may belong to a Service."""
+
+    flow: str
+    port: int
+    protocol: str
+
+
 RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     Pod: "pod",
     PodNode: "pod_node",
     PodPhase: "pod_phase",
     PodIp: "pod_ip",
     PodHostNetwork: "pod_host_network",
+    PodInterface: "pod_interface",
     PodShadow: "pod_shadow",
     PodOrigin: "pod_origin",
     Namespace: "namespace",
@@ -402,7 +491,17 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     Node: "node",
     NodeVirtual: "node_virtual",
     NodeCluster: "node_cluster",
+    NodeAddress: "node_address",
     VirtualNode: "virtual_node",
+    Service: "service",
+    ServiceIp: "service_ip",
+    ServiceIpProxied: "service_ip_proxied",
+    ServicePort: "service_port",
+    ServiceNodePort: "service_node_port",
+    ServiceExternalName: "service_external_name",
+    EndpointSlice: "endpoint_slice",
+    EndpointSliceService: "endpoint_slice_service",
+    EndpointSliceAddress: "endpoint_slice_address",
     Network: "network",
     NetworkType: "network_type",
     NetworkCluster: "network_cluster",
@@ -441,5 +540,6 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     KindAbsent: "kind_absent",
     Unreadable: "unreadable",
     Flow: "flow",
+    FlowPort: "flow_port",
 }
 """The name of the relation that each row class belongs to."""

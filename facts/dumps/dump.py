@@ -21,7 +21,7 @@ from liqo_connectivity.facts.base.fact_base import FactBase
 from liqo_connectivity.facts.base.problems import Problem, show
 from liqo_connectivity.facts.parsing.documents import UnparsableError
 from liqo_connectivity.facts.parsing.json_documents import parse_json
-from liqo_connectivity.rules.relations import RELATION_NAMES, Flow
+from liqo_connectivity.rules.relations import RELATION_NAMES, Flow, FlowPort
 
 FORMAT: Final = "liqo-connectivity-facts"
 VERSION: Final = 1
@@ -30,8 +30,8 @@ HEADER: Final = json.dumps({"format": FORMAT, "version": VERSION}, separators=("
 FACTS_FILE: Final = "FactsFile"
 """The kind of the source of a fact that was read from a folder: the file, in which ``field`` is empty."""
 
-_FLOW = RELATION_NAMES[Flow]
-_CLASSES: Final = {relation: row for row, relation in RELATION_NAMES.items() if relation != _FLOW}
+_QUESTION: Final = (Flow, FlowPort)
+_CLASSES: Final = {relation: row for row, relation in RELATION_NAMES.items() if row not in _QUESTION}
 _COLUMNS: Final = {relation: tuple(get_type_hints(row).values()) for relation, row in _CLASSES.items()}
 _SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion")
 _ESCAPE = re.compile(r"\\(?:\\|u([0-9a-f]{4})|U([0-9a-f]{8}))")
@@ -136,7 +136,7 @@ def load_folder(folder: Path) -> Loaded:
     loaded = Loaded()
     for path in sorted(folder.glob("*.facts")):
         relation = path.name.removesuffix(".facts")
-        if relation == _FLOW:
+        if relation in {RELATION_NAMES[row] for row in _QUESTION}:
             continue
         if relation not in _CLASSES:
             message = f"{show(relation)} is not a relation"

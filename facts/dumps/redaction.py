@@ -42,6 +42,9 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "configuration": "configuration",
     "policy": "policy",
     "firewall": "firewall-configuration",
+    "service": "service",
+    "slice": "endpoint-slice",
+    "host": "host",
     "phase": "phase",
     "strategy": "strategy",
     "role": "role",
@@ -52,7 +55,17 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "problem": "problem",
 }
 _NAMESPACED: Final = frozenset(
-    {"pod", "node", "network", "namespace-map", "configuration", "policy", "firewall-configuration"}
+    {
+        "pod",
+        "node",
+        "network",
+        "namespace-map",
+        "configuration",
+        "policy",
+        "firewall-configuration",
+        "service",
+        "endpoint-slice",
+    }
 )
 _KIND_TYPES: Final[Mapping[str, str]] = {
     "Pod": "pod",
@@ -65,6 +78,8 @@ _KIND_TYPES: Final[Mapping[str, str]] = {
     "NamespaceMap": "namespace-map",
     "PeeringConnectivity": "policy",
     "NamespaceOffloading": "namespace-offloading",
+    "Service": "service",
+    "EndpointSlice": "endpoint-slice",
     FIREWALL_CONFIGURATION: "firewall-configuration",
 }
 _FILE: Final = "file"

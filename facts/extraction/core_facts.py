@@ -1,20 +1,27 @@
 """The facts of Kubernetes' own kinds: one pure function for each kind, from a decoded object to its facts."""
 
 from sys import intern
-from typing import Final
+from typing import Final, cast
+
+from pydantic_core import from_json
 
 from liqo_connectivity.facts.base.fact import Fact, Source, pointer
+from liqo_connectivity.facts.base.problems import one_line
 from liqo_connectivity.facts.objects import core_objects, liqo_objects
 from liqo_connectivity.facts.objects.fields import canonical_address
 from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
 from liqo_connectivity.rules import relations
 
+_NETWORK_STATUS = pointer("metadata", "annotations", "k8s.v1.cni.cncf.io/network-status")
 _SHADOW = pointer("metadata", "labels", "liqo.io/shadowPod")
 _ORIGIN = pointer("metadata", "labels", "offloading.liqo.io/origin")
 _LABEL_CLUSTER = pointer("metadata", "labels", REMOTE_CLUSTER)
 _LABEL_TENANT = pointer("metadata", "labels", "liqo.io/tenant-namespace")
 _LABEL_TYPE = pointer("metadata", "labels", "liqo.io/type")
 _MANAGED_BY = pointer("metadata", "annotations", "liqo.io/managed-by-namespace-map")
+
+_MOST_INTERFACES: Final = 16
+"""Of an annotation that anyone may write, no more is read: one interface is enough to say that there are others."""
 
 _TABLE: Final = ("spec", "table")
 _CTSTATE: Final = (*_TABLE, "chains", "*", "rules", "filterRules", "*", "match", "*", "ctstate")
@@ -23,7 +30,7 @@ _CRD_VERSION: Final = "v1beta1"
 
 
 def extract_pod(pod: core_objects.Pod) -> tuple[Fact, ...]:
-    """The facts of a Pod: existence, node, phase, addresses, host network and the two labels of offloading."""
+    """The facts of a Pod: existence, node, phase, addresses, interfaces, host network and the labels of offloading."""
     metadata = pod.metadata
     # Thousands of Pods share these, and live long.
     namespace = intern(metadata.namespace)
@@ -43,6 +50,9 @@ def extract_pod(pod: core_objects.Pod) -> tuple[Fact, ...]:
             phase = intern(status.phase)
             facts.append(Fact(relations.PodPhase(key, phase), source, "/status/phase", phase))
         _addresses(facts, key, source, status)
+    annotations = metadata.annotations
+    if annotations is not None and annotations.network_status is not None:
+        _interfaces(facts, key, source, annotations.network_status)
     labels = metadata.labels
     if labels is not None:
         if labels.shadow_pod == "true":
@@ -69,6 +79,34 @@ def _addresses(facts: list[Fact], key: str, source: Source, status: core_objects
             facts.append(Fact(relations.PodIp(key, address), source, f"/status/podIPs/{index}/ip", item.ip))
 
 
+def _interfaces(facts: list[Fact], key: str, source: Source, written: str) -> None:
+    """Add the addresses of the interfaces besides the default one; a text that is not Multus's hides none."""
+    try:
+        value: object = from_json(written)
+    except ValueError:
+        value = None
+    if not isinstance(value, list):
+        facts.append(Fact(relations.PodInterface(key, "", ""), source, _NETWORK_STATUS, True))
+        return
+    for entry in cast("list[object]", value)[:_MOST_INTERFACES]:
+        network = cast("dict[str, object]", entry) if isinstance(entry, dict) else {}
+        if network.get("default") is True:
+            continue
+        name, addresses = network.get("name"), network.get("ips")
+        shown = one_line(name)[:253] if isinstance(name, str) else ""
+        listed = cast("list[object]", addresses) if isinstance(addresses, list) else []
+        found = {_any_address(each) for each in listed[:_MOST_INTERFACES]} or {""}
+        rows = (relations.PodInterface(key, shown, address) for address in sorted(found))
+        facts += [Fact(row, source, _NETWORK_STATUS, True) for row in rows]
+
+
+def _any_address(value: object) -> str:
+    try:
+        return canonical_address(value) if isinstance(value, str) else ""
+    except ValueError:
+        return ""
+
+
 def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
     """The facts of a Namespace: existence, cluster, whether it is a tenant's, whose map made it, and deletion."""
     metadata = namespace.metadata
@@ -93,7 +131,7 @@ def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
 
 
 def extract_node(node: core_objects.Node) -> tuple[Fact, ...]:
-    """The facts of a Node: existence, whether it is a virtual one, and its cluster."""
+    """The facts of a Node: existence, whether it is a virtual one, its cluster, and its addresses."""
     metadata = node.metadata
     name = metadata.name
     source = Source("Node", "", name, metadata.uid, metadata.resource_version)
@@ -105,6 +143,14 @@ def extract_node(node: core_objects.Node) -> tuple[Fact, ...]:
         if labels.remote_cluster_id is not None:
             row = relations.NodeCluster(name, labels.remote_cluster_id)
             facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
+    status = node.status
+    seen: set[str] = set()
+    for index, entry in enumerate(status.addresses or () if status is not None else ()):
+        address = _any_address(entry.address)
+        if address and address not in seen:
+            seen.add(address)
+            row_address = relations.NodeAddress(name, address)
+            facts.append(Fact(row_address, source, f"/status/addresses/{index}/address", str(entry.address)))
     return tuple(facts)
 
 

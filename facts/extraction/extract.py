@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from liqo_connectivity.facts.base.fact import Fact
-from liqo_connectivity.facts.extraction import core_facts, liqo_facts
-from liqo_connectivity.facts.objects import core_objects, liqo_objects
+from liqo_connectivity.facts.extraction import core_facts, liqo_facts, service_facts
+from liqo_connectivity.facts.objects import core_objects, liqo_objects, service_objects
 
 KubernetesObject = (
     core_objects.Pod
@@ -19,6 +19,8 @@ KubernetesObject = (
     | liqo_objects.VirtualNode
     | liqo_objects.ForeignCluster
     | liqo_objects.PeeringConnectivity
+    | service_objects.Service
+    | service_objects.EndpointSlice
 )
 """Any object that asserts facts."""
 
@@ -35,6 +37,8 @@ _EXTRACTORS: Mapping[type[KubernetesObject], Callable[[Any], tuple[Fact, ...]]] 
     liqo_objects.VirtualNode: liqo_facts.extract_virtual_node,
     liqo_objects.ForeignCluster: liqo_facts.extract_foreign_cluster,
     liqo_objects.PeeringConnectivity: liqo_facts.extract_policy,
+    service_objects.Service: service_facts.extract_service,
+    service_objects.EndpointSlice: service_facts.extract_endpoint_slice,
 }
 
 

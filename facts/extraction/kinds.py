@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 from liqo_connectivity.facts.extraction.extract import KubernetesObject
-from liqo_connectivity.facts.objects import core_objects, liqo_objects
+from liqo_connectivity.facts.objects import core_objects, liqo_objects, service_objects
 from liqo_connectivity.facts.objects.models import validator
 
 
@@ -16,7 +16,8 @@ class Kind:
 
     ``group`` is empty for core kinds; ``version`` and ``plural`` are those that Kubernetes or Liqo v1.2 serves, for
     requests to an API server, and ``older`` the versions that objects of earlier releases of Liqo have. ``from_json`` and
-    ``from_mapping`` decode one object and raise ``pydantic_core.ValidationError``.
+    ``from_mapping`` decode one object and raise ``pydantic_core.ValidationError``. The controller watches it if it is
+    ``watched``: what decides a chain is, and what only an answer needs is not.
     """
 
     group: str
@@ -27,6 +28,7 @@ class Kind:
     namespaced: bool
     from_json: Callable[[bytes], KubernetesObject]
     from_mapping: Callable[[object], KubernetesObject]
+    watched: bool = True
 
     @property
     def api_version(self) -> str:
@@ -47,6 +49,8 @@ def _kind(
     plural: str,
     namespaced: bool = True,
     older: tuple[str, ...] = (),
+    *,
+    watched: bool = True,
 ) -> Kind:
     # A command seldom reads every kind, so each has its validator made when its first object comes.
     made = cache(lambda: validator(decoded))
@@ -59,6 +63,7 @@ def _kind(
         namespaced,
         lambda data: made().validate_json(data),
         lambda value: made().validate_python(value),
+        watched,
     )
 
 
@@ -82,6 +87,8 @@ KINDS: Final[tuple[Kind, ...]] = (
     _kind(liqo_objects.VirtualNode, "offloading.liqo.io", "v1beta1", "virtualnodes", older=_ALPHA),
     _kind(liqo_objects.ForeignCluster, "core.liqo.io", "v1beta1", "foreignclusters", False, _ALPHA),
     _kind(liqo_objects.PeeringConnectivity, "security.liqo.io", "v1", "peeringconnectivities"),
+    _kind(service_objects.Service, "", "v1", "services", watched=False),
+    _kind(service_objects.EndpointSlice, "discovery.k8s.io", "v1", "endpointslices", watched=False),
 )
 """Every kind that is read."""
 

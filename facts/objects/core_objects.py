@@ -20,12 +20,20 @@ class PodLabels:
 
 
 @model
+class PodAnnotations:
+    """Annotations of a Pod: the networks that Multus attached it to, as JSON. Tenants write them too."""
+
+    network_status: str | None = field("k8s.v1.cni.cncf.io/network-status", default=None)
+
+
+@model
 class PodMetadata:
     name: Name
     namespace: NamespaceName
     uid: str = ""
     resource_version: str = field("resourceVersion", default="")
     labels: PodLabels | None = None
+    annotations: PodAnnotations | None = None
 
 
 @model
@@ -70,10 +78,24 @@ class NodeMetadata:
 
 
 @model
+class NodeAddress:
+    """An entry of a Node's addresses: of type InternalIP or ExternalIP an address, else a host name."""
+
+    type: PlainText | None = None
+    address: PlainText | None = None
+
+
+@model
+class NodeStatus:
+    addresses: tuple[NodeAddress, ...] | None = None
+
+
+@model
 class Node:
     """A core ``Node``."""
 
     metadata: NodeMetadata
+    status: NodeStatus | None = None
 
 
 @model

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Annotated, Final
 
 from pydantic_core import PydanticCustomError
-from pydantic_core.core_schema import no_info_after_validator_function, str_schema
+from pydantic_core.core_schema import int_schema, no_info_after_validator_function, str_schema
 
 from liqo_connectivity.facts.objects.models import Shape
 
@@ -82,6 +82,10 @@ def _address(text: str) -> str:
     return text
 
 
+def _service_address(text: str) -> str:
+    return text if text == "None" else _address(text)
+
+
 def _timestamp(text: str) -> str:
     try:
         seconds_since_epoch(text)
@@ -97,6 +101,9 @@ Name = Annotated[str, Shape(str_schema(max_length=253, pattern=SUBDOMAIN_PATTERN
 NamespaceName = Annotated[str, Shape(str_schema(max_length=MAX_LABEL, pattern=LABEL_PATTERN))]
 AddressText = Annotated[str, Shape(no_info_after_validator_function(_address, str_schema()))]
 """An IP address as written, in any form; empty means none."""
+ServiceAddress = Annotated[str, Shape(no_info_after_validator_function(_service_address, str_schema()))]
+"""An IP address of a Service as written, empty while it has none, or ``None`` for a headless Service."""
+PortNumber = Annotated[int, Shape(int_schema(strict=True, ge=0, le=65535))]
 CidrText = Annotated[str, Shape(CIDR_TEXT)]
 """A CIDR as written; whether it is one is for the rules to say."""
 PlainText = Annotated[str, Shape(str_schema(max_length=253, pattern=PRINTABLE_PATTERN))]

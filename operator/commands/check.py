@@ -7,11 +7,22 @@ import click
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, output_option
 from liqo_connectivity.operator.explain import findings, report
-from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
+from liqo_connectivity.operator.explain.reasons import blind_spot_sentences, folded, in_namespace, sentence
 from liqo_connectivity.operator.sources.input import Input
 from liqo_connectivity.operator.sources.session import Session
 
-GOALS = ("pending", "invalid_rule", "invalid_field", "shadowed", "finding", "governing", "misplaced", "policy", "group")
+GOALS = (
+    "pending",
+    "invalid_rule",
+    "invalid_field",
+    "shadowed",
+    "finding",
+    "governing",
+    "misplaced",
+    "policy",
+    "group",
+    "object_blind_spot",
+)
 
 
 @click.command(
@@ -26,7 +37,8 @@ def command(given: Input, output: str) -> int:
 
     Prints a line for each invalid policy rule, each rule that never decides, each policy that governs nothing or whose
     chain does not fit, each finding about the cluster and each warning about rule files. A policy that only waits for
-    the cluster, such as for a CIDR that is not assigned yet, is a note on stderr, as is what was not read.
+    the cluster, such as for a CIDR that is not assigned yet, is a note on stderr, as is what was not read, and so is
+    each object that chains do not cover.
 
     Exits with 0 if there is nothing to report, 1 if there is, 3 if an object could not be read.
     """
@@ -38,15 +50,19 @@ def command(given: Input, output: str) -> int:
         *report.ignored(reading),
         *findings.waiting(model, given.namespace),
         *findings.without_policies(model),
+        *(f"note: not covered: {line}" for line in blind_spot_sentences(model.rows("object_blind_spot"))),
     ]
     for line in (*errors, *notes):
         click.echo(line, err=True)
+    about_cluster = [sentence(*row) for row in model.rows("finding")]
+    if output == "text":
+        about_cluster = folded(about_cluster)
     lines = [
         *findings.invalid_rules(model, given.namespace),
         *findings.misplaced(model, given.namespace),
         *findings.too_large(model, given.namespace),
         *findings.shadowed(model, given.namespace),
-        *(f"warning: {sentence(*row)}" for row in model.rows("finding")),
+        *(f"warning: {line}" for line in about_cluster),
         *(warning.render(dict(session.program.texts)) for warning in session.program.warnings()),
     ]
     policies = in_namespace(model.rows("policy"), given.namespace)

@@ -61,24 +61,25 @@ def command(
     Prints at most twelve lines: the verdict, the rule that decides, the object and field by which each end matches it,
     and what the answer does not cover. --proof prints the whole proof instead.
 
-    SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING. Between groups, the verdict is "allowed" only if
+    SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING; DST may be NAMESPACE/svc/SERVICE or an address of a
+    Service, which stands for its endpoints. Between several addresses, the verdict is "allowed" only if
     every pair of addresses is; the rest of the answer is about the pair that decides.
 
     Exits with 0 if allowed, 1 if denied, 3 if unknown.
     """
     start = endpoints.parse_endpoint(source, given.namespace)
-    end, service = endpoints.parse_destination(destination, given.namespace)
-    session = Session.open(given)
+    end, port = endpoints.parse_destination(destination, given.namespace)
+    session = Session.open(given).about((port.number, port.protocol) if port else None)
     report.problems(session.reading)
     try:
-        flows = flows_between(session.solve_verified, session.reading.base, start, end, state)
+        flows = flows_between(session.solve_verified, session.reading.base, start, end, port, state)
     except endpoints.UnknownEndpointError as error:
-        found = answer.unresolved(start, end, service, state, error)
+        found = answer.unresolved(start, end, port, state, error)
     else:
         model = session.solve(GOALS, flows)
         report.endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
         explainer = Explainer(model)
-        found = answer.make(explainer, session.reading.base, flows, start, end, service)
+        found = answer.make(explainer, session.reading.base, flows, start, end, port)
         with_proof = with_proof or full or proofs > 1
         if with_proof:
             found = answer.with_passed_over(found, explainer)

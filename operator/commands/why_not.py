@@ -47,18 +47,18 @@ def command(given: Input, source: str, destination: str, state: str, depth: int,
     Exits with 0 if the flow is denied, 1 if it is allowed or 3 if unknown; then the output is that of `why`.
     """
     start = endpoints.parse_endpoint(source, given.namespace)
-    end, service = endpoints.parse_destination(destination, given.namespace)
-    session = Session.open(given)
+    end, port = endpoints.parse_destination(destination, given.namespace)
+    session = Session.open(given).about((port.number, port.protocol) if port else None)
     report.problems(session.reading)
     denials: tuple[denial.Denial, ...] = ()
     try:
-        flows = flows_between(session.solve_verified, session.reading.base, start, end, state)
+        flows = flows_between(session.solve_verified, session.reading.base, start, end, port, state)
     except endpoints.UnknownEndpointError as error:
-        found = answer.unresolved(start, end, service, state, error)
+        found = answer.unresolved(start, end, port, state, error)
     else:
         model = session.solve(answer.RELATIONS, flows)
         explainer = Explainer(model)
-        found = answer.make(explainer, session.reading.base, flows, start, end, service)
+        found = answer.make(explainer, session.reading.base, flows, start, end, port)
         denials = denial.denials_of(found, explainer, depth)
         used = {*answer.RELATIONS, *answer.relations_used(found), *denial.relations_used(denials)}
         session.verify(model, used, flows)

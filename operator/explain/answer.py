@@ -7,7 +7,7 @@ from typing import Final
 
 from liqo_connectivity.engine import Absence, Aggregated, Explainer, Model, Proof, pattern, proofs, prove, why_not
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.endpoints import Endpoint, Service, UnknownEndpointError
+from liqo_connectivity.operator.explain.endpoints import Endpoint, Port, UnknownEndpointError
 from liqo_connectivity.operator.explain.proof_steps import relations_of
 from liqo_connectivity.rules.relations import Flow
 
@@ -17,6 +17,7 @@ RELATIONS: Final = (
     "decided_by",
     "governs",
     "unknown_because",
+    "blind_spot",
     "rule",
     "side_matches",
     "policy",
@@ -25,7 +26,8 @@ RELATIONS: Final = (
 SIDES: Final = ("source", "destination")
 _PASSED_OVER = 3
 _DEPTH = 8
-_WORST = ("denied", "unknown", "allowed")
+WORST: Final = ("denied", "unknown", "allowed")
+"""The verdicts, in the order in which one of several counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +73,22 @@ class PeeringAnswer:
 class Answer:
     """The whole answer about ``flow``, the pair of addresses with the worst verdict.
 
-    ``pairs`` counts the verdicts of all pairs asked about. ``unknown`` lists (object, reason, detail) of what keeps the
-    verdict unknown. ``base`` tells where facts come from.
+    ``pairs`` counts the verdicts of all pairs asked about, and ``verdicts`` has that of each. ``unknown`` lists (object, reason, detail) of what keeps the
+    verdict unknown, and ``blind_spots`` (code, kind, object, detail) of what the verdict does not cover. ``base`` tells
+    where facts come from.
     """
 
     source: Endpoint
     destination: Endpoint
-    service: Service | None
+    port: Port | None
     flow: Flow
     verdict: str
     pairs: dict[str, int]
     peerings: tuple[PeeringAnswer, ...]
     unknown: tuple[tuple[str, str, str], ...]
     base: FactBase
+    blind_spots: tuple[tuple[str, str, str, str], ...] = ()
+    verdicts: tuple[tuple[Flow, str], ...] = ()
 
 
 def make(
@@ -92,13 +97,13 @@ def make(
     flows: Sequence[Flow],
     source: Endpoint,
     destination: Endpoint,
-    service: Service | None,
+    port: Port | None,
 ) -> Answer:
     """Read the answer from a model that holds the flows as questions. The worst verdict of several is the answer."""
     model = explainer.model
     verdicts = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
     pairs = Counter(verdicts.values())
-    flow = min(flows, key=lambda f: _WORST.index(verdicts[f.flow]))
+    flow = min(flows, key=lambda f: WORST.index(verdicts[f.flow]))
     peerings = tuple(
         _peering(explainer, str(peering), str(policy), flow.flow)
         for peering, policy, asked in model.rows("governs")
@@ -109,8 +114,14 @@ def make(
         for asked, reason, kind, found, detail in model.rows("unknown_because")
         if asked == flow.flow
     )
+    spots = tuple(
+        (str(code), str(kind), str(found), str(detail))
+        for asked, code, kind, found, detail in model.rows("blind_spot")
+        if asked == flow.flow
+    )
+    each = tuple((asked, verdicts[asked.flow]) for asked in flows)
     counted = {verdict: pairs[verdict] for verdict in ("allowed", "denied", "unknown")}
-    return Answer(source, destination, service, flow, verdicts[flow.flow], counted, peerings, unknown, base)
+    return Answer(source, destination, port, flow, verdicts[flow.flow], counted, peerings, unknown, base, spots, each)
 
 
 def _peering(explainer: Explainer, peering: str, policy: str, flow: str) -> PeeringAnswer:
@@ -163,12 +174,12 @@ def with_alternatives(found: Answer, explainer: Explainer, count: int) -> Answer
 
 
 def unresolved(
-    source: Endpoint, destination: Endpoint, service: Service | None, state: str, error: UnknownEndpointError
+    source: Endpoint, destination: Endpoint, port: Port | None, state: str, error: UnknownEndpointError
 ) -> Answer:
     """Make the answer for an endpoint whose address is unknown."""
     unknown = ((error.object, error.reason, error.detail),)
     counted = {"allowed": 0, "denied": 0, "unknown": 1}
-    return Answer(source, destination, service, Flow("", "", "", state), "unknown", counted, (), unknown, FactBase())
+    return Answer(source, destination, port, Flow("", "", "", state), "unknown", counted, (), unknown, FactBase())
 
 
 def proofs_of(found: Answer) -> list[Proof]:

@@ -1,4 +1,4 @@
-"""The ends of a flow as a user names them: ``NAMESPACE/POD``, ``ip:ADDRESS`` or ``group:GROUP@PEERING``."""
+"""The ends of a flow as a user names them: a pod, a Service, an address or a group."""
 
 import re
 from dataclasses import dataclass
@@ -9,25 +9,26 @@ import click
 
 from liqo_connectivity.facts import FactBase, canonical_address
 
+_SERVICE = re.compile(r"(?P<namespace>[a-z0-9.-]+)/(?:svc|service|services)/(?P<name>[a-z0-9.-]+)")
 _PORT = re.compile(r":(?P<port>[0-9]{1,5})/(?P<protocol>tcp|udp|sctp)$")
-_HELP = "an endpoint is NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING"
+_HELP = "an endpoint is NAMESPACE/POD, NAMESPACE/svc/SERVICE, ip:ADDRESS or group:GROUP@PEERING"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One end of a flow as the user named it: a pod (``ns/pod``), an address, or a group of a peering."""
+    """One end of a flow as the user named it: a pod or Service (``ns/name``), an address, or a group of a peering."""
 
     text: str
-    kind: Literal["pod", "ip", "group"]
+    kind: Literal["pod", "service", "ip", "group"]
     name: str
     peering: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """A port and protocol. Policies do not distinguish them; the answer only repeats them."""
+class Port:
+    """A port and protocol. Policies do not distinguish them; a Service does."""
 
-    port: int
+    number: int
     protocol: str
 
 
@@ -54,6 +55,9 @@ def parse_endpoint(text: str, namespace: str) -> Endpoint:
         if not group or not at or not peering:
             raise click.UsageError(f"{text!r}: write a group with its peering, like group:offloaded@milan")
         return Endpoint(text, "group", group, peering)
+    service = _SERVICE.fullmatch(text)
+    if service is not None:
+        return Endpoint(text, "service", f"{service['namespace']}/{service['name']}")
     name = text if "/" in text or not namespace else f"{namespace}/{text}"
     if not re.fullmatch(r"[a-z0-9.-]+/[a-z0-9.-]+", name):
         raise click.UsageError(f"{text!r}: {_hint(text)}")
@@ -70,7 +74,7 @@ def _hint(text: str) -> str:
         return _HELP
 
 
-def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Service | None]:
+def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Port | None]:
     """Parse ``DST[:PORT/PROTO]``. Raises click.UsageError."""
     found = _PORT.search(text)
     if found is None:
@@ -78,7 +82,7 @@ def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Service | No
     port = int(found["port"])
     if not 0 < port < 65536:
         raise click.UsageError(f"{text!r}: a port is a number from 1 to 65535")
-    return parse_endpoint(text[: found.start()], namespace), Service(port, found["protocol"])
+    return parse_endpoint(text[: found.start()], namespace), Port(port, found["protocol"])
 
 
 def pod_address(endpoint: Endpoint, base: FactBase) -> str:

@@ -43,7 +43,8 @@ def _ipv4(written: Iterable[str]) -> set[IPv4Network]:
 
 def _representatives(cidr: IPv4Network, model: Model) -> set[str]:
     """Give the known addresses inside a CIDR, and one unused address of each part into which other CIDRs cut it."""
-    known = {IPv4Address(str(a)) for _, a in model.rows("pod_ip") if "." in str(a)}
+    held = (row for name in ("pod_ip", "node_ip") for row in model.rows(name))
+    known = {IPv4Address(str(a)) for _, a in held if "." in str(a)}
     relations = ((model.rows("member_cidr"), 2), (model.rows("local_cidr"), 0), (model.rows("remote_cidr"), 2))
     cidrs = _ipv4(str(row[column]) for rows, column in relations for row in rows)
     inner = {n for n in cidrs if n.subnet_of(cidr)} | {cidr}
@@ -70,7 +71,13 @@ def classes(candidates: Iterable[str], model: Model) -> list[str]:
     """Keep one address of each class that no rule tells apart; each address must be a question in the model."""
     kept: dict[frozenset[tuple[object, ...]], str] = {}
     profiles: dict[str, set[tuple[object, ...]]] = {}
-    for name, column in (("in_group", 2), ("in_scope", 1), ("namespace_member", 2), ("located", 1)):
+    for name, column in (
+        ("in_group", 2),
+        ("in_scope", 1),
+        ("namespace_member", 2),
+        ("located", 1),
+        ("endpoint_place", 0),
+    ):
         for row in model.rows(name):
             profile = (name, *row[:column], *row[column + 1 :])
             profiles.setdefault(str(row[column]), set()).add(profile)

@@ -1,10 +1,15 @@
 """A sentence for each reason and finding code that rules derive, for reports and for status conditions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from liqo_connectivity.engine import Value
 from liqo_connectivity.facts import one_line
+
+_SHOWN: Final = 10
+"""The most lines of one code in a report."""
+_NAMED: Final = 3
+"""The most objects that are named in one line."""
 
 REASONS: Final[Mapping[str, str]] = {
     "NetworkNotReady": "IPAM has not assigned its CIDR yet",
@@ -28,9 +33,12 @@ REASONS: Final[Mapping[str, str]] = {
     "TenantConflict": "several namespaces claim to be a cluster's tenant namespace, so no policy of theirs governs",
     "EmptyGroup": "the group has no members",
     "EndpointUnknown": "its address is not known",
+    "ServiceUnresolved": "nodes rewrite its addresses before a chain sees the packet, and its endpoints are not known",
+    "NodePort": "a node rewrites its node port, and chains see the address of a node in place of the sender's",
+    "HostDestination": "packets to its own processes pass its input hook, where no chain filters",
     "ClusterIDExtractionFailed": "a policy belongs in the tenant namespace of a peering, liqo-tenant-<cluster id>",
 }
-"""What each reason of a pending policy means."""
+"""What each reason of a pending policy or of an unknown verdict means."""
 
 FINDINGS: Final[Mapping[str, str]] = {
     "StaleAddress": "the address is outside its cluster's current CIDRs, so it is in no set",
@@ -54,10 +62,48 @@ FINDINGS: Final[Mapping[str, str]] = {
 }
 """What each finding means; findings about a peering's CIDRs share the reasons above."""
 
+BLIND_SPOTS: Final[Mapping[str, str]] = {
+    "HostDestination": REASONS["HostDestination"],
+    "HostNetwork": "it has its node's address, so it is in no group, and no chain filters what it receives",
+    "NodePort": "anyone who uses its node port on another node reaches the endpoint with that node's address as source",
+    "SecondFamily": "its IPv6 address is not filtered",
+    "OtherInterface": "its further network interface is not filtered",
+    "PodOutsideCIDR": "its address is outside this cluster's pod CIDRs, so it is not in local-cluster",
+    "NodeInPodCIDR": "its address is in this cluster's pod CIDRs, so a rule for local-cluster also matches the node itself",
+    "HostSource": "it may send with another of its addresses, such as that of its bridge",
+    "ServicesUnknown": "no Service is in the input, and the node port of one would hide the sender's address",
+    "NoAddress": "it has no address yet, and no rule matches its packets until the chains have it",
+    "NewAddress": "connections from before the chains had its address stay open",
+    "NotApplied": "whether every node has applied its chain is not in the input",
+}
+"""What each blind spot of the data path means, the most surprising first; docs/limits.md says what closes it."""
+
 
 def sentence(reason: object, kind: object, found: object, detail: object) -> str:
     """Describe a reason or finding: ``Reason: Kind name: what it means (detail)``."""
-    text = REASONS.get(str(reason)) or FINDINGS.get(str(reason), "")
+    return _sentence(REASONS.get(str(reason)) or FINDINGS.get(str(reason), ""), reason, kind, found, detail)
+
+
+def blind_spot_sentences(rows: Iterable[Sequence[object]]) -> list[str]:
+    """Describe blind spots (code, kind, object, detail): one line for each code and kind, the most surprising first."""
+    codes = list(BLIND_SPOTS)
+    objects: dict[tuple[str, str], dict[str, dict[str, None]]] = {}
+    for code, kind, found, detail in sorted(rows, key=lambda row: (codes.index(str(row[0])), *map(str, row[1:]))):
+        objects.setdefault((str(code), str(kind)), {}).setdefault(str(found), {})[str(detail)] = None
+    return [
+        _sentence(BLIND_SPOTS[code], code, kind, _few(named), _few([d for details in named.values() for d in details]))
+        for (code, kind), named in objects.items()
+    ]
+
+
+def _few(texts: Iterable[str]) -> str:
+    """Join the first few texts and count the rest."""
+    texts = list(dict.fromkeys(texts))
+    more = f" and {len(texts) - _NAMED} more" if len(texts) > _NAMED else ""
+    return ", ".join(texts[:_NAMED]) + more
+
+
+def _sentence(text: str, reason: object, kind: object, found: object, detail: object) -> str:
     subject = f"{kind} {found}".strip() or "the input"
     # Tenants write labels and files: their text must not forge a line of a report.
     return one_line(f"{reason}: {subject}: {text} ({detail})" if text else f"{reason}: {subject}: {detail}")
@@ -74,6 +120,17 @@ def by_cause(reasons: Iterable[tuple[object, object, object, object]]) -> list[t
 def sentences(reasons: Iterable[tuple[object, object, object, object]]) -> list[str]:
     """Write reasons as sentences, one for each cause."""
     return [line for _, line in by_cause(reasons)]
+
+
+def folded(lines: Iterable[str]) -> list[str]:
+    """Keep the first few lines of each code (``Code: …``) and count the rest: a cluster may have thousands of Pods."""
+    by_code: dict[str, list[str]] = {}
+    for line in lines:
+        by_code.setdefault(line.partition(": ")[0], []).append(line)
+    shown: list[str] = []
+    for code, own in by_code.items():
+        shown += own if len(own) <= _SHOWN else [*own[: _SHOWN - 1], f"{code}: and {len(own) - _SHOWN + 1} more"]
+    return shown
 
 
 def in_namespace(rows: Iterable[tuple[Value, ...]], namespace: str) -> list[tuple[Value, ...]]:

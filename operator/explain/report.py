@@ -9,7 +9,7 @@ from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import KIND_BY_NAME, Reading
 from liqo_connectivity.operator.explain.findings import invalid_rules, without_policies
 from liqo_connectivity.operator.explain.findings import pending as pending_policies
-from liqo_connectivity.operator.explain.reasons import in_namespace, sentence
+from liqo_connectivity.operator.explain.reasons import folded, in_namespace, sentence
 
 _SHOWN: Final = 3
 
@@ -51,8 +51,8 @@ def pending(model: Model, namespace: str) -> None:
 
 def findings(model: Model) -> None:
     """Print the findings about the cluster."""
-    for code, kind, found, detail in model.rows("finding"):
-        click.echo(f"warning: {sentence(str(code), kind, found, detail)}", err=True)
+    for line in folded(sentence(*row) for row in model.rows("finding")):
+        click.echo(f"warning: {line}", err=True)
 
 
 def endpoints(model: Model, pods: Iterable[str]) -> None:

@@ -4,14 +4,14 @@ All commands derive through here, so that ``--engine`` and ``--verify`` mean the
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from liqo_connectivity.engine import LimitError, Limits, Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.sources.input import Input, read_objects
 from liqo_connectivity.operator.sources.rules import read_program
-from liqo_connectivity.rules.relations import Flow
+from liqo_connectivity.rules.relations import Flow, FlowPort
 
 if TYPE_CHECKING:
     from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
@@ -24,6 +24,8 @@ class Session:
     given: Input
     reading: Reading
     program: Program
+    port: tuple[int, str] | None = None
+    """The destination port and protocol that a question names."""
 
     @classmethod
     def open(cls, given: Input) -> "Session":
@@ -31,10 +33,16 @@ class Session:
         program = read_program(given)
         return cls(given, read_objects(given.objects), program)
 
+    def about(self, port: tuple[int, str] | None) -> "Session":
+        """Give the session for a question that may name a destination port and protocol."""
+        return replace(self, port=port)
+
     def facts(self, flows: Iterable[Flow] = ()) -> Mapping[str, Iterable[Row]]:
         """Give the facts of the objects, and the question."""
         rows: dict[str, Iterable[Row]] = dict(self.reading.base.relations())
-        return {**rows, "flow": list(flows)}
+        flows = list(flows)
+        ports = [FlowPort(flow.flow, *self.port) for flow in flows] if self.port is not None else []
+        return {**rows, "flow": flows, "flow_port": ports}
 
     def solve(self, goals: Iterable[str], flows: Iterable[Flow] = (), program: Program | None = None) -> Model:
         """Derive some relations, and what they need, by the evaluator that was asked for.

@@ -123,6 +123,15 @@ def test_semantics_name_every_reason_finding_and_relation() -> None:
     assert named <= set(load().schema.relations)
 
 
+def test_limits_name_every_blind_spot_that_rules_derive() -> None:
+    text = Path("docs/limits.md").read_text("utf-8")
+    rows = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert set(reasons.BLIND_SPOTS) | {"ServiceUnresolved"} == rows
+    derived = Path("rules/blind_spots.dl").read_text("utf-8")
+    codes = re.findall(r'blind_spot\((?:[A-Z]\w*, )?"(\w+)"', derived)
+    assert set(codes) == set(reasons.BLIND_SPOTS)
+
+
 @pytest.mark.parametrize(
     ("shown", "matched"),
     [

@@ -42,7 +42,10 @@ def test_completion_is_printed_for_each_shell(shell: str, capsys: pytest.Capture
         (["why", "shop/nobody", "shop/db-0"], "there is no Pod 'shop/nobody'"),
         (["why", "8.8.8.8", "shop/db-0"], "write an address as ip:8.8.8.8"),
         (["why", "shop/db-0", "shop/web-0:80"], "write a port with its protocol, like shop/web-0:80/tcp"),
-        (["why", "shop/db-0", "web-0"], "an endpoint is NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING"),
+        (
+            ["why", "shop/db-0", "web-0"],
+            "an endpoint is NAMESPACE/POD, NAMESPACE/svc/SERVICE, ip:ADDRESS or group:GROUP@PEERING",
+        ),
         (["why", "ip:8.8.8.300", "shop/db-0"], "'8.8.8.300' is not an IP address"),
         (["why", "ip:1.1.1.1", "shop/db-0:99999/tcp"], "a port is a number from 1 to 65535"),
         (["why", "group:offloaded", "shop/db-0"], "write a group with its peering, like group:offloaded@milan"),

@@ -4,16 +4,19 @@ import json
 
 import pytest
 
-from liqo_connectivity.facts import KIND_BY_NAME, decode_mapping
+from liqo_connectivity.facts import KIND_BY_NAME, KINDS, decode_mapping
 from liqo_connectivity.facts.base.fact import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import Agent, Observed, StoredFirewall, StoredPolicy
+from liqo_connectivity.operator.controller.state.state import GOALS
 from liqo_connectivity.operator.controller.watching.resources import (
     Bookmark,
     Failure,
     WatchEvent,
     WatchEventError,
 )
+from liqo_connectivity.operator.kube.rest_client import PARTIAL
 from liqo_connectivity.rules import relations
+from liqo_connectivity.rules.program import load
 from tests.support.reflector_rig import PODS, RESOURCES
 from tests.support.scripted_api import Json
 from tests.support.scripted_pods import pod
@@ -57,6 +60,17 @@ def test_what_is_watched() -> None:
 
 def event(resource: str, item: Json, kind: str = "ADDED") -> WatchEvent | Bookmark | Failure:
     return RESOURCES[resource].parse(json.dumps({"type": kind, "object": item}).encode())
+
+
+def test_what_only_an_answer_needs_costs_the_controller_nothing() -> None:
+    """No Service is watched, no status of a Node is read, which changes with each heartbeat, and no blind spot derived."""
+    unwatched = {kind.plural for kind in KINDS if not kind.watched}
+    assert unwatched == {"services", "endpointslices"}
+    assert not unwatched & RESOURCES.keys()
+    assert RESOURCES["nodes"].accept == PARTIAL
+    derived = load().slice(GOALS).rules_by_head
+    assert "chain_element" in derived
+    assert not [name for name in derived if name.startswith(("service", "blind", "object_blind", "node_ip", "flow"))]
 
 
 def test_the_quick_way_to_read_a_pod_gives_what_the_slow_way_gives() -> None:

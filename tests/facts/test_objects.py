@@ -9,6 +9,7 @@ from tests.support.example_objects import (
     CONFIGURATION,
     CRD,
     EXAMPLES,
+    EXTERNAL_NAME,
     FOREIGN_CLUSTER,
     NAMESPACE,
     NAMESPACE_MAP,
@@ -30,7 +31,13 @@ WRITTEN = ObjectKey("FirewallConfiguration", "liqo-tenant-milan", "milan-connect
 def test_every_relation_that_objects_assert_is_covered() -> None:
     seen = {str(row[0]) for kind, value in EXAMPLES.items() for row in rows(kind, value)}
     own = {fact.relation for fact in (*enforcing("one"), *firewall_configuration(WRITTEN, "u", "1", "guard"))}
-    assert set(RELATION_NAMES.values()) - seen - own == {"flow", "kind_absent", "unreadable", "namespace_terminating"}
+    own |= {str(row[0]) for row in rows("Service", EXTERNAL_NAME)}
+    question = {"flow", "flow_port"}
+    assert set(RELATION_NAMES.values()) - seen - own - question == {
+        "kind_absent",
+        "unreadable",
+        "namespace_terminating",
+    }
 
 
 def test_pod() -> None:
@@ -43,6 +50,7 @@ def test_pod() -> None:
         ("pod_ip", "shop/web-0", "fd00::1"),
         ("pod_shadow", "shop/web-0"),
         ("pod_origin", "shop/web-0", "rome"),
+        ("pod_interface", "shop/web-0", "shop/storage", "192.168.77.7"),
     }
 
 
@@ -105,7 +113,12 @@ def test_only_a_tenant_namespace_needs_a_cluster_id() -> None:
 
 
 def test_node_and_virtual_node() -> None:
-    assert rows("Node", NODE) == {("node", "milan"), ("node_virtual", "milan"), ("node_cluster", "milan", "milan")}
+    assert rows("Node", NODE) == {
+        ("node", "milan"),
+        ("node_virtual", "milan"),
+        ("node_cluster", "milan", "milan"),
+        ("node_address", "milan", "10.244.1.5"),
+    }
     assert rows("VirtualNode", VIRTUAL_NODE) == {
         ("virtual_node", "liqo-tenant-milan/mypool", "liqo-tenant-milan", "mypool", "milan")
     }

@@ -53,6 +53,9 @@ def test_flows_are_decided_as_intended(name: str) -> None:
         reasons = {unknown["reason"] for unknown in answer.data["unknown"]}
         if flow.verdict == "unknown":
             assert (asked, sorted(reasons)) == (asked, list(flow.because))
+        if flow.not_covered is not None:
+            codes = re.findall(r"^not covered: (\w+): ", answer.text.stdout, re.MULTILINE)
+            assert (asked, sorted(codes)) == (asked, list(flow.not_covered))
 
 
 def _decision(peering: dict[str, object]) -> str:
@@ -89,6 +92,9 @@ def test_check_says_what_is_intended(name: str) -> None:
     found, expect = outcome(name), ALL[name].expect
     if "check" in expect:
         assert found.check.code == expect["check"], found.check.stdout
+    if "notes" in expect:
+        notes = re.findall(r"^note: not covered: (\w+): (\w+) ", found.check.stderr, re.MULTILINE)
+        assert [" ".join(note) for note in notes] == expect["notes"]
     if "shadowed" in expect:
         lines = re.findall(r"PeeringConnectivity (\S+) /spec/rules/(\d+): never decides", found.check.stdout)
         assert [" ".join(line) for line in lines] == expect["shadowed"]

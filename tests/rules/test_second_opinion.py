@@ -17,6 +17,9 @@ ANSWERS = (
     "finding",
     "shadowed",
     "chain_element",
+    "blind_spot",
+    "object_blind_spot",
+    "service_target",
 )
 LIMITS = ChildLimits(seconds=120, megabytes=2048)
 

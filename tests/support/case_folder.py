@@ -25,7 +25,7 @@ EXPECTED: Final = ("facts.jsonl", "chains.yaml", "chains.nft", "report.txt", "wh
 
 _SEPARATOR: Final = "---\n"
 _EXPECTATIONS: Final = {
-    "render", "check", "pending", "invalid", "findings", "shadowed", "unreadable", "tables", "members", "present", "absent"
+    "render", "check", "pending", "invalid", "findings", "shadowed", "unreadable", "notes", "tables", "members", "present", "absent"
 }  # fmt: skip
 
 
@@ -35,7 +35,8 @@ class FlowIntent:
 
     ``decided_by`` holds ``<peering> rule <index>``, ``<peering> default``, ``<peering> established`` or ``<peering>
     unknown`` for each peering that governs the flow, or is ``None`` where a case does not care. ``because`` holds the
-    reasons of an unknown verdict.
+    reasons of an unknown verdict, and ``not_covered`` the codes of the blind spots that the answer names, ``None`` where a
+    case does not care.
     """
 
     source: str
@@ -44,6 +45,7 @@ class FlowIntent:
     verdict: str
     decided_by: tuple[str, ...] | None
     because: tuple[str, ...]
+    not_covered: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Case:
     - ``pending`` (``namespace/name Reason``), ``findings`` (``Code Kind name``), ``invalid`` (``policy field``),
       ``unreadable`` (``file:line Kind name field``): all of them, none unless given;
     - ``shadowed``: all ``policy rule`` that ``check`` reports as never deciding, not looked at unless given;
+    - ``notes``: the code and kind of all blind spots that ``check`` names, not looked at unless given;
     - ``tables``: the peerings with a chain, all with a policy that is not pending unless given;
     - ``members``: by ``group@peering`` or ``namespace:name@peering`` all addresses;
     - ``present``, ``absent``: texts in, or not in, the nft script.
@@ -144,7 +147,7 @@ def turned(content: bytes) -> bytes:
 
 
 def _flow(written: Mapping[str, Any]) -> FlowIntent:
-    unknown = set(written) - {"from", "to", "state", "verdict", "decidedBy", "because"}
+    unknown = set(written) - {"from", "to", "state", "verdict", "decidedBy", "because", "notCovered"}
     assert not unknown, f"a flow has no field {', '.join(sorted(unknown))}"
     decided = written.get("decidedBy")
     return FlowIntent(
@@ -154,6 +157,7 @@ def _flow(written: Mapping[str, Any]) -> FlowIntent:
         verdict=written["verdict"],
         decided_by=None if decided is None else tuple(sorted([decided] if isinstance(decided, str) else decided)),
         because=tuple(sorted(written.get("because", ()))),
+        not_covered=None if "notCovered" not in written else tuple(sorted(written["notCovered"])),
     )
 
 

@@ -37,6 +37,18 @@ class Node:
     name: str
     virtual: bool = False
     cluster: str | None = None
+    addresses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Service:
+    """``addresses`` are its cluster IPs and external IPs, ``endpoints`` what its EndpointSlice lists."""
+
+    namespace: str
+    name: str
+    addresses: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    node_port: int | None = None
 
 
 @dataclass(frozen=True)
@@ -159,3 +171,4 @@ class Cluster:
     policies: tuple[Policy, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     firewall_fields: frozenset[str] | None = None
+    services: tuple[Service, ...] = ()

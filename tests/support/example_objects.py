@@ -16,6 +16,10 @@ POD: Json = {
         "uid": "u1",
         "resourceVersion": "7",
         "labels": {"app": "web", "liqo.io/shadowPod": "true", "offloading.liqo.io/origin": "rome"},
+        "annotations": {
+            "k8s.v1.cni.cncf.io/network-status": '[{"name": "cni", "ips": ["10.71.2.7"], "default": true}, '
+            '{"name": "shop/storage", "interface": "net1", "ips": ["192.168.77.7"]}]'
+        },
     },
     "spec": {"nodeName": "milan", "hostNetwork": True, "containers": [{"name": "c"}]},
     "status": {"phase": "Running", "podIP": "10.71.2.7", "podIPs": [{"ip": "10.71.2.7"}, {"ip": "FD00::1"}]},
@@ -28,7 +32,10 @@ NAMESPACE: Json = {
     }
 }
 NODE: Json = {
-    "metadata": {"name": "milan", "labels": {"liqo.io/type": "virtual-node", "liqo.io/remote-cluster-id": "milan"}}
+    "metadata": {"name": "milan", "labels": {"liqo.io/type": "virtual-node", "liqo.io/remote-cluster-id": "milan"}},
+    "status": {
+        "addresses": [{"type": "InternalIP", "address": "10.244.1.5"}, {"type": "Hostname", "address": "milan"}]
+    },
 }
 NETWORK: Json = {
     "metadata": {
@@ -84,6 +91,26 @@ FOREIGN_CLUSTER: Json = {
     "spec": {"clusterID": "milan"},
     "status": {"role": "Provider", "tenantNamespace": {"local": "liqo-tenant-milan"}},
 }
+SERVICE: Json = {
+    "metadata": {"name": "web", "namespace": "shop"},
+    "spec": {
+        "type": "LoadBalancer",
+        "clusterIP": "10.96.33.7",
+        "clusterIPs": ["10.96.33.7", "FD00:96::7"],
+        "externalIPs": ["198.51.100.7"],
+        "ports": [{"port": 80, "nodePort": 30080, "targetPort": "http"}, {"port": 53, "protocol": "UDP"}],
+    },
+    "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.80", "ipMode": "Proxy"}, {"hostname": "lb.example"}]}},
+}
+EXTERNAL_NAME: Json = {
+    "metadata": {"name": "mail", "namespace": "shop"},
+    "spec": {"type": "ExternalName", "externalName": "mail.example.com"},
+}
+ENDPOINT_SLICE: Json = {
+    "metadata": {"name": "web-x", "namespace": "shop", "labels": {"kubernetes.io/service-name": "web"}},
+    "addressType": "IPv4",
+    "endpoints": [{"addresses": ["10.71.2.7"], "conditions": {"ready": False}}, {"addresses": ["host.example"]}],
+}
 POLICY: Json = {
     "metadata": {
         "name": "guard",
@@ -127,6 +154,8 @@ EXAMPLES: dict[str, Json] = {
     "ForeignCluster": FOREIGN_CLUSTER,
     "PeeringConnectivity": POLICY,
     "CustomResourceDefinition": CRD,
+    "Service": SERVICE,
+    "EndpointSlice": ENDPOINT_SLICE,
 }
 
 

@@ -12,8 +12,9 @@ from ipaddress import IPv4Address
 from typing import Literal
 
 from tests.support.addresses import Members, ipv4, is_cidr, union
+from tests.support.data_path import DataPath
 from tests.support.descriptions import Policy, Rule
-from tests.support.membership import ENDED, GROUPS, Membership, addresses_of
+from tests.support.membership import ENDED, GROUPS, addresses_of
 
 Flow = tuple[str, str, str]
 """Source, destination, and the state of the connection: new or established."""
@@ -29,7 +30,7 @@ class Answer:
     decisions: dict[str, Decision | None]
 
 
-class Meaning(Membership):
+class Meaning(DataPath):
     """The meaning of a cluster's policies."""
 
     # ---- The decision ----
@@ -47,7 +48,9 @@ class Meaning(Membership):
                 is_open = self.pending[peering] or self._may_join(peering, ends)
                 decisions[peering] = None if is_open else self._first_match(peering, policy, ends)
         if any(decision and decision[2] == "deny" for decision in decisions.values()):
-            return Answer("denied", decisions)
+            return Answer("unknown" if self.is_out_of_sight(flow) else "denied", decisions)
+        if any(map(self.is_rewritten, ends)) and state == "new" and ends[0] is not None and self.governing:
+            return Answer("unknown", decisions)
         open_ended = state == "new" and (
             any(self._may_govern(peering, end) for peering in self.doubts for end in ends)
             or any(self._may_join(peering, ends) for peering in self.governing)
@@ -117,6 +120,7 @@ class Meaning(Membership):
                 claimed
                 or self._is_contended(peering)
                 or self._may_have_hidden_tenant(peering)
+                or (peering in self.governing and self._names_an_unknown_group(peering))
                 or (peering in self.governing and self._is_in_doubt_who_is_a_member(peering))
             ):
                 found[peering] = "anything"
@@ -143,6 +147,10 @@ class Meaning(Membership):
             return False
         places = {policy.namespace for policy in self.cluster.policies if not policy.malformed}
         return any(name not in self.tenants for name in places & self._unread_namespaces)
+
+    def _names_an_unknown_group(self, peering: str) -> bool:
+        parties = [p for rule in self.governing[peering].rules for p in (rule.source, rule.destination) if p]
+        return any(party.group is not None and party.group not in GROUPS for party in parties)
 
     def _is_in_doubt_who_is_a_member(self, peering: str) -> bool:
         if self.cluster.malformed_offloadings and self.may_be_provider(peering):

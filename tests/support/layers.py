@@ -30,6 +30,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "reasons",
         "endpoints",
         "groups",
+        "services",
         "flows",
         "proof_steps",
         "answer",

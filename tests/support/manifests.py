@@ -19,6 +19,7 @@ from tests.support.descriptions import (
     Pod,
     Policy,
     Rule,
+    Service,
     VirtualNode,
 )
 
@@ -50,6 +51,7 @@ def objects(cluster: Cluster) -> list[Object]:
         *(_foreign_cluster(foreign) for foreign in cluster.foreign_clusters),
         *(_pod(pod) for pod in cluster.pods),
         *(_policy(policy) for policy in cluster.policies),
+        *(made for service in cluster.services for made in _service(service)),
         *(_malformed(found) for found in cluster.malformed),
         *([_crd(cluster.firewall_fields)] if cluster.firewall_fields is not None else []),
     ]
@@ -97,7 +99,31 @@ def _namespace(namespace: Namespace) -> Object:
 
 def _node(node: Node) -> Object:
     labels = {"liqo.io/type": "virtual-node" if node.virtual else None, "liqo.io/remote-cluster-id": node.cluster}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": _metadata(node.name, labels=labels)}
+    listed = [{"type": "InternalIP", "address": address} for address in node.addresses]
+    status = {"addresses": [*listed, {"type": "Hostname", "address": node.name}]}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": _metadata(node.name, labels=labels), "status": status}
+
+
+def _service(service: Service) -> list[Object]:
+    ports: Object = {"port": 80, "protocol": "TCP"} | ({"nodePort": service.node_port} if service.node_port else {})
+    first, rest = service.addresses[:1], service.addresses[1:]
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": _metadata(service.name, service.namespace),
+            "spec": {"clusterIP": first[0] if first else "None", "externalIPs": list(rest), "ports": [ports]},
+        },
+        {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": _metadata(
+                f"{service.name}-x", service.namespace, labels={"kubernetes.io/service-name": service.name}
+            ),
+            "addressType": "IPv4",
+            "endpoints": [{"addresses": [address]} for address in service.endpoints],
+        },
+    ]
 
 
 def _virtual_node(node: VirtualNode) -> Object:

@@ -24,6 +24,7 @@ from tests.support.descriptions import (
 )
 from tests.support.draws import address_inside, canonical_address, chance, is_cidr
 from tests.support.random_policies import random_policies
+from tests.support.random_services import random_services
 
 PEERINGS: tuple[str, ...] = ("milan", "naples", "rome-1")
 NAMESPACES = ("shop", "batch", "infra")
@@ -90,7 +91,8 @@ def cluster(rng: Random) -> Cluster:
     if odd and chance(rng, 0.05):
         made = replace(made, firewall_fields=frozenset({"sets"}))
     hosts = [*WORKERS, *WORKERS, *(node.name for node in virtual_nodes), *(node.name for node in nodes if node.virtual)]
-    return replace(made, pods=tuple(_pods(rng, made, hosts, peerings, odd)))
+    made = replace(made, pods=tuple(_pods(rng, made, hosts, peerings, odd)))
+    return replace(made, services=tuple(random_services(rng, made)))
 
 
 def flows(rng: Random, described: Cluster, count: int) -> list[tuple[str, str, str]]:
@@ -99,6 +101,8 @@ def flows(rng: Random, described: Cluster, count: int) -> list[tuple[str, str, s
     for network in described.networks:
         for written in (network.spec, network.status):
             addresses += [address_inside(rng, written)] if written and is_cidr(written) else []
+    addresses += [address for node in described.nodes for address in node.addresses]
+    addresses += [address for service in described.services for address in service.addresses]
     addresses += rng.sample(ELSEWHERE, 3)
     found: list[tuple[str, str, str]] = []
     while len(found) < count:
@@ -153,6 +157,8 @@ def _local_networks(rng: Random, odd: bool) -> list[Network]:
     cidrs = [REAL, "10.245.0.0/16"][: rng.randint(1, 2)]
     found = [Network("liqo", f"pod-cidr-{n}", None, "pod-cidr", cidr, cidr) for n, cidr in enumerate(cidrs)]
     found.append(Network("liqo", "external-cidr", None, "external-cidr", "10.70.0.0/16", "10.70.0.0/16"))
+    if chance(rng, 0.2):
+        found.append(Network("liqo", "service-cidr", None, "service-cidr", "10.99.0.0/16", "10.99.0.0/16"))
     if chance(rng, 0.1):
         found.append(Network("liqo", "pod-cidr-6", None, "pod-cidr", "fd00:1::/64", "fd00:1::/64"))
     if odd and chance(rng, 0.1):
@@ -200,7 +206,7 @@ def _remote_networks(rng: Random, peering: str, tenant: str, free: list[str], od
 
 
 def _nodes(rng: Random, tenants: dict[str, str]) -> tuple[list[Node], list[VirtualNode]]:
-    nodes = [Node(name) for name in WORKERS]
+    nodes = [Node(name, addresses=_node_addresses(rng, number)) for number, name in enumerate(WORKERS)]
     virtual_nodes: list[VirtualNode] = []
     for peering, tenant in tenants.items():
         names = [peering, f"pool-{peering}"][: rng.randint(1, 2)]
@@ -214,6 +220,12 @@ def _nodes(rng: Random, tenants: dict[str, str]) -> tuple[list[Node], list[Virtu
             # One with the name of a physical node, or where Liqo makes none.
             virtual_nodes.append(VirtualNode(*rng.choice(((tenant, WORKERS[0]), ("shop", f"odd-{peering}"))), peering))
     return nodes, virtual_nodes
+
+
+def _node_addresses(rng: Random, number: int) -> tuple[str, ...]:
+    """The addresses of a physical node. On some clouds they are in the pod CIDR."""
+    own = f"172.18.0.{11 + number}"
+    return rng.choice(((), (own,), (own, "fd00:9::1"), (address_inside(rng, REAL),)))
 
 
 def _maps(rng: Random, tenants: dict[str, str]) -> list[NamespaceMap]:

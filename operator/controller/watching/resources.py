@@ -131,7 +131,7 @@ def resources(liqo_namespace: str) -> tuple[Resource, ...]:
         query=(("labelSelector", f"{MANAGED_BY_LABEL}={MANAGER}"),),
         crd=FIREWALL_CRD,
     )
-    return (*(_of_kind(kind) for kind in KIND_BY_NAME.values()), firewalls, agents)
+    return (*(_of_kind(kind) for kind in KIND_BY_NAME.values() if kind.watched), firewalls, agents)
 
 
 def _of_kind(kind: Kind) -> Resource:

@@ -14,8 +14,8 @@ SCHEMA_VERSION: Final = 2
 def answer_document(found: Answer) -> dict[str, Any]:
     """Give the answer in its published form."""
     destination = _end(found.destination, found.flow.destination)
-    if found.service is not None:
-        destination |= {"port": found.service.port, "protocol": found.service.protocol}
+    if found.port is not None:
+        destination |= {"port": found.port.number, "protocol": found.port.protocol}
     return {
         "schemaVersion": SCHEMA_VERSION,
         "source": _end(found.source, found.flow.source),

@@ -2,11 +2,14 @@
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.answer import Answer, Decision, PeeringAnswer
+from liqo_connectivity.operator.explain.answer import WORST, Answer, Decision, PeeringAnswer
 from liqo_connectivity.operator.explain.proof_steps import caveat
-from liqo_connectivity.operator.explain.reasons import sentences
+from liqo_connectivity.operator.explain.reasons import blind_spot_sentences, sentences
 from liqo_connectivity.operator.explain.text.absence import absence_lines, failure_lines
 from liqo_connectivity.operator.explain.text.proof import proof_lines
+
+_ENDPOINTS = 4
+"""The most endpoints of a Service that are named."""
 
 
 def answer_lines(found: Answer, full: bool) -> list[str]:
@@ -15,7 +18,7 @@ def answer_lines(found: Answer, full: bool) -> list[str]:
     if not found.peerings and found.verdict == "allowed":
         lines.append(ungoverned(found))
     for peering in found.peerings:
-        lines += ["", deciding(peering, found.base)]
+        lines += ["", deciding(peering, found)]
         lines += ["  " + line for line in _proof_lines(peering.proof, found.base, full)]
         for number, proof in enumerate(peering.alternatives, 2):
             lines += [f"  proof {number}:", *("  " + line for line in _proof_lines(proof, found.base, full))]
@@ -24,6 +27,8 @@ def answer_lines(found: Answer, full: bool) -> list[str]:
         lines += ["  " + line for line in _passed_over(peering, found.base, full)]
     if found.unknown:
         lines += ["", *unknown_lines(found)]
+    if found.blind_spots:
+        lines += ["", *not_covered_lines(found)]
     return lines
 
 
@@ -50,15 +55,36 @@ def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str
 
 
 def headlines(found: Answer) -> list[str]:
-    """State the verdict and the flow; between groups, also how many pairs of addresses were asked about."""
+    """State the verdict and the flow; of several pairs of addresses, also how many were asked about."""
+    if found.source.kind != "group" and (found.destination.kind == "service" or _is_rewritten(found)):
+        return [_headline(found), _endpoints(found)]
     asked = sum(found.pairs.values())
     if asked <= 1:
         return [_headline(found)]
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
     return [
         _headline(found),
-        f"of {asked} pairs of addresses that the rules can tell apart: {counts}; the rest is about the pair above",
+        f"of {asked} pairs of addresses that the rules can tell apart: {_counts(found)}; the rest is about the pair above",
     ]
+
+
+def _is_rewritten(found: Answer) -> bool:
+    """Whether an address of a Service was resolved to its endpoints."""
+    named = {found.destination.name, ""}
+    return found.destination.kind == "ip" and any(flow.destination not in named for flow, _ in found.verdicts)
+
+
+def _endpoints(found: Answer) -> str:
+    """List the endpoints that a Service stands for with the verdict on each, the worst first."""
+    ordered = sorted(found.verdicts, key=lambda entry: WORST.index(entry[1]))
+    if not ordered:
+        return "the endpoints of the Service are not known"
+    shown = ", ".join(f"{flow.destination} {verdict}" for flow, verdict in ordered[:_ENDPOINTS])
+    more = f" and {len(ordered) - _ENDPOINTS} more ({_counts(found)})" if len(ordered) > _ENDPOINTS else ""
+    return f"nodes rewrite it to an endpoint of the Service: {shown}{more}; the rest is about the first"
+
+
+def _counts(found: Answer) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in found.pairs.items() if count)
 
 
 def _headline(found: Answer) -> str:
@@ -67,8 +93,8 @@ def _headline(found: Answer) -> str:
         (found.destination.text, found.flow.destination),
     )
     shown = [text if not address or address in text else f"{text} ({address})" for text, address in ends]
-    service = f" {found.service.protocol}/{found.service.port}" if found.service else ""
-    return f"{found.verdict.upper()}  {shown[0]} -> {shown[1]}{service}, {found.flow.state} connection"
+    port = f" {found.port.protocol}/{found.port.number}" if found.port else ""
+    return f"{found.verdict.upper()}  {shown[0]} -> {shown[1]}{port}, {found.flow.state} connection"
 
 
 def ungoverned(found: Answer) -> str:
@@ -78,8 +104,9 @@ def ungoverned(found: Answer) -> str:
     return "no policy governs it: neither address is in the scope of a peering with a policy"
 
 
-def deciding(peering: PeeringAnswer, base: FactBase) -> str:
+def deciding(peering: PeeringAnswer, found: Answer) -> str:
     """State on one line the verdict of a peering and what decided it."""
+    base = found.base
     policy = f"PeeringConnectivity {peering.policy}"
     match peering.decision:
         case None:
@@ -93,7 +120,9 @@ def deciding(peering: PeeringAnswer, base: FactBase) -> str:
             decided = "by the built-in rule for established connections"
         case _:
             decided = f"by default: no rule of {policy} matches"
-    return f"{peering.peering}: {peering.verdict.upper()} {decided}"
+    # A denial that does not decide: the packets need not cross the chain.
+    doubt = " if they cross its chain," if (peering.verdict, found.verdict) == ("denied", "unknown") else ""
+    return f"{peering.peering}: {peering.verdict.upper()}{doubt} {decided}"
 
 
 def parties(peering: PeeringAnswer, index: int, base: FactBase) -> str:
@@ -112,3 +141,8 @@ def unknown_lines(found: Answer) -> list[str]:
     return [
         f"unknown: {line}" for line in sentences((why, kind, name, detail) for (kind, _, name), why, detail in parts)
     ]
+
+
+def not_covered_lines(found: Answer) -> list[str]:
+    """State on a line each what the verdict does not cover."""
+    return [f"not covered: {line}" for line in blind_spot_sentences(found.blind_spots)]

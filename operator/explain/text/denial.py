@@ -12,7 +12,7 @@ def denials_lines(found: Answer, denials: tuple[Denial, ...], full: bool) -> lis
     """Lay the explanation out; ``full`` shows every rule that fails."""
     lines = headlines(found)
     for denial in denials:
-        lines += ["", deciding(denial.peering, found.base)]
+        lines += ["", deciding(denial.peering, found)]
         lines += [f"  {line}" for line in _denial(denial, found, full)]
     others = [p.peering for p in found.peerings if p.verdict != "denied"]
     return [*lines, "", f"not denied by: {', '.join(others)}"] if others else lines

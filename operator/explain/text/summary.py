@@ -9,14 +9,23 @@ from typing import Final
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase, one_line
-from liqo_connectivity.operator.explain.answer import SIDES, Answer, Mismatch, PeeringAnswer
+from liqo_connectivity.operator.explain.answer import SIDES, WORST, Answer, Mismatch, PeeringAnswer
 from liqo_connectivity.operator.explain.proof_steps import QUESTION, evidence, place, sources
-from liqo_connectivity.operator.explain.text.answer import deciding, headlines, parties, ungoverned, unknown_lines
+from liqo_connectivity.operator.explain.text.answer import (
+    deciding,
+    headlines,
+    not_covered_lines,
+    parties,
+    ungoverned,
+    unknown_lines,
+)
 
 LIMIT: Final = 12
 """The most lines of a summary."""
 _REASONS: Final = 3
 """The most reasons of an unknown verdict that are written out."""
+_BLIND_SPOTS: Final = 4
+"""The most blind spots that are written out."""
 _RULES: Final = 2
 """The most rules before the deciding one that are written out."""
 _ADDRESS: Final = ("pod_ip", "network_status_cidr")
@@ -29,7 +38,6 @@ _OWNER: Final = (
     "namespace_cluster",
 )
 """Facts that say to which peering a pod or a namespace belongs, the most telling first."""
-_WORST: Final = ("denied", "unknown", "allowed")
 
 
 def summary_lines(found: Answer) -> list[str]:
@@ -38,7 +46,7 @@ def summary_lines(found: Answer) -> list[str]:
     if not found.peerings and found.verdict == "allowed":
         head.append(ungoverned(found))
     unknown = _folded(unknown_lines(found), _REASONS, "reason")
-    foot = [*unknown, _more(found)]
+    foot = [*unknown, *_folded(not_covered_lines(found), _BLIND_SPOTS, "blind spot"), _more(found)]
     # One more line is kept free: that which counts the peerings that do not fit.
     lines = [*head, *_peerings(found, LIMIT - len(head) - len(foot) - 1), *foot]
     return [one_line(line) for line in lines]
@@ -54,10 +62,10 @@ def _folded(lines: Sequence[str], most: int, word: str) -> list[str]:
 
 def _peerings(found: Answer, room: int) -> list[str]:
     """Write a paragraph for each peering while there is room, those that decide first; then a line each; then a count."""
-    ordered = sorted(found.peerings, key=lambda p: _WORST.index(p.verdict))
+    ordered = sorted(found.peerings, key=lambda p: WORST.index(p.verdict))
     lines: list[str] = []
     for number, peering in enumerate(ordered):
-        paragraph = [deciding(peering, found.base), *(f"  {line}" for line in _because(peering, found))]
+        paragraph = [deciding(peering, found), *(f"  {line}" for line in _because(peering, found))]
         others = len(ordered) - number - 1
         if len(lines) + len(paragraph) + min(others, 1) <= room:
             lines += paragraph
@@ -65,7 +73,7 @@ def _peerings(found: Answer, room: int) -> list[str]:
             lines += paragraph[:1]
         else:
             rest = ordered[number:]
-            counts = [(verdict, sum(p.verdict == verdict for p in rest)) for verdict in _WORST]
+            counts = [(verdict, sum(p.verdict == verdict for p in rest)) for verdict in WORST]
             lines.append(
                 f"and {', '.join(f'{count} more {verdict}' for verdict, count in counts if count)} by their policies (--proof)"
             )

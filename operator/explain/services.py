@@ -1,0 +1,87 @@
+"""A destination that is a Service: nodes rewrite it to an endpoint before a chain sees the packet, so `why` asks about each.
+
+Rules say which endpoints a Service has, and whether all of them are known.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import click
+
+from liqo_connectivity.engine import Model
+from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.explain.endpoints import Endpoint, Port, UnknownEndpointError, numeric
+
+RELATIONS: Final = ("service_target", "service_endpoint")
+"""The relations that the endpoints of a Service are read from."""
+
+Solve = Callable[[Iterable[str]], Model]
+"""Derives relations."""
+
+
+def is_service(endpoint: Endpoint, base: FactBase) -> bool:
+    """Whether an endpoint is a Service or an address of one."""
+    return endpoint.kind == "service" or (endpoint.kind == "ip" and bool(_services_at(endpoint.name, base)))
+
+
+def service_addresses(solve: Solve, base: FactBase, endpoint: Endpoint, port: Port | None) -> list[str]:
+    """List the addresses to which nodes rewrite a Service, or an address of Services, sorted.
+
+    The address itself is among them if the endpoints of one of its Services are not known: rules then say that the
+    verdict is unknown. Raises click.UsageError for a Service that does not exist, has no such port or is an ExternalName,
+    UnknownEndpointError for one without known endpoints.
+    """
+    if endpoint.kind == "service":
+        _check(endpoint.name, base)
+        services = [endpoint.name]
+    else:
+        services = _services_at(endpoint.name, base)
+    services = _with_port(endpoint, services, base, port)
+    model = solve(RELATIONS)
+    if endpoint.kind == "service":
+        found = {str(address) for service, address in model.rows("service_endpoint") if service == endpoint.name}
+        if not found:
+            detail = "no EndpointSlice that could be read lists an endpoint of it"
+            raise UnknownEndpointError(f"Service {endpoint.name}", detail, "ServiceUnresolved")
+        return sorted(found, key=numeric)
+    known = [(str(s), str(target)) for address, s, target in model.rows("service_target") if address == endpoint.name]
+    found = {target for service, target in known if service in services}
+    if not set(services) <= {service for service, _ in known}:
+        found.add(endpoint.name)
+    return sorted(found, key=numeric)
+
+
+def _services_at(address: str, base: FactBase) -> list[str]:
+    return sorted(str(service) for service, found in base.rows("service_ip") if found == address)
+
+
+def _check(service: str, base: FactBase) -> None:
+    namespace, _, name = service.partition("/")
+    for kind, *place, problem in base.rows("unreadable"):
+        if kind == "Service" and place == [namespace, name]:
+            raise UnknownEndpointError(f"Service {service}", str(problem))
+    if (service, namespace) not in base.rows("service"):
+        raise click.UsageError(
+            f"there is no Service {service!r} in the input; give its Service and EndpointSlices with -f"
+        )
+    for other, host in base.rows("service_external_name"):
+        if other == service:
+            raise click.UsageError(
+                f"Service {service} only stands for the host {host} (type ExternalName): clients connect to that host; "
+                "ask about its address, as ip:ADDRESS"
+            )
+
+
+def _with_port(endpoint: Endpoint, services: list[str], base: FactBase, port: Port | None) -> list[str]:
+    """Keep the Services that have a port."""
+    if port is None:
+        return services
+    ports = [row for row in base.rows("service_port") if row[0] in services]
+    kept = [service for service in services if (service, port.number, port.protocol) in ports]
+    if not kept:
+        known = ", ".join(sorted(f"{number}/{protocol}" for _, number, protocol in ports)) or "none"
+        raise click.UsageError(
+            f"{endpoint.text!r}: {' and '.join(f'Service {service}' for service in services)} has no port "
+            f"{port.number}/{port.protocol}; ports: {known}"
+        )
+    return kept
