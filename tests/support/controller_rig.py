@@ -174,7 +174,8 @@ def install(plane: ControlPlane) -> None:
 
 
 def site(plane: ControlPlane, *, network: bool = True) -> Site:
-    """A peering that is ready, unless it has no Network."""
+    """A peering that is ready, unless it has no Network; its pods run on a physical node."""
+    plane.admin.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker-1"}})
     cluster = f"c{uuid4().hex[:10]}"
     labels = {"liqo.io/remote-cluster-id": cluster, "liqo.io/tenant-namespace": "true"}
     made = Site(plane.admin, cluster, plane.namespace("tenant", labels), plane.namespace("pods"))

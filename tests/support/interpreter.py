@@ -81,7 +81,7 @@ class Meaning(DataPath):
         """Whether an end is a pod of a namespace that may turn out to be offloaded to a peering."""
         namespaces = self._maybe_mapped(peering)
         pods = [pod for pod in self._readable if pod.namespace in namespaces]
-        found = union([*map(self._local, pods), *(addresses_of(pod) for pod in pods if self._is_unplaced(pod))])
+        found = union([*map(self._local, pods), *(addresses_of(pod) for pod in pods if self.is_unplaced(pod))])
         return any(end in found for end in ends)
 
     # ---- What cannot be known ----
@@ -164,7 +164,7 @@ class Meaning(DataPath):
         """Whether a Pod on an unknown node may be a member: by its namespace, or by its address."""
         sound = [cidr for other in self.peerings for cidr in self._sound_cidrs[other]]
         concerned, made = self._mapped(peering) | self._named(peering), self._offloaded_namespaces(peering)
-        for pod in filter(self._is_unplaced, self._readable):
+        for pod in filter(self.is_unplaced, self._readable):
             found = addresses_of(pod)
             if any(address in Members(cidrs=tuple(self._sound_cidrs[peering])) for address in found):
                 return True

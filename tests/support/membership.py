@@ -140,13 +140,13 @@ class Membership:
     def _is_physical(self, pod: Pod) -> bool:
         return any(node.name == pod.node and not node.virtual for node in self.cluster.nodes)
 
-    def _is_unplaced(self, pod: Pod) -> bool:
+    def is_unplaced(self, pod: Pod) -> bool:
         """Whether a Pod that has not ended may be on a physical node or on a virtual one."""
         return pod.phase not in ENDED and not self._is_physical(pod) and not self.clusters_of(pod)
 
     @cached_property
     def _unplaced(self) -> frozenset[IPv4Address]:
-        return union(addresses_of(pod) for pod in self._readable if self._is_unplaced(pod))
+        return union(addresses_of(pod) for pod in self._readable if self.is_unplaced(pod))
 
     @cached_property
     def _readable(self) -> list[Pod]:

@@ -1,12 +1,16 @@
 """What a hostile writer changed that it may not change, for the tests and for ``make soak``."""
 
+from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
 from liqo_connectivity.engine import Model, Program, evaluate
 from tests.support.clusters import RENDERED, base_of, example, facts_with, program, questions, shown, verdicts
+from tests.support.descriptions import Cluster, Node
 from tests.support.hostile_writers import WRITERS
+from tests.support.interpreter import Meaning
 from tests.support.manifests import objects
+from tests.support.random_clusters import WORKERS
 
 FLOWS = 60
 GOALS = ("flow_verdict", "enforced", *RENDERED)
@@ -25,6 +29,7 @@ def violations(seed: int, writer: str, rules: Program | None = None) -> Violatio
     ``rules`` stand in for the built-in ones.
     """
     described, asked = example(seed, FLOWS)
+    described = _whole(described)
     written = WRITERS[writer](Random(f"{seed} {writer}"), described)
     used = rules or program(*GOALS)
     before = evaluate(used, facts_with(base_of(objects(described)), questions(asked)))
@@ -44,6 +49,19 @@ def violations(seed: int, writer: str, rules: Program | None = None) -> Violatio
     if lines:
         lines += ["--- before", shown(described), "--- after", *map(str, written.found)]
     return Violations(lines, denied)
+
+
+def _whole(described: Cluster) -> Cluster:
+    """The cluster with nothing missing that its own administrators make: whose absence is already a reason to wait."""
+    names = {node.name for node in described.nodes}
+    nodes = (*described.nodes, *(Node(name) for name in WORKERS if name not in names))
+    found, meaning = (
+        replace(described, nodes=nodes, malformed=(), malformed_offloadings=()),
+        Meaning(replace(described, nodes=nodes)),
+    )
+    read = (replace(pod, malformed=False) for pod in found.pods)
+    pods = (replace(pod, node=WORKERS[0]) if meaning.is_unplaced(pod) else pod for pod in read)
+    return replace(found, pods=tuple(pods))
 
 
 def _enforced(model: Model) -> set[tuple[str, str]]:
