@@ -200,7 +200,7 @@ def _damage_value(documents: list[Any], rng: Random) -> None:
             inner[key] = copy.deepcopy(rng.choice(VALUES))
         case 1:
             del inner[key]
-        case 2 if isinstance(inner, dict):
+        case 2 if isinstance(key, str):
             inner[rng.choice((key.upper(), key[1:], key + "s", "from"))] = inner.pop(key)
         case _:
             documents.append(copy.deepcopy(rng.choice(documents)))
