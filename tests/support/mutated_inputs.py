@@ -164,7 +164,7 @@ def _dump() -> bytes:
 def _written(documents: list[Any], rng: Random) -> tuple[str, bytes]:
     """The documents in one of the forms that are read, and a name for the file."""
     # YAML cannot hold half a character, even escaped.
-    if rng.random() < 0.5 or "\\ud800" in json.dumps(documents):
+    if rng.random() < 0.5 or "\\ud8" in json.dumps(documents):
         name, text = "a.json", "\n".join(json.dumps(each, indent=rng.choice((None, 1))) for each in documents)
     else:
         name, text = "a.yaml", yaml.dump_all(documents, Dumper=yaml.CSafeDumper, sort_keys=False)
