@@ -53,7 +53,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "IPv6Member": "an added rule gives one of its groups an IPv6 member, and the chains match IPv4 only",
     "NotMapped": "it has a NamespaceOffloading, but no cluster is selected: its pods are not in vc-local",
     "MappingNotAccepted": "it is offloaded, but the phase of its entry in the NamespaceMap is not Accepted",
-    "OffloadingNotConfirmed": "it is offloaded to this cluster, whose NamespaceMap does not confirm it",
+    "OffloadingNotConfirmed": "it is offloaded to a cluster whose NamespaceMap does not confirm it",
     "MapNotRequired": "the remote cluster claims a namespace that is not offloaded to it: ignored",
     "MapEntryIgnored": "an entry is not one that Liqo writes",
     "RoleMismatch": "the role of the remote cluster leaves this group empty",

@@ -31,7 +31,7 @@ def test_kinds_without_objects_are_said_once(policy: str, capsys: pytest.Capture
         (
             "pending: PeeringConnectivity liqo-tenant-milan/milan: KindAbsent: the input: it has no object of a kind that decides; "
             "add them, or pass --assume-complete if the cluster has none "
-            "(Configuration; Namespace; NamespaceOffloading; Network; Node; Pod)"
+            "(Namespace; NamespaceOffloading; Network; Node; Pod)"
         )
     ]
     code, out, err = outputs(capsys, *QUESTION, "-f", policy)

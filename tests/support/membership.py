@@ -177,7 +177,8 @@ class Membership:
         listed = {found.namespace for found in self.cluster.offloadings if (peering, True) in found.required}
         if peering not in self._providers:
             return listed
-        return listed | {o.namespace for o in self.cluster.offloadings if not o.selective and not o.terminating}
+        unselective = (o for o in self.cluster.offloadings if not o.selective and not o.terminating)
+        return listed | {o.namespace for o in unselective if (peering, False) not in o.required}
 
     def _maybe_mapped(self, peering: str) -> set[str]:
         """The namespaces of which Liqo has not said yet whether they are offloaded to a peering."""
