@@ -39,6 +39,7 @@ _DIGITS: Final = 10
 """The most digits of a number of 32 bits."""
 _QUALIFIERS: Final = ("inline", "no_inline", "magic", "no_magic", "brie", "btree")
 _COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
+_CONSTRAINTS: Final = ("match", "contains")
 _Choice = tuple[Literal, ...]
 """One alternative of a body."""
 
@@ -239,6 +240,9 @@ class _Reader:
 
     def _item(self) -> list[_Choice]:
         place = self._place
+        constraint = self._constraint()
+        if constraint is not None:
+            return [(constraint,)]
         if self._try("!"):
             return [(self._atom("negation"),)]
         if self.kind == "name":
@@ -257,6 +261,18 @@ class _Reader:
                 return group
         return [(self.comparison(),)]
 
+    def _constraint(self) -> Literal | None:
+        """Read ``match(...)`` or ``contains(...)``, with ``!`` or without: a function that is 1 or 0."""
+        place = self._place
+        wanted, name = int(not self._try("!")), self.token
+        if self.kind == "name" and name in _CONSTRAINTS:
+            self._move(self._next)
+            terms = self._terms() if self._is("(") else ()
+            if len(terms) == 2:
+                return Literal("comparison", "=", (Application(f"@{name}", terms), Constant(wanted)))
+        self._move(place)
+        return None
+
     def _atom(self, kind: LiteralKind) -> Literal:
         name = self._take()
         return Literal(kind, name, self._terms())
@@ -271,7 +287,10 @@ class _Reader:
         return tuple(terms)
 
     def comparison(self) -> Literal:
-        """Read a comparison."""
+        """Read a comparison or a constraint."""
+        constraint = self._constraint()
+        if constraint is not None:
+            return constraint
         left = self._side()
         return Literal("comparison", self._take(*_COMPARISONS), (left, self._side()))
 

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from liqo_connectivity.checker.patterns import PatternError, is_match
 from liqo_connectivity.checker.syntax import Value
 
 
@@ -144,6 +145,19 @@ def text_join(left: Value, right: Value) -> Value:
     return f"{left}{right}"
 
 
+def match(pattern: Value, text: Value) -> Value:
+    """Give 1 if the whole text matches a pattern, else 0. Raises UndefinedError for what is no pattern."""
+    try:
+        return int(is_match(str(pattern), str(text)))
+    except PatternError:
+        raise UndefinedError from None
+
+
+def contains(needle: Value, text: Value) -> Value:
+    """Give 1 if a text is a part of another, else 0."""
+    return int(str(needle) in str(text))
+
+
 FUNCTORS: Final[Mapping[str, Callable[..., Value]]] = {
     "@address_family": address_family,
     "@address_canonical": address_canonical,
@@ -154,5 +168,7 @@ FUNCTORS: Final[Mapping[str, Callable[..., Value]]] = {
     "@text_length": text_length,
     "@text_of": text_of,
     "@text_join": text_join,
+    "@match": match,
+    "@contains": contains,
 }
 """The functors by name, as rules write them."""

@@ -64,6 +64,9 @@ def fill_in(literal: Literal, values: Mapping[str, Value]) -> Literal:
 def write(literal: Literal, values: Mapping[str, Value]) -> str:
     """Write a literal as rules do, with its values."""
     filled = fill_in(literal, values)
+    called = filled.terms[0] if literal.kind == "comparison" else None
+    if isinstance(called, Application) and called.function in ("@match", "@contains"):
+        return f"{'' if filled.terms[1] == Constant(1) else '!'}{_term(called).removeprefix('@')}"
     if literal.kind == "comparison":
         return f" {literal.name} ".join(map(_term, filled.terms))
     return f"{'no ' if literal.kind == 'negation' else ''}{literal.name}({', '.join(map(_term, filled.terms))})"

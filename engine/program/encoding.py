@@ -12,7 +12,7 @@ from liqo_connectivity.engine.program.schema import Schema
 from liqo_connectivity.engine.program.stratification import Component
 from liqo_connectivity.engine.syntax import nodes
 from liqo_connectivity.engine.syntax.diagnostics import Span
-from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
+from liqo_connectivity.engine.syntax.functors import BUILTIN, CONSTRAINTS, Functor
 
 Data = list[str | int | list[int] | None]
 """An encoded program: the last value is its statements, schema, rules and components."""
@@ -99,4 +99,4 @@ def decode(data: Data, texts: Mapping[str, str], functors: Mapping[str, Functor]
         else:
             add(dict(zip(map(value, places[::2]), map(value, places[1::2]), strict=True)))
     statements, schema, rules, components = values[-1]
-    return Program(statements, dict(texts), schema, rules, components, functors)
+    return Program(statements, dict(texts), schema, rules, components, {**functors, **CONSTRAINTS})

@@ -13,7 +13,7 @@ from liqo_connectivity.engine.program.schema import Schema
 from liqo_connectivity.engine.program.stratification import Component
 from liqo_connectivity.engine.syntax import normalization
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, ProgramError, Span
-from liqo_connectivity.engine.syntax.functors import BUILTIN, Functor
+from liqo_connectivity.engine.syntax.functors import BUILTIN, CONSTRAINTS, Functor
 from liqo_connectivity.engine.syntax.nodes import (
     Atom,
     Body,
@@ -41,7 +41,7 @@ class Program:
     schema: Schema
     rules: tuple[Rule, ...]
     components: tuple[Component, ...]
-    functors: Mapping[str, Functor] = field(default_factory=lambda: BUILTIN)
+    functors: Mapping[str, Functor] = field(default_factory=lambda: {**BUILTIN, **CONSTRAINTS})
 
     @classmethod
     def parse(cls, texts: Mapping[str, str], functors: Mapping[str, Functor] = BUILTIN) -> "Program":
@@ -78,7 +78,9 @@ class Program:
             found += stratification.check_stratification(rules)
         if found:
             raise ProgramError(found, dict(texts))
-        return cls(statements, dict(texts), schema, rules, stratification.components(rules), functors)
+        return cls(
+            statements, dict(texts), schema, rules, stratification.components(rules), {**functors, **CONSTRAINTS}
+        )
 
     @cached_property
     def rules_by_head(self) -> Mapping[str, tuple[Rule, ...]]:

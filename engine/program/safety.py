@@ -10,10 +10,11 @@ from inspect import Parameter, signature
 from math import prod
 from typing import Final
 
-from liqo_connectivity.engine.program.schema import ROOT_TYPES, Schema
+from liqo_connectivity.engine.program.schema import CONSTRAINT_DECLARATIONS, ROOT_TYPES, Schema
 from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
+from liqo_connectivity.engine.syntax.automaton import automaton_of
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, Span
-from liqo_connectivity.engine.syntax.functors import Functor
+from liqo_connectivity.engine.syntax.functors import CONSTRAINTS, Functor
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
     Atom,
@@ -36,6 +37,7 @@ from liqo_connectivity.engine.syntax.nodes import (
     subterms,
     variables,
 )
+from liqo_connectivity.engine.syntax.patterns import PatternError
 
 MAX_RULES: Final = 1000
 """Maximum number of rules from one clause: its heads times its alternatives."""
@@ -159,6 +161,8 @@ def _count(number: int, word: str) -> str:
 def _check_term(term: Term, schema: Schema) -> list[Diagnostic]:
     match term:
         case Call(functor=name, arguments=arguments, span=span):
+            if name in CONSTRAINTS:
+                return _check_constraint(name, arguments, span)
             declaration = schema.functors.get(name)
             if declaration is None:
                 known = f"if it is built in, declare it: .functor {name}(...): number"
@@ -172,6 +176,21 @@ def _check_term(term: Term, schema: Schema) -> list[Diagnostic]:
             return [Diagnostic("DL011", "error", "this number is out of range", span, note)]
         case _:
             pass
+    return []
+
+
+def _check_constraint(name: str, arguments: tuple[Term, ...], span: Span) -> list[Diagnostic]:
+    if len(arguments) != 2:
+        message = f"{name} takes 2 arguments, not {len(arguments)}"
+        first = CONSTRAINT_DECLARATIONS[name].parameters[0].name
+        return [Diagnostic("DL004", "error", message, span, help=f"write {name}({first}, text)")]
+    pattern = arguments[0]
+    if name == "match" and isinstance(pattern, Constant) and isinstance(pattern.value, str):
+        try:
+            automaton_of(pattern.value)
+        except PatternError as error:
+            hint = "docs/dialect.md lists what a pattern may hold"
+            return [Diagnostic("DL016", "error", f"this is no pattern: {error}", pattern.span, help=hint)]
     return []
 
 

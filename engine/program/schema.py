@@ -26,6 +26,12 @@ NO_SUCH_TYPE: Final = {
     "unsigned": "the dialect has no unsigned numbers: use number",
 }
 
+CONSTRAINT_DECLARATIONS: Final = {
+    name: FunctorDeclaration(name, (Column(first, "symbol"), Column("text", "symbol")), "number")
+    for name, first in (("match", "pattern"), ("contains", "needle"))
+}
+"""What the constraints would be declared as, if they were declared."""
+
 _D = TypeVar("_D", RelationDeclaration, FunctorDeclaration)
 
 
@@ -41,6 +47,10 @@ class Schema:
     functors: Mapping[str, FunctorDeclaration]
     inputs: frozenset[str]
     outputs: frozenset[str]
+
+    def functor(self, name: str) -> FunctorDeclaration:
+        """Return the declaration of a functor, or of a constraint. Raises KeyError."""
+        return CONSTRAINT_DECLARATIONS.get(name) or self.functors[name]
 
     def root(self, type_name: str) -> str:
         """Return the root of a type: ``symbol`` or ``number``."""

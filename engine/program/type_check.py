@@ -70,7 +70,7 @@ class _Typing:
             case Arithmetic(span=span):
                 return _Kind("number", True, span)
             case Call(functor=functor, span=span):
-                return _Kind(self._schema.functors[functor].result, False, span)
+                return _Kind(self._schema.functor(functor).result, False, span)
             case Aggregate(kind="count" | "sum", span=span):
                 return _Kind("number", True, span)
             case Aggregate(target=target, span=span):
@@ -156,7 +156,7 @@ class _Typing:
                 self.fit(left, "number")
                 self.fit(right, "number")
             case Call(functor=functor, arguments=arguments):
-                for argument, parameter in zip(arguments, self._schema.functors[functor].parameters, strict=True):
+                for argument, parameter in zip(arguments, self._schema.functor(functor).parameters, strict=True):
                     self.fit(argument, parameter.type)
             case _:
                 return

@@ -26,7 +26,7 @@ from liqo_connectivity.engine.syntax.nodes import (
     Wildcard,
     aggregate_of,
 )
-from liqo_connectivity.engine.syntax.printer import format_term, format_value
+from liqo_connectivity.engine.syntax.printer import format_comparison, format_term, format_value
 from liqo_connectivity.engine.syntax.substitution import ground, ground_comparison
 
 _Side = Callable[[Row], Premise]
@@ -100,8 +100,8 @@ class _Shown:
 
 def _side(item: Literal_, slot_of: Mapping[str, int], functors: Mapping[str, Functor]) -> _Side:
     if isinstance(item, Comparison):
-        left, right, operator = _text(item.left, slot_of), _text(item.right, slot_of), item.operator
-        return lambda values: Holds(f"{left(values)} {operator} {right(values)}")
+        left, right = _text(item.left, slot_of), _text(item.right, slot_of)
+        return lambda values: Holds(format_comparison(item, left(values), right(values)))
     assert isinstance(item, Negation)
     relation = item.atom.relation
     terms = [None if isinstance(t, Wildcard) else reader(t, slot_of, functors) for t in item.atom.terms]

@@ -28,7 +28,7 @@ from liqo_connectivity.engine.pydatalog.clauses import (
     value_of,
     variable,
 )
-from liqo_connectivity.engine.syntax.functors import BUILTIN
+from liqo_connectivity.engine.syntax.functors import BUILTIN, CONSTRAINTS
 from liqo_connectivity.engine.syntax.nodes import (
     Atom,
     Call,
@@ -159,6 +159,8 @@ def _refuse_unsafe(rule: Rule, component: Sequence[str], program: Program) -> No
             if atom.relation in component:
                 refuse(rule, f"{atom.relation} is aggregated before it is complete")
     for term in (term for item in (rule.head, *rule.body) for term in subterms(item)):
+        if isinstance(term, Call) and term.functor in CONSTRAINTS:
+            refuse(rule, f"{term.functor} is not written a second time for it")
         if isinstance(term, Call) and program.functors[term.functor] is not BUILTIN.get(term.functor):
             refuse(rule, f"@{term.functor} is not a built-in functor, and only those are written a second time for it")
 

@@ -24,7 +24,7 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class EvaluationError(DatalogError):
-    """Arithmetic has no result: a division by zero, or a number that needs more than 32 bits."""
+    """A term has no value: a division by zero, a number that needs more than 32 bits, a text that is no pattern."""
 
 
 def calculate(symbol: str, left: int, right: int) -> int:

@@ -7,7 +7,7 @@ The engine's exceptions::
 
     DatalogError
     ├── ProgramError      the program text is wrong; carries diagnostics
-    ├── EvaluationError   arithmetic without a result (in ``arithmetic``)
+    ├── EvaluationError   a term without a value (in ``arithmetic``)
     ├── LimitError        an evaluation exceeded its limits; names the rule that ran away
     ├── FactError         a fact does not fit its relation
     ├── UnknownRelationError   a question names an undeclared relation

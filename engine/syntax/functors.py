@@ -2,7 +2,8 @@
 
 They are few on purpose: about IP addresses, and the text of a message. An IPv4-mapped IPv6 address is the IPv4 address.
 They never raise: for text that is not an address or CIDR they return the empty symbol or 0, and rules decide what that
-means. A program declares the functors it uses (``.functor``), as in Soufflé.
+means. A program declares the functors it uses (``.functor``), as in Soufflé. The constraints ``match`` and ``contains``
+are functions too, without a declaration; only ``match`` raises, for a text that is no pattern.
 """
 
 import re
@@ -12,7 +13,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from socket import AF_INET, inet_pton
 from typing import Final
 
+from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
+from liqo_connectivity.engine.syntax.automaton import automaton_of
 from liqo_connectivity.engine.syntax.nodes import Value
+from liqo_connectivity.engine.syntax.patterns import PatternError
 
 Functor = Callable[..., Value]
 """A function of symbols and numbers, with the arity and types of its ``.functor`` declaration."""
@@ -21,6 +25,8 @@ Functor = Callable[..., Value]
 # Narrower than ipaddress, which accepts any text as an IPv6 zone, and a mask in place of a prefix length.
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
+_SHOWN: Final = 80
+"""How many characters of a pattern an error quotes."""
 _MAPPED_LENGTH: Final = 96
 """The prefix length of ::ffff:0:0, whose addresses are IPv4 addresses in another notation (RFC 4291, 2.5.5.2)."""
 
@@ -126,6 +132,20 @@ def text_join(left: str, right: str) -> str:
     return left + right
 
 
+def match(pattern: str, text: str) -> int:
+    """Return 1 if the whole text matches the pattern. Raises EvaluationError for what is no pattern."""
+    try:
+        return int(automaton_of(pattern).matches(text))
+    except PatternError as error:
+        shown = pattern if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]}…"
+        raise EvaluationError(f"match has no value, because {shown!r} is no pattern: {error}") from None
+
+
+def contains(needle: str, text: str) -> int:
+    """Return 1 if the needle is a part of the text."""
+    return int(needle in text)
+
+
 BUILTIN: Final[Mapping[str, Functor]] = {
     function.__name__: function
     for function in (
@@ -142,5 +162,8 @@ BUILTIN: Final[Mapping[str, Functor]] = {
 }
 """The functors that a program may declare."""
 
-INTRINSIC: Final = ("cat", "ord", "strlen", "substr", "to_number", "to_string", "match", "contains", "as", "autoinc")
+CONSTRAINTS: Final[Mapping[str, Functor]] = {function.__name__: function for function in (match, contains)}
+"""Soufflé's constraints: a body holds them like atoms, and no program declares them. They are 1 if they hold, else 0."""
+
+INTRINSIC: Final = ("cat", "ord", "strlen", "substr", "to_number", "to_string", "as", "autoinc")
 """Soufflé's functors that the dialect lacks."""

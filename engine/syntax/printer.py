@@ -3,6 +3,7 @@
 Proofs and listings print rules with it. Only this module escapes symbols.
 """
 
+from liqo_connectivity.engine.syntax.functors import CONSTRAINTS
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
     Arithmetic,
@@ -64,6 +65,13 @@ def format_atom(atom: Atom) -> str:
     return f"{atom.relation}({', '.join(map(format_term, atom.terms))})"
 
 
+def format_comparison(item: Comparison, left: str, right: str) -> str:
+    """Write a comparison of these sides, or the constraint that it stands for."""
+    if isinstance(item.left, Call) and item.left.functor in CONSTRAINTS:
+        return f"{'!' if item.right == Constant(0) else ''}{left.removeprefix('@')}"
+    return f"{left} {item.operator} {right}"
+
+
 def format_body(body: Body, *, nested: bool = False) -> str:
     """Write a body; a ``nested`` one gets parentheses where the grammar needs them."""
     match body:
@@ -71,8 +79,8 @@ def format_body(body: Body, *, nested: bool = False) -> str:
             return format_atom(body)
         case Negation(atom=atom):
             return f"!{format_atom(atom)}"
-        case Comparison(operator=operator, left=left, right=right):
-            return f"{format_term(left)} {operator} {format_term(right)}"
+        case Comparison():
+            return format_comparison(body, format_term(body.left), format_term(body.right))
         case Conjunction(items=items):
             text = ", ".join(format_body(item, nested=True) for item in items)
         case Disjunction(alternatives=alternatives):

@@ -105,6 +105,15 @@ class Builder(Transformer[Token, object]):
         name, *terms = children
         return nodes.Atom(str(name), tuple(terms), self._span(meta))
 
+    def constraint(self, meta: Meta, children: list[Any]) -> object:
+        name, *arguments = children
+        span = self._span(meta)
+        return nodes.Comparison("=", nodes.Call(str(name), tuple(arguments), span), nodes.Constant(1, span), span)
+
+    def opposite(self, meta: Meta, children: list[Any]) -> object:
+        span = self._span(meta)
+        return nodes.Comparison("=", children[0].left, nodes.Constant(0, span), span)
+
     def comparison(self, meta: Meta, children: list[Any]) -> object:
         left, operator, right = children
         return nodes.Comparison(cast("Any", str(operator)), left, right, self._span(meta))

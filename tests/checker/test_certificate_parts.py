@@ -11,7 +11,7 @@ from liqo_connectivity.checker.dialect import read_comparison, read_rule
 from liqo_connectivity.checker.functors import FUNCTORS
 from liqo_connectivity.engine import Facts, Program, evaluate
 from liqo_connectivity.engine.syntax import nodes as s
-from liqo_connectivity.engine.syntax.functors import BUILTIN
+from liqo_connectivity.engine.syntax.functors import BUILTIN, CONSTRAINTS
 from liqo_connectivity.engine.syntax.printer import format_body, format_rule
 from liqo_connectivity.rules.program import builtin_texts
 from tests.support.mixed_programs import evaluated_program
@@ -97,6 +97,20 @@ def test_parentheses_signs_and_comments_are_read_alike(body: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        'match /* a */ ("a.*", X)',
+        '!match(X, "a")',
+        '(X != Y, contains("\\\\", X); !contains(Y, X))',
+        '2 < count : { e(_, Z), match("b", Z) }',
+    ],
+)
+def test_constraints_are_read_alike(body: str) -> None:
+    text = f".decl e(x: symbol, y: symbol)\n.input e\n.decl p(x: symbol)\np(X) :- e(X, Y), {body}.\n"
+    same({"t.dl": text})
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "p(",
@@ -148,7 +162,7 @@ CIDRS = st.one_of(
 @example("10.0.0.1", "10.0.0.0/8", "10.0.0.0/9")
 @example("10.0.0.1", "::ffff:1.2.3.4/104", "::ffff:1.2.3.0/120")
 def test_functions_of_addresses_agree(address: str, cidr: str, other: str) -> None:
-    assert {name.removeprefix("@") for name in FUNCTORS} == set(BUILTIN)
+    assert {name.removeprefix("@") for name in FUNCTORS} == {*BUILTIN, *CONSTRAINTS}
     calls: list[tuple[str, tuple[str | int, ...]]] = [
         ("address_family", (address,)),
         ("address_canonical", (address,)),

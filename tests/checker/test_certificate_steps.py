@@ -72,6 +72,33 @@ def test_proofs_of_random_programs_hold(seed: int) -> None:
             assert sum(isinstance(node, Proof) for node in proof.walk()) == len(document["steps"])
 
 
+CONSTRAINED = """.decl e(x: symbol, pattern: symbol)
+.input e
+.decl p(x: symbol)
+p(X) :- e(X, W), match(W, X), !contains("b", X), !match("a{3,}", X).
+"""
+
+
+def test_constraints_are_matched_again() -> None:
+    facts: Facts = {"e": [("aa", "a+"), ("ab", ".*"), ("aaa", "(a*)*"), ("c", "a")]}
+    assert evaluate(Program.parse({"r.dl": CONSTRAINED}), facts).rows("p") == [("aa",)]
+    document = certificate(proved(CONSTRAINED, facts, "p", ("aa",)))
+    assert steps_for(CONSTRAINED, facts).check(document, "") == ("p", ("aa",))
+    shown = [premise["holds"] for premise in document["steps"][0]["premises"] if isinstance(premise, dict)]
+    assert shown == ['match("a+", "aa")', '!contains("b", "aa")', '!match("a{3,}", "aa")']
+
+
+@pytest.mark.parametrize(("row", "why"), [("ab", '!contains("b", "ab")'), ("aaa", '!match("a{3,}", "aaa")')])
+def test_a_constraint_that_does_not_hold_is_refused(row: str, why: str) -> None:
+    facts: Facts = {"e": [("aa", ".*"), (row, ".*")]}
+    written = json.dumps(certificate(proved(CONSTRAINED, {"e": [("aa", ".*")]}, "p", ("aa",))))
+    forged = json.loads(written.replace('"aa"', f'"{row}"').replace('\\"aa\\"', f'\\"{row}\\"'))
+    with pytest.raises(RejectedError) as caught:
+        steps_for(CONSTRAINED, facts, []).check(forged, "")
+    assert why in str(caught.value)
+    assert "this is not true" in str(caught.value)
+
+
 # ---- Sharing and height ----
 
 HEIGHT = 5000
