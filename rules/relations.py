@@ -298,6 +298,13 @@ class NamespaceMap(NamedTuple):
     namespace: str
 
 
+class NamespaceMapCluster(NamedTuple):
+    """A NamespaceMap has the label liqo.io/remote-cluster-id."""
+
+    map: str
+    cluster: str
+
+
 class NamespaceMapOurs(NamedTuple):
     """A NamespaceMap has the label liqo.io/replication=true: this cluster offloads with it."""
 
@@ -517,6 +524,7 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     NamespaceOffloadingSelective: "namespace_offloading_selective",
     NamespaceOffloadingRequired: "namespace_offloading_required",
     NamespaceMap: "namespace_map",
+    NamespaceMapCluster: "namespace_map_cluster",
     NamespaceMapOurs: "namespace_map_ours",
     NamespaceMapEntry: "namespace_map_entry",
     NamespaceMapBadEntry: "namespace_map_bad_entry",

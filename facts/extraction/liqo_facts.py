@@ -110,7 +110,7 @@ def extract_namespace_offloading(offloading: liqo_objects.NamespaceOffloading) -
 
 
 def extract_namespace_map(namespace_map: liqo_objects.NamespaceMap) -> tuple[Fact, ...]:
-    """The facts of a NamespaceMap: existence, direction, and the entries of its status, sorted by namespace.
+    """The facts of a NamespaceMap: existence, cluster, direction, and the entries of its status, sorted by namespace.
 
     A remote namespace or phase that is not written yet is the empty text. The remote cluster may write anything into the
     status, so an entry that is not one of Liqo's is a fact too, and the others are read.
@@ -119,6 +119,9 @@ def extract_namespace_map(namespace_map: liqo_objects.NamespaceMap) -> tuple[Fac
     key, source = _identity("NamespaceMap", metadata)
     facts = [Fact(relations.NamespaceMap(key, metadata.namespace), source, _NAME, metadata.name)]
     labels = metadata.labels
+    if labels is not None and labels.remote_cluster_id is not None:
+        row = relations.NamespaceMapCluster(key, labels.remote_cluster_id)
+        facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
     if labels is not None and labels.replication == "true":
         facts.append(Fact(relations.NamespaceMapOurs(key), source, _LABEL_REPLICATION, "true"))
     mapping = namespace_map.status.current_mapping if namespace_map.status is not None else None

@@ -55,6 +55,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "MappingNotAccepted": "it is offloaded, but the phase of its entry in the NamespaceMap is not Accepted",
     "OffloadingNotConfirmed": "it is offloaded to a cluster whose NamespaceMap does not confirm it",
     "MapNotRequired": "the remote cluster claims a namespace that is not offloaded to it: ignored",
+    "MapOfAnotherCluster": "its label names another cluster than its tenant namespace belongs to: ignored",
     "MapEntryIgnored": "an entry is not one that Liqo writes",
     "RoleMismatch": "the role of the remote cluster leaves this group empty",
     "NamespaceUnknown": "it names a namespace that this cluster does not have, so the party matches nothing",
