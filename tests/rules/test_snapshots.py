@@ -26,6 +26,19 @@ STALE = {
     "shop/api-56f848cfb7-ztl7j": "10.71.1.5",
     "shop/web-5": "10.71.2.14",
 }
+SECOND_FAMILY = {
+    "batch-rome/batch-forced": "6",
+    "depot/la-1": "11",
+    "liqo-tenant-rome/gw-rome-75bf4ccdb8-hb26t": "2",
+    "liqo/liqo-controller-manager-79c6b494ff-s8kt8": "5",
+    "liqo/liqo-ipam-5f5dfb9464-q98rb": "3",
+    "liqo/liqo-proxy-7d58885667-94wdc": "4",
+    "shop-rome/agent-remote": "7",
+    "shop-rome/api-56f848cfb7-tqssp": "8",
+    "shop-rome/intruder": "12",
+    "shop-rome/web-0": "10",
+}
+"""The pods of the dual-stack node, and the last part of their IPv6 addresses."""
 FINDINGS = {
     "rome": {FORGED},
     "rome-2": {
@@ -51,7 +64,10 @@ FINDINGS = {
         ("StaleAddress", "Pod", "shop/web-1", "10.61.1.10"),
         ("AddressOfAnotherPeering", "Pod", "shop/web-1", "naples"),
     },
-    "milan": {("ForgedOriginLabel", "Pod", "depot/spoof-origin", "rome")},
+    "milan": {
+        ("ForgedOriginLabel", "Pod", "depot/spoof-origin", "rome"),
+        *(("IPv6NotEnforced", "Pod", pod, f"fd00:10:244:2::{address}") for pod, address in SECOND_FAMILY.items()),
+    },
 }
 """What is odd about each state when no policy is there."""
 
