@@ -99,8 +99,8 @@ MUTANTS: dict[str, Mutant] = {
     "a group of nothing stays": (
         aggregate_maintenance.AggregateMaintenance,
         "_row",
-        "if count else None",
-        "if count > -9 else None",
+        "if total else None",
+        "if True else None",
     ),
     "the greatest is taken for the least": (
         aggregate_maintenance.AggregateMaintenance,
@@ -134,7 +134,14 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "derived relations have no facts": (transactions, "_request", "given.update(coming)", "given.update({})"),
     "a projection keeps the wrong columns": (occurrences, "_projection", "if column in kept", "if column not in kept"),
-    "projections lose a column": (occurrences, "_projection", "if not isinstance(term, Wildcard)", "if column == 0"),
+    "projections lose a column": (occurrences, "projected", "if not isinstance(term, Wildcard)", "if column == 0"),
+    "joins do not read constants": (
+        occurrences,
+        "_is_read",
+        "not isinstance(term, Variable) or",
+        "isinstance(term, Variable) and",
+    ),
+    "equal columns may differ": (occurrences, "_projection", "place_of.get(column, column)", "column"),
 }
 
 
