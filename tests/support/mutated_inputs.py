@@ -188,10 +188,10 @@ def _damage_value(documents: list[Any], rng: Random) -> None:
     """Replace, remove, misspell or repeat something in one of the documents."""
     inner: Any = documents
     while True:
-        keys = list(inner) if isinstance(inner, dict) else range(len(inner))
+        keys: list[Any] = list(inner) if isinstance(inner, dict) else [*range(len(inner))]
         if not keys:
             return
-        key = rng.choice(list(keys))
+        key = rng.choice(keys)
         if isinstance(inner[key], dict | list) and rng.random() < 0.8:
             inner = inner[key]
             continue
