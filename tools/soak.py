@@ -13,35 +13,18 @@ from random import Random
 from typing import Final
 
 from tests.support.answered import complaints
-from tests.support.churn import Facts, batches, commit, is_small, loaded, netted, numbers, program_of
+from tests.support.churn import batches, commit, difference, loaded, netted, program_of
 from tests.support.fitting import fit
 from tests.support.hostile_writers import WRITERS
 from tests.support.large_clusters import random_large
-from tests.support.naive import naive
 from tests.support.random_clusters import cluster
-from tests.support.small_programs import domain
 from tests.support.writer_check import violations
-
-from liqo_connectivity.engine import Database, Program
 
 FIRST = 1_000_000
 """The first seed, far from those of the tests."""
 BATCHES = 20
 EVERY = 60.0
 """Seconds between two lines about progress."""
-
-
-def difference(database: Database, program: Program, facts: Facts) -> list[str]:
-    """Say what a database holds that does not follow from the facts, or the other way round."""
-    fresh, held = numbers(loaded(program, facts)), numbers(database)
-    found = [f"{name}: counts or ranks are not as if loaded" for name in fresh if held.get(name) != fresh[name]]
-    found += [f"{name}: loaded, but not in the database" for name in fresh.keys() ^ held.keys()]
-    if is_small(program):
-        truth = naive(program, facts, domain)
-        found += [
-            f"{name}: rows are not what brute force finds" for name in truth if truth[name] != {*database.rows(name)}
-        ]
-    return found + database.check()
 
 
 def databases(seed: int) -> list[str]:

@@ -39,8 +39,13 @@ OTHERS = interpreters()
 
 @cache
 def transcript(interpreter: str, path: str, seed: int) -> str:
+    return output(interpreter, path, seed, str(ROOT / "tests" / "support" / "engine_transcript.py"))
+
+
+def output(interpreter: str, path: str, seed: int, *arguments: str) -> str:
+    """Run Python code without the packages that are installed for the interpreter; give what it prints."""
     environment = {"PYTHONPATH": path, "PYTHONHASHSEED": str(seed), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [interpreter, "-s", "-W", "error", str(ROOT / "tests" / "support" / "engine_transcript.py")]
+    command = [interpreter, "-sS", "-W", "error", *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
     assert not done.stderr
     assert done.returncode == 0
@@ -57,6 +62,11 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> str:
         assert spec.origin is not None
         (lent / name).symlink_to(Path(spec.origin).parent)
     return os.pathsep.join([str(ROOT), str(ROOT / "src"), str(lent)])
+
+
+@pytest.mark.parametrize("interpreter", [sys.executable, *OTHERS.values()], ids=["own", *OTHERS])
+def test_the_transcript_needs_only_the_dependencies_of_the_engine(path: str, interpreter: str) -> None:
+    assert not output(interpreter, path, 0, "-c", "import tests.support.engine_transcript")
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from random import Random
 from liqo_connectivity.engine import Program, Row, Value
 from liqo_connectivity.engine.incremental.database import Database
 from liqo_connectivity.engine.incremental.transactions import Delta
+from tests.support.naive import naive
 from tests.support.random_programs import NUMBERS as WIDE_NUMBERS
 from tests.support.random_programs import SYMBOLS as WIDE_SYMBOLS
 from tests.support.random_programs import random_program
@@ -17,6 +18,7 @@ from tests.support.small_programs import (
     NUMBERS,
     SYMBOLS,
     declarations,
+    domain,
     small_facts,
     small_rules,
     small_rules_with_aggregates,
@@ -106,3 +108,16 @@ def loaded(program: Program, facts: Mapping[str, list[Row]]) -> Database:
 def numbers(database: Database) -> dict[str, dict[Row, int]]:
     """Give every relation with the count or rank of each row, projections included."""
     return {name: dict(table.rows) for name, table in database._maintenance.tables.items()}
+
+
+def difference(database: Database, program: Program, facts: Facts) -> list[str]:
+    """Say what a database holds that does not follow from the facts, or the other way round."""
+    fresh, held = numbers(loaded(program, facts)), numbers(database)
+    found = [f"{name}: counts or ranks are not as if loaded" for name in fresh if held.get(name) != fresh[name]]
+    found += [f"{name}: loaded, but not in the database" for name in fresh.keys() ^ held.keys()]
+    if is_small(program):
+        truth = naive(program, facts, domain)
+        found += [
+            f"{name}: rows are not what brute force finds" for name in truth if truth[name] != {*database.rows(name)}
+        ]
+    return found + database.check()

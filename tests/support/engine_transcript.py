@@ -6,13 +6,11 @@ anything is printed, each changed database is compared with a fresh one, and a s
 
 from random import Random
 
-from tools.soak import difference
-
 from liqo_connectivity.engine import Database, Program, ProgramError, Row
 from liqo_connectivity.engine.proofs.proof import Proof
 from liqo_connectivity.engine.syntax.printer import format_body
 from liqo_connectivity.engine.why_not.absence import Absence, pattern
-from tests.support.churn import Batch, batches, commit, loaded, netted, program_of
+from tests.support.churn import Batch, batches, commit, difference, loaded, netted, program_of
 from tests.support.explaining import proofs, why_not
 
 SEEDS = range(80)
