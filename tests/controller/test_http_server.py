@@ -1,7 +1,9 @@
 """A server that no peer can hold up, however many there are, however slowly they send or read."""
 
+import gc
 import socket
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import IncompleteRead
@@ -83,6 +85,17 @@ def test_of_one_peer_the_longest_open_connection_is_cut() -> None:
             second.sendall(b"\r\n")
             second.settimeout(10)
             assert second.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_server_that_stops_closes_what_it_has_only_just_accepted() -> None:
+    with warnings.catch_warnings(record=True) as unclosed, ExitStack() as peers:
+        warnings.simplefilter("always")
+        for _ in range(40):
+            with serving(server(Limits(deadline=20, connections=64, replies=8))) as port:
+                for _ in range(8):
+                    peers.enter_context(socket.create_connection(("127.0.0.1", port)))
+        gc.collect()
+    assert [str(one.message) for one in unclosed] == []
 
 
 def test_a_peer_that_drips_is_cut_in_time() -> None:

@@ -139,25 +139,33 @@ class Server:
         self._stop = lambda: loop.call_soon_threadsafe(stopping.set)
         self._serving.set()
         await stopping.wait()
+        # asyncio accepts in tasks, and when the server closes, it leaves open what they have not passed on.
+        loop.remove_reader(self._listener)
+        while asyncio.all_tasks() - self._open.keys() - {asyncio.current_task()}:
+            await asyncio.sleep(0)
         server.close()
 
     # ---- One connection ----
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a connection in a task, and close it when the task ends, even if it is cancelled before it begins."""
+        task = asyncio.create_task(self._serve_peer(reader, writer))
         peer = writer.get_extra_info("peername")
         self._open[task] = str(peer[0]) if peer else ""
+        task.add_done_callback(lambda _: self._ended(task, writer))
         self._make_room()
+
+    def _ended(self, task: asyncio.Task[Any], writer: asyncio.StreamWriter) -> None:
+        self._open.pop(task, None)
+        writer.transport.abort()
+
+    async def _serve_peer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async with asyncio.timeout(self._limits.deadline):
                 await self._exchange(reader, writer)
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             # The peer is slow or gone, or was cut: there is nobody to tell.
             return
-        finally:
-            self._open.pop(task, None)
-            writer.transport.abort()
 
     def _make_room(self) -> None:
         """Cut a connection if too many are open."""
