@@ -13,6 +13,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     Observed,
 )
 from liqo_connectivity.operator.controller.state.state import GOALS, State
+from liqo_connectivity.rules.program import load
 from tests.support import recordings
 from tests.support.clusters import facts_of
 from tests.support.manifests import Object, objects
@@ -180,12 +181,13 @@ def test_a_chain_that_does_not_fit_leaves_the_last_one_in_place() -> None:
 
 @pytest.mark.parametrize("first", [True, False])
 def test_an_object_whose_facts_cannot_be_evaluated_is_unreadable_alone(first: bool) -> None:
-    """Seconds since 1970 that need more than 32 bits are no number of the rules' language."""
+    """An added rule reckons with the age of policies, and a sum that needs more than 32 bits is no number."""
+    rules = load({"age.dl": 'invalid_field(P, "/metadata") :- policy_created(P, Seconds), Seconds + 200000000 < 0.'})
     bad, good = policy("late", created="2040-01-01T00:00:00Z"), [pod("10.200.0.1"), pod("10.200.0.2", "other")]
     if first:
-        state = small(bad, *good)
+        state = small(bad, *good, rules=rules)
     else:
-        state = small()
+        state = small(rules=rules)
         tell(state, bad, *good)
     assert [row[:2] for row in state.rows("condition_unreadable")] == [("liqo-tenant-milan", "late")]
     assert "32 bits" in str(state.rows("condition_unreadable")[0][4])

@@ -1,5 +1,6 @@
 """A small state of the controller, and objects that change it."""
 
+from liqo_connectivity.engine import Program
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
@@ -25,8 +26,8 @@ def observed(found: Object) -> tuple[tuple[str, ObjectKey], Observed]:
     return (found["kind"], key), Observed(facts, stored)
 
 
-def fresh(batch: Batch) -> State:
-    state = State(program())
+def fresh(batch: Batch, rules: Program | None = None) -> State:
+    state = State(rules or program())
     state.apply(batch)
     return state
 
@@ -78,8 +79,8 @@ def node() -> Object:
     return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "worker", "resourceVersion": "1"}}
 
 
-def small(*more: Object) -> State:
-    return fresh(dict(map(observed, [CRD, network(), node(), policy(), *more])))
+def small(*more: Object, rules: Program | None = None) -> State:
+    return fresh(dict(map(observed, [CRD, network(), node(), policy(), *more])), rules)
 
 
 def tell(state: State, *found: Object) -> object:
