@@ -18,8 +18,11 @@ def test_the_rules_are_drawn_as_svg(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_strata_are_listed_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     lines = outputs(capsys, "rules", "graph")[1].splitlines()
-    assert lines[0].startswith("facts: pod, pod_node")
-    assert lines[-1].endswith("flow_verdict")
+    strata = dict(line.split(": ") for line in lines)
+    assert list(strata) == ["facts", *(f"stratum {number}" for number in range(len(lines) - 1))]
+    assert strata["facts"].startswith("pod, pod_node")
+    # A question is answered from everything else that the rules derive.
+    assert "flow_verdict" in strata[list(strata)[-1]].split(", ")
 
 
 def test_one_relation_is_shown_with_its_rules(capsys: pytest.CaptureFixture[str]) -> None:
