@@ -1,4 +1,9 @@
-"""What all tests share: the option that rewrites expected texts, and which tests run, in which order."""
+"""What all tests share: an option, which tests run in which order, and what the controller sets for its process."""
+
+import gc
+import logging
+import threading
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -32,3 +37,16 @@ def _is_slow_here(item: pytest.Item) -> bool:
 @pytest.fixture
 def update(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--update"))
+
+
+@pytest.fixture
+def process() -> Iterator[None]:
+    """Give back what the controller sets for its whole process."""
+    root, hook, threshold = logging.getLogger(), threading.excepthook, gc.get_threshold()
+    ours = logging.getLogger("liqo_connectivity")
+    before = root.handlers, root.level, ours.level
+    yield
+    root.handlers, root.level, ours.level = before
+    threading.excepthook = hook
+    gc.set_threshold(*threshold)
+    gc.unfreeze()

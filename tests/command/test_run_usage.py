@@ -13,6 +13,7 @@ def outputs(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
     return code, capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("process")
 def test_wrong_usage_ends_before_the_first_request(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert outputs(capsys, "run", "--kubeconfig", str(tmp_path / "none"))[0] == 2
     code, err = outputs(capsys, "run", "--renew-deadline", "20")

@@ -1,10 +1,8 @@
 """No part of a credential is in a message or a log, whatever its form and whatever goes wrong with it."""
 
 import base64
-import gc
 import logging
 import ssl
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -38,19 +36,6 @@ def servers() -> Iterator[Mapping[str, ScriptedApi]]:
     ):
         gone = ScriptedApi(f"http://127.0.0.1:{free_port()}", answer_ok)
         yield {"gone": gone, "strange": strange, "refusing": refusing, "ok": ok}
-
-
-@pytest.fixture
-def process() -> Iterator[None]:
-    """Give back what the controller sets for its whole process."""
-    root, hook, threshold = logging.getLogger(), threading.excepthook, gc.get_threshold()
-    ours = logging.getLogger("liqo_connectivity")
-    before = root.handlers, root.level, ours.level
-    yield
-    root.handlers, root.level, ours.level = before
-    threading.excepthook = hook
-    gc.set_threshold(*threshold)
-    gc.unfreeze()
 
 
 def faults(path: Path) -> list[str]:
