@@ -121,7 +121,7 @@ def deciding(peering: PeeringAnswer, found: Answer) -> str:
         case _:
             decided = f"by default: no rule of {policy} matches"
     # A denial that does not decide: the packets need not cross the chain.
-    doubt = " if they cross its chain," if (peering.verdict, found.verdict) == ("denied", "unknown") else ""
+    doubt = " if packets cross its chain," if (peering.verdict, found.verdict) == ("denied", "unknown") else ""
     return f"{peering.peering}: {peering.verdict.upper()}{doubt} {decided}"
 
 
