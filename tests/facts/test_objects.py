@@ -176,6 +176,7 @@ def test_namespace_map() -> None:
     key = "liqo-tenant-milan/milan"
     assert rows("NamespaceMap", NAMESPACE_MAP) == {
         ("namespace_map", key, "liqo-tenant-milan"),
+        ("namespace_map_cluster", key, "milan"),
         ("namespace_map_ours", key),
         ("namespace_map_entry", key, "shop", "shop-rome", "Accepted"),
         ("namespace_map_entry", key, "batch", "", "CreationLoopBackOff"),
@@ -211,6 +212,7 @@ def test_a_mapping_that_is_no_object_is_one_bad_entry(mapping: object) -> None:
     key = "liqo-tenant-milan/milan"
     found = rows("NamespaceMap", changed(NAMESPACE_MAP, "/status/currentMapping", mapping))
     assert {row for row in found if row[0] != "namespace_map"} == {
+        ("namespace_map_cluster", key, "milan"),
         ("namespace_map_ours", key),
         ("namespace_map_bad_entry", key, ""),
     }
