@@ -1,5 +1,6 @@
 """What cannot be written into a chain is refused, and the error names it."""
 
+from bisect import bisect_right
 from dataclasses import replace
 from typing import Any
 
@@ -122,7 +123,8 @@ def test_a_batch_that_the_agent_cannot_send_is_refused_not_truncated() -> None:
         held = one_rule(chain_any=TO_ANY, chain_set=from_set(("group", "vc-remote")), chain_element=elements(count))
         return only(held)
 
-    most = next(count for count in range(13_500, 0, -1) if batch_bytes(members(count)) <= MAX_BATCH_BYTES)
+    sizes = range(1, 20_000)
+    most = sizes[bisect_right(sizes, MAX_BATCH_BYTES, key=lambda count: batch_bytes(members(count))) - 1]
     assert MAX_BATCH_BYTES - batch_bytes(members(most)) < ELEMENT
     (made,) = yaml.load_all(firewall_yaml([members(most)]), Loader=yaml.CSafeLoader)
     assert sum(len(held["elements"]) for held in made["spec"]["table"]["sets"]) == most
