@@ -12,8 +12,9 @@ from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import QUESTION, QUESTION_PORT, SourcedFacts, row_of
-from liqo_connectivity.checker.functors import address_family, bits, canonical_address, cidr_family
-from liqo_connectivity.checker.proof import RejectedError, tuples
+from liqo_connectivity.checker.ends import End, check_ends, lacks_address, read_end
+from liqo_connectivity.checker.functors import address_family
+from liqo_connectivity.checker.proof import RejectedError, fields_of, tuples
 from liqo_connectivity.checker.schema import Schema, check_form
 from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules, Value
@@ -57,34 +58,37 @@ def check(document: object, rules: TrustedRules, facts: SourcedFacts, schema: Sc
     Raises RejectedError, NotShownError, and RulesError for rules that mean nothing.
     """
     check_form(document, schema)
-    answer = _object(document, "")
+    answer = fields_of(document, "")
     verdict, state = answer.get("verdict"), answer.get("state")
     if answer.get("schemaVersion") != SCHEMA_VERSION:
         raise RejectedError("/schemaVersion", str(answer.get("schemaVersion")), f"version {SCHEMA_VERSION} is needed")
     if verdict not in VERDICTS or state not in ("new", "established"):
         raise RejectedError("/verdict", str(verdict), "a verdict on a new or established connection is needed")
     rules = _with_groups(rules)
-    source, destination = (_end(answer, side) for side in ("source", "destination"))
-    if source[1] is None or destination[1] is None:
-        return _check_no_address(answer, rules, facts)
-    question: Row = (_name(source[1], destination[1]), source[1], destination[1], str(state))
-    peerings = [_object(p, f"/peerings/{n}") for n, p in enumerate(_list(answer.get("peerings"), "/peerings"))]
+    source, destination = read_end(answer, "source"), read_end(answer, "destination")
+    if source.address is None or destination.address is None:
+        return _check_no_address(answer, (source, destination), rules, facts)
+    flow = _name(source.address, destination.address)
+    question: Row = (flow, source.address, destination.address, str(state))
+    peerings = [fields_of(p, f"/peerings/{n}") for n, p in enumerate(_list(answer.get("peerings"), "/peerings"))]
     mentioned = list(tuples(list(peerings)))
     named = {name for name, _ in mentioned if name in rules.columns}
     given = {name: rows.keys() for name, rows in facts.items()}
     others = (_question(row, str(state)) for name, row in mentioned if name == QUESTION)
     questions = {question, *(other for other in others if other is not None)}
-    asked = {**given, QUESTION: questions, QUESTION_PORT: _ports(answer, questions)}
-    follows = Consequences(rules.rules, asked, named.union(CLAIMS))
-    for side, end in (("source", source), ("destination", destination)):
-        _check_end(side, end[0], str(end[1]), facts, follows)
+    port = destination.port
+    ports: set[Row] = {(question[0], *port) for question in questions} if port is not None else set()
+    follows = Consequences(rules.rules, {**given, QUESTION: questions, QUESTION_PORT: ports}, named.union(CLAIMS))
+    single = check_ends(source, destination, facts, follows)
     steps = StepChecker(rules, facts, frozenset(questions), follows)
     for number, peering in enumerate(peerings):
-        _check_peering(peering, f"/peerings/{number}", question[0], steps)
-    _check_claims(answer, question[0], follows)
-    _check_pairs(answer, str(verdict), grouped=any(_is_grouped(*end, facts) for end in (source, destination)))
+        _check_peering(peering, f"/peerings/{number}", flow, steps)
+    _check_claims(answer, flow, follows)
+    _check_pairs(answer, str(verdict), single=single)
     owners = tuple(str(peering.get("peering")) for peering in peerings)
-    return Checked(str(verdict), source[1], destination[1], owners, steps.derived, steps.leaves, steps.absences)
+    return Checked(
+        str(verdict), source.address, destination.address, owners, steps.derived, steps.leaves, steps.absences
+    )
 
 
 def _name(source: str, destination: str) -> str:
@@ -104,75 +108,15 @@ def _question(row: object, state: str) -> Row | None:
     return found if is_flow and (name, asked) == (_name(source, destination), state) else None
 
 
-def _ports(answer: Mapping[str, object], questions: set[Row]) -> set[Row]:
-    """Give the port that the question names, if it names one, for each flow."""
-    fields = _object(answer.get("destination"), "/destination")
-    port, protocol = fields.get("port"), fields.get("protocol")
-    if port is None and protocol is None:
-        return set()
-    if type(port) is not int or not 0 < port < 65536 or protocol not in ("tcp", "udp", "sctp"):
-        raise RejectedError("/destination/port", str(port), "a port and its protocol are needed")
-    return {(question[0], port, str(protocol)) for question in questions}
-
-
-def _is_grouped(endpoint: str, address: str | None, facts: SourcedFacts) -> bool:
-    """Whether an end stands for several addresses: a group, a Service, or an address of one that was resolved."""
-    named = canonical_address(endpoint.removeprefix("ip:").strip("[]"))
-    resolved = named != address and any(found == named for _, found in facts.get("service_ip", {}))
-    return endpoint.startswith("group:") or _service(endpoint) is not None or resolved
-
-
-def _service(endpoint: str) -> str | None:
-    """Give the Service, namespace/name, that an endpoint names."""
-    parts = endpoint.split("/")
-    is_service = len(parts) == 3 and parts[1] in ("svc", "service", "services")
-    return f"{parts[0]}/{parts[2]}" if is_service else None
-
-
-def _end(answer: Mapping[str, object], side: str) -> tuple[str, str | None]:
-    fields = _object(answer.get(side), f"/{side}")
-    endpoint, address = fields.get("endpoint"), fields.get("address")
-    if not isinstance(endpoint, str) or not isinstance(address, str | None):
-        raise RejectedError(f"/{side}", "", "an endpoint and its address are needed")
-    return endpoint, address
-
-
-def _check_end(side: str, endpoint: str, address: str, facts: SourcedFacts, follows: Consequences) -> None:
-    place = f"/{side}/address"
-    if canonical_address(address) != address or not address:
-        raise RejectedError(place, address, "it is not an IP address in the notation of facts")
-    if endpoint.startswith("ip:"):
-        named = canonical_address(endpoint.removeprefix("ip:").strip("[]"))
-        targets = {target for asked, _, target in follows.rows("service_target") if asked == named}
-        good = address in {named, *targets}
-    elif endpoint.startswith("group:"):
-        group, _, peering = endpoint.removeprefix("group:").partition("@")
-        good = (peering, group, address) in follows.rows("in_group")
-    elif _service(endpoint) is not None:
-        good = (_service(endpoint), address) in follows.rows("service_endpoint")
-    else:
-        good = any(_first_address(pod, facts) == address for pod in _pods(endpoint, facts))
-    if not good:
-        raise RejectedError(place, address, f"it is not the address of {endpoint}")
-
-
-def _pods(endpoint: str, facts: SourcedFacts) -> list[str]:
-    return [str(row[0]) for row in facts.get("pod", {}) if row[0] == endpoint]
-
-
-def _first_address(pod: str, facts: SourcedFacts) -> str | None:
-    own = [str(address) for owner, address in facts.get("pod_ip", {}) if owner == pod]
-    return min(own, key=lambda address: bits(address) or (0, 0), default=None)
-
-
-def _check_no_address(answer: Mapping[str, object], rules: TrustedRules, facts: SourcedFacts) -> Checked:
+def _check_no_address(
+    answer: Mapping[str, object], ends: tuple[End, End], rules: TrustedRules, facts: SourcedFacts
+) -> Checked:
     """Check an answer about an end without a known address: it claims nothing else."""
     if answer.get("verdict") != "unknown" or answer.get("peerings") != []:
         raise RejectedError("/verdict", str(answer.get("verdict")), "without addresses no verdict is known")
-    _check_pairs(answer, "unknown", grouped=False)
+    _check_pairs(answer, "unknown", single=True)
     entries = _list(answer.get("unknown"), "/unknown")
-    entry = _object(entries[0] if len(entries) == 1 else None, "/unknown/0")
-    ends = [_end(answer, side)[0] for side in ("source", "destination")]
+    entry = fields_of(entries[0] if len(entries) == 1 else None, "/unknown/0")
     claimed = str(entry.get("object"))
     known = {
         "EndpointUnknown": ("Pod ", "Service "),
@@ -182,34 +126,10 @@ def _check_no_address(answer: Mapping[str, object], rules: TrustedRules, facts: 
     if (
         known is None
         or not claimed.startswith(known)
-        or not any(_lacks_address(e, claimed, rules, facts) for e in ends)
+        or not any(lacks_address(end, claimed, rules, facts) for end in ends)
     ):
         raise RejectedError("/unknown/0", claimed, "the address of this end is known")
-    return Checked("unknown", ends[0], ends[1], (), 0, 0, 0)
-
-
-def _lacks_address(endpoint: str, claimed: str, rules: TrustedRules, facts: SourcedFacts) -> bool:
-    if endpoint.startswith("group:"):
-        if claimed != f"Group {endpoint}":
-            return False
-        group, _, peering = endpoint.removeprefix("group:").partition("@")
-        given = {name: rows.keys() for name, rows in facts.items()}
-        follows = Consequences(rules.rules, given, ["member", "member_cidr"])
-        ranges = [row for row in follows.matching("member_cidr", (peering, group, None)) if cidr_family(row[2]) == 4]
-        return not ranges and not follows.matching("member", (peering, group, None))
-    service = _service(endpoint)
-    if service is not None:
-        return claimed == f"Service {service}" and not _endpoints_of(service, rules, facts)
-    pod = claimed.removeprefix("Pod ")
-    if pod != endpoint:
-        return False
-    unreadable = any((kind, f"{space}/{name}") == ("Pod", pod) for kind, space, name, _ in facts.get("unreadable", {}))
-    return unreadable or (pod in _pods(endpoint, facts) and _first_address(pod, facts) is None)
-
-
-def _endpoints_of(service: str, rules: TrustedRules, facts: SourcedFacts) -> list[Row]:
-    given = {name: rows.keys() for name, rows in facts.items()}
-    return Consequences(rules.rules, given, ["service_endpoint"]).matching("service_endpoint", (service, None))
+    return Checked("unknown", ends[0].endpoint, ends[1].endpoint, (), 0, 0, 0)
 
 
 def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: StepChecker) -> None:
@@ -235,14 +155,14 @@ def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: 
 
 def _check_claims(answer: Mapping[str, object], flow: Value, follows: Consequences) -> None:
     """Check what stands above the proofs: that all peerings and reasons are there, and that the verdict follows."""
-    claims = [_object(p, "/peerings") for p in _list(answer.get("peerings"), "/peerings")]
+    claims = [fields_of(p, "/peerings") for p in _list(answer.get("peerings"), "/peerings")]
     named = [claim.get("peering") for claim in claims]
     for peering, policy, asked in sorted(follows.rows("governs")):
         if asked == flow and peering not in named:
             raise RejectedError("/peerings", "", f"{peering} governs the flow by {policy}, and is left out")
     if len(set(named)) != len(named):
         raise RejectedError("/peerings", "", "a peering is named twice")
-    entries = [_object(entry, "/unknown") for entry in _list(answer.get("unknown"), "/unknown")]
+    entries = [fields_of(entry, "/unknown") for entry in _list(answer.get("unknown"), "/unknown")]
     claimed = [tuple(entry.get(name) for name in ("object", "reason", "detail")) for entry in entries]
     known = {
         (f"{kind} {found}".strip(), reason, detail)
@@ -264,17 +184,17 @@ def _check_claims(answer: Mapping[str, object], flow: Value, follows: Consequenc
         raise RejectedError("/verdict", str(answer.get("verdict")), f"the verdict that follows is {verdict}")
 
 
-def _check_pairs(answer: Mapping[str, object], verdict: str, *, grouped: bool) -> None:
-    pairs = _object(answer.get("pairs"), "/pairs")
+def _check_pairs(answer: Mapping[str, object], verdict: str, *, single: bool) -> None:
+    pairs = fields_of(answer.get("pairs"), "/pairs")
     counts = {name: pairs.get(name) for name in VERDICTS}
     asked = [count for count in counts.values() if type(count) is int and count >= 0]
     if len(asked) != len(VERDICTS) or len(pairs) != len(VERDICTS) or not counts[verdict]:
         raise RejectedError("/pairs", str(pairs), "the verdict is that of no pair")
-    if sum(asked) != 1 and not grouped:
+    if sum(asked) != 1 and single:
         raise RejectedError("/pairs", str(pairs), "there is one pair of addresses")
-    if grouped and verdict != "denied":
+    if not single and verdict != "denied":
         shown = f"one pair of addresses is shown to be {verdict}, and not that every other one is"
-        raise NotShownError(f"{shown}: a certificate between groups shows a denial only")
+        raise NotShownError(f"{shown}: of several pairs, a certificate shows a denial only")
 
 
 def _with_groups(rules: TrustedRules) -> TrustedRules:
@@ -288,12 +208,6 @@ def _with_groups(rules: TrustedRules) -> TrustedRules:
         if isinstance(group, Constant)
     )
     return TrustedRules(rules.columns, rules.inputs, (*rules.rules, *added))
-
-
-def _object(node: object, place: str) -> Mapping[str, object]:
-    if not isinstance(node, dict):
-        raise RejectedError(place, "", "an object is needed here")
-    return cast("dict[str, object]", node)
 
 
 def _list(node: object, place: str) -> Sequence[object]:

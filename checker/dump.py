@@ -12,9 +12,9 @@ from liqo_connectivity.checker.syntax import Row, TrustedRules, Value
 
 HEADER: Final = {"format": "liqo-connectivity-facts", "version": 1}
 QUESTION: Final = "flow"
+"""An input relation that no object asserts."""
 QUESTION_PORT: Final = "flow_port"
 """The destination port of a question, which no object asserts either."""
-"""The one input relation that no object asserts."""
 SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion", "field", "value")
 
 Source = tuple[object, ...]

@@ -15,6 +15,7 @@ from typing import Final
 from tests.support.answered import complaints
 from tests.support.churn import batches, commit, difference, loaded, netted, program_of
 from tests.support.fitting import fit
+from tests.support.genuine_answers import refused
 from tests.support.hostile_writers import WRITERS
 from tests.support.large_clusters import random_large
 from tests.support.random_clusters import cluster
@@ -59,6 +60,7 @@ CHECKS: Final[Mapping[str, Callable[[int], list[str]]]] = {
     "hostile writers": hostile_writers,
     "policies": policies,
     "inputs": complaints,
+    "certificates": refused,
 }
 """What is done with each seed, by name: each check gives what is wrong, a line each."""
 

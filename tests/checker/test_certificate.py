@@ -53,12 +53,16 @@ def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
     base = base_of(objects(described))
     flows = list(dict.fromkeys(Flow(f"{q.source} -> {q.destination}", *q[1:]) for q in questions(asked)))
     read = checker.read_facts([f"{line}\n" for line in jsonl_lines(base)], RULES)
+    # Services are asked about by `why` itself in the tests of genuine answers: it asks about their endpoints.
+    rewritten = {address for _, address in base.rows("service_ip")}
     for state in ("new", "established"):
         # Asked together, as the pairs of two groups are: a proof may mention another question.
         together = [flow for flow in flows if flow.state == state]
         model = solve(base, VERDICTS, together)
         explainer = Explainer(model)
         for flow in together:
+            if flow.destination in rewritten:
+                continue
             source, destination = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
             document = json.loads(
                 json.dumps(answer_document(answer.make(explainer, base, [flow], source, destination, None)))

@@ -12,6 +12,7 @@ from liqo_connectivity import checker
 from liqo_connectivity.checker.schema import UNDERSTOOD
 from tests.support.certificates import FLOWS, RULES, SCHEMA, certificate, dump, facts, nodes
 from tests.support.certificates import call as run
+from tests.support.genuine_answers import refused
 
 BOMBS: tuple[Callable[[int], str], ...] = (
     lambda n: f"a(X) :- {', '.join(['(b(X); c(X))'] * n)}.",
@@ -118,6 +119,11 @@ def said(name: str) -> tuple[object, ...]:
     found = truth(name)
     assert found is not None
     return found.verdict, found.source, found.destination, found.peerings
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_genuine_answers_about_random_clusters_with_services_hold(seed: int) -> None:
+    assert refused(seed) == []
 
 
 @pytest.mark.parametrize("number", range(len(BOMBS)))

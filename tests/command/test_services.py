@@ -150,6 +150,47 @@ def test_an_answer_about_a_service_is_certified(
     assert (found, text[: len(said)]) == (code, said)
 
 
+def test_an_address_that_is_resolved_in_part_is_not_certified_beyond_a_denial(
+    services: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of the two Services of the address has no endpoints that are known; a port may exclude it."""
+    facts, why = tmp_path / "facts.jsonl", tmp_path / "why.json"
+    facts.write_text(outputs(capsys, "facts", "dump", *services)[1])
+    said: dict[tuple[str, str], tuple[int, str]] = {}
+    for source, port in (
+        ("shop/web-2", ""),
+        ("infra/metrics-0", ""),
+        ("shop/web-2", ":81/tcp"),
+        ("shop/web-2", ":80/tcp"),
+    ):
+        why.write_text(outputs(capsys, "why", source, f"ip:198.51.100.7{port}", *services, "-o", "json")[1])
+        code, text, _ = outputs(capsys, "verify", str(why), "--facts", str(facts))
+        said[source, port] = (code, text[:15])
+    assert said == {
+        ("shop/web-2", ""): (3, "unknown: one pa"),
+        ("infra/metrics-0", ""): (0, "ok: denied 10.2"),
+        ("shop/web-2", ":81/tcp"): (0, "ok: unknown 10."),
+        ("shop/web-2", ":80/tcp"): (3, "unknown: one pa"),
+    }
+
+
+def test_a_certificate_names_an_endpoint_of_the_port_and_not_the_sender_itself(
+    services: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts, why = tmp_path / "facts.jsonl", tmp_path / "why.json"
+    facts.write_text(outputs(capsys, "facts", "dump", *services)[1])
+    plain = json.loads(outputs(capsys, "why", "ip:10.244.2.14", "ip:10.71.2.10:81/tcp", *services, "-o", "json")[1])
+    itself = json.loads(outputs(capsys, "why", "ip:10.71.2.10", "ip:10.71.2.10", *services, "-o", "json")[1])
+    assert plain["verdict"] == "denied"
+    # Only the Service at port 80 has this endpoint.
+    plain["destination"]["endpoint"] = "ip:198.51.100.7"
+    why.write_text(json.dumps(plain))
+    assert run(["verify", str(why), "--facts", str(facts)]) == 5
+    itself["destination"]["endpoint"] = "shop/svc/web"
+    why.write_text(json.dumps(itself))
+    assert run(["verify", str(why), "--facts", str(facts)]) == 5
+
+
 def test_a_certificate_does_not_hide_the_service(
     services: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,146 @@
+"""The two ends of the flow that a certificate is about: what the question names, and the addresses that it may stand for.
+
+Nodes rewrite the address of a Service, so a destination may stand for several addresses, as a group does. The relations
+named here are those of rules/services.dl and rules/members.dl.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from liqo_connectivity.checker.consequences import Consequences
+from liqo_connectivity.checker.dump import SourcedFacts
+from liqo_connectivity.checker.functors import address_family, bits, canonical_address, cidr_family
+from liqo_connectivity.checker.proof import RejectedError, fields_of
+from liqo_connectivity.checker.syntax import TrustedRules, Value
+
+_SERVICE_FORMS = ("svc", "service", "services")
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One end: its side, what the question names, its address if it is known, and the port of a destination."""
+
+    side: str
+    endpoint: str
+    address: str | None
+    port: tuple[int, str] | None
+
+    @property
+    def group(self) -> tuple[str, str] | None:
+        """Give the peering and the group, if the end is a group."""
+        if not self.endpoint.startswith("group:"):
+            return None
+        group, _, peering = self.endpoint.removeprefix("group:").partition("@")
+        return peering, group
+
+    @property
+    def service(self) -> str | None:
+        """Give the Service, namespace/name, if the end is one by name."""
+        parts = self.endpoint.split("/")
+        is_service = len(parts) == 3 and parts[1] in _SERVICE_FORMS
+        return f"{parts[0]}/{parts[2]}" if is_service else None
+
+    @property
+    def named(self) -> str | None:
+        """Give the address in the notation of facts, if the end is named by one."""
+        if not self.endpoint.startswith("ip:"):
+            return None
+        return canonical_address(self.endpoint.removeprefix("ip:").strip("[]"))
+
+
+def read_end(answer: Mapping[str, object], side: str) -> End:
+    """Read one end. Raises RejectedError for a malformed one."""
+    fields = fields_of(answer.get(side), f"/{side}")
+    endpoint, address = fields.get("endpoint"), fields.get("address")
+    if not isinstance(endpoint, str) or not isinstance(address, str | None):
+        raise RejectedError(f"/{side}", "", "an endpoint and its address are needed")
+    port, protocol = fields.get("port"), fields.get("protocol")
+    if port is None and protocol is None:
+        return End(side, endpoint, address, None)
+    if type(port) is not int or not 0 < port < 65536 or protocol not in ("tcp", "udp", "sctp"):
+        raise RejectedError(f"/{side}/port", str(port), "a port and its protocol are needed")
+    return End(side, endpoint, address, (port, str(protocol)))
+
+
+def check_ends(source: End, destination: End, facts: SourcedFacts, follows: Consequences) -> bool:
+    """Check the address of each end; tell whether only one pair of addresses can be meant. Raises RejectedError."""
+    for end in (source, destination):
+        place = f"/{end.side}/address"
+        if not end.address or canonical_address(end.address) != end.address:
+            raise RejectedError(place, str(end.address), "it is not an IP address in the notation of facts")
+    family = address_family(str(source.address))
+    meant = [_addresses(source, facts), _destinations(destination, family, facts, follows)]
+    if not source.group and len(meant[1]) > 1:
+        # No question among others is about an address and itself.
+        meant[1].discard(str(source.address))
+    for end, addresses in zip((source, destination), meant, strict=True):
+        group = (*end.group, end.address) if end.group else None
+        if group not in follows.rows("in_group") if group else end.address not in addresses:
+            raise RejectedError(f"/{end.side}/address", str(end.address), f"it is not the address of {end.endpoint}")
+    return not (source.group or destination.group) and len(meant[1]) == 1
+
+
+def lacks_address(end: End, claimed: str, rules: TrustedRules, facts: SourcedFacts) -> bool:
+    """Whether an end has no known address, and is the object that is claimed to have none."""
+    if end.group:
+        if claimed != f"Group {end.endpoint}":
+            return False
+        follows = _consequences(rules, facts, "member", "member_cidr")
+        ranges = [row for row in follows.matching("member_cidr", (*end.group, None)) if cidr_family(row[2]) == 4]
+        return not ranges and not follows.matching("member", (*end.group, None))
+    if end.service is not None:
+        if claimed != f"Service {end.service}":
+            return False
+        return _is_unreadable("Service", end.service, facts) or not _consequences(
+            rules, facts, "service_endpoint"
+        ).matching("service_endpoint", (end.service, None))
+    pod = claimed.removeprefix("Pod ")
+    if pod != end.endpoint:
+        return False
+    return _is_unreadable("Pod", pod, facts) or (_is_pod(pod, facts) and not _pod_addresses(pod, facts))
+
+
+def _addresses(end: End, facts: SourcedFacts) -> set[str]:
+    """Give the address that an end has by itself: that of a pod, or the one that names it."""
+    if end.endpoint.startswith("ip:"):
+        return {end.named} if end.named else set()
+    return _pod_addresses(end.endpoint, facts) if _is_pod(end.endpoint, facts) else set()
+
+
+def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequences) -> set[str]:
+    """Give the addresses for which a destination stands, which nodes choose among; none for a group.
+
+    An address of Services stands for their endpoints, and for itself as long as one of them has none that are known.
+    """
+    if end.service is not None:
+        endpoints = {str(found) for service, found in follows.rows("service_endpoint") if service == end.service}
+        return {found for found in endpoints if address_family(found) == family}
+    services = {str(service) for service, address in facts.get("service_ip", {}) if address == end.named}
+    if not services:
+        return _addresses(end, facts)
+    if end.port is not None:
+        services = {service for service in services if (service, *end.port) in facts.get("service_port", {})}
+    targets = [
+        (service, str(found)) for address, service, found in follows.rows("service_target") if address == end.named
+    ]
+    meant = {found for service, found in targets if service in services}
+    resolved = {service for service, _ in targets}
+    return meant if services <= resolved else {*meant, str(end.named)}
+
+
+def _consequences(rules: TrustedRules, facts: SourcedFacts, *wanted: str) -> Consequences:
+    return Consequences(rules.rules, {name: rows.keys() for name, rows in facts.items()}, wanted)
+
+
+def _is_unreadable(kind: str, name: str, facts: SourcedFacts) -> bool:
+    return any((found, f"{space}/{own}") == (kind, name) for found, space, own, _ in facts.get("unreadable", {}))
+
+
+def _is_pod(pod: str, facts: SourcedFacts) -> bool:
+    return any(row[0] == pod for row in facts.get("pod", {}))
+
+
+def _pod_addresses(pod: str, facts: SourcedFacts) -> set[str]:
+    """Give the address that stands for a pod, the least one."""
+    own = [str(address) for owner, address in facts.get("pod_ip", {}) if owner == pod]
+    return {min(own, key=lambda address: bits(address) or (0, 0))} if own else set()
