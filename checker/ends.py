@@ -91,7 +91,7 @@ def lacks_address(end: End, claimed: str, rules: TrustedRules, facts: SourcedFac
     if end.service is not None:
         if claimed != f"Service {end.service}":
             return False
-        return _is_unreadable("Service", end.service, facts) or not _consequences(
+        return _is_unreadable_service(end.service, facts) or not _consequences(
             rules, facts, "service_endpoint"
         ).matching("service_endpoint", (end.service, None))
     pod = claimed.removeprefix("Pod ")
@@ -134,6 +134,13 @@ def _consequences(rules: TrustedRules, facts: SourcedFacts, *wanted: str) -> Con
 
 def _is_unreadable(kind: str, name: str, facts: SourcedFacts) -> bool:
     return any((found, f"{space}/{own}") == (kind, name) for found, space, own, _ in facts.get("unreadable", {}))
+
+
+def _is_unreadable_service(service: str, facts: SourcedFacts) -> bool:
+    """Whether a Service, or some Service unless this one is known, could not be read."""
+    known = any(found == service for found, _ in facts.get("service", {}))
+    unnamed = any((kind, name) == ("Service", "") for kind, _, name, _ in facts.get("unreadable", {}))
+    return _is_unreadable("Service", service, facts) or (unnamed and not known)
 
 
 def _is_pod(pod: str, facts: SourcedFacts) -> bool:

@@ -111,7 +111,7 @@ operator_option = click.option(
     "--operator",
     is_flag=True,
     help="Answer from the facts and rules of the running controller, at http://127.0.0.1:8082 (kubectl port-forward) or "
-    "$LIQO_CONNECTIVITY_OPERATOR.",
+    "$LIQO_CONNECTIVITY_OPERATOR. It does not watch Services: they are read from -f or the live cluster.",
 )
 """``--operator``, for use with ``object_options`` or ``input_options``."""
 

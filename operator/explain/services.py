@@ -57,10 +57,12 @@ def _services_at(address: str, base: FactBase) -> list[str]:
 
 def _check(service: str, base: FactBase) -> None:
     namespace, _, name = service.partition("/")
-    for kind, *place, problem in base.rows("unreadable"):
-        if kind == "Service" and place == [namespace, name]:
+    known = (service, namespace) in base.rows("service")
+    for kind, space, unread, problem in base.rows("unreadable"):
+        # One without a name may stand for all of them, if it is the list that could not be read.
+        if kind == "Service" and ((space, unread) == (namespace, name) or not (known or unread)):
             raise UnknownEndpointError(f"Service {service}", str(problem))
-    if (service, namespace) not in base.rows("service"):
+    if not known:
         raise click.UsageError(
             f"there is no Service {service!r} in the input; give its Service and EndpointSlices with -f"
         )

@@ -17,8 +17,8 @@ class ObjectSource:
     """Where the cluster's objects come from.
 
     ``files`` are paths or ``-`` for stdin. Without any, they are listed from the live cluster of ``kubeconfig`` and
-    ``context``, or, if ``operator`` is set, the facts of the running controller are used. Raises click.UsageError for
-    more than one of these. ``assume_complete`` says that the cluster has no object of a kind that the files lack.
+    ``context``. If ``operator`` is set, they are the facts of the running controller, and only Services are read from the
+    files or the cluster. ``assume_complete`` says that the cluster has no object of a kind that the files lack.
     """
 
     files: tuple[str, ...]
@@ -26,12 +26,6 @@ class ObjectSource:
     context: str = ""
     operator: bool = False
     assume_complete: bool = False
-
-    def __post_init__(self) -> None:
-        if self.operator and (self.files or self.kubeconfig or self.context):
-            raise click.UsageError(
-                "--operator answers from the running controller: leave out -f, --kubeconfig and --context"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,7 @@ def read_objects(source: ObjectSource) -> "Reading":
     if source.operator:
         from liqo_connectivity.operator.sources.remote import read_facts
 
-        return read_facts()
+        return read_facts(source)
     if source.files:
         from liqo_connectivity.operator.sources.files import read_files
 

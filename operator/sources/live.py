@@ -3,6 +3,7 @@
 A kind without a CRD has no objects. A kind that cannot be listed is unreadable, and so is what depends on it.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Final, cast
 
 import click
@@ -18,8 +19,20 @@ TIMEOUT: Final = 60.0
 """Seconds, for each request."""
 
 
-def read_cluster(kubeconfig: str, context: str) -> Reading:
-    """List the objects of every kind that rules read.
+_SINGLE: Final = {"CustomResourceDefinition": FIREWALL_CRD}
+"""The name of the one object that is read of a kind: listing all definitions would read megabytes."""
+
+
+def read_cluster(
+    kubeconfig: str,
+    context: str,
+    kinds: Iterable[Kind] = KINDS,
+    single: Mapping[str, str] = _SINGLE,
+    instead: str = "-f reads files instead",
+) -> Reading:
+    """List the objects of some kinds, by default of every kind that rules read; of those in ``single``, get the named one.
+
+    ``instead`` says what to do without a cluster.
 
     Raises click.UsageError if no cluster is configured, or its API server does not answer or refuses the credentials.
     """
@@ -29,13 +42,13 @@ def read_cluster(kubeconfig: str, context: str) -> Reading:
             connect(kubeconfig, context), deadline=TIMEOUT, observe=lambda _method, _host, code, _: answers.append(code)
         )
     except NotConfigured as error:
-        raise click.UsageError(f"{error}; -f reads files instead") from None
+        raise click.UsageError(f"{error}; {instead}") from None
     collector = Collector()
     # Objects of a live cluster have no lines.
     origin = Origin("", FixedLine(0))
-    for kind in KINDS:
+    for kind in kinds:
         try:
-            for document in _documents(api, kind):
+            for document in _documents(api, kind, single.get(kind.name)):
                 collector.add_document(document, origin)
         except NotFound:
             # The kind has no CRD, or Liqo is not installed.
@@ -43,7 +56,7 @@ def read_cluster(kubeconfig: str, context: str) -> Reading:
         except ApiError as error:
             # One error for one cause, which holds for all kinds.
             if isinstance(error, Unreachable) and {*answers} == {NO_ANSWER}:
-                raise click.UsageError(f"the API server does not answer: {error}; -f reads files instead") from None
+                raise click.UsageError(f"the API server does not answer: {error}; {instead}") from None
             if isinstance(error, Forbidden) and error.status == 401:
                 raise click.UsageError(f"the API server refuses the credentials: {error}") from None
             message = f"cannot be listed: {error}"
@@ -52,12 +65,11 @@ def read_cluster(kubeconfig: str, context: str) -> Reading:
     return collector.reading()
 
 
-def _documents(api: RestClient, kind: Kind) -> list[object]:
+def _documents(api: RestClient, kind: Kind, name: str | None) -> list[object]:
     prefix = f"/apis/{kind.group}" if kind.group else "/api"
     path = f"{prefix}/{kind.version}/{kind.plural}"
-    if kind.name == "CustomResourceDefinition":
-        # Listing all of them would read megabytes.
-        return [api.get(f"{path}/{FIREWALL_CRD}")]
+    if name is not None:
+        return [api.get(f"{path}/{name}")]
     pages: list[object] = []
     query = [("limit", str(PAGE))]
     while True:

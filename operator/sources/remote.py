@@ -15,6 +15,8 @@ import click
 
 from liqo_connectivity import __version__
 from liqo_connectivity.facts import Collector, FixedLine, Origin, Reading, load_jsonl
+from liqo_connectivity.operator.sources.input import ObjectSource
+from liqo_connectivity.operator.sources.services import CLUSTER, add_services
 from liqo_connectivity.rules.program import builtin_texts
 
 DEFAULT_URL: Final = "http://127.0.0.1:8082"
@@ -26,13 +28,15 @@ _MAX_BYTES: Final = 1 << 30
 _FORWARD: Final = "kubectl -n liqo-system port-forward deploy/liqo-connectivity-engine 8082"
 
 
-def read_facts() -> Reading:
-    """Fetch the facts of the controller. Raises click.UsageError."""
+def read_facts(source: ObjectSource) -> Reading:
+    """Fetch the facts of the controller, and read beside them the Services of a source. Raises click.UsageError."""
     url = _url()
     shown = f"{url}/facts"
     loaded = load_jsonl(_fetch(shown), shown)
     collector = Collector()
     collector.add_dump(loaded, Origin(shown, FixedLine(0)))
+    own = loaded.facts.get(CLUSTER)
+    add_services(collector, source, own[0].source.uid if own else "")
     return collector.reading()
 
 
