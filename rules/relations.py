@@ -62,6 +62,14 @@ class PodOrigin(NamedTuple):
     cluster: str
 
 
+class PodLabel(NamedTuple):
+    """A Pod has a label. Only of keys that a selector of a policy names. The users of its namespace may write it."""
+
+    pod: str
+    key: str
+    value: str
+
+
 class Namespace(NamedTuple):
     """A Namespace exists."""
 
@@ -92,6 +100,14 @@ class NamespaceTerminating(NamedTuple):
     """A Namespace is being deleted."""
 
     namespace: str
+
+
+class NamespaceLabel(NamedTuple):
+    """A Namespace has a label. Only of keys that a selector of a policy names."""
+
+    namespace: str
+    key: str
+    value: str
 
 
 class Node(NamedTuple):
@@ -151,9 +167,10 @@ class ServiceIpProxied(NamedTuple):
 
 
 class ServicePort(NamedTuple):
-    """A Service has a port."""
+    """A Service has a port: its name, empty if it has none, and its protocol: tcp, udp or sctp."""
 
     service: str
+    name: str
     port: int
     protocol: str
 
@@ -192,6 +209,21 @@ class EndpointSliceAddress(NamedTuple):
 
     slice: str
     address: str
+
+
+class EndpointSlicePort(NamedTuple):
+    """The port of its endpoints to which a port of the Service, by its name, is rewritten."""
+
+    slice: str
+    name: str
+    port: int
+    protocol: str
+
+
+class EndpointSliceDns(NamedTuple):
+    """An EndpointSlice has the label k8s-app=kube-dns, which the Service of the cluster's DNS gives it."""
+
+    slice: str
 
 
 class Network(NamedTuple):
@@ -359,6 +391,12 @@ class FirewallCrdField(NamedTuple):
     field: str
 
 
+class Enforcer(NamedTuple):
+    """Chains are loaded by nft itself, not by Liqo's agents, which can match less. Its only value is nftables."""
+
+    name: str
+
+
 class Enforcing(NamedTuple):
     """A controller is running and writes chains as objects of this CRD."""
 
@@ -442,6 +480,117 @@ class PolicyPartyNamespace(NamedTuple):
     namespace: str
 
 
+class PolicyPartyNamespaceSelector(NamedTuple):
+    """The namespaceSelector of a party."""
+
+    policy: str
+    rule: int
+    side: str
+    selector: str
+
+
+class PolicyPartyPodSelector(NamedTuple):
+    """The podSelector of a party."""
+
+    policy: str
+    rule: int
+    side: str
+    selector: str
+
+
+class PolicyPartyCidr(NamedTuple):
+    """The CIDR that a party names, as written."""
+
+    policy: str
+    rule: int
+    side: str
+    cidr: str
+
+
+class PolicyPartyExcept(NamedTuple):
+    """A CIDR that a party leaves out of its own, as written."""
+
+    policy: str
+    rule: int
+    side: str
+    cidr: str
+
+
+class PolicyRequirement(NamedTuple):
+    """A selector of a policy has a requirement, such as "app=web" or "tier notin (a,b)": the key and the operator, as written. A selector is the text of its requirements, sorted; empty if it has none."""
+
+    policy: str
+    selector: str
+    requirement: str
+    key: str
+    operator: str
+
+
+class PolicyRequirementValue(NamedTuple):
+    """A value that a requirement of a policy lists."""
+
+    policy: str
+    requirement: str
+    value: str
+
+
+class PolicyRuleName(NamedTuple):
+    """The name of a rule."""
+
+    policy: str
+    rule: int
+    name: str
+
+
+class PolicyRulePorts(NamedTuple):
+    """A rule lists ports, perhaps none."""
+
+    policy: str
+    rule: int
+
+
+class PolicyPort(NamedTuple):
+    """An entry of a rule's ports, by its index."""
+
+    policy: str
+    rule: int
+    index: int
+
+
+class PolicyPortProtocol(NamedTuple):
+    """The protocol of an entry, as written: TCP, UDP, SCTP or ICMP."""
+
+    policy: str
+    rule: int
+    index: int
+    protocol: str
+
+
+class PolicyPortNumber(NamedTuple):
+    """The port of an entry, or the first of a range."""
+
+    policy: str
+    rule: int
+    index: int
+    port: int
+
+
+class PolicyPortEnd(NamedTuple):
+    """The last port of an entry's range (endPort)."""
+
+    policy: str
+    rule: int
+    index: int
+    port: int
+
+
+class PolicyDefault(NamedTuple):
+    """What happens to traffic that no rule matches (spec.defaultAction), as written."""
+
+    policy: str
+    action: str
+
+
 class PolicyUnknownField(NamedTuple):
     """A PeeringConnectivity has a field, a JSON pointer, that no policy has. Its writer meant something by it, perhaps that a rule match less."""
 
@@ -474,7 +623,7 @@ class Flow(NamedTuple):
 
 
 class FlowPort(NamedTuple):
-    """The destination port of a flow, if the question names one: tcp, udp or sctp. Policies do not distinguish ports, but a port of a node may belong to a Service."""
+    """The protocol and destination port of a flow: tcp, udp or sctp with a port, or icmp or other with port 0. Without this fact a flow stands for all traffic between its ends."""
 
     flow: str
     port: int
@@ -490,11 +639,13 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     PodInterface: "pod_interface",
     PodShadow: "pod_shadow",
     PodOrigin: "pod_origin",
+    PodLabel: "pod_label",
     Namespace: "namespace",
     NamespaceCluster: "namespace_cluster",
     NamespaceTenant: "namespace_tenant",
     NamespaceManagedBy: "namespace_managed_by",
     NamespaceTerminating: "namespace_terminating",
+    NamespaceLabel: "namespace_label",
     Node: "node",
     NodeVirtual: "node_virtual",
     NodeCluster: "node_cluster",
@@ -509,6 +660,8 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     EndpointSlice: "endpoint_slice",
     EndpointSliceService: "endpoint_slice_service",
     EndpointSliceAddress: "endpoint_slice_address",
+    EndpointSlicePort: "endpoint_slice_port",
+    EndpointSliceDns: "endpoint_slice_dns",
     Network: "network",
     NetworkType: "network_type",
     NetworkCluster: "network_cluster",
@@ -533,6 +686,7 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     ForeignClusterTenant: "foreign_cluster_tenant",
     FirewallCrd: "firewall_crd",
     FirewallCrdField: "firewall_crd_field",
+    Enforcer: "enforcer",
     Enforcing: "enforcing",
     FirewallConfiguration: "firewall_configuration",
     Policy: "policy",
@@ -544,6 +698,19 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     PolicyParty: "policy_party",
     PolicyPartyGroup: "policy_party_group",
     PolicyPartyNamespace: "policy_party_namespace",
+    PolicyPartyNamespaceSelector: "policy_party_namespace_selector",
+    PolicyPartyPodSelector: "policy_party_pod_selector",
+    PolicyPartyCidr: "policy_party_cidr",
+    PolicyPartyExcept: "policy_party_except",
+    PolicyRequirement: "policy_requirement",
+    PolicyRequirementValue: "policy_requirement_value",
+    PolicyRuleName: "policy_rule_name",
+    PolicyRulePorts: "policy_rule_ports",
+    PolicyPort: "policy_port",
+    PolicyPortProtocol: "policy_port_protocol",
+    PolicyPortNumber: "policy_port_number",
+    PolicyPortEnd: "policy_port_end",
+    PolicyDefault: "policy_default",
     PolicyUnknownField: "policy_unknown_field",
     KindAbsent: "kind_absent",
     Unreadable: "unreadable",
