@@ -554,7 +554,7 @@ class PolicyPort(NamedTuple):
 
     policy: str
     rule: int
-    index: int
+    entry: int
 
 
 class PolicyPortProtocol(NamedTuple):
@@ -562,7 +562,7 @@ class PolicyPortProtocol(NamedTuple):
 
     policy: str
     rule: int
-    index: int
+    entry: int
     protocol: str
 
 
@@ -571,7 +571,7 @@ class PolicyPortNumber(NamedTuple):
 
     policy: str
     rule: int
-    index: int
+    entry: int
     port: int
 
 
@@ -580,7 +580,7 @@ class PolicyPortEnd(NamedTuple):
 
     policy: str
     rule: int
-    index: int
+    entry: int
     port: int
 
 

@@ -19,6 +19,7 @@ from liqo_connectivity.facts.extraction.controller_facts import CONTROLLER, FIRE
 from liqo_connectivity.facts.extraction.input_facts import FILES, INPUT
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
+from liqo_connectivity.rules import relations
 from liqo_connectivity.rules.relations import RELATION_NAMES, Unreadable
 
 REDACTED: Final = "redacted"
@@ -53,6 +54,18 @@ _COLUMN_TYPES: Final[Mapping[str, str]] = {
     "cidr": "cidr",
     "kind": "kind",
     "problem": "problem",
+    "key": "label-key",
+    "value": "label-value",
+    "selector": "selector",
+    "requirement": "requirement",
+    "operator": "operator",
+    "protocol": "protocol",
+}
+# Of a column that means another thing in each relation.
+_NAME_TYPES: Final[Mapping[type[Row], str]] = {
+    relations.PolicyRuleName: "rule",
+    relations.ServicePort: "port",
+    relations.EndpointSlicePort: "port",
 }
 _NAMESPACED: Final = frozenset(
     {
@@ -83,6 +96,7 @@ _KIND_TYPES: Final[Mapping[str, str]] = {
     FIREWALL_CONFIGURATION: "firewall-configuration",
 }
 _FILE: Final = "file"
+_PROTOCOLS: Final = ("TCP", "UDP", "SCTP", "ICMP")
 _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "phase": frozenset(
         {"Pending", "Running", "Succeeded", "Failed", "Unknown", "Accepted", "CreationLoopBackOff", "Terminating"}
@@ -91,6 +105,8 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "role": frozenset({"Provider", "Consumer", "ConsumerAndProvider", "Unknown"}),
     "type": frozenset({"pod", "external", "pod-cidr", "service-cidr", "external-cidr", "internal-cidr", "reserved"}),
     "action": frozenset({"allow", "deny"}),
+    "operator": frozenset({"In", "NotIn", "Exists", "DoesNotExist"}),
+    "protocol": frozenset({*_PROTOCOLS, *map(str.lower, _PROTOCOLS)}),
     "status": frozenset({"True", "False", "Unknown"}),
     "kind": frozenset({*KIND_BY_NAME, FACTS_FILE, CONTROLLER, FIREWALL_CONFIGURATION, INPUT}),
     "namespace-offloading": frozenset({"offloading"}),
@@ -100,6 +116,7 @@ _CIDR = re.compile(r"[0-9A-Fa-f.:]{1,45}(?:/[0-9]{1,3})?")
 _CONSTANT: Final = frozenset({"pod_shadow", "namespace_tenant", "node_virtual", "namespace_map_ours", "kind_absent"})
 _MAPPING: Final = ("status", "currentMapping")
 _CONDITIONS: Final = ("status", "remoteNamespacesConditions")
+_LABELS: Final = ("labels", "matchLabels")
 
 Named = tuple[str, str]
 """The type of a name and the name."""
@@ -123,7 +140,8 @@ def redact(base: FactBase) -> FactBase:
 def _typed(fact: Fact) -> list[str | None]:
     """The type of the name in each column of a fact, or None where the column is kept."""
     row_class = type(fact.row)
-    types: list[str | None] = [_COLUMN_TYPES.get(column) for column in _FIELDS[RELATION_NAMES[row_class]]]
+    named = {**_COLUMN_TYPES, "name": _NAME_TYPES.get(row_class)}
+    types = [named.get(column) for column in _FIELDS[RELATION_NAMES[row_class]]]
     if isinstance(fact.row, Unreadable):
         types[2] = _KIND_TYPES.get(fact.row.kind, _FILE)
     return types
@@ -225,6 +243,8 @@ class _Pseudonyms:
             return pointer(*_MAPPING, self._name(_NAMESPACE, path[2]), *path[3:])
         if path[:2] == _CONDITIONS and len(path) > 2:
             return pointer(*_CONDITIONS, self._name("cluster", path[2]), *path[3:])
+        if len(path) > 1 and path[-2] in _LABELS:
+            return pointer(*path[:-1], self._name("label-key", path[-1]))
         return field
 
     def _value(self, fact: Fact, row: Row, source: Source) -> str | int | bool:

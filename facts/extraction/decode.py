@@ -13,11 +13,14 @@ from liqo_connectivity.facts.base.fact import Fact, ObjectKey, pointer
 from liqo_connectivity.facts.base.problems import Problem, one_line, show, unreadable
 from liqo_connectivity.facts.extraction.extract import extract
 from liqo_connectivity.facts.extraction.kinds import Kind
-from liqo_connectivity.facts.extraction.liqo_facts import unknown_policy_field
+from liqo_connectivity.facts.extraction.policy_facts import unknown_policy_field
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.fields import (
+    LABEL_KEY_PATTERN,
     LABEL_PATTERN,
+    LABEL_VALUE_PATTERN,
     MAX_CLUSTER_ID,
+    MAX_LABEL,
     PRINTABLE_PATTERN,
     SUBDOMAIN_PATTERN,
 )
@@ -44,6 +47,8 @@ _MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
     "dataclass_type": (_OBJECT, "correct the indentation or the type"),
     "tuple_type": ("must be a list", "write each item with a dash or in brackets"),
     "string_too_long": ("is too long", "shorten it"),
+    "port_name": ("is not the number of a port", "write a number from 1 to 65535: a policy takes no names of ports"),
+    "rule_name": ("is not a DNS label", f"use at most {MAX_LABEL} lower-case letters, digits and dashes"),
     "address": ("is not an IP address", "write one IPv4 or IPv6 address"),
     "cluster_id": (
         "is not a Liqo cluster id",
@@ -54,6 +59,8 @@ _MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
 _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     SUBDOMAIN_PATTERN: ("is not a Kubernetes name", "use lower-case letters, digits, dashes and dots"),
     LABEL_PATTERN: ("is not a Kubernetes namespace name", "use lower-case letters, digits and dashes"),
+    LABEL_KEY_PATTERN: ("is not the key of a label", "write it as app, or as example.com/app"),
+    LABEL_VALUE_PATTERN: ("is not the value of a label", "use letters, digits, dashes, underscores and dots"),
     PRINTABLE_PATTERN: ("has control characters", "remove them"),
 }
 

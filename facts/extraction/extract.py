@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from liqo_connectivity.facts.base.fact import Fact
-from liqo_connectivity.facts.extraction import core_facts, liqo_facts, service_facts
-from liqo_connectivity.facts.objects import core_objects, liqo_objects, service_objects
+from liqo_connectivity.facts.extraction import core_facts, liqo_facts, policy_facts, service_facts
+from liqo_connectivity.facts.objects import core_objects, liqo_objects, policy_objects, service_objects
 
 KubernetesObject = (
     core_objects.Pod
@@ -18,7 +18,7 @@ KubernetesObject = (
     | liqo_objects.NamespaceMap
     | liqo_objects.VirtualNode
     | liqo_objects.ForeignCluster
-    | liqo_objects.PeeringConnectivity
+    | policy_objects.PeeringConnectivity
     | service_objects.Service
     | service_objects.EndpointSlice
 )
@@ -36,7 +36,7 @@ _EXTRACTORS: Mapping[type[KubernetesObject], Callable[[Any], tuple[Fact, ...]]] 
     liqo_objects.NamespaceMap: liqo_facts.extract_namespace_map,
     liqo_objects.VirtualNode: liqo_facts.extract_virtual_node,
     liqo_objects.ForeignCluster: liqo_facts.extract_foreign_cluster,
-    liqo_objects.PeeringConnectivity: liqo_facts.extract_policy,
+    policy_objects.PeeringConnectivity: policy_facts.extract_policy,
     service_objects.Service: service_facts.extract_service,
     service_objects.EndpointSlice: service_facts.extract_endpoint_slice,
 }

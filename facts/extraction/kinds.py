@@ -6,7 +6,7 @@ from functools import cache
 from typing import Final
 
 from liqo_connectivity.facts.extraction.extract import KubernetesObject
-from liqo_connectivity.facts.objects import core_objects, liqo_objects, service_objects
+from liqo_connectivity.facts.objects import core_objects, liqo_objects, policy_objects, service_objects
 from liqo_connectivity.facts.objects.models import validator
 
 
@@ -86,7 +86,7 @@ KINDS: Final[tuple[Kind, ...]] = (
     _kind(liqo_objects.NamespaceMap, "offloading.liqo.io", "v1beta1", "namespacemaps", older=_ALPHA),
     _kind(liqo_objects.VirtualNode, "offloading.liqo.io", "v1beta1", "virtualnodes", older=_ALPHA),
     _kind(liqo_objects.ForeignCluster, "core.liqo.io", "v1beta1", "foreignclusters", False, _ALPHA),
-    _kind(liqo_objects.PeeringConnectivity, "security.liqo.io", "v1", "peeringconnectivities"),
+    _kind(policy_objects.PeeringConnectivity, "security.liqo.io", "v1", "peeringconnectivities"),
     _kind(service_objects.Service, "", "v1", "services", watched=False),
     _kind(service_objects.EndpointSlice, "discovery.k8s.io", "v1", "endpointslices", watched=False),
 )

@@ -1,11 +1,11 @@
-"""The facts of Liqo's kinds and of policies: one pure function for each kind, from a decoded object to its facts."""
+"""The facts of Liqo's kinds: one pure function for each kind, from a decoded object to its facts."""
 
 from typing import cast
 
-from liqo_connectivity.facts.base.fact import Fact, Source, pointer, symbol
+from liqo_connectivity.facts.base.fact import Fact, Source, pointer
 from liqo_connectivity.facts.base.problems import one_line
 from liqo_connectivity.facts.objects import liqo_objects
-from liqo_connectivity.facts.objects.fields import TENANT_PREFIX, is_cluster_id, is_label, seconds_since_epoch
+from liqo_connectivity.facts.objects.fields import is_label
 from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
 from liqo_connectivity.rules import relations
 
@@ -23,7 +23,7 @@ _SHOWN = 63
 """How much of a key that is no namespace a fact repeats: as long as the name of a namespace may be."""
 
 
-def _identity(kind: str, metadata: liqo_objects.Metadata | liqo_objects.PolicyMetadata) -> tuple[str, Source]:
+def _identity(kind: str, metadata: liqo_objects.Metadata) -> tuple[str, Source]:
     source = Source(kind, metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
     return f"{metadata.namespace}/{metadata.name}", source
 
@@ -179,48 +179,3 @@ def extract_foreign_cluster(foreign: liqo_objects.ForeignCluster) -> tuple[Fact,
             row = relations.ForeignClusterTenant(cluster, tenant)
             facts.append(Fact(row, source, "/status/tenantNamespace/local", tenant))
     return tuple(facts)
-
-
-def extract_policy(policy: liqo_objects.PeeringConnectivity) -> tuple[Fact, ...]:
-    """The facts of a PeeringConnectivity: existence, age, deletion, and its rules in order, all as written."""
-    metadata = policy.metadata
-    key, source = _identity("PeeringConnectivity", metadata)
-    namespace = metadata.namespace
-    facts = [Fact(relations.Policy(key, namespace), source, _NAME, metadata.name)]
-    cluster = namespace.removeprefix(TENANT_PREFIX)
-    if namespace.startswith(TENANT_PREFIX) and is_cluster_id(cluster):
-        facts.append(Fact(relations.PolicyTenantName(key, cluster), source, "/metadata/namespace", namespace))
-    if metadata.creation_timestamp is not None:
-        row = relations.PolicyCreated(key, seconds_since_epoch(metadata.creation_timestamp))
-        facts.append(Fact(row, source, "/metadata/creationTimestamp", metadata.creation_timestamp))
-    if metadata.deletion_timestamp is not None:
-        facts.append(Fact(relations.PolicyTerminating(key), source, _DELETED, metadata.deletion_timestamp))
-    rules = policy.spec.rules if policy.spec is not None else None
-    for index, rule in enumerate(rules or ()):
-        path = f"/spec/rules/{index}"
-        facts.append(Fact(relations.PolicyRule(key, index), source, path, True))
-        if rule.action is not None:
-            row_action = relations.PolicyAction(key, index, rule.action)
-            facts.append(Fact(row_action, source, f"{path}/action", rule.action))
-        for side, party in (("source", rule.source), ("destination", rule.destination)):
-            if party is not None:
-                facts += _party(key, index, side, party, source)
-    return tuple(facts)
-
-
-def unknown_policy_field(source: Source, field: str) -> Fact:
-    """The fact that a policy has a field, a JSON pointer, which no policy has."""
-    row = relations.PolicyUnknownField(symbol(source.namespace, source.name), field)
-    return Fact(row, source, field, True)
-
-
-def _party(key: str, index: int, side: str, party: liqo_objects.Party, source: Source) -> list[Fact]:
-    path = f"/spec/rules/{index}/{side}"
-    facts = [Fact(relations.PolicyParty(key, index, side), source, path, True)]
-    if party.group is not None:
-        row = relations.PolicyPartyGroup(key, index, side, party.group)
-        facts.append(Fact(row, source, f"{path}/group", party.group))
-    if party.namespace is not None:
-        row_namespace = relations.PolicyPartyNamespace(key, index, side, party.namespace)
-        facts.append(Fact(row_namespace, source, f"{path}/namespace", party.namespace))
-    return facts

@@ -9,6 +9,9 @@ from liqo_connectivity.facts.objects.service_objects import HEADLESS
 from liqo_connectivity.rules import relations
 
 _SERVICE_NAME = pointer("metadata", "labels", "kubernetes.io/service-name")
+_APP = pointer("metadata", "labels", "k8s-app")
+_DNS = "kube-dns"
+"""What the Service of a cluster's DNS has for that label, whichever server answers, and its EndpointSlices with it."""
 _PROXY = "Proxy"
 
 
@@ -34,7 +37,8 @@ def extract_service(service: service_objects.Service) -> tuple[Fact, ...]:
     for index, port in enumerate(spec.ports or ()):
         protocol = (port.protocol or "TCP").lower()
         where = f"/spec/ports/{index}"
-        facts.append(Fact(relations.ServicePort(key, port.port, protocol), source, f"{where}/port", port.port))
+        row_port = relations.ServicePort(key, port.name or "", port.port, protocol)
+        facts.append(Fact(row_port, source, f"{where}/port", port.port))
         if port.node_port:
             node_port = relations.ServiceNodePort(key, port.node_port, protocol)
             facts.append(Fact(node_port, source, f"{where}/nodePort", port.node_port))
@@ -73,7 +77,7 @@ def _proxied(key: str, source: Source, status: service_objects.ServiceStatus | N
 
 
 def extract_endpoint_slice(found: service_objects.EndpointSlice) -> tuple[Fact, ...]:
-    """The facts of an EndpointSlice: existence, its Service, and its addresses."""
+    """The facts of an EndpointSlice: existence, its Service, whether that is the cluster's DNS, addresses and ports."""
     metadata = found.metadata
     key = f"{metadata.namespace}/{metadata.name}"
     source = Source("EndpointSlice", metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
@@ -82,6 +86,8 @@ def extract_endpoint_slice(found: service_objects.EndpointSlice) -> tuple[Fact, 
     if labels is not None and labels.service_name is not None:
         service = f"{metadata.namespace}/{labels.service_name}"
         facts.append(Fact(relations.EndpointSliceService(key, service), source, _SERVICE_NAME, labels.service_name))
+    if labels is not None and labels.app == _DNS:
+        facts.append(Fact(relations.EndpointSliceDns(key), source, _APP, _DNS))
     seen: set[str] = set()
     for index, endpoint in enumerate(found.endpoints or ()):
         for number, written in enumerate(endpoint.addresses):
@@ -90,6 +96,11 @@ def extract_endpoint_slice(found: service_objects.EndpointSlice) -> tuple[Fact, 
                 seen.add(address)
                 row = relations.EndpointSliceAddress(key, address)
                 facts.append(Fact(row, source, f"/endpoints/{index}/addresses/{number}", written))
+    for index, port in enumerate(found.ports or ()):
+        if port.port is not None:
+            protocol = (port.protocol or "TCP").lower()
+            row_port = relations.EndpointSlicePort(key, port.name or "", port.port, protocol)
+            facts.append(Fact(row_port, source, f"/ports/{index}/port", port.port))
     return tuple(facts)
 
 

@@ -4,14 +4,33 @@ from difflib import get_close_matches
 from typing import Final
 
 from liqo_connectivity.facts.base.fact import segments
-from liqo_connectivity.facts.objects.liqo_objects import PeeringConnectivity
 from liqo_connectivity.facts.objects.models import names_at
+from liqo_connectivity.facts.objects.policy_objects import PeeringConnectivity
 
 _ALIKE: Final = 0.5
 """The least similarity, from 0 to 1: ``dest`` is 0.53 like ``destination``."""
-_ELSEWHERE: Final = {"from": "source", "src": "source", "to": "destination", "dst": "destination"}
+_ELSEWHERE: Final = {
+    "from": "source",
+    "src": "source",
+    "to": "destination",
+    "dst": "destination",
+    "ipblock": "cidr",
+    "labelselector": "podselector",
+    "targetport": "port",
+}
 """Words of other policy languages."""
-_PARENTS: Final = ((), ("spec",), ("spec", "rules", "0"), ("spec", "rules", "0", "source"))
+_RULE: Final = ("spec", "rules", "0")
+_PARTY: Final = (*_RULE, "source")
+_PARENTS: Final = (
+    (),
+    ("spec",),
+    _RULE,
+    (*_RULE, "ports", "0"),
+    _PARTY,
+    (*_PARTY, "cidr"),
+    (*_PARTY, "podSelector"),
+    (*_PARTY, "podSelector", "matchExpressions", "0"),
+)
 """Where the fields of a policy are."""
 
 

@@ -16,6 +16,12 @@ LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 """A DNS-1123 subdomain, which every object name that is read here has to be."""
 
+LABEL_KEY_PATTERN: Final = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+"""The key of a label: perhaps a DNS-1123 subdomain and a slash, then a name."""
+
+LABEL_VALUE_PATTERN: Final = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
+"""The value of a label, which may be empty."""
+
 PRINTABLE_PATTERN: Final = "^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 """A text without control characters and line separators, which could forge lines of output."""
 

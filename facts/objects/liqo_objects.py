@@ -1,4 +1,4 @@
-"""Typed models of Namespaces, Liqo's kinds and policies, with only the fields that become facts.
+"""Typed models of Namespaces and Liqo's kinds, with only the fields that become facts.
 
 They check the shape of a field. Whether its value is valid is for the rules.
 """
@@ -23,10 +23,9 @@ from liqo_connectivity.facts.objects.fields import (
     Name,
     NamespaceName,
     PlainText,
-    Timestamp,
     is_cluster_id,
 )
-from liqo_connectivity.facts.objects.models import Shape, closed, field, model
+from liqo_connectivity.facts.objects.models import Shape, field, model
 
 REMOTE_CLUSTER: Final = "liqo.io/remote-cluster-id"
 DEFAULT_STRATEGY: Final = "LocalAndRemote"
@@ -44,10 +43,6 @@ def _tenant_cluster_id(value: str | None, info: ValidationInfo) -> str | None:
 _TenantClusterId = Annotated[
     str | None, Shape(with_info_after_validator_function(_tenant_cluster_id, nullable_schema(str_schema())))
 ]
-
-
-Unread = Annotated[object, Shape(any_schema())]
-"""A field that may hold anything, because nothing reads it."""
 
 
 @model
@@ -235,51 +230,3 @@ class ForeignCluster:
     metadata: ClusterMetadata
     spec: ClusterSpec
     status: ForeignClusterStatus | None = None
-
-
-@closed
-@model
-class Party:
-    """A side of a rule, as written: which groups are valid, and that exactly one field is set, is for the rules."""
-
-    group: PlainText | None = None
-    namespace: NamespaceName | None = None
-
-
-@closed
-@model
-class PolicyRule:
-    action: PlainText | None = None
-    source: Party | None = None
-    destination: Party | None = None
-
-
-@closed
-@model
-class PolicySpec:
-    rules: tuple[PolicyRule, ...] | None = None
-
-
-@model
-class PolicyMetadata:
-    name: Name
-    namespace: NamespaceName
-    uid: str = ""
-    resource_version: str = field("resourceVersion", default="")
-    creation_timestamp: Timestamp | None = field("creationTimestamp", default=None)
-    deletion_timestamp: str | None = field("deletionTimestamp", default=None)
-
-
-@closed
-@model
-class PeeringConnectivity:
-    """A ``security.liqo.io`` PeeringConnectivity: the policy of one peering.
-
-    Only the fields of Kubernetes itself may hold what is not declared here.
-    """
-
-    metadata: PolicyMetadata
-    api_version: Unread = field("apiVersion", default=None)
-    kind: Unread = None
-    spec: PolicySpec | None = None
-    status: Unread = None

@@ -1,6 +1,7 @@
 """Typed models of Services and EndpointSlices, with only the fields that become facts.
 
-They tell which address stands for which Pods. The command line reads them; the controller does not.
+They tell which address stands for which Pods. The command line reads them; the controller reads only the EndpointSlices
+of the cluster's DNS.
 """
 
 from typing import Final
@@ -29,6 +30,7 @@ class ServiceMetadata:
 
 @model
 class ServicePort:
+    name: PlainText | None = None
     port: PortNumber
     protocol: PlainText | None = None
     node_port: PortNumber | None = field("nodePort", default=None)
@@ -72,6 +74,7 @@ class Service:
 @model
 class SliceLabels:
     service_name: Name | None = field("kubernetes.io/service-name", default=None)
+    app: str | None = field("k8s-app", default=None)
 
 
 @model
@@ -89,8 +92,18 @@ class SliceEndpoint:
 
 
 @model
+class EndpointPort:
+    """A port of the endpoints. Without a number it stands for all of them."""
+
+    name: PlainText | None = None
+    port: PortNumber | None = None
+    protocol: PlainText | None = None
+
+
+@model
 class EndpointSlice:
     """A ``discovery.k8s.io`` EndpointSlice. Its addresses are host names if ``addressType`` is ``FQDN``."""
 
     metadata: SliceMetadata
     endpoints: tuple[SliceEndpoint, ...] | None = None
+    ports: tuple[EndpointPort, ...] | None = None

@@ -78,7 +78,7 @@ def _with_port(endpoint: Endpoint, services: list[str], base: FactBase, port: Po
     """Keep the Services that have a port."""
     if port is None:
         return services
-    ports = [row for row in base.rows("service_port") if row[0] in services]
+    ports = [(of, number, protocol) for of, _, number, protocol in base.rows("service_port") if of in services]
     kept = [service for service in services if (service, port.number, port.protocol) in ports]
     if not kept:
         known = ", ".join(sorted(f"{number}/{protocol}" for _, number, protocol in ports)) or "none"

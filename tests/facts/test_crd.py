@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from liqo_connectivity.facts import KIND_BY_NAME
 from liqo_connectivity.facts.crd.generate import custom_resource_definition, text
 from liqo_connectivity.facts.crd.peering_connectivity import PeeringConnectivity
-from liqo_connectivity.facts.objects import liqo_objects
+from liqo_connectivity.facts.objects import policy_objects
 from tests.support.checkout import ROOT
 from tests.support.policy_documents import DOCUMENTS, Document, Object, rules
 
@@ -25,14 +25,14 @@ def strictly(document: Object) -> PeeringConnectivity:
     return PeeringConnectivity.model_validate_json(json.dumps(body))
 
 
-def leniently(document: Object) -> liqo_objects.PeeringConnectivity:
+def leniently(document: Object) -> policy_objects.PeeringConnectivity:
     """What the decoder of stored objects makes of it."""
     found = KIND.from_mapping(document)
-    assert isinstance(found, liqo_objects.PeeringConnectivity)
+    assert isinstance(found, policy_objects.PeeringConnectivity)
     return found
 
 
-def written(policy: PeeringConnectivity | liqo_objects.PeeringConnectivity) -> list[Any]:
+def written(policy: PeeringConnectivity | policy_objects.PeeringConnectivity) -> list[Any]:
     """The rules of either model, comparable."""
     found: list[Any] = []
     for each in (policy.spec.rules if policy.spec else None) or ():

@@ -8,6 +8,7 @@ from liqo_connectivity.rules.relations import RELATION_NAMES
 from tests.support.example_objects import (
     CONFIGURATION,
     CRD,
+    EVERY_FIELD,
     EXAMPLES,
     EXTERNAL_NAME,
     FOREIGN_CLUSTER,
@@ -31,12 +32,16 @@ WRITTEN = ObjectKey("FirewallConfiguration", "liqo-tenant-milan", "milan-connect
 def test_every_relation_that_objects_assert_is_covered() -> None:
     seen = {str(row[0]) for kind, value in EXAMPLES.items() for row in rows(kind, value)}
     own = {fact.relation for fact in (*enforcing("one"), *firewall_configuration(WRITTEN, "u", "1", "guard"))}
-    own |= {str(row[0]) for row in rows("Service", EXTERNAL_NAME)}
+    own |= {str(row[0]) for row in rows("Service", EXTERNAL_NAME) | rows("PeeringConnectivity", EVERY_FIELD)}
     question = {"flow", "flow_port"}
     assert set(RELATION_NAMES.values()) - seen - own - question == {
         "kind_absent",
         "unreadable",
         "namespace_terminating",
+        # Commands say who enforces, and policies which labels are read.
+        "enforcer",
+        "namespace_label",
+        "pod_label",
     }
 
 
@@ -251,7 +256,7 @@ def test_policy() -> None:
         ("policy_action", key, 1, "nonsense"),
         ("policy_party", key, 1, "source"),
         ("policy_rule", key, 2),
-        ("policy_unknown_field", key, "/spec/rules/1/ports"),
+        ("policy_unknown_field", key, "/spec/rules/1/priority"),
     }
 
 

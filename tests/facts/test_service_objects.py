@@ -53,8 +53,8 @@ def test_service() -> None:
         ("service_ip", "shop/web", "198.51.100.7"),
         ("service_ip", "shop/web", "203.0.113.80"),
         ("service_ip_proxied", "shop/web", "203.0.113.80"),
-        ("service_port", "shop/web", 80, "tcp"),
-        ("service_port", "shop/web", 53, "udp"),
+        ("service_port", "shop/web", "http", 80, "tcp"),
+        ("service_port", "shop/web", "", 53, "udp"),
         ("service_node_port", "shop/web", 30080, "tcp"),
     }
 
@@ -82,4 +82,7 @@ def test_endpoint_slice() -> None:
         ("endpoint_slice", "shop/web-x", "shop"),
         ("endpoint_slice_service", "shop/web-x", "shop/web"),
         ("endpoint_slice_address", "shop/web-x", "10.71.2.7"),
+        ("endpoint_slice_dns", "shop/web-x"),
+        ("endpoint_slice_port", "shop/web-x", "http", 8080, "tcp"),
+        ("endpoint_slice_port", "shop/web-x", "", 5353, "udp"),
     }

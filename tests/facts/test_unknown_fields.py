@@ -16,7 +16,9 @@ apiVersion: security.liqo.io/v1
 kind: PeeringConnectivity
 metadata: {name: p, namespace: liqo-tenant-a}
 """
-RULE_FIELDS = "the fields here are action, destination, source"
+RULE_FIELDS = "the fields here are action, destination, name, ports, source"
+PARTY_FIELDS = "the fields here are cidr, group, namespace, namespaceSelector, podSelector"
+PORT_FIELDS = "the fields here are endPort, port, protocol"
 POLICY_FIELDS = "the fields here are apiVersion, kind, metadata, spec, status"
 
 
@@ -27,7 +29,7 @@ POLICY_FIELDS = "the fields here are apiVersion, kind, metadata, spec, status"
         ("Spec: {}\n", f"4:1: /Spec: there is no such field; did you mean spec? {POLICY_FIELDS}"),
         (
             "spec:\n  rule: []\n",
-            "5:3: /spec/rule: there is no such field; did you mean rules? the fields here are rules",
+            "5:3: /spec/rule: there is no such field; did you mean rules? the fields here are defaultAction, rules",
         ),
         (
             "spec:\n  rules:\n  - {action: deny}\n  - from: {group: vc-local}\n    action: deny\n",
@@ -38,12 +40,24 @@ POLICY_FIELDS = "the fields here are apiVersion, kind, metadata, spec, status"
             f"4:17: /spec/rules/0/dest: there is no such field; did you mean destination? {RULE_FIELDS}",
         ),
         (
-            "spec: {rules: [{action: deny, priority: 1}]}\n",
-            f"4:31: /spec/rules/0/priority: there is no such field; {RULE_FIELDS}",
+            "spec: {rules: [{action: deny, weight: 1}]}\n",
+            f"4:31: /spec/rules/0/weight: there is no such field; {RULE_FIELDS}",
         ),
         (
             "spec: {rules: [{action: deny, source: {Group: vc-local}}]}\n",
-            "4:40: /spec/rules/0/source/Group: there is no such field; did you mean group? the fields here are group, namespace",
+            f"4:40: /spec/rules/0/source/Group: there is no such field; did you mean group? {PARTY_FIELDS}",
+        ),
+        (
+            "spec: {rules: [{action: deny, source: {ipBlock: {}}}]}\n",
+            f"4:40: /spec/rules/0/source/ipBlock: there is no such field; did you mean cidr? {PARTY_FIELDS}",
+        ),
+        (
+            "spec: {rules: [{action: deny, matchLabels: {}}]}\n",
+            f"4:31: /spec/rules/0/matchLabels: there is no such field; it belongs to /spec/rules/0/source/podSelector; {RULE_FIELDS}",
+        ),
+        (
+            "spec: {rules: [{action: deny, ports: [{protocol: TCP, targetPort: 80}]}]}\n",
+            f"4:55: /spec/rules/0/ports/0/targetPort: there is no such field; did you mean port? {PORT_FIELDS}",
         ),
         (
             'spec: {rules: [{action: deny, "a/b~\\e": 1}]}\n',
@@ -73,9 +87,9 @@ def test_a_field_of_a_json_file_is_found_by_line_and_column(tmp_path: Path) -> N
     policy = {"apiVersion": "security.liqo.io/v1", "kind": "PeeringConnectivity", **POLICY}
     text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [policy]})
     (problem,) = read_text(tmp_path, text, "a.json").problems
-    assert (problem.line, problem.column) == (1, text.index('"ports"') + 1)
+    assert (problem.line, problem.column) == (1, text.index('"priority"') + 1)
     (problem,) = read_text(tmp_path, json.dumps(policy, indent=1), "a.json").problems
-    assert (problem.field, problem.column) == ("/spec/rules/1/ports", 5)
+    assert (problem.field, problem.column) == ("/spec/rules/1/priority", 5)
 
 
 def test_null_for_a_party_is_refused_because_it_would_match_anything(tmp_path: Path) -> None:
@@ -95,7 +109,7 @@ def test_an_unknown_field_of_a_stored_policy_is_a_fact() -> None:
     assert decoded == decode_json(KIND, json.dumps(value).encode())
     key = "liqo-tenant-milan/guard"
     unknown = [tuple(fact.row) for fact in decoded.facts if fact.relation == "policy_unknown_field"]
-    assert unknown == [(key, "/spec/rules/0/from"), (key, "/spec/rules/1/ports")]
+    assert unknown == [(key, "/spec/rules/0/from"), (key, "/spec/rules/1/priority")]
     assert ("policy_party_group", (key, 0, "source", "vc-local")) in {(f.relation, tuple(f.row)) for f in decoded.facts}
 
 
@@ -106,7 +120,7 @@ def test_objects_of_a_live_cluster_are_stored_ones() -> None:
     )
     reading = collector.reading()
     assert reading.problems == ()
-    assert reading.base.rows("policy_unknown_field") == {("liqo-tenant-milan/guard", "/spec/rules/1/ports")}
+    assert reading.base.rows("policy_unknown_field") == {("liqo-tenant-milan/guard", "/spec/rules/1/priority")}
 
 
 def test_what_kubernetes_adds_is_no_unknown_field(tmp_path: Path) -> None:

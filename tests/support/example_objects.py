@@ -98,7 +98,10 @@ SERVICE: Json = {
         "clusterIP": "10.96.33.7",
         "clusterIPs": ["10.96.33.7", "FD00:96::7"],
         "externalIPs": ["198.51.100.7"],
-        "ports": [{"port": 80, "nodePort": 30080, "targetPort": "http"}, {"port": 53, "protocol": "UDP"}],
+        "ports": [
+            {"name": "http", "port": 80, "nodePort": 30080, "targetPort": "web"},
+            {"port": 53, "protocol": "UDP"},
+        ],
     },
     "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.80", "ipMode": "Proxy"}, {"hostname": "lb.example"}]}},
 }
@@ -107,9 +110,14 @@ EXTERNAL_NAME: Json = {
     "spec": {"type": "ExternalName", "externalName": "mail.example.com"},
 }
 ENDPOINT_SLICE: Json = {
-    "metadata": {"name": "web-x", "namespace": "shop", "labels": {"kubernetes.io/service-name": "web"}},
+    "metadata": {
+        "name": "web-x",
+        "namespace": "shop",
+        "labels": {"kubernetes.io/service-name": "web", "k8s-app": "kube-dns"},
+    },
     "addressType": "IPv4",
     "endpoints": [{"addresses": ["10.71.2.7"], "conditions": {"ready": False}}, {"addresses": ["host.example"]}],
+    "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}, {"port": 5353, "protocol": "UDP"}, {"name": "any"}],
 }
 POLICY: Json = {
     "metadata": {
@@ -121,11 +129,43 @@ POLICY: Json = {
     "spec": {
         "rules": [
             {"action": "allow", "source": {"group": "vc-local"}, "destination": {"namespace": "shop"}},
-            {"action": "nonsense", "source": {}, "ports": []},
+            {"action": "nonsense", "source": {}, "priority": 1},
             {},
         ]
     },
 }
+
+
+EVERY_FIELD: Json = {
+    "metadata": {"name": "guard", "namespace": "liqo-tenant-milan"},
+    "spec": {
+        "defaultAction": "deny",
+        "rules": [
+            {
+                "name": "web",
+                "action": "allow",
+                "source": {"group": "vc-local", "podSelector": {"matchLabels": {"app": "web", "acme.io/tier": "gold"}}},
+                "destination": {
+                    "namespaceSelector": {
+                        "matchExpressions": [
+                            {"key": "env", "operator": "NotIn", "values": ["test", "acme", "test"]},
+                            {"key": "env", "operator": "Exists"},
+                            {"key": "acme-legacy", "operator": "DoesNotExist"},
+                            {"key": "team", "operator": "In", "values": ["acme"]},
+                        ]
+                    },
+                },
+                "ports": [{"protocol": "TCP", "port": 443}, {"protocol": "UDP", "port": 5000, "endPort": 5010}, {}],
+            },
+            {
+                "action": "deny",
+                "destination": {"cidr": {"cidr": "192.0.2.0/24", "except": ["192.0.2.7/32", "192.0.2.9/32"]}},
+                "ports": [],
+            },
+        ],
+    },
+}
+"""A policy with every field that EXAMPLES' has not."""
 
 
 def schema(*fields: str) -> Json:
