@@ -508,7 +508,7 @@ class PolicyPartyCidr(NamedTuple):
 
 
 class PolicyPartyExcept(NamedTuple):
-    """A CIDR that a party leaves out of its own, as written."""
+    """A CIDR that a party leaves out of the one that it names, as written."""
 
     policy: str
     rule: int

@@ -108,7 +108,7 @@ def _party(key: str, index: int, side: str, party: policy_objects.Party, source:
 
 
 class _Requirement(NamedTuple):
-    """A requirement: its text, its fields, and its values, each with the pointer of its field and what is there."""
+    """A requirement: its text, its fields, and its values, each with the pointer of its field."""
 
     text: str
     key: str

@@ -70,7 +70,7 @@ def test_every_fact_of_a_policy_points_at_what_it_was_read_from() -> None:
         ([("a", "In", ["x", "x"]), ("a", "In", ["x"])], "a=x"),
         ([("a", "In", [""])], "a="),
         ([("a", "NotIn", ["x"])], "a notin (x)"),
-        # What no selector means is told apart from what one does.
+        # What no selector means has a text that differs from the others.
         ([("a", "In", None)], "a in ()"),
         ([("a", "Exists", ["x"])], "a Exists (x)"),
         ([("a", "Gt", ["5"])], "a Gt (5)"),
