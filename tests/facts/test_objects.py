@@ -18,7 +18,6 @@ from tests.support.example_objects import (
     NODE,
     OFFLOADING,
     POD,
-    POLICY,
     VIRTUAL_NODE,
     changed,
     crd,
@@ -237,50 +236,6 @@ def test_foreign_cluster() -> None:
     }
     young = changed(FOREIGN_CLUSTER, "/status", {"tenantNamespace": {}})
     assert rows("ForeignCluster", young) == {("foreign_cluster", "milan")}
-
-
-def test_policy() -> None:
-    key = "liqo-tenant-milan/guard"
-    assert rows("PeeringConnectivity", POLICY) == {
-        ("policy", key, "liqo-tenant-milan"),
-        ("policy_tenant_name", key, "milan"),
-        ("policy_created", key, 60),
-        ("policy_terminating", key),
-        ("policy_rule", key, 0),
-        ("policy_action", key, 0, "allow"),
-        ("policy_party", key, 0, "source"),
-        ("policy_party_group", key, 0, "source", "vc-local"),
-        ("policy_party", key, 0, "destination"),
-        ("policy_party_namespace", key, 0, "destination", "shop"),
-        ("policy_rule", key, 1),
-        ("policy_action", key, 1, "nonsense"),
-        ("policy_party", key, 1, "source"),
-        ("policy_rule", key, 2),
-        ("policy_unknown_field", key, "/spec/rules/1/priority"),
-    }
-
-
-@pytest.mark.parametrize("namespace", ["naples-tenant", "liqo-tenant-", "liqo-tenant-" + "a" * 51, "xliqo-tenant-a"])
-def test_a_policys_namespace_names_a_cluster_only_as_liqo_names_it(namespace: str) -> None:
-    value = changed(POLICY, "/metadata/namespace", namespace.removesuffix("-"))
-    named = [row for row in rows("PeeringConnectivity", value) if row[0] == "policy_tenant_name"]
-    assert len(named) == (namespace == "liqo-tenant-" + "a" * 51)
-
-
-@pytest.mark.parametrize(
-    ("written", "seconds"),
-    [
-        ("2026-07-01T10:00:00Z", 1782900000),
-        ("2026-07-01T12:00:00+02:00", 1782900000),
-        ("2026-07-01T10:00:00.999999Z", 1782900000),
-        ("2038-01-19T03:14:08Z", 2**31 - 2),
-        ("9999-12-31T23:59:59Z", 2**31 - 2),
-        ("0001-01-02T00:00:00Z", -(2**31)),
-    ],
-)
-def test_time_of_creation(written: str, seconds: int) -> None:
-    value = changed(POLICY, "/metadata/creationTimestamp", written)
-    assert ("policy_created", "liqo-tenant-milan/guard", seconds) in rows("PeeringConnectivity", value)
 
 
 @pytest.mark.parametrize("fields", [(), ("sets",), ("ctstate",), ("sets", "ctstate")])
