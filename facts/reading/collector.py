@@ -27,7 +27,8 @@ class Reading:
 
     ``problems`` are sorted by file and line. ``objects`` counts the objects that were read, by kind, and
     ``unknown_kinds`` those that were not, by ``apiVersion kind``. ``absent`` are the kinds of which there was none, sorted:
-    nothing says whether the cluster has none. ``passed_over`` are the files of folders that were not read, sorted.
+    nothing says whether the cluster has none. ``passed_over`` are the files of folders that were not read, sorted, and
+    ``logs`` counts the logs of containers that stood between objects.
     """
 
     base: FactBase
@@ -36,6 +37,7 @@ class Reading:
     objects: Mapping[str, int]
     absent: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
+    logs: int = 0
 
 
 class Collector:
@@ -48,6 +50,7 @@ class Collector:
         self._kinds: set[str] = set()
         self._absent = {kind.name for kind in KINDS}
         self._passed_over: set[str] = set()
+        self._logs = 0
 
     def add_document(self, value: object, origin: Origin) -> None:
         """Take one parsed document: an object, a list of objects to any depth, or an event of a watch."""
@@ -86,6 +89,10 @@ class Collector:
         """Note that a file of a folder was not read."""
         self._passed_over.add(file)
 
+    def pass_over_logs(self, count: int) -> None:
+        """Note that logs of containers were not read."""
+        self._logs += count
+
     def reading(self) -> Reading:
         """The result. An object whose states contradict each other is unreadable in it."""
         base = FactBase()
@@ -113,6 +120,7 @@ class Collector:
             counts,
             tuple(sorted(absent)),
             tuple(sorted(self._passed_over)),
+            self._logs,
         )
 
     def _add_object(self, found: Enclosed, place: Place) -> None:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 
 from liqo_connectivity.facts.base.problems import Problem, one_line
 from liqo_connectivity.facts.dumps.dump import is_dump, load_folder, load_jsonl
+from liqo_connectivity.facts.parsing.container_logs import without_logs
 from liqo_connectivity.facts.parsing.documents import (
     UnparsableError,
     build,
@@ -189,6 +190,12 @@ class _Reader:
         if is_dump(text):
             self._collector.add_dump(load_jsonl(text, shown), Origin(shown, FixedLine(0)))
             return
+        try:
+            text, logs = without_logs(text)
+        except UnparsableError as error:
+            self._problem(shown, error.line, error.message, error.help)
+            return
+        self._collector.pass_over_logs(logs)
         start = text.lstrip()[:1]
         if name.endswith((".json", ".jsonl")) or start in ("{", "["):
             documents: list[JsonDocument] = []

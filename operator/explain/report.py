@@ -34,6 +34,8 @@ def ignored(reading: Reading) -> list[str]:
     if passed:
         more = f" and {len(passed) - _SHOWN} more" if len(passed) > _SHOWN else ""
         notes.append(f"note: passed over, because manifests have other names: {', '.join(passed[:_SHOWN])}{more}")
+    if reading.logs:
+        notes.append(f"note: passed over: the logs of {reading.logs} containers")
     return notes
 
 

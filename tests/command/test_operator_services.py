@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from liqo_connectivity.facts import read
+from liqo_connectivity.facts import Fact, read
 from liqo_connectivity.operator.cli import run
 from liqo_connectivity.operator.controller.serving.state_server import StateSnapshot, answers_server
 from liqo_connectivity.operator.sources.remote import VARIABLE
@@ -40,11 +41,15 @@ PODS = ("why", "shop/web-2", "shop/web-0", "--operator")
 EXTERNAL = ("why", "infra/metrics-0", "ip:198.51.100.7", "--operator")
 
 
+@cache
+def watched() -> tuple[Fact, ...]:
+    return tuple(read([ROOT / "examples" / "consumer"]).base.facts())
+
+
 @pytest.fixture(autouse=True)
 def controller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A controller that watches the example, where ``--operator`` looks for one; and no kubeconfig of the user's."""
-    facts = tuple(read([ROOT / "examples" / "consumer"]).base.facts())
-    server = answers_server("127.0.0.1", 0, lambda: StateSnapshot(1, facts), builtin_texts(), {})
+    server = answers_server("127.0.0.1", 0, lambda: StateSnapshot(1, watched()), builtin_texts(), {})
     server.start()
     monkeypatch.setenv(VARIABLE, f"http://127.0.0.1:{server.port}")
     monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))

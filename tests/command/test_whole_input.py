@@ -125,3 +125,17 @@ def test_a_pipe_in_a_folder_is_one_clear_line(policy: str, capsys: pytest.Captur
     code, _, err = outputs(capsys, "check", "-f", str(folder))
     assert code == 3
     assert f"error: {folder}/pods.yaml: is a pipe, not a file; remove it from the folder, or name it with -f\n" in err
+
+
+def test_the_logs_of_a_cluster_dump_are_passed_over_in_one_line(
+    policy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edges = [
+        f"==== {edge} logs for container c of pod a/p{number} ====" for number in range(2) for edge in ("START", "END")
+    ]
+    (tmp_path / "dump.txt").write_text(
+        "\n".join(['{"kind": "PodList", "apiVersion": "v1", "items": null}', *edges, ""])
+    )
+    _, _, err = outputs(capsys, "render", "-f", policy, "-f", str(tmp_path / "dump.txt"))
+    assert "note: passed over: the logs of 2 containers\n" in err
+    assert "Pod" not in err.partition("KindAbsent")[2]
