@@ -119,7 +119,8 @@ def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequ
     if not services:
         return _addresses(end, facts)
     if end.port is not None:
-        services = {service for service in services if (service, *end.port) in facts.get("service_port", {})}
+        ports = {(service, port, protocol) for service, _, port, protocol in facts.get("service_port", {})}
+        services = {service for service in services if (service, *end.port) in ports}
     targets = [
         (service, str(found)) for address, service, found in follows.rows("service_target") if address == end.named
     ]
