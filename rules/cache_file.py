@@ -11,8 +11,7 @@ import stat
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from hashlib import sha256
-from importlib.util import cache_from_source
+from importlib.util import cache_from_source, source_hash
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +19,7 @@ FOLDER: Final = Path(__file__).parent
 
 
 def cache_path(name: str) -> Path | None:
-    """Return the path of a file, such as ``program.json``; ``None`` for a Python that keeps no bytecode."""
+    """Return the path of a file, such as ``program.marshal``; ``None`` for a Python that keeps no bytecode."""
     stem, _, suffix = name.partition(".")
     try:
         return Path(cache_from_source(str(FOLDER / f"{stem}.py"))).with_suffix(f".{suffix}")
@@ -33,16 +32,16 @@ def digest(folders: Iterable[str], *values: object) -> str | None:
 
     ``folders`` are relative to this one; ``values`` are what JSON holds.
     """
-    found = sha256(json.dumps([sys.version, *values]).encode())
+    found = [json.dumps([sys.version, *values]).encode()]
     try:
         for folder in folders:
             for path in sorted((FOLDER / folder).iterdir()):
                 if path.suffix in (".py", ".lark"):
-                    found.update(b"%s %d " % (path.name.encode(), path.stat().st_size))
-                    found.update(path.read_bytes())
+                    text = path.read_bytes()
+                    found += b"%s %d " % (path.name.encode(), len(text)), text
     except OSError:
         return None
-    return found.hexdigest()
+    return _hash(b"".join(found))
 
 
 def read(path: Path, key: str) -> bytes | None:
@@ -89,4 +88,9 @@ def _is_trusted(found: os.stat_result) -> bool:
 
 
 def _head(key: str, body: bytes) -> bytes:
-    return f"{key} {sha256(body).hexdigest()}".encode()
+    return f"{key} {_hash(body)}".encode()
+
+
+def _hash(data: bytes) -> str:
+    # As Python hashes the source of bytecode files: anyone who could forge one could also change the code.
+    return source_hash(data).hex()

@@ -1,13 +1,12 @@
 """The built-in program comes from its cache as it was built, and from a cache that is not to be trusted never."""
 
-import json
+import marshal
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -170,7 +169,7 @@ def test_a_spoilt_cache_is_not_used_and_made_again(kept: Path, spoil: Callable[[
     load()
     assert cached()
     assert not kept.is_symlink()
-    assert [path.name for path in kept.parent.iterdir() if path.suffix not in (".real", ".json")] == []
+    assert [path.name for path in kept.parent.iterdir() if path.suffix not in (".real", ".marshal")] == []
 
 
 def test_a_folder_that_cannot_be_written_does_no_harm(cache: Path) -> None:
@@ -192,10 +191,10 @@ def test_a_python_without_bytecode_files_has_no_cache(monkeypatch: pytest.Monkey
     assert load().rules
 
 
-def test_data_holds_nothing_but_scalars_and_lists_of_numbers(kept: Path) -> None:
-    data: Any = json.loads(kept.read_bytes().partition(b"\n")[2])
-    assert {type(value) for value in data} <= {str, int, bool, type(None), list}
-    assert {type(each) for value in data if isinstance(value, list) for each in value} == {int}
+def test_data_holds_nothing_but_scalars_and_positions(kept: Path) -> None:
+    scalars, groups = marshal.loads(kept.read_bytes().partition(b"\n")[2])
+    assert {type(value) for value in scalars} <= {str, int, bool, type(None)}
+    assert {type(place) for _, lists in groups for places in lists for place in places} == {int}
 
 
 @pytest.mark.slow
@@ -217,5 +216,5 @@ def test_answers_and_imports_with_a_cache_and_processes_that_race_for_it(tmp_pat
     assert answer.startswith("ALLOWED")
     assert any("lark" in imported(trace) for _, trace in first)
     assert not imported(trace) & {"lark", "networkx", "pyDatalog", "kubernetes", "pydantic"}
-    assert len([*tmp_path.rglob("program.*.json*")]) == 1
+    assert len([*tmp_path.rglob("program.*.marshal*")]) == 1
     assert len([*tmp_path.rglob("functions.*.marshal*")]) == 1
