@@ -8,14 +8,13 @@ source defines. No name or value of a program or fact ever becomes source. Only 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import CodeType
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from liqo_connectivity.engine.codegen.compilation import KEPT, compiled, templates
 from liqo_connectivity.engine.syntax.nodes import Aggregate, Arithmetic, Call, Constant, Term, Value, Variable, Wildcard
 
 
-@dataclass(frozen=True, slots=True)
-class Capture:
+class Capture(NamedTuple):
     """A parameter of the factory that makes a generated function.
 
     ``rows``, ``changes``: dictionaries of the relation ``name``; ``index``: its index on ``columns``;
@@ -32,8 +31,7 @@ class Capture:
     constant: Value = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """Compiled source of a factory, and the captures that it takes, in order."""
 
     code: CodeType

@@ -14,7 +14,7 @@ from liqo_connectivity.engine.codegen.nested_loops import Block, Charge, Join, N
 from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, key, remembered, tuple_of
 from liqo_connectivity.engine.plan.join_steps import JoinStep, Scan, backward_steps, delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
-from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Negation, Rule, variables
+from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Negation, Rule, Variable, variables
 
 NO_RANK: Final = 2**62
 """The rank of a row without a derivation."""
@@ -38,17 +38,17 @@ class Specializer:
 
     def positive(self, relation: str) -> Template:
         """``f(rows, sign)``: propagate rows added to a relation, or removed, to the heads of the rules that read it."""
-        found = self.flow.positive.get(relation, ())
+        found = self.flow.reads.positive.get(relation, ())
         return self._keep("positive", relation, lambda: self._changes("positive", relation, found))
 
     def negative(self, relation: str) -> Template:
         """``f(rows, sign)``: the same for the rules that negate it."""
-        found = self.flow.negative.get(relation, ())
+        found = self.flow.reads.negative.get(relation, ())
         return self._keep("negative", relation, lambda: self._changes("negative", relation, found))
 
     def inner(self, relation: str) -> Template:
         """``f(rows, sign)``: the same for the rules of the relation's recursive component."""
-        found = self.flow.inner.get(relation, ())
+        found = self.flow.reads.inner.get(relation, ())
         return self._keep("inner", relation, lambda: self._changes("inner", relation, found))
 
     def forward(self, relation: str) -> Template:
@@ -63,7 +63,8 @@ class Specializer:
         """Return all that the function to load a rule depends on."""
         relation = rule.head.relation
         about = relation in self.flow.recursive, self.flow.groups.get(relation), self.profiled, self.limited
-        return repr((rule, str(rule.span), *about))
+        place = f"{rule.number} {rule.span}"
+        return "\n".join([place, repr(about), *map(_written, (rule.head, *rule.body))])
 
     def _keep(self, kind: str, subject: str | Rule, write: Callable[[], Template]) -> Template:
         found = self._kept.get((kind, subject))
@@ -120,7 +121,7 @@ class Specializer:
             _from_change(join, delta_steps(rule, position, small=self.flow.small), columns)
 
         def body() -> None:
-            occurrences = self.flow.inner.get(relation, ())
+            occurrences = self.flow.reads.inner.get(relation, ())
             columns = _columns(writer, occurrences)
             for occurrence in occurrences:
                 follow(occurrence.rule, occurrence.position, columns)
@@ -255,6 +256,13 @@ def _rank(writer: Writer, rule: Rule, ranked: Sequence[int], names: Names) -> st
     if len(ranks) > 1:
         return f"1 + max({', '.join(ranks)})"
     return f"1 + {ranks[0]}" if ranks else str(int(bool(rule.body)))
+
+
+def _written(item: Literal_) -> str:
+    """Return a text that no other literal has. Atoms are most of a program, and their ``repr`` takes long."""
+    if not isinstance(item, Atom):
+        return repr(item)
+    return f"{item.relation}({', '.join([t.name if isinstance(t, Variable) else repr(t) for t in item.terms])})"
 
 
 def _head_variables(rule: Rule) -> frozenset[str]:

@@ -7,9 +7,8 @@ Callers need only this object: load, transactions, what-if, snapshots, plans and
 import gc
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from threading import RLock
-from typing import Final
+from typing import Final, NamedTuple
 
 from liqo_connectivity.engine.codegen.specialization import Specializer
 from liqo_connectivity.engine.incremental.limits import Limits
@@ -41,8 +40,7 @@ because recursion makes propagation dearer.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RuleCounters:
+class RuleCounters(NamedTuple):
     """The cost of one rule since the load: lookups, instances found, seconds."""
 
     rule: int

@@ -6,9 +6,8 @@ database without limits runs functions that count nothing.
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from liqo_connectivity.engine.program.program import Program
 from liqo_connectivity.engine.storage.tables import Table
@@ -19,8 +18,7 @@ STEP: Final = 10_000
 """The number of rows that a rule reads between two looks at the limits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one load, transaction or what-if may take; ``None`` stands for no limit.
 
     ``rows`` of all relations together, facts and helper relations included; ``seconds`` of wall clock; ``megabytes`` by

@@ -126,9 +126,9 @@ class Maintenance:
 
     def _followers(self, name: str) -> tuple[Follow | None, Follow | None]:
         positive = negative = None
-        if name in self._flow.positive:
+        if name in self._flow.reads.positive:
             positive = cast("Follow", self._make(self._specializer.positive(name)))
-        if name in self._flow.negative:
+        if name in self._flow.reads.negative:
             negative = cast("Follow", self._make(self._specializer.negative(name)))
         return positive, negative
 

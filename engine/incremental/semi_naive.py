@@ -6,7 +6,7 @@ The join functions are generated (``codegen.specialization``).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from liqo_connectivity.engine.incremental.propagation import Follow, Numbers, Propagator
 from liqo_connectivity.engine.storage.tables import Table
@@ -16,8 +16,7 @@ Use = tuple[str, Row, int]
 """An instance of a rule that reads a row: the relation and row of its head, and the rank that the instance gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecursiveRelation:
+class RecursiveRelation(NamedTuple):
     """A relation of the component, and its functions, made on first use.
 
     ``inner`` collects the heads that the component's rules derive from some rows; ``forward`` lists the uses of a row;

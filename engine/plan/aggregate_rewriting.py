@@ -9,9 +9,8 @@ can.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from liqo_connectivity.engine.plan.join_order import flatten
 from liqo_connectivity.engine.program.safety import bound_variables
@@ -25,6 +24,7 @@ from liqo_connectivity.engine.syntax.nodes import (
     Rule,
     Variable,
     Wildcard,
+    aggregate_of,
     variables,
 )
 
@@ -32,8 +32,7 @@ GENERATED: Final = -1
 """The number of every generated rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """What the last column of a group relation holds.
 
     For ``count`` and ``sum``, it is the sum over the instances of 1, or of the variable ``target``; a group whose sum is 0
@@ -59,10 +58,10 @@ def expand(rules: Iterable[Rule], own: Mapping[str, Collection[str]]) -> tuple[l
     found: list[Rule] = []
     groups: dict[str, Group] = {}
     for rule in rules:
-        plain, _ = flatten(rule.body)
-        if not any(isinstance(item, Comparison) and isinstance(item.right, Aggregate) for item in plain):
+        if not any(map(aggregate_of, rule.body)):
             found.append(rule)
             continue
+        plain, _ = flatten(rule.body)
         choices: dict[int, tuple[tuple[Literal_, ...], ...]] = {}
         grown = True
         while grown:

@@ -5,8 +5,7 @@
 """
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from liqo_connectivity.engine.plan.join_order import flatten, order
 from liqo_connectivity.engine.syntax.nodes import (
@@ -26,8 +25,7 @@ from liqo_connectivity.engine.syntax.nodes import (
 from liqo_connectivity.engine.syntax.printer import format_body, format_term
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """Iterate over the rows of a relation: the changed ones, those from an index on ``columns``, or all.
 
     ``filters`` are columns compared after the lookup, ``binds`` columns that bind a variable, ``repeats`` columns that
@@ -52,8 +50,7 @@ class Scan:
         return f"{how} {self.relation}{where}"
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """Test that a row is in a relation, or that it is not."""
 
     position: int
@@ -66,8 +63,7 @@ class Lookup:
         return f"test {format_body(atom if self.present else Negation(atom))}"
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(NamedTuple):
     """Bind a variable to the value of a term."""
 
     name: str
@@ -77,8 +73,7 @@ class Bind:
         return f"compute {format_term(Variable(self.name))} = {format_term(self.term)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Test:
+class Test(NamedTuple):
     """Compare two values."""
 
     comparison: Comparison
@@ -87,8 +82,7 @@ class Test:
         return f"test {format_body(self.comparison)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregation:
+class Aggregation(NamedTuple):
     """Compute an aggregate by a nested join, and bind a variable to it, or compare the two if the variable is ``known``.
 
     ``steps`` read outer variables by their outer names.

@@ -8,7 +8,9 @@ reads: otherwise the join would visit and count every row that it matches, once 
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from itertools import chain
+from typing import Final, NamedTuple
 
 from liqo_connectivity.engine.plan.aggregate_rewriting import GENERATED, Group, expand
 from liqo_connectivity.engine.program.program import Program
@@ -31,8 +33,7 @@ _FEW: Final = 10
 """The most facts in the text that a small relation has: scanning them costs no more than a lookup."""
 
 
-@dataclass(frozen=True, slots=True)
-class Occurrence:
+class Occurrence(NamedTuple):
     """A place where a rule reads a relation: the literal at ``position`` of its body, or one inside an aggregate there.
 
     An aggregate left in a rule can take any value when its input changes. It is both a positive and a negative
@@ -55,14 +56,21 @@ class Occurrence:
         return item
 
 
-@dataclass(frozen=True, slots=True)
+class Reads(NamedTuple):
+    """Where rules read each relation: in an atom (``positive``) or a negation (``negative``), or within its component."""
+
+    positive: Mapping[str, tuple[Occurrence, ...]]
+    negative: Mapping[str, tuple[Occurrence, ...]]
+    inner: Mapping[str, tuple[Occurrence, ...]]
+
+
+@dataclass(frozen=True)
 class Dataflow:
     """A program's relations, projections and groups in evaluation order, and the rules that read each.
 
     ``numbers`` gives each relation's place in that order: relations without rules come first, and those of one
     recursive component share a number. ``recursive`` relations depend on themselves, ``groups`` belong to aggregates,
-    ``small`` ones hold a few facts of the text, and nothing else unless a caller adds it. ``positive`` and ``negative``
-    list where rules of other components read a relation, ``inner`` where rules of its component do.
+    ``small`` ones hold a few facts of the text, and nothing else unless a caller adds it.
     """
 
     program: Program
@@ -71,9 +79,6 @@ class Dataflow:
     recursive: frozenset[str]
     groups: Mapping[str, Group]
     small: frozenset[str]
-    positive: Mapping[str, tuple[Occurrence, ...]]
-    negative: Mapping[str, tuple[Occurrence, ...]]
-    inner: Mapping[str, tuple[Occurrence, ...]]
 
     @classmethod
     def of(cls, program: Program) -> "Dataflow":
@@ -87,27 +92,17 @@ class Dataflow:
         order: list[tuple[str, ...]] = [(name,) for name in program.schema.relations if name not in derived]
         order += [component.relations for component in components]
         numbers = {name: number for number, names in enumerate(order) for name in names}
-        positive, negative, inner = (dict[str, tuple[Occurrence, ...]]() for _ in range(3))
-        for rule in (rule for component in components for rule in component.rules):
-            for position, item in enumerate(rule.body):
-                if isinstance(item, Atom | Negation):
-                    name = relation_of(item)
-                    within = numbers[name] == numbers[rule.head.relation]
-                    reads = inner if within else positive if isinstance(item, Atom) else negative
-                    reads[name] = (*reads.get(name, ()), Occurrence(rule, position))
-                    continue
-                aggregate = aggregate_of(item)
-                for inside, literal in enumerate(aggregate.body if aggregate else ()):
-                    if isinstance(literal, Atom | Negation):
-                        for reads in (positive, negative):
-                            found = reads.get(relation_of(literal), ())
-                            reads[relation_of(literal)] = (*found, Occurrence(rule, position, inside))
         recursive = frozenset(name for component in components if component.recursive for name in component.relations)
-        return cls(program, components, numbers, recursive, groups, _small(program), positive, negative, inner)
+        return cls(program, components, numbers, recursive, groups, _small(program))
+
+    @cached_property
+    def reads(self) -> Reads:
+        """The readers of each relation, which a change needs and a load does not."""
+        return _reads(self.components, self.numbers)
 
     def readers(self, relation: str) -> tuple[Occurrence, ...]:
         """List where rules of other components read a relation."""
-        return (*self.positive.get(relation, ()), *self.negative.get(relation, ()))
+        return (*self.reads.positive.get(relation, ()), *self.reads.negative.get(relation, ()))
 
     def changing(self) -> frozenset[str]:
         """Return the relations that can change when the program's ``.input`` relations do; all, if it has none."""
@@ -118,9 +113,28 @@ class Dataflow:
             name = pending.pop()
             if name not in found:
                 found.add(name)
-                reads = (*self.readers(name), *self.inner.get(name, ()))
+                reads = (*self.readers(name), *self.reads.inner.get(name, ()))
                 pending += [occurrence.rule.head.relation for occurrence in reads]
         return frozenset(found)
+
+
+def _reads(components: Iterable[Component], numbers: Mapping[str, int]) -> Reads:
+    positive, negative, inner = (dict[str, tuple[Occurrence, ...]]() for _ in range(3))
+    for rule in (rule for component in components for rule in component.rules):
+        for position, item in enumerate(rule.body):
+            if isinstance(item, Atom | Negation):
+                name = relation_of(item)
+                within = numbers[name] == numbers[rule.head.relation]
+                reads = inner if within else positive if isinstance(item, Atom) else negative
+                reads[name] = (*reads.get(name, ()), Occurrence(rule, position))
+                continue
+            aggregate = aggregate_of(item)
+            for inside, literal in enumerate(aggregate.body if aggregate else ()):
+                if isinstance(literal, Atom | Negation):
+                    for reads in (positive, negative):
+                        found = reads.get(relation_of(literal), ())
+                        reads[relation_of(literal)] = (*found, Occurrence(rule, position, inside))
+    return Reads(positive, negative, inner)
 
 
 def _with_generated(components: Iterable[Component], rules: Iterable[Rule]) -> tuple[Component, ...]:
@@ -176,18 +190,19 @@ def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], proje
 
 def _columns_read(rule: Rule, own: Container[str]) -> dict[int, list[int]]:
     """Return the places of the atoms to project, with the columns that the rest of the rule reads."""
-    uses = [v.name for item in (rule.head, *rule.body) for v in variables(item)]
+    used = [[v.name for v in variables(item)] for item in rule.body]
+    uses = [*(v.name for v in variables(rule.head)), *chain.from_iterable(used)]
     atoms = {place: item for place, item in enumerate(rule.body) if isinstance(item, Atom)}
-    names = {place: {v.name for v in variables(atom)} for place, atom in atoms.items()}
+    names: dict[int, set[str]] = {}
     found: dict[int, list[int]] = {}
     for place, atom in atoms.items():
         own_uses = [term.name for term in atom.terms if isinstance(term, Variable)]
-        names[place] = {name for name in names[place] if own_uses.count(name) < uses.count(name)}
+        names[place] = {name for name in used[place] if own_uses.count(name) < uses.count(name)}
         if atom.relation not in own:
             found[place] = [column for column, term in enumerate(atom.terms) if _is_read(term, names[place])]
     for place, columns in found.items():
-        others = set[str]().union(*(names[other] for other in atoms if other != place))
-        if len(columns) == len(atoms[place].terms) - 1 and others <= names[place]:
+        others = (names[other] for other in atoms if other != place)
+        if len(columns) == len(atoms[place].terms) - 1 and all(read <= names[place] for read in others):
             # One row of this atom fits one choice of the other rows: a projection would take memory and save nothing.
             del found[place]
             break
@@ -225,11 +240,12 @@ def _projection(atom: Atom, kept: Sequence[int], projections: dict[str, Rule]) -
     ]
     tests = "".join(f" {one}={other}" for one, other in equal if one != other)
     name = f"{atom.relation}[{','.join(map(str, kept))}]{tests}"
-    place_of = {other: one for one, other in equal}
-    terms = [
-        Variable(f"C{place_of.get(column, column)}") if column in kept or column in place_of else Wildcard()
-        for column in range(len(atom.terms))
-    ]
-    head = Atom(name, tuple(terms[column] for column in kept), atom.span)
-    projections.setdefault(name, Rule(GENERATED, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span))
+    if name not in projections:
+        place_of = {other: one for one, other in equal}
+        terms = [
+            Variable(f"C{place_of.get(column, column)}") if column in kept or column in place_of else Wildcard()
+            for column in range(len(atom.terms))
+        ]
+        head = Atom(name, tuple(terms[column] for column in kept), atom.span)
+        projections[name] = Rule(GENERATED, head, (Atom(atom.relation, tuple(terms), atom.span),), atom.span)
     return Atom(name, tuple(atom.terms[column] for column in kept), atom.span)

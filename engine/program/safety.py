@@ -5,14 +5,12 @@ checks types, ``stratification`` stratification.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from inspect import Parameter, signature
 from math import prod
 from typing import Final
 
 from liqo_connectivity.engine.program.schema import CONSTRAINT_DECLARATIONS, ROOT_TYPES, Schema
 from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
-from liqo_connectivity.engine.syntax.automaton import automaton_of
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, Span
 from liqo_connectivity.engine.syntax.functors import CONSTRAINTS, Functor
 from liqo_connectivity.engine.syntax.nodes import (
@@ -37,7 +35,6 @@ from liqo_connectivity.engine.syntax.nodes import (
     subterms,
     variables,
 )
-from liqo_connectivity.engine.syntax.patterns import PatternError
 
 MAX_RULES: Final = 1000
 """Maximum number of rules from one clause: its heads times its alternatives."""
@@ -149,6 +146,8 @@ def _check_atom(atom: Atom, schema: Schema, hints: dict[str, str]) -> list[Diagn
 def _nearest(relation: str, schema: Schema, hints: dict[str, str]) -> str:
     # Matching names is slow, and a text may hold thousands of unknown ones: only the first few get a suggestion.
     if relation not in hints:
+        from difflib import get_close_matches  # Only a wrong program needs it.
+
         near = get_close_matches(relation[:80], schema.relations, 1) if len(hints) < 20 else []
         hints[relation] = f"did you mean {near[0]!r}?" if near else f"declare it: .decl {relation}(...)"
     return hints[relation]
@@ -186,6 +185,10 @@ def _check_constraint(name: str, arguments: tuple[Term, ...], span: Span) -> lis
         return [Diagnostic("DL004", "error", message, span, help=f"write {name}({first}, text)")]
     pattern = arguments[0]
     if name == "match" and isinstance(pattern, Constant) and isinstance(pattern.value, str):
+        # A program from a cache is checked already, and starts faster without these.
+        from liqo_connectivity.engine.syntax.automaton import automaton_of
+        from liqo_connectivity.engine.syntax.patterns import PatternError
+
         try:
             automaton_of(pattern.value)
         except PatternError as error:

@@ -9,9 +9,8 @@ ordered, and importing networkx takes longer than answering a question.
 # pyright: reportUnknownMemberType=false
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic
 from liqo_connectivity.engine.syntax.nodes import Aggregate, Atom, Literal_, Negation, Rule, aggregate_of
@@ -26,8 +25,7 @@ _CYCLES: Final = 10
 """Maximum number of cycles reported for one component."""
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(NamedTuple):
     """Relations that depend on each other, with their rules and their stratum.
 
     ``recursive`` says whether any of them depends on itself. ``stratum`` counts the negations and aggregates below,
@@ -54,12 +52,11 @@ def dependencies(rules: Iterable[Rule]) -> Reads:
 
 def _reads(item: Literal_) -> Iterator[tuple[str, Negation | Aggregate | None]]:
     """Yield each relation that a literal reads, with the negation or aggregate that needs the whole relation."""
-    aggregate = aggregate_of(item)
     if isinstance(item, Atom):
         yield item.relation, None
     elif isinstance(item, Negation):
         yield item.atom.relation, item
-    elif aggregate:
+    elif aggregate := aggregate_of(item):
         yield from ((relation, aggregate) for inner in aggregate.body for relation, _ in _reads(inner))
 
 

@@ -4,8 +4,7 @@ Every type descends from a root, symbol or number; a value of a type also belong
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from liqo_connectivity.engine.program.schema import Schema
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, Span
@@ -31,8 +30,7 @@ from liqo_connectivity.engine.syntax.printer import format_term
 _TYPE_HINT: Final = "values of different types never meet: use columns of one type, or of a type and one below it"
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(NamedTuple):
     """A type; ``loose`` if it is that of a constant or arithmetic, which fit every type below the same root."""
 
     name: str

@@ -9,8 +9,8 @@ and none comes twice.
 import heapq
 from collections import deque
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from liqo_connectivity.engine.proofs.allowance import Allowance, OverBudgetError
 from liqo_connectivity.engine.proofs.backward_rules import BackwardRules
@@ -22,8 +22,7 @@ from liqo_connectivity.engine.proofs.rule_instances import Tuple
 from liqo_connectivity.engine.syntax.nodes import Row
 
 
-@dataclass(frozen=True, slots=True)
-class _Partition:
+class _Partition(NamedTuple):
     """The proofs that take some fixed instances and none of the refused ones, and the best of these proofs."""
 
     held: Mapping[Tuple, Choice]
@@ -32,8 +31,7 @@ class _Partition:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class Proofs:
+class Proofs(NamedTuple):
     """Different proofs of a tuple, by height, then by number of steps, then by rules and premises.
 
     ``complete`` is true if there are no others; otherwise ``limit`` left some out, or the budget ended the search.

@@ -6,12 +6,11 @@ model is complete, so nothing is derived here.
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import product
 from math import prod
 from operator import itemgetter
-from typing import Final, Protocol, cast
+from typing import Final, NamedTuple, Protocol, cast
 
 from liqo_connectivity.engine.codegen.backward_joins import backward_join, backward_order, extreme
 from liqo_connectivity.engine.codegen.source import Capture
@@ -47,8 +46,7 @@ the head determine all values. A need is open if its relation has rules. The val
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Witnesses:
+class Witnesses(NamedTuple):
     """An aggregate's value, and the instances of its body that a proof shows for it."""
 
     value: int

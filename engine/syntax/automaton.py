@@ -6,7 +6,6 @@ pattern becomes an automaton with a place for each of its characters (Glushkov 1
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 from liqo_connectivity.engine.syntax.patterns import (
@@ -119,7 +118,6 @@ def _bits(number: int) -> Iterator[int]:
         number ^= lowest
 
 
-@lru_cache(maxsize=128)
 def automaton_of(pattern: str) -> Automaton:
     """Compile a pattern. Raises PatternError."""
     made = Automaton()

@@ -14,9 +14,7 @@ from socket import AF_INET, inet_pton
 from typing import Final
 
 from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
-from liqo_connectivity.engine.syntax.automaton import automaton_of
 from liqo_connectivity.engine.syntax.nodes import Value
-from liqo_connectivity.engine.syntax.patterns import PatternError
 
 Functor = Callable[..., Value]
 """A function of symbols and numbers, with the arity and types of its ``.functor`` declaration."""
@@ -134,8 +132,17 @@ def text_join(left: str, right: str) -> str:
 
 def match(pattern: str, text: str) -> int:
     """Return 1 if the whole text matches the pattern. Raises EvaluationError for what is no pattern."""
+    return int(_matcher(pattern)(text))
+
+
+@lru_cache(maxsize=128)
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    # Few programs match texts, and the others start faster without the automata.
+    from liqo_connectivity.engine.syntax.automaton import automaton_of
+    from liqo_connectivity.engine.syntax.patterns import PatternError
+
     try:
-        return int(automaton_of(pattern).matches(text))
+        return automaton_of(pattern).matches
     except PatternError as error:
         shown = pattern if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]}…"
         raise EvaluationError(f"match has no value, because {shown!r} is no pattern: {error}") from None

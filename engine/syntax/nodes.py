@@ -6,7 +6,7 @@ the same tree; ``normalize`` turns clauses into the plain rules that evaluation 
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 from liqo_connectivity.engine.syntax.diagnostics import Span
 
@@ -17,8 +17,7 @@ Row = tuple[Value, ...]
 """One tuple of a relation, in the order of its columns."""
 
 
-def _place() -> Span:
-    return Span("", 0, 0, 0, 0)
+_NOWHERE: Final = Span("", 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +25,14 @@ class Variable:
     """A variable, named as written."""
 
     name: str
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
     """``_``: any value."""
 
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Constant:
     """A symbol (``str``) or a number (``int``, 32 bits signed as in Soufflé)."""
 
     value: Value
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class Arithmetic:
     operator: Literal["+", "-", "*", "/", "%"]
     left: "Term"
     right: "Term"
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ class Call:
 
     functor: str
     arguments: tuple["Term", ...]
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ class Aggregate:
     target: Variable | None
     body: "tuple[Literal_, ...]"
     outer: tuple[str, ...] = ()
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
     @property
     def adds(self) -> bool:
@@ -92,7 +91,7 @@ class Atom:
 
     relation: str
     terms: tuple[Term, ...]
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ class Negation:
     """``!atom``: no such tuple exists."""
 
     atom: Atom
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Comparison:
     operator: Literal["=", "!=", "<", "<=", ">", ">="]
     left: Term
     right: Term
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,7 @@ class Clause:
 
     heads: tuple[Atom, ...]
     body: Body | None
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,7 @@ class TypeDeclaration:
 
     name: str
     base: str
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +167,7 @@ class RelationDeclaration:
     columns: tuple[Column, ...]
     doc: str = ""
     hints: tuple[str, ...] = ()
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +177,7 @@ class FunctorDeclaration:
     name: str
     parameters: tuple[Column, ...]
     result: str
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +186,7 @@ class Directive:
 
     kind: Literal["input", "output"]
     relations: tuple[str, ...]
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +197,7 @@ class Hint:
     """
 
     text: str
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 Statement = TypeDeclaration | RelationDeclaration | FunctorDeclaration | Directive | Hint | Clause
@@ -214,7 +213,7 @@ class Rule:
     number: int
     head: Atom
     body: tuple[Literal_, ...]
-    span: Span = field(default_factory=_place, compare=False, repr=False)
+    span: Span = field(default=_NOWHERE, compare=False, repr=False)
 
 
 def variables(item: Term | Literal_) -> tuple[Variable, ...]:
@@ -246,8 +245,9 @@ def variables(item: Term | Literal_) -> tuple[Variable, ...]:
 
 def aggregate_of(item: Literal_) -> Aggregate | None:
     """Return the aggregate on either side of a comparison, if any."""
-    sides = (item.left, item.right) if isinstance(item, Comparison) else ()
-    return next((side for side in sides if isinstance(side, Aggregate)), None)
+    if not isinstance(item, Comparison):
+        return None
+    return next((side for side in (item.left, item.right) if isinstance(side, Aggregate)), None)
 
 
 def subterms(item: Term | Literal_) -> Iterator[Term]:

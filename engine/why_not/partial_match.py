@@ -6,11 +6,10 @@ depends only on the rows of the model, not on the order in which they were added
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import islice
 from operator import itemgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 from liqo_connectivity.engine.plan.join_order import flatten, order
 from liqo_connectivity.engine.storage.lookups import distinct
@@ -47,8 +46,7 @@ class Budget:
         self.rows = rows
 
 
-@dataclass(frozen=True, slots=True)
-class PartialMatch:
+class PartialMatch(NamedTuple):
     """A body in join order, how many of its literals hold together, and the values for which they do.
 
     ``body`` is flattened: an atom's arithmetic is an equation for a new variable, which ``written`` maps to the term.

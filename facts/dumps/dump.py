@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from heapq import merge
 from itertools import islice
 from pathlib import Path
@@ -32,7 +33,6 @@ FACTS_FILE: Final = "FactsFile"
 
 _QUESTION: Final = (Flow, FlowPort)
 _CLASSES: Final = {relation: row for row, relation in RELATION_NAMES.items() if row not in _QUESTION}
-_COLUMNS: Final = {relation: tuple(get_type_hints(row).values()) for relation, row in _CLASSES.items()}
 _SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion")
 _ESCAPE = re.compile(r"\\(?:\\|u([0-9a-f]{4})|U([0-9a-f]{8}))")
 _HELP: Final = "write the dump again"
@@ -189,7 +189,7 @@ def _fact(entry: Mapping[str, object]) -> Fact | None:
 
 def _row(relation: str, columns: list[object] | list[str | None], integers: bool = False) -> Row | None:
     """The row of a relation with these columns, or None when they do not fit; numbers are texts unless ``integers``."""
-    types = _COLUMNS.get(relation)
+    types = _types(relation)
     if types is None or len(types) != len(columns):
         return None
     typed: list[str | int] = []
@@ -203,6 +203,11 @@ def _row(relation: str, columns: list[object] | list[str | None], integers: bool
             return None
         typed.append(value)
     return make_row(_CLASSES[relation], typed)
+
+
+@cache
+def _types(relation: str) -> tuple[type, ...] | None:
+    return tuple(get_type_hints(_CLASSES[relation]).values()) if relation in _CLASSES else None
 
 
 def _is_text(text: str) -> bool:

@@ -1,9 +1,6 @@
 """Bytes of a file in, its text out: packed or not, in UTF-8, or in the encoding that its byte order mark names."""
 
 import codecs
-import gzip
-import io
-import zlib
 from typing import Final
 
 from liqo_connectivity.facts.parsing.documents import UnparsableError
@@ -45,6 +42,10 @@ def text_of(data: bytes, max_bytes: int) -> str:
 
 
 def _unpacked(data: bytes, max_bytes: int) -> bytes:
+    import gzip  # Few files are packed.
+    import io
+    import zlib
+
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             return file.read(max_bytes + 1)

@@ -110,8 +110,8 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "an old value stays": (aggregate_maintenance.AggregateMaintenance, "update", "deleted[old] = 1", "pass"),
     "an aggregate inside is followed once": (
-        occurrences.Dataflow,
-        "of",
+        occurrences,
+        "_reads",
         "for reads in (positive, negative):",
         "for reads in (positive,):",
     ),
