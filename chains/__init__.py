@@ -1,12 +1,14 @@
 """Derived tuples in, ordered nftables chains out.
 
-``assemble`` turns the tuples of ``rules/chains.dl`` (a ``Layout``) into one ``Table`` for each peering. The writers turn
-tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents, ``nft_script`` and
-``nft_transaction_json`` for nft. All of them give every packet the same verdict. What cannot be written with the same
-meaning is a ``ChainError``. This room decides nothing: it names, orders, splits and spells.
+The tuples of ``rules/chains.dl`` (a ``Layout``) become tables in one of two encodings. ``assemble`` makes one ``Table`` for
+each peering, with only what Liqo's agents can match; ``assemble_nft`` makes two, one for each family, with fewer rules.
+The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents,
+``nft_script`` and ``nft_transaction_json`` for nft. Both encodings and all writers give every packet the same verdict. What
+cannot be written with the same meaning is a ``ChainError``. This room decides nothing: it names, orders, splits and spells.
 """
 
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
+from liqo_connectivity.chains.assemble_nft import assemble_nft
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.firewall_configuration import (
     LABELS,
@@ -19,7 +21,18 @@ from liqo_connectivity.chains.firewall_configuration import (
     firewall_yaml,
 )
 from liqo_connectivity.chains.layout import COLUMNS, Layout
-from liqo_connectivity.chains.model import Chain, CidrMatch, Match, NftRule, Set, SetMatch, StateMatch, Table
+from liqo_connectivity.chains.model import (
+    Chain,
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    NftRule,
+    PortMatch,
+    Set,
+    SetMatch,
+    StateMatch,
+    Table,
+)
 from liqo_connectivity.chains.nft_json import nft_transaction, nft_transaction_json
 from liqo_connectivity.chains.nft_text import nft_script
 from liqo_connectivity.chains.sets import Elements, Party
@@ -33,15 +46,18 @@ __all__ = [
     "Elements",
     "FirewallConfiguration",
     "FirewallTemplate",
+    "Icmp6Match",
     "Layout",
     "Match",
     "NftRule",
     "Party",
+    "PortMatch",
     "Set",
     "SetMatch",
     "StateMatch",
     "Table",
     "assemble",
+    "assemble_nft",
     "assemble_one",
     "fill_template",
     "firewall_json",

@@ -6,7 +6,8 @@ batch for a new table is the largest with rules in it: an edit adds no more of t
 
 from typing import Final, assert_never
 
-from liqo_connectivity.chains.model import CidrMatch, Match, SetMatch, StateMatch, Table
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.model import CidrMatch, Icmp6Match, Match, PortMatch, SetMatch, StateMatch, Table
 
 TABLE_AND_CHAIN: Final = 176
 """The begin and the end of the batch, and the messages for a table and its base chain."""
@@ -18,6 +19,12 @@ CIDR_MATCH: Final = 164
 """The expressions payload, bitwise and cmp."""
 SET_MATCH: Final = 88
 """The expressions payload and lookup."""
+PROTOCOL_MATCH: Final = 80
+"""The expressions meta and cmp."""
+PORT_MATCH: Final = 96
+"""The expressions payload and cmp, for a port beside its protocol."""
+RANGE_MATCH: Final = 140
+"""The expressions payload, cmp and cmp, for a range of ports beside their protocol."""
 SET: Final = 96
 """A message for a set, and one for its elements."""
 ELEMENT: Final = 16
@@ -25,7 +32,10 @@ ELEMENT: Final = 16
 
 
 def batch_bytes(table: Table) -> int:
-    """The most bytes that the agent sends at once to install a table."""
+    """The most bytes that the agent sends at once to install a table that ``assemble`` made.
+
+    Raises ChainError for a match that the agent does not know.
+    """
     name = _attribute(len(table.name))
     rules = (rule for chain in table.chains for rule in chain.rules)
     return (
@@ -42,6 +52,12 @@ def _match(match: Match) -> int:
             return STATE_MATCH
         case CidrMatch():
             return CIDR_MATCH
+        case PortMatch(ranges=()):
+            return PROTOCOL_MATCH
+        case PortMatch(ranges=ranges):
+            return PROTOCOL_MATCH + (PORT_MATCH if ranges[0][0] == ranges[0][1] else RANGE_MATCH)
+        case Icmp6Match():
+            raise ChainError("Liqo's agents match no ICMPv6")
         case SetMatch(set=name):
             return SET_MATCH + _set_name(name)
         case _:

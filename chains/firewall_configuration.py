@@ -20,14 +20,17 @@ from liqo_connectivity.chains.limits import MAX_BATCH_BYTES
 from liqo_connectivity.chains.model import (
     Chain,
     CidrMatch,
+    Icmp6Match,
     Match,
     NftRule,
+    PortMatch,
     Set,
     SetMatch,
     Side,
     StateMatch,
     Table,
 )
+from liqo_connectivity.chains.names import port_text
 
 LABELS: Final[Mapping[str, str]] = {
     # liqotech/liqo pkg/firewall/label.go, pkg/fabric/label.go: every fabric agent, whatever other labels there are
@@ -55,6 +58,19 @@ class IpMatch(TypedDict):
     position: Literal["src", "dst"]
 
 
+class ProtocolMatch(TypedDict):
+    """The agent matches no other protocol. It does so whatever the ``op``, which here is always ``eq``."""
+
+    value: Literal["tcp", "udp"]
+
+
+class PortValue(TypedDict):
+    """``value``: a port, or a range ``first-last``. The agent looks at no protocol, so ``proto`` stands beside it."""
+
+    value: str
+    position: Literal["dst"]
+
+
 class StateValue(TypedDict):
     """``value``: any of these conntrack states."""
 
@@ -62,10 +78,15 @@ class StateValue(TypedDict):
 
 
 class MatchEntry(TypedDict):
-    """One criterion; a rule's entries are all to hold. An entry without criterion would match every packet."""
+    """One criterion, or a protocol with a port; a rule's entries are all to hold.
+
+    An entry without criterion would match every packet.
+    """
 
     op: Literal["eq"]
     ip: NotRequired[IpMatch]
+    proto: NotRequired[ProtocolMatch]
+    port: NotRequired[PortValue]
     ctstate: NotRequired[StateValue]
 
 
@@ -142,12 +163,20 @@ class FirewallTemplate:
 
 
 def firewall_object(table: Table) -> FirewallConfiguration:
-    """The object of one table. Raises ChainError if the agent cannot install it in a batch of MAX_BATCH_BYTES."""
+    """The object of one table that ``assemble`` made.
+
+    Raises ChainError if the agent cannot install it in a batch of MAX_BATCH_BYTES, or does not know one of its matches.
+    """
     return fill_template(firewall_template(table), table.sets)
 
 
 def firewall_template(table: Table) -> FirewallTemplate:
-    """The object of a table without the elements of its sets, which may change."""
+    """The object of a table without the elements of its sets, which may change.
+
+    Raises ChainError for what the agent cannot match.
+    """
+    if table.family != "ip":
+        raise ChainError(f"peering {table.peering}: Liqo's agents match no packets of family {table.family}")
     made: FirewallConfiguration = {
         "apiVersion": "networking.liqo.io/v1beta1",
         "kind": "FirewallConfiguration",
@@ -220,22 +249,29 @@ def _chain(chain: Chain) -> ChainSpec:
 
 
 def _rule(rule: NftRule) -> FilterRule:
-    # one entry per criterion: op is for all criteria of an entry
     return {
         "name": rule.name,
         "counter": False,
         "action": rule.verdict,
-        "match": [_match(match) for match in rule.matches],
+        "match": [_match(rule.name, match) for match in rule.matches],
     }
 
 
-def _match(match: Match) -> MatchEntry:
+def _match(rule: str, match: Match) -> MatchEntry:
+    # The agent appends the expressions of an entry in the order proto, ip, port, ctstate (pkg/firewall/utils/match.go).
     match match:
         case StateMatch(states):
             return {"op": "eq", "ctstate": {"value": list(states)}}
-        case CidrMatch(side, cidr):
+        case CidrMatch(side, (cidr,)):
             return {"op": "eq", "ip": {"value": str(cidr), "position": POSITIONS[side]}}
         case SetMatch(side, name):
             return {"op": "eq", "ip": {"value": f"@{name}", "position": POSITIONS[side]}}
+        case PortMatch("tcp" | "udp" as protocol, ()):
+            return {"op": "eq", "proto": {"value": protocol}}
+        case PortMatch("tcp" | "udp" as protocol, (ports,)):
+            port: PortValue = {"value": port_text(ports), "position": "dst"}
+            return {"op": "eq", "proto": {"value": protocol}, "port": port}
+        case CidrMatch() | PortMatch() | Icmp6Match():
+            raise ChainError(f"rule {rule}: Liqo's agents cannot match {match}")
         case _:
             assert_never(match)

@@ -19,6 +19,10 @@ ChainCidrRow: TypeAlias = tuple[str, int, str, str]
 """peering, position, side, cidr"""
 ChainSetRow: TypeAlias = tuple[str, int, str, str, str]
 """peering, position, side, kind, name"""
+ChainPortRow: TypeAlias = tuple[str, int, str, int, int]
+"""peering, position, protocol, first, last"""
+ChainIcmp6Row: TypeAlias = tuple[str, int, str]
+"""peering, position, type"""
 ChainElementRow: TypeAlias = tuple[str, str, str, str]
 """peering, kind, name, address"""
 
@@ -33,10 +37,17 @@ COLUMNS: Final[Mapping[str, tuple[type, ...]]] = {
 }
 """The relations a layout is made of, each with the Python types of its columns: ``number`` is int, the rest str."""
 
+LATER: Final[Mapping[str, tuple[type, ...]]] = {
+    "chain_port": (str, int, str, int, int),
+    "chain_icmp6": (str, int, str),
+}
+"""Relations that may be absent, as long as no rule derives them."""
+_ALL: Final = {**COLUMNS, **LATER}
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The seven relations of ``rules/chains.dl``, whose comments say what a tuple means.
+    """The relations of ``rules/chains.dl``, whose comments say what a tuple means.
 
     Made by ``from_relations``, every relation is sorted and without repetition: two layouts are equal when they hold
     the same tuples, in whatever order these were derived.
@@ -48,16 +59,18 @@ class Layout:
     chain_any: tuple[ChainAnyRow, ...] = ()
     chain_cidr: tuple[ChainCidrRow, ...] = ()
     chain_set: tuple[ChainSetRow, ...] = ()
+    chain_port: tuple[ChainPortRow, ...] = ()
+    chain_icmp6: tuple[ChainIcmp6Row, ...] = ()
     chain_element: tuple[ChainElementRow, ...] = ()
 
     @classmethod
     def from_relations(cls, relations: Mapping[str, Iterable[tuple[object, ...]]]) -> "Layout":
         """The layout held by a mapping of relation name to rows; other relations are ignored.
 
-        Raises ChainError if one of the seven is absent (a misspelt relation must not read as an empty one) or if a
+        Raises ChainError if one of COLUMNS is absent (a misspelt relation must not read as an empty one) or if a
         row has the wrong number or types of columns.
         """
-        return _layout({relation: _rows(relations, relation) for relation in COLUMNS})
+        return _layout({relation: _rows(relations, relation) for relation in _ALL})
 
     def by_peering(self) -> dict[str, "Layout"]:
         """One layout for each peering that has a base chain, sorted by peering.
@@ -68,7 +81,7 @@ class Layout:
         rows: dict[str, defaultdict[str, list[tuple[object, ...]]]] = {
             peering: defaultdict(list) for peering, _, _ in self.base_chain
         }
-        for relation in COLUMNS:
+        for relation in _ALL:
             held = cast("tuple[tuple[object, ...], ...]", getattr(self, relation))
             for row in held:
                 part = rows.get(cast("str", row[0]))
@@ -86,14 +99,18 @@ def _layout(rows: Mapping[str, Sequence[tuple[object, ...]]]) -> Layout:
         chain_any=cast("tuple[ChainAnyRow, ...]", tuple(rows["chain_any"])),
         chain_cidr=cast("tuple[ChainCidrRow, ...]", tuple(rows["chain_cidr"])),
         chain_set=cast("tuple[ChainSetRow, ...]", tuple(rows["chain_set"])),
+        chain_port=cast("tuple[ChainPortRow, ...]", tuple(rows["chain_port"])),
+        chain_icmp6=cast("tuple[ChainIcmp6Row, ...]", tuple(rows["chain_icmp6"])),
         chain_element=cast("tuple[ChainElementRow, ...]", tuple(rows["chain_element"])),
     )
 
 
 def _rows(relations: Mapping[str, Iterable[tuple[object, ...]]], relation: str) -> tuple[tuple[object, ...], ...]:
     if relation not in relations:
+        if relation in LATER:
+            return ()
         raise ChainError(f"relation {relation}: absent; a layout needs all of {', '.join(COLUMNS)}, empty or not")
-    types = COLUMNS[relation]
+    types = _ALL[relation]
     rows = {tuple(row) for row in relations[relation]}
     for row in rows:
         # bool is an int for isinstance, and would be written as True

@@ -34,7 +34,12 @@ MAX_SET_ELEMENTS: Final = 4095
 """Elements of one set. Liqo's agent puts them into one netlink attribute of 16-bit length: 4,096 fail, 5,000 install
 904 and report success."""
 MAX_CHAIN_RULES: Final = 1_000
-"""Rules of one chain, by choice: a linear chain of 1,000 costs 3 to 32 µs per packet. The kernel has no such limit."""
+"""Rules of one chain for Liqo's agents, by choice: a linear chain of 1,000 costs 3 to 32 µs per packet. The kernel has no
+such limit."""
+MAX_NFT_RULES: Final = 32_768
+"""Rules of one chain for nft, by choice. A rule of a policy is few of them there, and a policy has at most 998."""
+MAX_PORT: Final = 65_535
+"""The last port: a port has 16 bits."""
 
 # ---- One transaction ----
 

@@ -7,15 +7,15 @@ and no limit of the kernel is exceeded.
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
-from itertools import islice
+from itertools import islice, pairwise
 from operator import ge
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, assert_never
 
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import (
     EXPRESSION_BYTES,
-    MAX_CHAIN_RULES,
+    MAX_NFT_RULES,
+    MAX_PORT,
     MAX_RULE_BYTES,
     MAX_RULE_EXPRESSIONS,
     MAX_RULE_NAME,
@@ -23,11 +23,14 @@ from liqo_connectivity.chains.limits import (
     MAX_SET_NAME,
     MAX_TABLE_NAME,
 )
-from liqo_connectivity.chains.values import Address, cluster_id, namespace_name
+from liqo_connectivity.chains.values import Address, Family, Network, cluster_id, family_of, namespace_name
 
 Side: TypeAlias = Literal["source", "destination"]
 Verdict: TypeAlias = Literal["accept", "drop"]
 State: TypeAlias = Literal["established", "invalid", "new", "related", "untracked"]
+Protocol: TypeAlias = Literal["tcp", "udp", "sctp", "icmp"]
+PortRange: TypeAlias = tuple[int, int]
+"""The first and the last port."""
 
 SIDES: Final[Mapping[str, Side]] = {"source": "source", "destination": "destination"}
 VERDICTS: Final[Mapping[str, Verdict]] = {"accept": "accept", "drop": "drop"}
@@ -38,6 +41,28 @@ STATES: Final[Mapping[str, State]] = {
     "related": "related",
     "untracked": "untracked",
 }
+PROTOCOLS: Final[Mapping[str, Protocol]] = {"icmp": "icmp", "sctp": "sctp", "tcp": "tcp", "udp": "udp"}
+ICMP6_TYPES: Final[Mapping[str, str]] = {
+    name: name
+    for name in (
+        "destination-unreachable",
+        "packet-too-big",
+        "time-exceeded",
+        "parameter-problem",
+        "echo-request",
+        "echo-reply",
+        "mld-listener-query",
+        "mld-listener-report",
+        "mld-listener-done",
+        "nd-router-solicit",
+        "nd-router-advert",
+        "nd-neighbor-solicit",
+        "nd-neighbor-advert",
+        "nd-redirect",
+        "mld2-listener-report",
+    )
+}
+"""Names of ICMPv6 types that nft reads and writes (nft(8), ICMPV6 TYPE TYPE)."""
 
 # Liqo's CRD allows ^[a-zA-Z][a-zA-Z0-9/\\_.]*$; without the slashes it is also a plain word of the nft grammar, and the
 # dot that is asked for keeps it from being an nft keyword.
@@ -47,10 +72,20 @@ _RULE_NAME: Final = re.compile(r"[a-z0-9-]+")
 
 @dataclass(frozen=True, slots=True)
 class CidrMatch:
-    """The address of one side is inside a CIDR. Host bits are zero by construction."""
+    """The address of one side is inside any of some CIDRs. Host bits are zero by construction.
+
+    ``cidrs`` is not empty, of one family, sorted by address, and no two have an address in common.
+    """
 
     side: Side
-    cidr: IPv4Network
+    cidrs: tuple[Network, ...]
+
+    def __post_init__(self) -> None:
+        if not self.cidrs:
+            raise ChainError(f"a match of no CIDR on the {self.side} is not one")
+        for one, following in pairwise(self.cidrs):
+            if one.version != following.version or not int(one.broadcast_address) < int(following.network_address):
+                raise ChainError(f"CIDRs {one} and {following} of the {self.side}: not sorted and apart, of one family")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +107,58 @@ class StateMatch:
             raise ChainError(f"connection states {self.states!r}: not a sorted choice of {', '.join(STATES)}")
 
 
-Match: TypeAlias = CidrMatch | SetMatch | StateMatch
+@dataclass(frozen=True, slots=True)
+class PortMatch:
+    """The packet is of a protocol and, if there are ``ranges``, its destination port in one of them.
+
+    ``icmp`` is ICMPv6 in IPv6, and has no ports. ``ranges`` are sorted, and between two there is a port that is in none;
+    all ports are no ranges.
+    """
+
+    protocol: Protocol
+    ranges: tuple[PortRange, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise ChainError(f"protocol {self.protocol!r} is none of {', '.join(PROTOCOLS)}")
+        if self.protocol == "icmp" and self.ranges:
+            raise ChainError("icmp has no ports")
+        if any(not 0 <= first <= last <= MAX_PORT for first, last in self.ranges) or (0, MAX_PORT) in self.ranges:
+            raise ChainError(f"{self.protocol} ports {self.ranges}: not ranges from 0 to {MAX_PORT} that leave one out")
+        if any(last + 1 >= first for (_, last), (first, _) in pairwise(self.ranges)):
+            raise ChainError(f"{self.protocol} ports {self.ranges}: not sorted and apart")
+
+
+@dataclass(frozen=True, slots=True)
+class Icmp6Match:
+    """The packet is ICMPv6 of one of these types, by the names of nft; sorted, at least one."""
+
+    types: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.types or list(self.types) != sorted(set(self.types)) or not set(self.types) <= ICMP6_TYPES.keys():
+            raise ChainError(f"ICMPv6 types {self.types!r}: not a sorted choice of {', '.join(ICMP6_TYPES)}")
+
+
+Match: TypeAlias = CidrMatch | SetMatch | StateMatch | PortMatch | Icmp6Match
 
 
 def expressions(match: Match) -> int:
-    """The expressions that stand for a match in the kernel, at most: payload, bitwise, cmp; payload, lookup; ct, bitwise, cmp."""
-    return 2 if isinstance(match, SetMatch) else 3
+    """The expressions that stand for a match in the kernel, at most.
+
+    A lookup in an anonymous set takes the place of a comparison, so several CIDRs or ports take no more than one.
+    """
+    match match:
+        case SetMatch():
+            return 2  # payload, lookup
+        case CidrMatch() | StateMatch():
+            return 3  # payload or ct, bitwise, cmp
+        case PortMatch(_, ranges):
+            return 5 if ranges else 2  # meta, cmp; payload, cmp, cmp
+        case Icmp6Match():
+            return 4  # meta, cmp; payload, lookup
+        case _:
+            assert_never(match)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +179,9 @@ class NftRule:
             raise ChainError(f"rule name {self.name!r}: not 1 to {MAX_RULE_NAME} of a-z, 0-9 and -")
         if self.verdict not in VERDICTS:
             raise ChainError(f"rule {self.name}: verdict {self.verdict!r} is none of {', '.join(VERDICTS)}")
+        kinds = {type(match) for match in self.matches}
+        if kinds >= {Icmp6Match, PortMatch}:
+            raise ChainError(f"rule {self.name}: a packet with a type of ICMPv6 has no port; match one of both")
         # the verdict is an expression too
         count = sum(map(expressions, self.matches)) + 1
         if count > MAX_RULE_EXPRESSIONS or count * EXPRESSION_BYTES > MAX_RULE_BYTES:
@@ -124,16 +208,14 @@ class Chain:
     policy: Verdict = "accept"
 
     def __post_init__(self) -> None:
-        if len(self.rules) > MAX_CHAIN_RULES:
-            raise ChainError(
-                f"chain {self.name}: {len(self.rules)} rules, more than the {MAX_CHAIN_RULES} of one chain"
-            )
+        if len(self.rules) > MAX_NFT_RULES:
+            raise ChainError(f"chain {self.name}: {len(self.rules)} rules, more than the {MAX_NFT_RULES} of one chain")
         _unique(f"chain {self.name}", "rule", (rule.name for rule in self.rules))
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A named hash set of IPv4 addresses; ``elements`` numerically sorted and unique, at most MAX_SET_ELEMENTS.
+    """A named hash set of addresses of its table's family; ``elements`` numerically sorted and unique, at most MAX_SET_ELEMENTS.
 
     The agent needs them sorted and unique: it rewrites a set whose list is reordered, and with a repetition in the list
     it keeps an element that was removed. ``name`` is at most MAX_SET_NAME characters: words
@@ -154,12 +236,13 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The nftables table of one peering. It is the unit of writing: one object, or one part of a transaction.
+    """The nftables table of one peering in one family. It is the unit of writing: one object, or one part of a transaction.
 
-    ``name`` is ``connectivity-<peering>``, at most 64 characters, and must be unique on the host: two objects with one table name delete each other's chains in turn, and removing one removes the table.
-    ``namespace`` is the tenant namespace of the peering, ``policy`` the PeeringConnectivity it is written
-    for (namespace/name; no writer writes it down). A table without chains and sets is what the agent has to see before
-    the object is deleted.
+    ``name`` is ``connectivity-<peering>``, at most 64 characters, and must be unique on the host: two objects with one
+    table name delete each other's chains in turn, and removing one removes the table. ``namespace`` is the tenant
+    namespace of the peering, ``policy`` the PeeringConnectivity it is written for (namespace/name; no writer writes it
+    down). A table without chains and sets is one that is to go: it is what Liqo's agent has to see before the object is
+    deleted, and nft deletes it.
     """
 
     peering: str
@@ -167,7 +250,7 @@ class Table:
     policy: str
     chains: tuple[Chain, ...]
     sets: tuple[Set, ...]
-    family: Literal["ip"] = "ip"
+    family: Family = "ip"
 
     def __post_init__(self) -> None:
         where = f"peering {cluster_id(self.peering)}"
@@ -178,21 +261,33 @@ class Table:
             raise ChainError(
                 f"{where}: the name {self.name} has more than the {MAX_TABLE_NAME} bytes that a table's may have"
             )
+        for held in self.sets:
+            # Those of IPv4 come first, so the outermost say which families there are.
+            if {each.family for each in (*held.elements[:1], *held.elements[-1:])} - {self.family}:
+                raise ChainError(f"{where}: set {held.name} has elements that are not of family {self.family}")
         names = {held.name for held in self.sets}
         for chain in self.chains:
             for rule in chain.rules:
                 for match in rule.matches:
-                    if not isinstance(match, SetMatch):
-                        continue
-                    if match.set not in names:
-                        raise ChainError(
-                            f"{where}: rule {rule.name} refers to the set {match.set}, which does not exist"
-                        )
+                    _check(f"{where}: rule {rule.name}", match, self.family, names)
 
     @property
     def name(self) -> str:
         """``connectivity-<peering>``."""
         return f"connectivity-{self.peering}"
+
+
+def _check(where: str, match: Match, family: Family, sets: Iterable[str]) -> None:
+    """Raises ChainError for a match that a table of this family with these sets cannot have."""
+    match match:
+        case SetMatch(_, name) if name not in sets:
+            raise ChainError(f"{where} refers to the set {name}, which does not exist")
+        case CidrMatch(side, cidrs) if family_of(cidrs[0]) != family:
+            raise ChainError(f"{where}: the {side} {cidrs[0]} is not of family {family}")
+        case Icmp6Match() if family != "ip6":
+            raise ChainError(f"{where} matches ICMPv6 in family {family}")
+        case _:
+            pass
 
 
 def _unique(where: str, what: str, names: Iterable[str]) -> None:

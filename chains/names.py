@@ -14,9 +14,19 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias, assert_never
 
-from liqo_connectivity.chains.model import CidrMatch, Match, NftRule, SetMatch, StateMatch, Verdict
+from liqo_connectivity.chains.model import (
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    NftRule,
+    PortMatch,
+    PortRange,
+    SetMatch,
+    StateMatch,
+    Verdict,
+)
 
-Origin: TypeAlias = Literal["established", "rule"]
+Origin: TypeAlias = Literal["established", "neighbours", "rule", "default"]
 
 _DIGITS: Final = 12
 """Hexadecimal digits of the hash, 48 bits. Only names of the same index and origin can be confused at all."""
@@ -64,9 +74,19 @@ def _serialized(match: Match) -> str:
     match match:
         case StateMatch(states):
             return f"state {','.join(states)}"
-        case CidrMatch(side, cidr):
-            return f"{side} {cidr}"
+        case CidrMatch(side, cidrs):
+            return f"{side} {','.join(map(str, cidrs))}"
         case SetMatch(side, name):
             return f"{side} @{name}"
+        case PortMatch(protocol, ranges):
+            return f"{protocol} {','.join(map(port_text, ranges))}"
+        case Icmp6Match(types):
+            return f"icmpv6 {','.join(types)}"
         case _:
             assert_never(match)
+
+
+def port_text(ports: PortRange) -> str:
+    """A port, or a range ``first-last``: as nft and Liqo's agent read it."""
+    first, last = ports
+    return f"{first}" if first == last else f"{first}-{last}"

@@ -7,22 +7,35 @@ Schema: libnftables-json(5).
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias, assert_never
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias, assert_never
 
-from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Set, SetMatch, Side, StateMatch, Table
+from liqo_connectivity.chains.model import (
+    Chain,
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    PortMatch,
+    PortRange,
+    Set,
+    SetMatch,
+    Side,
+    StateMatch,
+    Table,
+)
+from liqo_connectivity.chains.nft_text import FIELDS, SET_TYPES, protocol_name
+from liqo_connectivity.chains.values import Family, Network
 
 Json: TypeAlias = "str | int | list[Json] | dict[str, Json] | None"
-
-FIELDS: Final[Mapping[Side, str]] = {"source": "saddr", "destination": "daddr"}
 
 
 def nft_transaction(tables: Iterable[Table]) -> dict[str, Json]:
     """The transaction that puts the tables in place, in the order given; the same state as ``nft_script``.
 
-    Idempotent: each table is added (so that it is there), deleted with all that it holds, and added again, then its
-    sets with their elements, its chain and the rules in order, each with its name as comment. All commands are one
-    netlink transaction, so no packet sees a state in between. A set holds few enough elements for one command.
+    Idempotent: each table is added (so that it is there), deleted with all that it holds, and unless it is empty added
+    again, then its sets with their elements, its chain and the rules in order, each with its name as comment. All
+    commands are one netlink transaction, so no packet sees a state in between. A set holds few enough elements for one
+    command.
     """
     commands: list[Json] = [{"metainfo": {"json_schema_version": 1}}]
     for table in tables:
@@ -39,6 +52,8 @@ def _table(table: Table) -> Iterator[Json]:
     named: Json = {"table": {"family": table.family, "name": table.name}}
     yield {"add": named}
     yield {"delete": named}
+    if not table.chains and not table.sets:
+        return
     yield {"add": named}
     for held in table.sets:
         yield from _set(table, held)
@@ -48,7 +63,7 @@ def _table(table: Table) -> Iterator[Json]:
 
 def _set(table: Table, held: Set) -> Iterator[Json]:
     place: dict[str, Json] = {"family": table.family, "table": table.name, "name": held.name}
-    yield {"add": {"set": {**place, "type": "ipv4_addr"}}}
+    yield {"add": {"set": {**place, "type": SET_TYPES[table.family]}}}
     if held.elements:
         yield {"add": {"element": {**place, "elem": [element.text for element in held.elements]}}}
 
@@ -68,7 +83,7 @@ def _chain(table: Table, chain: Chain) -> Iterator[Json]:
         }
     }
     for rule in chain.rules:
-        expressions: list[Json] = [{"match": _match(match)} for match in rule.matches]
+        expressions: list[Json] = [{"match": _match(table.family, match)} for match in rule.matches]
         yield {
             "add": {
                 "rule": {
@@ -81,17 +96,41 @@ def _chain(table: Table, chain: Chain) -> Iterator[Json]:
         }
 
 
-def _match(match: Match) -> Json:
+def _match(family: Family, match: Match) -> Json:
     match match:
         case StateMatch(states):
             return {"op": "in", "left": {"ct": {"key": "state"}}, "right": list(states)}
-        case CidrMatch(side, cidr):
-            return _address(side, {"prefix": {"addr": str(cidr.network_address), "len": cidr.prefixlen}})
+        case CidrMatch(side, cidrs):
+            return _address(family, side, _choice([_prefix(cidr) for cidr in cidrs]))
         case SetMatch(side, name):
-            return _address(side, f"@{name}")
+            return _address(family, side, f"@{name}")
+        case PortMatch(protocol, ()):
+            return {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": protocol_name(family, protocol)}
+        case PortMatch(protocol, ranges):
+            return _field(protocol, "dport", _choice([_ports(ports) for ports in ranges]))
+        case Icmp6Match(types):
+            return _field("icmpv6", "type", _choice(types))
         case _:
             assert_never(match)
 
 
-def _address(side: Side, right: Json) -> Json:
-    return {"op": "==", "left": {"payload": {"protocol": "ip", "field": FIELDS[side]}}, "right": right}
+def _address(family: Family, side: Side, right: Json) -> Json:
+    return _field(family, FIELDS[side], right)
+
+
+def _field(protocol: str, field: str, right: Json) -> Json:
+    return {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": right}
+
+
+def _prefix(cidr: Network) -> Json:
+    return {"prefix": {"addr": str(cidr.network_address), "len": cidr.prefixlen}}
+
+
+def _ports(ports: PortRange) -> Json:
+    first, last = ports
+    return first if first == last else {"range": [first, last]}
+
+
+def _choice(values: Sequence[Json]) -> Json:
+    """One value, or any of several: an anonymous set."""
+    return values[0] if len(values) == 1 else {"set": list(values)}

@@ -1,22 +1,37 @@
 """Tables as an nft script, for people and for ``nft -f``.
 
-The grammar of nft escapes nothing. ``values`` and ``model`` let only parsed addresses and closed patterns through.
+The grammar of nft escapes nothing. ``values`` and ``model`` let only parsed addresses, numbers and closed patterns through.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from liqo_connectivity.chains.model import Chain, CidrMatch, Match, Set, SetMatch, Side, StateMatch, Table
+from liqo_connectivity.chains.model import (
+    Chain,
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    PortMatch,
+    Protocol,
+    Set,
+    SetMatch,
+    Side,
+    StateMatch,
+    Table,
+)
+from liqo_connectivity.chains.names import port_text
+from liqo_connectivity.chains.values import Family
 
-FIELDS: Final[Mapping[Side, str]] = {"source": "ip saddr", "destination": "ip daddr"}
+FIELDS: Final[Mapping[Side, str]] = {"source": "saddr", "destination": "daddr"}
+SET_TYPES: Final[Mapping[Family, str]] = {"ip": "ipv4_addr", "ip6": "ipv6_addr"}
 
 
 def nft_script(tables: Iterable[Table]) -> str:
     """The script that puts the tables in place, in the order given, as one transaction.
 
-    Idempotent: each table is added (so that it is there), deleted with all that it holds, and defined again. nft sends a
-    file as one netlink transaction, so no packet sees a state in between. Other tables are left as they are. nft 1.0.6
-    wants the newline at the end.
+    Idempotent: each table is added (so that it is there), deleted with all that it holds, and defined again unless it is
+    empty. nft sends a file as one netlink transaction, so no packet sees a state in between. Other tables are left as
+    they are. nft 1.0.6 wants the newline at the end.
     """
     return "".join(f"{line}\n" for table in tables for line in _table(table))
 
@@ -24,17 +39,19 @@ def nft_script(tables: Iterable[Table]) -> str:
 def _table(table: Table) -> Iterator[str]:
     yield f"add table {table.family} {table.name}"
     yield f"delete table {table.family} {table.name}"
+    if not table.chains and not table.sets:
+        return
     yield f"table {table.family} {table.name} {{"
     for held in table.sets:
-        yield from _set(held)
+        yield from _set(table.family, held)
     for chain in table.chains:
-        yield from _chain(chain)
+        yield from _chain(table.family, chain)
     yield "}"
 
 
-def _set(held: Set) -> Iterator[str]:
+def _set(family: Family, held: Set) -> Iterator[str]:
     yield f"\tset {held.name} {{"
-    yield "\t\ttype ipv4_addr"
+    yield f"\t\ttype {SET_TYPES[family]}"
     if held.elements:
         yield "\t\telements = {"
         # the comma after the last element is allowed by the grammar
@@ -43,22 +60,38 @@ def _set(held: Set) -> Iterator[str]:
     yield "\t}"
 
 
-def _chain(chain: Chain) -> Iterator[str]:
+def _chain(family: Family, chain: Chain) -> Iterator[str]:
     yield f"\tchain {chain.name} {{"
     yield f"\t\ttype {chain.type} hook {chain.hook} priority {chain.priority}; policy {chain.policy};"
     for rule in chain.rules:
-        words = [*(_match(match) for match in rule.matches), rule.verdict, f'comment "{rule.name}"']
+        words = [*(_match(family, match) for match in rule.matches), rule.verdict, f'comment "{rule.name}"']
         yield f"\t\t{' '.join(words)}"
     yield "\t}"
 
 
-def _match(match: Match) -> str:
+def _match(family: Family, match: Match) -> str:
     match match:
         case StateMatch(states):
             return f"ct state {','.join(states)}"
-        case CidrMatch(side, cidr):
-            return f"{FIELDS[side]} {cidr}"
+        case CidrMatch(side, cidrs):
+            return f"{family} {FIELDS[side]} {_choice([str(cidr) for cidr in cidrs])}"
         case SetMatch(side, name):
-            return f"{FIELDS[side]} @{name}"
+            return f"{family} {FIELDS[side]} @{name}"
+        case PortMatch(protocol, ()):
+            return f"meta l4proto {protocol_name(family, protocol)}"
+        case PortMatch(protocol, ranges):
+            return f"{protocol} dport {_choice([port_text(ports) for ports in ranges])}"
+        case Icmp6Match(types):
+            return f"icmpv6 type {_choice(types)}"
         case _:
             assert_never(match)
+
+
+def _choice(values: Sequence[str]) -> str:
+    """One value, or any of several: an anonymous set."""
+    return values[0] if len(values) == 1 else f"{{ {', '.join(values)} }}"
+
+
+def protocol_name(family: Family, protocol: Protocol) -> str:
+    """The name of a protocol for nft, of those that it knows without /etc/protocols. ICMP is another one in IPv6."""
+    return "icmpv6" if (family, protocol) == ("ip6", "icmp") else protocol

@@ -8,13 +8,19 @@ caller says in ``where`` which rule or set a value is for; messages begin with i
 import re
 from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
-from typing import Final, NamedTuple, TypeVar
+from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network, NetmaskValueError
+from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar
 
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import MAX_CLUSTER_ID
 
 T = TypeVar("T")
+Network: TypeAlias = IPv4Network | IPv6Network
+Family: TypeAlias = Literal["ip", "ip6"]
+"""A family of nftables: ``ip`` is IPv4, ``ip6`` is IPv6."""
+
+IPV6: Final = 1 << 128
+"""Added to the numbers of IPv6 addresses, so that all of IPv4 come before them."""
 
 # liqotech/liqo apis/core/v1beta1: the pattern of ClusterID.
 _CLUSTER_ID: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -59,9 +65,10 @@ def word(where: str, column: str, value: str, words: Mapping[str, T]) -> T:
 
 
 class Address(NamedTuple):
-    """An IPv4 address, made by ``address``: its number, by which addresses are ordered, and its text ``a.b.c.d``.
+    """An IP address, made by ``address``: its number, by which addresses are ordered, and its canonical text.
 
-    Sets hold ten thousands of them, and IPv4Address compares and prints each ten times slower.
+    All IPv4 addresses come before those of IPv6, whose numbers begin at IPV6. Sets hold ten thousands of them, and
+    IPv4Address compares and prints each ten times slower.
     """
 
     number: int
@@ -70,22 +77,31 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         return self.text
 
+    @property
+    def family(self) -> Family:
+        """The family whose packets have such addresses."""
+        return "ip6" if self.number >= IPV6 else "ip"
+
 
 def address(where: str, value: str) -> Address:
-    """The IPv4 address written ``a.b.c.d``; raises ChainError for anything else.
-
-    IPv6 is refused because the chains are of family ip: in an ``ipv4_addr`` set the kernel answers EINVAL and Liqo's
-    agent then applies nothing more of the object.
-    """
+    """The IP address written canonically, without a zone and not mapped from IPv4; raises ChainError for anything else."""
     try:
         parsed = IPv4Address(value)
         return Address(int(parsed), str(parsed))
     except AddressValueError as error:
-        raise ChainError(f"{where}: {value!r} is not an IPv4 address ({error})") from error
+        if ":" not in value:
+            raise ChainError(f"{where}: {value!r} is not an IP address ({error})") from error
+    try:
+        longer = IPv6Address(value)
+    except AddressValueError as error:
+        raise ChainError(f"{where}: {value!r} is not an IP address ({error})") from error
+    if longer.scope_id is not None or longer.ipv4_mapped is not None or str(longer) != value:
+        raise ChainError(f"{where}: {value!r} is not an IP address in canonical text")
+    return Address(IPV6 + int(longer), value)
 
 
-def cidr(where: str, value: str) -> IPv4Network:
-    """The IPv4 CIDR written canonically, ``a.b.c.d/n`` without host bits; raises ChainError for anything else.
+def cidr(where: str, value: str) -> Network:
+    """The CIDR written canonically, without host bits and zone; raises ChainError for anything else.
 
     Host bits are refused rather than cleared: Liqo's agent compares the masked packet with the unmasked address, so
     ``10.0.0.5/24`` would never match. Clearing them is a decision of the rules, which derive canonical CIDRs.
@@ -93,7 +109,7 @@ def cidr(where: str, value: str) -> IPv4Network:
     try:
         network, canonical = _network(value)
     except (AddressValueError, NetmaskValueError, ValueError) as error:
-        raise ChainError(f"{where}: {value!r} is not an IPv4 CIDR ({error})") from error
+        raise ChainError(f"{where}: {value!r} is not a CIDR ({error})") from error
     if canonical != value:
         raise ChainError(f"{where}: {value!r} is not canonical; derive {canonical!r}")
     return network
@@ -101,6 +117,13 @@ def cidr(where: str, value: str) -> IPv4Network:
 
 # The same few CIDRs are in every version of a peering's chain.
 @lru_cache(maxsize=4096)
-def _network(value: str) -> tuple[IPv4Network, str]:
-    network = IPv4Network(value)
+def _network(value: str) -> tuple[Network, str]:
+    if "%" in value:
+        raise ValueError("a CIDR has no zone")
+    network = IPv6Network(value) if ":" in value else IPv4Network(value)
     return network, str(network)
+
+
+def family_of(network: Network) -> Family:
+    """The family whose packets have addresses inside a CIDR."""
+    return "ip" if network.version == 4 else "ip6"

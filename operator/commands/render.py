@@ -29,26 +29,28 @@ def command(given: Input, output: str) -> int:
     Exits with 0 if every policy has its chain, 3 if a policy is pending or an object could not be read.
     """
     session = Session.open(given)
+    if output in ("nft", "nft-json"):
+        session = session.enforced_by("nftables")
     goals = (*chains.COLUMNS, "pending", "invalid_rule", "invalid_field", "finding", "unenforced", "group", "policy")
     model = session.solve_verified(goals)
     report.problems(session.reading)
     report.pending(model, given.namespace)
     report.findings(model)
     layout = chains.Layout.from_relations({name: model.rows(name) for name in chains.COLUMNS})
-    writers = {
-        "yaml": chains.firewall_yaml,
-        "json": chains.firewall_json,
-        "nft": chains.nft_script,
-        "nft-json": chains.nft_transaction_json,
-    }
+    encode, write = {
+        "yaml": (chains.assemble, chains.firewall_yaml),
+        "json": (chains.assemble, chains.firewall_json),
+        "nft": (chains.assemble_nft, chains.nft_script),
+        "nft-json": (chains.assemble_nft, chains.nft_transaction_json),
+    }[output]
     tables: list[chains.Table] = []
     broken = False
     for peering, part in layout.by_peering().items():
         try:
-            tables += [t for t in chains.assemble(part) if given.namespace in ("", t.namespace)]
+            tables += [t for t in encode(part) if given.namespace in ("", t.namespace)]
         except chains.ChainError as error:
             broken = True
             click.echo(f"error: peering {peering}: {error}", err=True)
-    click.echo(writers[output](tuple(tables)), nl=False)
+    click.echo(write(tuple(tables)), nl=False)
     unenforced = any(given.namespace in ("", str(policy).split("/")[0]) for (policy,) in model.rows("unenforced"))
     return exits.UNKNOWN if broken or unenforced or session.reading.problems else exits.OK

@@ -11,7 +11,7 @@ from liqo_connectivity.engine import LimitError, Limits, Model, OracleError, Pro
 from liqo_connectivity.facts import Reading
 from liqo_connectivity.operator.sources.input import Input, read_objects
 from liqo_connectivity.operator.sources.rules import read_program
-from liqo_connectivity.rules.relations import Flow, FlowPort
+from liqo_connectivity.rules.relations import Enforcer, Flow, FlowPort
 
 if TYPE_CHECKING:
     from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
@@ -26,6 +26,8 @@ class Session:
     program: Program
     port: tuple[int, str] | None = None
     """The destination port and protocol that a question names."""
+    enforcer: str = ""
+    """What loads the chains instead of Liqo's agents: nftables, or empty."""
 
     @classmethod
     def open(cls, given: Input) -> "Session":
@@ -37,12 +39,17 @@ class Session:
         """Give the session for a question that may name a destination port and protocol."""
         return replace(self, port=port)
 
+    def enforced_by(self, enforcer: str) -> "Session":
+        """Give the session for chains that something else than Liqo's agents loads."""
+        return replace(self, enforcer=enforcer)
+
     def facts(self, flows: Iterable[Flow] = ()) -> Mapping[str, Iterable[Row]]:
-        """Give the facts of the objects, and the question."""
+        """Give the facts of the objects, who enforces, and the question."""
         rows: dict[str, Iterable[Row]] = dict(self.reading.base.relations())
         flows = list(flows)
         ports = [FlowPort(flow.flow, *self.port) for flow in flows] if self.port is not None else []
-        return {**rows, "flow": flows, "flow_port": ports}
+        enforcers = [Enforcer(self.enforcer)] if self.enforcer else []
+        return {**rows, "enforcer": enforcers, "flow": flows, "flow_port": ports}
 
     def solve(self, goals: Iterable[str], flows: Iterable[Flow] = (), program: Program | None = None) -> Model:
         """Derive some relations, and what they need, by the evaluator that was asked for.

@@ -1,13 +1,14 @@
 """Tuples become tables: matches, rules in order, and sets that the agent can install."""
 
 from collections.abc import Iterable
+from hashlib import sha256
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liqo_connectivity.chains import Layout, assemble
+from liqo_connectivity.chains import Layout, assemble, assemble_nft
 from tests.support.chain_layouts import layout, one_rule, policy_relations
 from tests.support.single_tables import ANY, TO_ANY, elements, from_set, only, rules
 
@@ -79,6 +80,96 @@ def test_rules_are_ordered_by_number_not_by_text() -> None:
     assert labels == ["2", "9", "10", "100"]
 
 
+# ---- Ports ----
+
+PORTS = [("milan", 0, *port) for port in (("tcp", 443, 443), ("udp", 0, 65535), ("tcp", 80, 90), ("tcp", 85, 95))]
+
+
+def test_each_range_of_ports_is_a_rule_for_the_agents_and_each_protocol_one_for_nft() -> None:
+    cidrs = [("milan", 0, "source", "10.0.0.0/8"), ("milan", 0, "source", "12.0.0.0/8")]
+    whole = one_rule(chain_any=TO_ANY, chain_cidr=cidrs, chain_port=PORTS)
+    assert rules(only(whole)) == [
+        f"ip saddr {cidr} {port} accept"
+        for cidr in ("10.0.0.0/8", "12.0.0.0/8")
+        for port in ("tcp dport 80-90", "tcp dport 85-95", "tcp dport 443", "meta l4proto udp")
+    ]
+    ip, _ = assemble_nft(whole)
+    assert rules(ip) == [
+        "ip saddr { 10.0.0.0/8, 12.0.0.0/8 } tcp dport { 80-95, 443 } accept",
+        "ip saddr { 10.0.0.0/8, 12.0.0.0/8 } meta l4proto udp accept",
+    ]
+
+
+def test_all_ports_of_a_protocol_are_no_port_whatever_else_is_given() -> None:
+    ports = [("milan", 0, "tcp", 443, 443), ("milan", 0, "tcp", 0, 500), ("milan", 0, "tcp", 501, 65535)]
+    ip, _ = assemble_nft(one_rule(chain_any=ANY, chain_port=ports))
+    assert rules(ip) == ["meta l4proto tcp accept"]
+
+
+def test_a_hundred_ports_and_fifty_cidrs_are_one_rule_of_nft_for_each_protocol_and_family() -> None:
+    cidrs = [f"10.{2 * number}.0.0/16" for number in range(50)] + [
+        f"fd00:{2 * number:x}::/32" for number in range(1, 51)
+    ]
+    ports = [(protocol, 2 * number, 2 * number) for number in range(50) for protocol in ("tcp", "udp")]
+    whole = one_rule(
+        chain_any=TO_ANY,
+        chain_cidr=[("milan", 0, "source", cidr) for cidr in cidrs],
+        chain_port=[("milan", 0, *port) for port in ports],
+    )
+    for table in assemble_nft(whole):
+        held = rules(table)
+        assert len(held) == 2
+        for rule, protocol in zip(held, ("tcp", "udp"), strict=True):
+            assert rule.count("/") == 50
+            assert f"{protocol} dport {{ 0, 2, 4," in rule
+
+
+# ---- Families ----
+
+
+def test_each_family_has_its_cidrs_elements_and_icmp() -> None:
+    whole = one_rule(
+        chain_rule=[("milan", -1, "neighbours", 0, "accept"), ("milan", 0, "rule", 0, "drop")],
+        chain_icmp6=[("milan", -1, "packet-too-big"), ("milan", -1, "nd-neighbor-solicit")],
+        chain_cidr=[("milan", 0, "source", cidr) for cidr in ("10.0.0.0/9", "10.128.0.0/9", "fd00::/8")],
+        chain_set=[("milan", 0, "destination", "group", "vc-remote")],
+        chain_element=[("milan", "group", "vc-remote", address) for address in ("fd00::b", "10.0.0.1", "fd00::a")],
+        chain_port=[("milan", 0, "icmp", 0, 65535)],
+    )
+    ip, ip6 = assemble_nft(whole)
+    assert rules(ip) == ["ip saddr 10.0.0.0/8 ip daddr @group.vc_remote.0 meta l4proto icmp drop"]
+    assert rules(ip6) == [
+        "icmpv6 type { nd-neighbor-solicit, packet-too-big } accept",
+        "ip6 saddr fd00::/8 ip6 daddr @group.vc_remote.0 meta l4proto icmpv6 drop",
+    ]
+    assert [[str(element) for held in table.sets for element in held.elements] for table in (ip, ip6)] == [
+        ["10.0.0.1"],
+        ["fd00::a", "fd00::b"],
+    ]
+    labels = [rule.name.rpartition("-")[0] for rule in ip6.chains[0].rules]
+    assert labels == ["r000-neighbours", "r001-rule-0"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "needed"),
+    [
+        ({"chain_any": ANY}, False),
+        ({"chain_any": ANY, "chain_rule": [("milan", 0, "default", 0, "drop")]}, True),
+        ({"chain_state": [("milan", 0, "new")], "chain_rule": [("milan", 0, "rule", 0, "drop")]}, True),
+        ({"chain_any": TO_ANY, "chain_cidr": [("milan", 0, "source", "10.0.0.0/8")]}, False),
+        ({"chain_any": TO_ANY, "chain_cidr": [("milan", 0, "source", "fd00::/8")]}, True),
+        ({"chain_set": from_set(("group", "a")), "chain_element": [("milan", "group", "a", "fd00::1")]}, True),
+        ({"chain_any": ANY, "chain_element": [("milan", "group", "a", "fd00::1")]}, False),
+        ({"chain_icmp6": [("milan", 0, "packet-too-big")]}, False),
+    ],
+)
+def test_the_table_of_ip6_is_empty_where_nothing_is_of_ipv6(rows: Any, needed: bool) -> None:
+    ip, ip6 = assemble_nft(one_rule(**rows))
+    assert (ip.family, ip6.family) == ("ip", "ip6")
+    assert ip.chains
+    assert bool(ip6.chains) == needed
+
+
 # ---- Tables and sets ----
 
 
@@ -121,6 +212,14 @@ def test_elements_are_in_numeric_order_and_once() -> None:
     relation = policy_relations([("drop", "vc-remote", "any")], {"vc-remote": [*given_addresses, "10.0.0.9"]})
     (group,) = only(Layout.from_relations(relation)).sets
     assert [str(element) for element in group.elements] == ["9.255.0.1", "10.0.0.9", "10.0.0.10", "100.0.0.1"]
+
+
+def test_a_selection_of_pods_has_a_set_whatever_its_name() -> None:
+    selected = ("pods", 'offloaded|shop||app="x; flush ruleset",tier notin (a,b)')
+    table = only(one_rule(chain_any=TO_ANY, chain_set=from_set(selected, ("pods", ""))))
+    assert {held.name for held in table.sets} == {
+        f"pods.{sha256(name.encode()).hexdigest()[:16]}.0" for name in ("", selected[1])
+    }
 
 
 names = st.from_regex(r"[a-z0-9-]{1,63}", fullmatch=True)

@@ -1,6 +1,7 @@
 """A table of which only elements change equals one that is written whole, or is known to need that."""
 
 from collections import Counter
+from ipaddress import ip_address
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 import liqo_connectivity.chains.sets as chain_sets
 from liqo_connectivity.chains import (
+    ChainError,
     Elements,
     Layout,
     Party,
@@ -18,7 +20,8 @@ from liqo_connectivity.chains import (
     firewall_template,
     with_elements,
 )
-from tests.support.chain_layouts import ADDRESSES, Relations, random_relations
+from liqo_connectivity.chains.values import Family
+from tests.support.chain_layouts import ADDRESSES, ADDRESSES6, Relations, random_relations
 from tests.support.seeds import examples
 
 
@@ -87,3 +90,23 @@ def test_an_outline_is_filled_with_its_own_sets_only() -> None:
     )
     with pytest.raises(ValueError, match=r"group\.vc_remote\.0 is given for group\.vc_local\.0"):
         fill_template(firewall_template(table), other.sets)
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from([*ADDRESSES[:5], *ADDRESSES6[:5], "::", "localhost", "fd00::1%a"]))
+    )
+)
+def test_elements_of_each_family_are_those_that_came_and_did_not_go(changes: list[tuple[bool, str]]) -> None:
+    elements, expected = Elements(), set[str]()
+    for comes, value in changes:
+        (elements.add if comes else elements.discard)(value)
+        (expected.add if comes else expected.discard)(value)
+    if expected & {"localhost", "fd00::1%a"}:
+        with pytest.raises(ChainError, match="is not an IP address"):
+            elements.of_family("here", "ip6")
+        return
+    families: tuple[tuple[Family, int], ...] = (("ip", 4), ("ip6", 6))
+    for family, version in families:
+        wanted = sorted(each for each in map(ip_address, expected) if each.version == version)
+        assert [each.text for each in elements.of_family("here", family)] == list(map(str, wanted))

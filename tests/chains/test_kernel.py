@@ -1,14 +1,18 @@
 """The rulesets as nft and the kernel take them: order, comments, elements, repetition, other tables, the large."""
 
 import json
+from ipaddress import ip_network
 
 import pytest
 
 from liqo_connectivity.chains import (
     Chain,
     ChainError,
+    CidrMatch,
+    Icmp6Match,
     Layout,
     NftRule,
+    PortMatch,
     Set,
     SetMatch,
     StateMatch,
@@ -63,16 +67,14 @@ def test_text_and_json_load_to_the_same_ruleset() -> None:
     assert _without_handles(by_text) == _without_handles(by_json)
 
 
-def test_other_tables_stay_and_an_emptied_table_is_empty() -> None:
+def test_other_tables_stay_and_an_emptied_table_goes() -> None:
     foreign = "table ip foreign {\n\tchain c {\n\t}\n}\n"
     emptied = Table("milan", "liqo-tenant-milan", "p", chains=(), sets=())
-    listing = nft.load_script(foreign + nft_script(tables()) + nft_script([emptied]))
-    assert [table["name"] for table in nft.objects(listing, "table")] == [
-        "foreign",
-        "connectivity-rome-2",
-        "connectivity-milan",
-    ]
-    assert "connectivity-milan" not in {rule["table"] for rule in nft.objects(listing, "rule")}
+    loaded = foreign + nft_script(tables())
+    by_text = nft.load_script(loaded, nft_script([emptied]), nft_script([emptied]))
+    by_json = nft.load(("-f", loaded), ("-jf", nft_transaction_json([emptied])))
+    for listing in (by_text, by_json):
+        assert [table["name"] for table in nft.objects(listing, "table")] == ["foreign", "connectivity-rome-2"]
 
 
 def test_the_longest_names_load() -> None:
@@ -157,6 +159,7 @@ def test_what_nft_refuses_fails_with_its_words() -> None:
 
 # ---- A table that could break out of the grammar cannot be built ----
 
+CIDR, CIDR6 = (CidrMatch("source", (ip_network(text),)) for text in ("10.0.0.0/8", "fd00::/8"))
 BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
 
 
@@ -178,11 +181,34 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: StateMatch((BREAKOUT,)),  # type: ignore[arg-type]  # likewise
         lambda: StateMatch(()),
         lambda: Chain((NftRule("r0", (), "drop"), NftRule("r0", (), "accept"))),
-        lambda: Chain(tuple(NftRule(f"r{index}", (), "drop") for index in range(1001))),
+        lambda: Chain(tuple(NftRule(f"r{index}", (), "drop") for index in range(32_769))),
         lambda: Table("milan", "ns", "p", (Chain((NftRule("r0", (SetMatch("source", "a.b"),), "drop"),)),), ()),
         lambda: NftRule("r0", (SetMatch("source", "a.b"),) * 64, "drop"),
         lambda: NftRule("r0", (SetMatch("source", "a.b"),) * 23, "drop"),
         lambda: Table("milan", "ns", "p", (), (Set("a.b", ()), Set("a.b", ()))),
+        lambda: Table("milan", "ns", "p", (), (Set("a.b", (address("", "fd00::1"),)),)),
+        lambda: Table("milan", "ns", "p", (), (Set("a.b", (address("", "::1"), address("", "fd00::1"))),)),
+        lambda: Table("milan", "ns", "p", (), (Set("a.b", (address("", "10.0.0.1"), address("", "::1"))),), "ip6"),
+        lambda: Table("milan", "ns", "p", (Chain((NftRule("r0", (CIDR,), "drop"),)),), (), "ip6"),
+        lambda: Table("milan", "ns", "p", (Chain((NftRule("r0", (CIDR6,), "drop"),)),), ()),
+        lambda: Table("milan", "ns", "p", (Chain((NftRule("r0", (Icmp6Match(("nd-redirect",)),), "drop"),)),), ()),
+        lambda: NftRule("r0", (Icmp6Match(("nd-redirect",)), PortMatch("tcp")), "drop"),
+        lambda: CidrMatch("source", ()),
+        lambda: CidrMatch("source", (*CIDR.cidrs, *CIDR.cidrs)),
+        lambda: CidrMatch("source", (*CIDR.cidrs, *CIDR6.cidrs)),
+        lambda: CidrMatch("source", (ip_network("11.0.0.0/8"), ip_network("10.0.0.0/8"))),
+        lambda: CidrMatch("source", (ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16"))),
+        lambda: PortMatch(BREAKOUT),  # type: ignore[arg-type]  # likewise
+        lambda: PortMatch("icmp", ((80, 80),)),
+        lambda: PortMatch("tcp", ((0, 65535),)),
+        lambda: PortMatch("tcp", ((80, 79),)),
+        lambda: PortMatch("tcp", ((-1, 79),)),
+        lambda: PortMatch("tcp", ((80, 65536),)),
+        lambda: PortMatch("tcp", ((80, 80), (81, 81))),
+        lambda: PortMatch("tcp", ((90, 99), (80, 80))),
+        lambda: Icmp6Match(()),
+        lambda: Icmp6Match((BREAKOUT,)),
+        lambda: Icmp6Match(("packet-too-big", "nd-redirect")),
     ],
 )
 def test_a_table_that_does_not_load_cannot_be_built(build: object) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liqo_connectivity.chains import Layout, assemble, firewall_yaml
-from tests.support.chain_layouts import PARTIES, PolicyRule, policy_relations
+from tests.support.chain_layouts import PARTIES, PolicyRule, Port, policy_relations
 from tests.support.liqo_agent import Agent, KernelError, compiled
 from tests.support.liqo_webhook import DeniedError, admit
 from tests.support.seeds import examples
@@ -60,6 +60,8 @@ A, B, C, X = (
     ("drop", "offloaded", "vc-local"),
     ("accept", "private-subnets", "remote-cluster"),
 )
+WEB = (("tcp", 80, 80),)
+W = ("accept", "any", "vc-local", WEB)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,12 @@ A, B, C, X = (
         ([A, ("drop", "offloaded", "offloaded"), B], [A, ("drop", "offloaded", "private-subnets"), B]),
         ([A, ("drop", "offloaded", "offloaded"), B], [A, ("drop", "offloaded", "vc-local"), B]),
         ([("drop", "nowhere", "any"), A, B], [A, ("drop", "nowhere", "any"), B]),
+        ([A, W, B], [A, (*W[:3], (("tcp", 81, 81),)), B]),
+        ([A, W, B], [A, (*W[:3], (("udp", 80, 80),)), B]),
+        ([A, W, B], [A, (*W[:3], (("tcp", 80, 81),)), B]),
+        ([A, W, B], [A, (*W[:3], (("tcp", 0, 65535),)), B]),
+        ([A, W, B], [A, W[:3], B]),
+        ([A, (*W[:3], (("tcp", 80, 81),)), B], [A, (*W[:3], (("tcp", 80, 80), ("tcp", 81, 81))), B]),
     ],
 )
 def test_after_an_edit_the_kernel_has_the_rules_in_the_order_written(
@@ -88,13 +96,20 @@ def test_after_an_edit_the_kernel_has_the_rules_in_the_order_written(
         check(agent, write(policy))
 
 
-rule_strategy = st.tuples(st.sampled_from(["accept", "drop"]), st.sampled_from(PARTIES), st.sampled_from(PARTIES))
+ports_strategy = st.sampled_from([(), WEB, (("tcp", 80, 90),), (("udp", 80, 80), ("tcp", 0, 65535))])
+rule_strategy: st.SearchStrategy[PolicyRule] = st.tuples(
+    st.sampled_from(["accept", "drop"]), st.sampled_from(PARTIES), st.sampled_from(PARTIES), ports_strategy
+)
 edit_strategy = st.tuples(
     st.sampled_from(["insert", "remove", "swap", "turn", "replace", "repeat"]),
     st.integers(0, 7),
     st.integers(0, 7),
     rule_strategy,
 )
+
+
+def ports_of(rule: PolicyRule) -> tuple[Port, ...]:
+    return rule[3] if len(rule) == 4 else ()
 
 
 def edited(policy: list[PolicyRule], edit: tuple[str, int, int, PolicyRule]) -> list[PolicyRule]:
@@ -109,10 +124,10 @@ def edited(policy: list[PolicyRule], edit: tuple[str, int, int, PolicyRule]) -> 
     elif kind == "swap":
         changed[here], changed[there] = changed[there], changed[here]
     elif kind == "turn":
-        verdict, source, destination = changed[here]
-        changed[here] = (verdict, destination, source)
+        verdict, source, destination = changed[here][:3]
+        changed[here] = (verdict, destination, source, ports_of(changed[here]))
     elif kind == "replace":
-        changed[here] = (*changed[here][:2], rule[2])
+        changed[here] = (*changed[here][:2], rule[2], ports_of(rule))
     else:
         changed.insert(there, changed[here])
     return changed
@@ -272,6 +287,7 @@ def test_nothing_is_written_that_the_agent_or_the_kernel_mistakes(policy: list[P
         assert rule["action"] in ("accept", "drop")
         assert len(rule["name"].encode()) <= 120
         for entry in rule["match"]:
-            assert len(entry) == 2
-            assert entry.keys() <= {"op", "ip", "ctstate"}
+            assert entry["op"] == "eq"
+            # The agent matches a port of any protocol, so a port is never without one.
+            assert entry.keys() - {"op"} in ({"ip"}, {"ctstate"}, {"proto"}, {"proto", "port"})
             assert ":" not in entry.get("ip", {}).get("value", "")

@@ -22,9 +22,9 @@ from tests.support.clusters import (
     base_of,
     example,
     facts_with,
+    layout,
     program,
     questions,
-    rows,
     shown,
     solve,
     tables,
@@ -40,11 +40,11 @@ KERNEL_CLUSTERS, KERNEL_FLOWS = 12, 20
 Asked = list[tuple[str, str, str]]
 
 
-def enforced_tables(base: FactBase, model: Model) -> Iterator[chains.Table]:
-    """The table of each enforced peering, each assembled alone."""
-    layout = chains.Layout.from_relations(rows(model, RENDERED))
-    for part in layout.by_peering().values():
-        yield from chains.assemble(part)
+def enforced_tables(model: Model) -> Iterator[tuple[chains.Table, tuple[chains.Table, ...]]]:
+    """The table of each enforced peering for Liqo's agents, and those for nft, each assembled alone."""
+    for part in layout(model).by_peering().values():
+        (table,) = chains.assemble(part)
+        yield table, chains.assemble_nft(part)
 
 
 def packets(asked: Asked) -> list[Packet]:
@@ -92,14 +92,14 @@ def disagreement(described: Cluster, asked: Asked) -> tuple[str, int, int]:
     base = base_of(objects(described))
     model = solve(base, (*VERDICTS, *RENDERED), questions(asked))
     dropped = accepted = 0
-    for table in enforced_tables(base, model):
+    for table, compact in enforced_tables(model):
         wanted = expected(base, model, table.peering, asked)
         configuration = json.loads(chains.firewall_json([table]))["items"]
-        transaction = json.loads(chains.nft_transaction_json([table]))["nftables"]
-        layout = {name: {row for row in model.rows(name) if row[0] == table.peering} for name in RENDERED}
+        transaction = json.loads(chains.nft_transaction_json(compact))["nftables"]
+        derived = {name: {row for row in model.rows(name) if row[0] == table.peering} for name in RENDERED}
         for packet, verdict in zip(packets(asked), wanted, strict=True):
             told = (
-                layout_verdict(layout, packet),
+                layout_verdict(derived, packet),
                 configuration_verdict(configuration, packet),
                 nft_verdict(transaction, packet),
             )
@@ -138,10 +138,10 @@ def test_what_the_kernel_lists_after_loading_the_script_does_what_the_verdicts_s
     asked = ipv4_flows(asked)
     base = base_of(objects(described))
     model = solve(base, (*VERDICTS, *RENDERED), questions(asked))
-    found = list(enforced_tables(base, model))
-    assert tuple(found) == tables(model)
-    listing = nft.load_script(chains.nft_script(found))
-    for table in found:
+    found = list(enforced_tables(model))
+    assert tuple(table for table, _ in found) == tables(model)
+    listing = nft.load_script(chains.nft_script(table for _, both in found for table in both))
+    for table, _ in found:
         own = [entry for entry in listing if table.name in _tables_of(entry)]
         told = [nft_verdict(own, packet) for packet in packets(asked)]
         assert told == expected(base, model, table.peering, asked), shown(described)

@@ -1,17 +1,20 @@
 """What cannot be written into a chain is refused, and the error names it."""
 
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import yaml
 
-from liqo_connectivity.chains import ChainError, Layout, Table, assemble, firewall_yaml
+from liqo_connectivity.chains import ChainError, Layout, Table, assemble, assemble_nft, firewall_yaml, nft_script
 from liqo_connectivity.chains.batch_size import ELEMENT, batch_bytes
 from liqo_connectivity.chains.limits import MAX_BATCH_BYTES
 from tests.support.chain_layouts import layout, one_rule, relations
-from tests.support.single_tables import TO_ANY, elements, from_set, only, rules
+from tests.support.single_tables import ANY, TO_ANY, elements, from_set, only, rules
+
+Encoding: TypeAlias = Callable[[Layout], tuple[Table, ...]]
 
 # ---- Refusals ----
 
@@ -22,8 +25,13 @@ HOSTILE = [
     'include "/etc/passwd"',
     "localhost",
     "",
-    "fd00::1",
+    "fd00::1 accept",
+    "FD00::1",
+    "fd00:0::1",
+    "fe80::1%eth0",
+    "fe80::1%};flush ruleset",
     "::ffff:10.0.0.1",
+    "::ffff:a00:1",
     "10.0.0.300",
     "010.0.0.1",
     "10.0.0.1-10.0.0.9",
@@ -32,25 +40,82 @@ HOSTILE = [
 ]
 
 
-@pytest.mark.parametrize("value", [*HOSTILE, "10.0.0.0/24"])
-def test_what_is_not_an_address_is_refused_by_name(value: str) -> None:
+ENCODINGS = (assemble, assemble_nft)
+
+
+@pytest.mark.parametrize("encode", ENCODINGS)
+@pytest.mark.parametrize("value", [*HOSTILE, "10.0.0.0/24", "fd00::/64"])
+def test_what_is_not_an_address_is_refused_by_name(value: str, encode: Encoding) -> None:
     whole = one_rule(
         chain_any=TO_ANY,
         chain_set=from_set(("group", "vc-remote")),
         chain_element=[("milan", "group", "vc-remote", value)],
     )
     with pytest.raises(ChainError) as refusal:
-        assemble(whole)
-    assert f"peering milan, party 'group/vc-remote': {value!r} is not an IPv4 address" in str(refusal.value)
+        encode(whole)
+    assert f"peering milan, party 'group/vc-remote': {value!r} is not an IP address" in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    "value", [*HOSTILE, "fd00::/8", "10.0.0.5/24", "10.0.0.0/255.0.0.0", "10.0.0.1", "10.0.0.0/33"]
-)
-def test_what_is_not_a_canonical_cidr_is_refused_by_name(value: str) -> None:
+WRONG_CIDRS = [
+    "10.0.0.5/24",
+    "10.0.0.0/255.0.0.0",
+    "10.0.0.1",
+    "10.0.0.0/33",
+    "fd00::1",
+    "fd00::1/64",
+    "FD00::/8",
+    "fd00:0::/8",
+    "fe80::%eth0/64",
+    "fe80::%1/64",
+    "fd00::/129",
+]
+
+
+@pytest.mark.parametrize("encode", ENCODINGS)
+@pytest.mark.parametrize("value", [*HOSTILE, *WRONG_CIDRS])
+def test_what_is_not_a_canonical_cidr_is_refused_by_name(value: str, encode: Encoding) -> None:
     with pytest.raises(ChainError) as refusal:
-        assemble(one_rule(chain_any=TO_ANY, chain_cidr=[("milan", 0, "source", value)]))
+        encode(one_rule(chain_any=TO_ANY, chain_cidr=[("milan", 0, "source", value)]))
     assert str(refusal.value).startswith(f"peering milan, rule 0 at position 0, source: {value!r} is not ")
+
+
+LIQO_CANNOT: dict[str, tuple[dict[str, Any], str]] = {
+    "an IPv6 CIDR": ({"chain_cidr": [("milan", 0, "source", "fd00::/8")]}, "'fd00::/8' is not an IPv4 CIDR"),
+    "an IPv6 element": (
+        {
+            "chain_set": from_set(("group", "vc-remote")),
+            "chain_element": [*elements(1), ("milan", "group", "vc-remote", "fd00::1")],
+        },
+        "party 'group/vc-remote': 'fd00::1' is not an IPv4 address",
+    ),
+    "SCTP": ({"chain_any": ANY, "chain_port": [("milan", 0, "sctp", 80, 80)]}, "protocol sctp is none of tcp, udp"),
+    "ICMP": ({"chain_any": ANY, "chain_port": [("milan", 0, "icmp", 0, 65535)]}, "protocol icmp is none of tcp, udp"),
+    "neighbours": ({"chain_icmp6": [("milan", 0, "nd-redirect")]}, "it matches ICMPv6"),
+}
+
+
+@pytest.mark.parametrize("what", LIQO_CANNOT)
+def test_what_the_agents_of_liqo_cannot_match_is_refused_for_them_only(what: str) -> None:
+    rows, message = LIQO_CANNOT[what]
+    whole = one_rule(**({"chain_any": TO_ANY} | rows if what != "neighbours" else rows))
+    with pytest.raises(ChainError, match=message) as refusal:
+        assemble(whole)
+    assert str(refusal.value).startswith("peering milan")
+    for table in assemble_nft(whole):
+        assert nft_script([table])
+        if table.family == "ip6" or what in ("SCTP", "ICMP"):
+            with pytest.raises(ChainError, match="Liqo's agents"):
+                firewall_yaml([table])
+
+
+def test_several_cidrs_or_ports_of_one_rule_are_refused_for_the_agents_of_liqo() -> None:
+    for rows in (
+        {"chain_cidr": [("milan", 0, "source", "10.0.0.0/8"), ("milan", 0, "source", "12.0.0.0/8")]},
+        {"chain_any": ANY, "chain_port": [("milan", 0, "tcp", 80, 80), ("milan", 0, "tcp", 443, 443)]},
+    ):
+        table, _ = assemble_nft(one_rule(**({"chain_any": TO_ANY} | rows)))
+        with pytest.raises(ChainError, match=r"rule r000-rule-0-\w+: Liqo's agents cannot match"):
+            firewall_yaml([table])
 
 
 @pytest.mark.parametrize("name", ["", "a.b", "a_b", "Web", "x" * 64, "web\n", "};", "@a", "é", 'a"b'])
@@ -79,11 +144,22 @@ def test_a_namespace_that_cannot_exist_is_refused() -> None:
         ({"chain_rule": [("milan", 0, "rule", 0, "reject")]}, "verdict 'reject' is none of accept, drop"),
         (
             {"chain_rule": [("milan", 0, "tail", 0, "drop")]},
-            "origin 'tail' is none of established, rule",
+            "origin 'tail' is none of established, neighbours, rule, default",
         ),
         ({"chain_state": [("milan", 0, "closed")]}, "connection state 'closed' is none of"),
         ({"chain_any": [("milan", 0, "src")]}, "side 'src' is none of source, destination"),
-        ({"chain_set": from_set(("pod", "web"))}, "party kind 'pod' is none of group, namespace, scope, scoped"),
+        ({"chain_set": from_set(("pod", "web"))}, "party kind 'pod' is none of group, namespace, pods, scope, scoped"),
+        ({"chain_port": [("milan", 0, "TCP", 80, 80)]}, "protocol 'TCP' is none of icmp, sctp, tcp, udp"),
+        ({"chain_port": [("milan", 0, "tcp", 80, 79)]}, "tcp has no ports 80 to 79"),
+        ({"chain_port": [("milan", 0, "tcp", -1, 79)]}, "tcp has no ports -1 to 79"),
+        ({"chain_port": [("milan", 0, "udp", 80, 65536)]}, "udp has no ports 80 to 65536"),
+        ({"chain_port": [("milan", 0, "icmp", 0, 80)]}, "icmp has no ports 0 to 80"),
+        (
+            {"chain_port": [("milan", 7, "tcp", 80, 80)]},
+            "chain_port has a tuple for position 7, where there is no rule",
+        ),
+        ({"chain_icmp6": [("milan", 7, "nd-redirect")]}, "chain_icmp6 has a tuple for position 7"),
+        ({"chain_icmp6": [("milan", 0, "133 accept")]}, "ICMPv6 type '133 accept' is none of destination-unreachable"),
         ({"chain_any": [("milan", 7, "source")]}, "chain_any has a tuple for position 7, where there is no rule"),
         (
             {"chain_rule": [("milan", 0, "rule", 0, "drop"), ("milan", 0, "rule", 0, "accept")]},
@@ -93,9 +169,10 @@ def test_a_namespace_that_cannot_exist_is_refused() -> None:
     ],
 )
 def test_tuples_that_contradict_the_declarations_are_refused(rows: Any, message: str) -> None:
-    with pytest.raises(ChainError, match=message) as refusal:
-        assemble(one_rule(**rows))
-    assert str(refusal.value).startswith("peering milan")
+    for encode in ENCODINGS:
+        with pytest.raises(ChainError, match=message) as refusal:
+            encode(one_rule(**rows))
+        assert str(refusal.value).startswith("peering milan")
 
 
 def test_a_chain_above_the_limit_is_refused_before_it_is_built() -> None:
@@ -116,6 +193,9 @@ def test_a_chain_above_the_limit_is_refused_before_it_is_built() -> None:
         assemble(one_more)
     with pytest.raises(ChainError, match="its 91 sources by 11 destinations bring the chain to 1001 rules"):
         assemble(product(91, 11))
+    ports = [("milan", 0, "tcp", 2 * number, 2 * number) for number in range(11)]
+    with pytest.raises(ChainError, match="its 13 sources by 7 destinations by 11 ports bring the chain to 1001 rules"):
+        assemble(replace(product(13, 7), chain_port=tuple(ports)))
 
 
 def test_a_batch_that_the_agent_cannot_send_is_refused_not_truncated() -> None:

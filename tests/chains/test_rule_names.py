@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from liqo_connectivity.chains import Layout
-from tests.support.chain_layouts import policy_relations
-from tests.support.single_tables import elements, only
+from tests.support.chain_layouts import one_rule, policy_relations
+from tests.support.single_tables import ANY, elements, only
 
 # ---- Names ----
 
@@ -62,3 +62,16 @@ def test_a_new_member_renames_nothing_and_a_new_shard_does() -> None:
     many = [address for _, _, _, address in elements(4095)]
     assert policy_names(A) == policy_names(A, members=["10.71.0.9", "10.71.0.10"]) == policy_names(A, members=many)
     assert policy_names(A) != policy_names(A, members=[*many, "11.0.0.1"])
+
+
+def test_a_rule_that_differs_by_its_ports_has_another_name() -> None:
+    found: set[str] = set()
+    for ports in ([], [("tcp", 80, 80)], [("tcp", 80, 81)], [("udp", 80, 80)], [("tcp", 0, 65535)]):
+        table = only(one_rule(chain_any=ANY, chain_port=[("milan", 0, *port) for port in ports]))
+        found |= {rule.name for rule in table.chains[0].rules}
+    assert len(found) == 5
+
+
+def test_the_default_action_has_a_name_without_a_number() -> None:
+    (rule,) = only(one_rule(chain_rule=[("milan", 0, "default", 0, "drop")], chain_any=ANY)).chains[0].rules
+    assert rule.name.rpartition("-")[0] == "r000-default"

@@ -61,15 +61,26 @@ def verdicts(model: Model) -> list[str]:
     return [found[str(number)] for number in range(len(found))]
 
 
+def layout(model: Model) -> chains.Layout:
+    return chains.Layout.from_relations({name: model.rows(name) for name in RENDERED})
+
+
 def tables(model: Model) -> tuple[chains.Table, ...]:
-    return chains.assemble(chains.Layout.from_relations({name: model.rows(name) for name in RENDERED}))
+    """The tables for Liqo's agents."""
+    return chains.assemble(layout(model))
 
 
 def rendered(base: FactBase) -> str:
     """Every format of the chains, one after the other."""
-    found = tables(solve(base, RENDERED))
-    writers = (chains.firewall_yaml, chains.firewall_json, chains.nft_script, chains.nft_transaction_json)
-    return "".join(write(found) for write in writers)
+    model = solve(base, RENDERED)
+    found = tables(model)
+    compact = chains.assemble_nft(layout(model))
+    return "".join(
+        (
+            *(write(found) for write in (chains.firewall_yaml, chains.firewall_json)),
+            *(write(compact) for write in (chains.nft_script, chains.nft_transaction_json)),
+        )
+    )
 
 
 def rows(model: Model, relations: Iterable[str]) -> Mapping[str, list[Row]]:

@@ -76,6 +76,8 @@ def compiled(rule: Object) -> list[Expression]:
     """A filter rule as nftables expressions, the way the agent builds them: in list order, no masking of an address."""
     expressions: list[Expression] = []
     for entry in rule["match"]:
+        if "proto" in entry:
+            expressions += [("meta", "l4proto"), ("cmp", "eq", entry["proto"]["value"])]
         if "ip" in entry:
             value = entry["ip"]["value"]
             expressions.append(("payload", {"src": 12, "dst": 16}[entry["ip"]["position"]]))
@@ -86,6 +88,11 @@ def compiled(rule: Object) -> list[Expression]:
                 if prefix:
                     expressions.append(("bitwise", prefix))
                 expressions.append(("cmp", entry["op"], address))
+        if "port" in entry:
+            first, _, last = entry["port"]["value"].partition("-")
+            expressions.append(("payload", {"src": "th+0", "dst": "th+2"}[entry["port"]["position"]]))
+            # a range ignores op
+            expressions += [("cmp", "gte", first), ("cmp", "lte", last)] if last else [("cmp", entry["op"], first)]
         if "ctstate" in entry:
             expressions.append(("ct", "state"))
             expressions.append(("bitwise", tuple(sorted(entry["ctstate"]["value"]))))

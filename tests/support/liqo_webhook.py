@@ -81,6 +81,14 @@ def _chain(chain: Object, sets: set[str]) -> None:
 def _entry(entry: Object, sets: set[str]) -> None:
     _expect(entry["op"], "op", {"eq", "neq"})
     criterion = set(entry) - {"op"}
+    if criterion in ({"proto"}, {"proto", "port"}):
+        _fields(entry["proto"], {"value"})
+        _expect(entry["proto"]["value"], "proto", {"tcp", "udp"})
+        if "port" in entry:
+            _fields(entry["port"], {"value", "position"})
+            _expect(entry["port"]["position"], "position", {"src", "dst"})
+            _port(entry["port"]["value"])
+        return
     if len(criterion) != 1:
         raise DeniedError(f"match entry {entry} has not exactly one criterion")
     if criterion == {"ctstate"}:
@@ -97,6 +105,12 @@ def _entry(entry: Object, sets: set[str]) -> None:
     else:
         # the webhook takes host bits as well, with which the agent never matches
         ip_network(value, strict=False)
+
+
+def _port(value: str) -> None:
+    # Liqo's webhook looks at no port, and its agent cuts one that is too large to 16 bits.
+    ends = [int(end) for end in value.split("-")]
+    _expect(len(ends) <= 2 and ends == sorted(ends) and ends[-1] < 1 << 16, f"port {value!r}", {True})
 
 
 def _expect(value: object, what: str, allowed: set[Any]) -> None:

@@ -25,6 +25,7 @@ _TABLE, _CHAIN, _RULE, _DELETE_RULE, _SET, _DELETE_SET, _ELEMENTS, _DELETE_ELEME
 _REQUEST, _ACKNOWLEDGE, _CREATE, _ECHO, _APPEND = 1, 4, 0x400, 8, 0x800
 _NESTED, _NFPROTO_IPV4, _POSTROUTING = 0x8000, 2, 4
 _VERDICTS = {"drop": 0, "accept": 1}
+_PROTOCOLS = {"tcp": 6, "udp": 17}
 _STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8, "untracked": 64}
 
 
@@ -113,6 +114,9 @@ def _elements(table: str, name: str, number: int, keys: Sequence[str]) -> bytes:
 
 def _expressions(rule: Object, sets: Mapping[str, int]) -> Iterator[bytes]:
     for entry in rule["match"]:
+        if "proto" in entry:
+            yield _expression("meta", _number(2, 16) + _number(1, 1))
+            yield _compared(0, bytes([_PROTOCOLS[entry["proto"]["value"]]]))
         if "ip" in entry:
             value = entry["ip"]["value"]
             offset = {"src": 12, "dst": 16}[entry["ip"]["position"]]
@@ -125,7 +129,17 @@ def _expressions(rule: Object, sets: Mapping[str, int]) -> Iterator[bytes]:
             network = IPv4Network(value)
             yield _masked(network.netmask.packed)
             yield _compared(0 if entry["op"] == "eq" else 1, network.network_address.packed)
-        else:
+        if "port" in entry:
+            offset = {"src": 0, "dst": 2}[entry["port"]["position"]]
+            yield _expression("payload", _number(1, 1) + _number(2, 2) + _number(3, offset) + _number(4, 2))
+            first, _, last = entry["port"]["value"].partition("-")
+            if last:
+                # a range ignores op
+                yield _compared(5, struct.pack(">H", int(first)))
+                yield _compared(3, struct.pack(">H", int(last)))
+            else:
+                yield _compared(0 if entry["op"] == "eq" else 1, struct.pack(">H", int(first) & 0xFFFF))
+        if "ctstate" in entry:
             bits = sum(_STATES[state] for state in entry["ctstate"]["value"])
             yield _expression("ct", _number(2, 0) + _number(1, 1))
             yield _masked(struct.pack("=I", bits))

@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
+from tests.support.chain_verdict import Packet, Verdict
+
 Listing: TypeAlias = list[dict[str, Any]]
 
 # Any address of these prefixes is local, so that one process can send from and to every address under test. A packet
@@ -50,12 +52,12 @@ class NftError(AssertionError):
 
 def load_script(*scripts: str) -> Listing:
     """What ``nft -j list ruleset`` shows after the scripts were loaded one after the other."""
-    return _load("-f", scripts)
+    return load(*(("-f", script) for script in scripts))
 
 
 def load_transaction(*transactions: str) -> Listing:
     """What ``nft -j list ruleset`` shows after the JSON transactions were loaded one after the other."""
-    return _load("-jf", transactions)
+    return load(*(("-jf", transaction) for transaction in transactions))
 
 
 def send(script: str, flows: Sequence[tuple[str, str]]) -> list[tuple[str, str | None]]:
@@ -64,18 +66,29 @@ def send(script: str, flows: Sequence[tuple[str, str]]) -> list[tuple[str, str |
     return [(first, reply) for first, reply in answers]
 
 
+def send_first(script: str, packets: Sequence[Packet]) -> list[Verdict]:
+    """The verdicts on packets of any protocol and family, each the first of its connection, whatever its ``state`` says."""
+    asked = [(each.source, each.destination, each.protocol, each.port, each.icmp6) for each in packets]
+    program = str(Path(__file__).with_name("raw_packets.py"))
+    answers = json.loads(_isolated([sys.executable, program], json.dumps({"script": script, "packets": asked})))
+    return ["accept" if passed else "drop" for passed in answers]
+
+
 def objects(listing: Listing, kind: str) -> Listing:
     """The listed objects of one kind: table, set, chain or rule."""
     return [entry[kind] for entry in listing if kind in entry]
 
 
-def _load(flag: str, texts: Sequence[str]) -> Listing:
+def load(*texts: tuple[str, str]) -> Listing:
+    """What ``nft -j list ruleset`` shows after texts were loaded one after the other, each with the options of nft for it."""
     with TemporaryDirectory() as folder:
-        files = [Path(folder, str(number)) for number in range(len(texts))]
-        for file, text in zip(files, texts, strict=True):
+        arguments: list[str] = []
+        for number, (option, text) in enumerate(texts):
+            file = Path(folder, str(number))
             file.write_text(text, encoding="utf-8")
-        shell = f'for file; do nft {flag} "$file" || exit; done; nft -j list ruleset'
-        listing: Listing = json.loads(_isolated(["sh", "-c", shell, "sh", *map(str, files)]))["nftables"]
+            arguments += [option, str(file)]
+        shell = 'while [ $# -gt 0 ]; do nft "$1" "$2" || exit; shift 2; done; nft -j list ruleset'
+        listing: Listing = json.loads(_isolated(["sh", "-c", shell, "sh", *arguments]))["nftables"]
     return listing
 
 
