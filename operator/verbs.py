@@ -90,11 +90,9 @@ def version() -> None:
 def invoke(arguments: list[str]) -> int:
     """Run a verb and return the exit code; wrong usage is reported. Raises what else the verb raises."""
     name = "kubectl liqo-connectivity" if os.path.basename(sys.argv[0]).startswith("kubectl-") else "liqo-connectivity"
-    if COMPLETE in os.environ:
-        from click.shell_completion import shell_complete
-
-        return shell_complete(root, {}, name, COMPLETE, os.environ[COMPLETE])
     try:
+        if COMPLETE in os.environ:
+            return _complete(name, os.environ[COMPLETE])
         # Not click's own main, which makes 1, our code for "denied", of a broken pipe.
         with root.make_context(name, arguments) as context:
             code = root.invoke(context)
@@ -106,3 +104,20 @@ def invoke(arguments: list[str]) -> int:
             error.show()
         return error.exit_code
     return code if isinstance(code, int) else exits.OK
+
+
+def _complete(name: str, instruction: str) -> int:
+    """Answer a shell that asks for completions. Raises click.UsageError if no shell asks."""
+    from click.shell_completion import shell_complete
+
+    try:
+        answered = shell_complete(root, {}, name, COMPLETE, instruction) == 0
+    except (KeyError, ValueError):
+        # The script of a shell passes the words typed so far, and the number of the current one.
+        answered = False
+    if not answered:
+        raise click.UsageError(
+            f"{COMPLETE} is set, but COMP_WORDS and COMP_CWORD name no words to complete: unset it; "
+            f"`{name} completion` prints the script that sets all three"
+        )
+    return exits.OK

@@ -36,6 +36,38 @@ def test_completion_is_printed_for_each_shell(shell: str, capsys: pytest.Capture
     assert "_LIQO_CONNECTIVITY_COMPLETE" in out
 
 
+@pytest.mark.parametrize("words", [None, "liqo-connectivity wh"], ids=["none", "some"])
+@pytest.mark.parametrize("asked", ["bash_complete", "zsh_complete", "fish_complete", "bash", "tcsh_complete", ""])
+def test_a_completion_that_no_shell_asks_for_is_wrong_usage(
+    asked: str, words: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("_LIQO_CONNECTIVITY_COMPLETE", asked)
+    for variable, value in (("COMP_WORDS", words), ("COMP_CWORD", words and "none")):
+        if value is None:
+            monkeypatch.delenv(variable, raising=False)
+        else:
+            monkeypatch.setenv(variable, value)
+    code, out, err = outputs(capsys, "version")
+    if asked == "fish_complete" and words:
+        # The word that fish passes is one, whatever it is.
+        assert (code, err) == (0, "")
+    else:
+        assert (code, out) == (2, "")
+        assert err.startswith("Error: _LIQO_CONNECTIVITY_COMPLETE is set, but COMP_WORDS and COMP_CWORD")
+
+
+def test_a_shell_that_asks_for_completions_gets_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for variable, value in (
+        ("_LIQO_CONNECTIVITY_COMPLETE", "bash_complete"),
+        ("COMP_WORDS", "liqo-connectivity wh"),
+        ("COMP_CWORD", "1"),
+    ):
+        monkeypatch.setenv(variable, value)
+    assert outputs(capsys) == (0, "plain,why\nplain,why-not\n", "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
