@@ -10,7 +10,9 @@ from typing import Final, cast
 
 from liqo_connectivity.checker.syntax import Row, TrustedRules, Value
 
-HEADER: Final = {"format": "liqo-connectivity-facts", "version": 1}
+HEADER: Final = {"format": "liqo-connectivity-facts", "version": 2}
+END: Final = "facts"
+"""The one member of the last line: the number of facts."""
 QUESTION: Final = "flow"
 """An input relation that no object asserts."""
 QUESTION_PORT: Final = "flow_port"
@@ -41,13 +43,21 @@ def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
     facts: dict[str, dict[Row, frozenset[Source]]] = {
         name: {} for name in rules.inputs if name not in (QUESTION, QUESTION_PORT)
     }
-    line = _Line(0, "")
+    line, count, stated = _Line(0, ""), 0, None
     for line in (_Line(number, text) for number, text in enumerate(lines, 1)):
         entry = _object(line)
         if line.number == 1:
             if entry != HEADER:
                 raise line.error(f"is not the header of a facts dump of version {HEADER['version']}")
             continue
+        if stated is not None:
+            raise line.error("comes after the end of the dump")
+        if entry.keys() == {END}:
+            stated = entry[END]
+            if type(stated) is not int or stated != count:
+                raise line.error(f"the dump has {count} facts, and not as many as it says")
+            continue
+        count += 1
         relation, source = entry.get("relation"), entry.get("source")
         if not isinstance(relation, str) or relation not in facts:
             raise line.error("names no relation that objects assert")
@@ -61,6 +71,8 @@ def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
         facts[relation][row] = known | {source_of(fields)}
     if not line.text.endswith("\n"):
         raise line.error("the dump ends inside a line" if line.number else "the dump is empty")
+    if stated is None:
+        raise line.error("the dump has no end: some facts may be missing")
     return facts
 
 

@@ -2,7 +2,8 @@
 
 The same facts give the same bytes, in whatever order they came.
 
-JSON Lines: a header, then one fact a line, sorted by relation, row, source and field. Folder: one file
+JSON Lines: a header, then one fact a line, sorted by relation, row, source and field, and at the end how many they are,
+so that a dump that was cut off does not pass for a smaller cluster. Folder: one file
 ``<relation>.facts`` for each declared relation, one row a line, sorted, with tabs between the columns. In a column,
 a backslash is written ``\\\\`` and a character that is not printable ``\\uXXXX`` or ``\\UXXXXXXXX``.
 """
@@ -25,12 +26,14 @@ from liqo_connectivity.facts.parsing.json_documents import parse_json
 from liqo_connectivity.rules.relations import RELATION_NAMES, Flow, FlowPort
 
 FORMAT: Final = "liqo-connectivity-facts"
-VERSION: Final = 1
+VERSION: Final = 2
 HEADER: Final = json.dumps({"format": FORMAT, "version": VERSION}, separators=(",", ":"))
 """The first line of a JSON Lines dump."""
 FACTS_FILE: Final = "FactsFile"
 """The kind of the source of a fact that was read from a folder: the file, in which ``field`` is empty."""
 
+_END: Final = "facts"
+"""The one member of the last line, the number of facts."""
 _QUESTION: Final = (Flow, FlowPort)
 _CLASSES: Final = {relation: row for row, relation in RELATION_NAMES.items() if row not in _QUESTION}
 _SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion")
@@ -66,10 +69,12 @@ def sorted_lines(facts: Iterable[Fact]) -> Iterator[str]:
     runs: list[list[Fact]] = []
     while run := sorted(islice(rest, _RUN), key=_order):
         runs.append(run)
+    count = sum(map(len, runs))
     for fact in merge(*runs, key=_order):
         source: dict[str, object] = dict(zip(_SOURCE, fact.source, strict=True))
         source |= {"field": fact.field, "value": fact.value}
         yield json.dumps({"relation": fact.relation, "row": fact.row, "source": source}, separators=(",", ":"))
+    yield json.dumps({_END: count}, separators=(",", ":"))
 
 
 def _order(fact: Fact) -> tuple[str, Row, Source, str]:
@@ -105,7 +110,7 @@ def is_dump(text: str) -> bool:
 
 
 def load_jsonl(text: str, file: str) -> Loaded:
-    """The facts of a JSON Lines dump; a line that is not one becomes a problem. ``file`` names it in problems."""
+    """The facts of a JSON Lines dump. ``file`` names it in problems: a line that is no fact, or a dump that is not whole."""
     loaded = Loaded()
     lines = text.split("\n")
     header = _object(lines[0])
@@ -116,6 +121,15 @@ def load_jsonl(text: str, file: str) -> Loaded:
     sources: dict[Source, Source] = {}
     if lines[-1]:
         loaded.problems.append(Problem(file, len(lines), message="ends inside a line", help=_HELP))
+    elif (entry := _object(lines[-2])) is None or entry.keys() != {_END}:
+        message = "has no line with the number of its facts at the end, so that some may be missing"
+        loaded.problems.append(Problem(file, len(lines) - 1, message=message, help=_HELP))
+    else:
+        stated, found = entry[_END], len(lines) - 3
+        if type(stated) is not int or stated != found:
+            message = f"has {found} facts, and not {show(stated)}, as it says"
+            loaded.problems.append(Problem(file, len(lines) - 1, message=message, help=_HELP))
+        lines.pop(-2)
     for number, line in enumerate(lines[1:-1], start=2):
         entry = _object(line)
         fact = _fact(entry) if entry is not None else None

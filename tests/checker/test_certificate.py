@@ -15,6 +15,7 @@ from liqo_connectivity.rules.program import builtin_texts
 from liqo_connectivity.rules.relations import Flow
 from tests.support.certificates import FLOWS, RULES, SCHEMA, call, certificate, derives, dump, facts, nodes
 from tests.support.clusters import VERDICTS, base_of, example, questions, solve
+from tests.support.dump_lines import whole
 from tests.support.manifests import objects
 
 
@@ -35,6 +36,7 @@ def test_the_certificate_of_what_is_not_known_holds(tmp_path: Path) -> None:
     lines = [line for line in dump().read_text().splitlines(keepends=True) if '"network_status_cidr"' not in line]
     lines = [line for line in lines if not ('"pod_ip"' in line and '"shop/web-3"' in line)]
     path = tmp_path / "facts.jsonl"
+    lines = whole(lines)
     path.write_text("".join(lines))
     read = checker.read_facts(lines, RULES)
     for flow in (("shop/web-0", "shop/web-2"), ("shop/web-3", "shop/web-2")):
@@ -101,7 +103,9 @@ def test_between_groups_only_a_denial_is_shown() -> None:
 
 
 def without(*words: str) -> list[str]:
-    return [line for line in dump().read_text().splitlines(keepends=True) if not all(word in line for word in words)]
+    return whole(
+        line for line in dump().read_text().splitlines(keepends=True) if not all(word in line for word in words)
+    )
 
 
 def fact(relation: str, *row: str | int) -> str:
@@ -116,7 +120,7 @@ def test_a_fact_that_is_gone_is_missed() -> None:
 
 
 def test_a_fact_that_is_new_breaks_an_absence() -> None:
-    lines = [*without("nothing"), fact("policy_terminating", "liqo-tenant-milan/milan")]
+    lines = whole([*without("nothing"), fact("policy_terminating", "liqo-tenant-milan/milan")])
     document = certificate("allowed")
     with pytest.raises(checker.RejectedError, match=r"no policy_terminating.*follows") as caught:
         checker.check(document, RULES, checker.read_facts(lines, RULES), SCHEMA)
@@ -145,9 +149,22 @@ def test_a_rule_that_is_new_breaks_an_absence() -> None:
         (["HEADER\n", fact("policy_rule", "a/b", True)], "line 2: is not a row of policy_rule"),
         (["HEADER\n", fact("pod", "a/b", "a").strip()], "line 2: the dump ends inside a line"),
         (["HEADER\n", '{"relation": "pod", "row": ["a/b", "a"]}\n'], "line 2: has no source"),
+        (["HEADER\n", fact("pod", "a/b", "a")], "line 2: the dump has no end"),
+        (["HEADER\n"], "line 1: the dump has no end"),
+        (
+            ["HEADER\n", fact("pod", "a/b", "a"), '{"facts":2}\n'],
+            "line 3: the dump has 1 facts, and not as many as it says",
+        ),
+        (["HEADER\n", '{"facts":true}\n'], "line 2: the dump has 0 facts"),
+        (["HEADER\n", '{"facts":0}\n', fact("pod", "a/b", "a")], "line 3: comes after the end of the dump"),
+        (["HEADER\n", '{"facts":0,"x":1}\n'], "line 2: names no relation"),
+        (
+            ['{"format":"liqo-connectivity-facts","version":1}\n'],
+            "line 1: is not the header of a facts dump of version 2",
+        ),
     ],
 )
 def test_a_damaged_dump_is_refused(lines: list[str], problem: str) -> None:
-    header = '{"format":"liqo-connectivity-facts","version":1}'
+    header = '{"format":"liqo-connectivity-facts","version":2}'
     with pytest.raises(checker.DumpError, match=problem):
         checker.read_facts([line.replace("HEADER", header) for line in lines], RULES)

@@ -94,7 +94,7 @@ def test_unknown_kinds_are_counted_and_nothing_of_them_is_kept(tmp_path: Path) -
     reading = read_text(tmp_path, text, "a.json")
     assert dict(reading.unknown_kinds) == {"v1 Secret": 2}
     assert len(reading.base) == 0
-    assert list(jsonl_lines(reading.base)) == ['{"format":"liqo-connectivity-facts","version":1}']
+    assert list(jsonl_lines(reading.base)) == ['{"format":"liqo-connectivity-facts","version":2}', '{"facts":0}']
 
 
 @pytest.mark.parametrize("broken", [{"kind": ...}, {"apiVersion": ...}, {"kind": 5}])
