@@ -4,8 +4,7 @@
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from liqo_connectivity.engine.syntax.arithmetic import NUMBER_RANGE
 from liqo_connectivity.engine.syntax.diagnostics import Diagnostic, FactError, Span
@@ -35,8 +34,7 @@ CONSTRAINT_DECLARATIONS: Final = {
 _D = TypeVar("_D", RelationDeclaration, FunctorDeclaration)
 
 
-@dataclass(frozen=True, slots=True)
-class Schema:
+class Schema(NamedTuple):
     """The declarations of a program.
 
     ``types`` maps a declared type to its base; ``inputs`` and ``outputs`` are the relations of ``.input`` and ``.output``.

@@ -197,18 +197,16 @@ def _least_height(rule: Rule, least: Mapping[str, int]) -> int:
 def _shown(body: Iterable[Literal_]) -> Iterator[str]:
     """Yield the relations whose tuples a proof can show."""
     for item in body:
-        aggregate = aggregate_of(item)
         if isinstance(item, Atom):
             yield item.relation
-        elif aggregate is not None:
+        elif aggregate := aggregate_of(item):
             yield from _shown(aggregate.body)
 
 
 def _needed(body: Iterable[Literal_]) -> Iterator[str]:
     """Yield the relations of which every instance needs a tuple; a ``count`` or ``sum`` may need none."""
     for item in body:
-        aggregate = aggregate_of(item)
         if isinstance(item, Atom):
             yield item.relation
-        elif aggregate is not None and not aggregate.adds:
+        elif (aggregate := aggregate_of(item)) and not aggregate.adds:
             yield from _needed(aggregate.body)

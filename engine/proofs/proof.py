@@ -6,6 +6,7 @@ the proofs of instances of its body.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
@@ -21,8 +22,7 @@ from liqo_connectivity.engine.syntax.nodes import (
 from liqo_connectivity.engine.syntax.printer import format_body, format_value
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(NamedTuple):
     """A negated premise: tuples that the model does not have. ``None`` in a column stands for any value."""
 
     relation: str
@@ -32,8 +32,7 @@ class Absent:
         return f"{self.relation}({', '.join('_' if v is None else format_value(v) for v in self.pattern)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(NamedTuple):
     """A true comparison, with values in place of variables."""
 
     comparison: str

@@ -1,7 +1,7 @@
 """Problems: what could not be read, with the place and what to do about it."""
 
 import json
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Source, symbol
 from liqo_connectivity.rules.relations import Unreadable
@@ -9,8 +9,7 @@ from liqo_connectivity.rules.relations import Unreadable
 _SHOWN = 60
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One object, or part of a file, that could not be read.
 
     ``file`` is empty for an object of the live cluster, ``line`` counts from 1 and is 0 when it is unknown; ``column`` too,

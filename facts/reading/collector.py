@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey
 from liqo_connectivity.facts.base.fact_base import FactBase
@@ -21,8 +20,7 @@ _CLUSTER: Final = ObjectKey("Namespace", "", "kube-system")
 """The object whose uid stands for its cluster: nobody can delete it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """Everything that was read.
 
     ``problems`` are sorted by file and line. ``objects`` counts the objects that were read, by kind, and
@@ -134,7 +132,7 @@ class Collector:
             return
         if decoded.problem is not None:
             source = decoded.facts[0].source
-            problem = replace(decoded.problem, line=place.position(decoded.problem.field).line)
+            problem = decoded.problem._replace(line=place.position(decoded.problem.field).line)
             decoded = malformed(problem, source.uid, source.resource_version)
             self._problems.append(problem)
         elif place.origin.file:

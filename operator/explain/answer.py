@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from liqo_connectivity.engine import Absence, Aggregated, Explainer, Model, Proof, pattern, proofs, prove, why_not
 from liqo_connectivity.facts import FactBase
@@ -48,8 +48,7 @@ class Mismatch:
     sides: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PeeringAnswer:
+class PeeringAnswer(NamedTuple):
     """The verdict of one governing peering. ``decision`` is ``None`` while it is unknown.
 
     ``mismatches`` are the rules before the deciding one, in their order. If requested, ``passed_over`` explains why the
@@ -69,8 +68,7 @@ class PeeringAnswer:
     complete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The whole answer about ``flow``, the pair of addresses with the worst verdict.
 
     ``pairs`` counts the verdicts of all pairs asked about, and ``verdicts`` has that of each. ``unknown`` lists (object, reason, detail) of what keeps the
@@ -162,15 +160,15 @@ def _passed_over(explainer: Explainer, proof: Proof) -> tuple[Absence, ...]:
 
 def with_passed_over(found: Answer, explainer: Explainer) -> Answer:
     """Add, for each peering, why the last few rules before the deciding one do not match."""
-    peerings = tuple(replace(p, passed_over=_passed_over(explainer, p.proof)) for p in found.peerings)
-    return replace(found, peerings=peerings)
+    peerings = tuple(p._replace(passed_over=_passed_over(explainer, p.proof)) for p in found.peerings)
+    return found._replace(peerings=peerings)
 
 
 def with_alternatives(found: Answer, explainer: Explainer, count: int) -> Answer:
     """Add further proofs of each peering's verdict, up to ``count`` including the first."""
     several = [(p, proofs(explainer, p.proof.relation, p.proof.row, count)) for p in found.peerings]
-    peerings = tuple(replace(p, alternatives=some.found[1:], complete=some.complete) for p, some in several)
-    return replace(found, peerings=peerings)
+    peerings = tuple(p._replace(alternatives=some.found[1:], complete=some.complete) for p, some in several)
+    return found._replace(peerings=peerings)
 
 
 def unresolved(

@@ -1,9 +1,8 @@
 """The ends of a flow as a user names them: a pod, a Service, an address or a group."""
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import click
 
@@ -14,8 +13,7 @@ _PORT = re.compile(r":(?P<port>[0-9]{1,5})/(?P<protocol>tcp|udp|sctp)$")
 _HELP = "an endpoint is NAMESPACE/POD, NAMESPACE/svc/SERVICE, ip:ADDRESS or group:GROUP@PEERING"
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One end of a flow as the user named it: a pod or Service (``ns/name``), an address, or a group of a peering."""
 
     text: str
@@ -24,8 +22,7 @@ class Endpoint:
     peering: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(NamedTuple):
     """A port and protocol. Policies do not distinguish them; a Service does."""
 
     number: int

@@ -5,7 +5,6 @@ not be read, and the verdict on an address that may be a Service's is unknown.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 import click
@@ -54,7 +53,7 @@ def add_services(collector: Collector, source: ObjectSource, cluster: str) -> No
             raise
         problems = [Problem(kind=kind, message=f"cannot be listed: {error.message}") for kind in _READ]
     else:
-        problems = [replace(problem, help=_HELP) for problem in reading.problems if problem.kind in _READ]
+        problems = [problem._replace(help=_HELP) for problem in reading.problems if problem.kind in _READ]
         _add(collector, reading, problems)
     for problem in problems:
         key, fact = unreadable(problem)
