@@ -21,6 +21,7 @@ from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX,
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
 from liqo_connectivity.facts.extraction.input_facts import kinds_absent
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
+from liqo_connectivity.facts.extraction.label_facts import Labels, named_keys, with_labels, without_labels
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.objects.fields import canonical_address
@@ -41,6 +42,7 @@ __all__ = [
     "FactChange",
     "FixedLine",
     "Kind",
+    "Labels",
     "ObjectKey",
     "Origin",
     "Problem",
@@ -56,11 +58,14 @@ __all__ = [
     "kind_of",
     "kinds_absent",
     "load_jsonl",
+    "named_keys",
     "one_line",
     "policy_field_hint",
     "read",
     "redact",
     "sorted_lines",
     "unreadable",
+    "with_labels",
+    "without_labels",
     "write_folder",
 ]

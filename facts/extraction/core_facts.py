@@ -13,8 +13,10 @@ from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
 from liqo_connectivity.rules import relations
 
 _NETWORK_STATUS = pointer("metadata", "annotations", "k8s.v1.cni.cncf.io/network-status")
-_SHADOW = pointer("metadata", "labels", "liqo.io/shadowPod")
-_ORIGIN = pointer("metadata", "labels", "offloading.liqo.io/origin")
+_SHADOW = "liqo.io/shadowPod"
+_ORIGIN = "offloading.liqo.io/origin"
+_SHADOW_LABEL = pointer("metadata", "labels", _SHADOW)
+_ORIGIN_LABEL = pointer("metadata", "labels", _ORIGIN)
 _LABEL_CLUSTER = pointer("metadata", "labels", REMOTE_CLUSTER)
 _LABEL_TENANT = pointer("metadata", "labels", "liqo.io/tenant-namespace")
 _LABEL_TYPE = pointer("metadata", "labels", "liqo.io/type")
@@ -55,10 +57,11 @@ def extract_pod(pod: core_objects.Pod) -> tuple[Fact, ...]:
         _interfaces(facts, key, source, annotations.network_status)
     labels = metadata.labels
     if labels is not None:
-        if labels.shadow_pod == "true":
-            facts.append(Fact(relations.PodShadow(key), source, _SHADOW, "true"))
-        if labels.origin is not None:
-            facts.append(Fact(relations.PodOrigin(key, labels.origin), source, _ORIGIN, labels.origin))
+        if labels.get(_SHADOW) == "true":
+            facts.append(Fact(relations.PodShadow(key), source, _SHADOW_LABEL, "true"))
+        origin = labels.get(_ORIGIN)
+        if origin is not None:
+            facts.append(Fact(relations.PodOrigin(key, origin), source, _ORIGIN_LABEL, origin))
     return tuple(facts)
 
 

@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails, ValidationError, from_json
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, pointer
 from liqo_connectivity.facts.base.problems import Problem, one_line, show, unreadable
-from liqo_connectivity.facts.extraction.extract import extract
+from liqo_connectivity.facts.extraction.extract import KubernetesObject, extract, labels_of
 from liqo_connectivity.facts.extraction.kinds import Kind
+from liqo_connectivity.facts.extraction.label_facts import Labels
 from liqo_connectivity.facts.extraction.policy_facts import unknown_policy_field
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.fields import (
@@ -66,11 +67,15 @@ _PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
 
 
 class Decoded(NamedTuple):
-    """What one object asserts: its facts, or if it is malformed, that it is unreadable, and the problem."""
+    """What one object asserts: its facts, or if it is malformed, that it is unreadable, and the problem.
+
+    ``labels`` are those of a Pod or a Namespace: which of them become facts, policies say.
+    """
 
     key: ObjectKey
     facts: tuple[Fact, ...]
     problem: Problem | None
+    labels: Labels = ()
 
 
 def decode_json(kind: Kind, data: bytes, file: str = "") -> Decoded:
@@ -78,7 +83,7 @@ def decode_json(kind: Kind, data: bytes, file: str = "") -> Decoded:
     try:
         if kind.name == _CRD:
             return decode_mapping(kind, from_json(data), file)
-        facts = extract(kind.from_json(data))
+        decoded = kind.from_json(data)
     except ValidationError:
         try:
             mapping: object = from_json(data)
@@ -87,7 +92,7 @@ def decode_json(kind: Kind, data: bytes, file: str = "") -> Decoded:
         return decode_mapping(kind, mapping, file)
     except ValueError:
         return _not_json(kind, file)
-    return Decoded(facts[0].source.key, facts, None)
+    return _decoded(decoded)
 
 
 def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
@@ -101,7 +106,7 @@ def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
         if name not in ("", FIREWALL_CRD):
             return Decoded(ObjectKey(kind.name, "", name), (), None)
     try:
-        facts = extract(kind.from_mapping(value))
+        found = kind.from_mapping(value)
     except ValidationError as error:
         unknown = _unknown_fields(error)
         if not unknown:
@@ -112,7 +117,12 @@ def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
         source = decoded.facts[0].source
         fields = sorted({one_line(pointer(*path)) for path in unknown})[:_MAX_UNKNOWN]
         return decoded._replace(facts=(*decoded.facts, *(unknown_policy_field(source, field) for field in fields)))
-    return Decoded(facts[0].source.key, facts, None)
+    return _decoded(found)
+
+
+def _decoded(found: KubernetesObject) -> Decoded:
+    facts = extract(found)
+    return Decoded(facts[0].source.key, facts, None, labels_of(found))
 
 
 def _unknown_fields(error: ValidationError) -> list[tuple[str | int, ...]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from liqo_connectivity.facts.base.fact import Fact
 from liqo_connectivity.facts.extraction import core_facts, liqo_facts, policy_facts, service_facts
+from liqo_connectivity.facts.extraction.label_facts import Labels, packed
 from liqo_connectivity.facts.objects import core_objects, liqo_objects, policy_objects, service_objects
 
 KubernetesObject = (
@@ -42,6 +43,17 @@ _EXTRACTORS: Mapping[type[KubernetesObject], Callable[[Any], tuple[Fact, ...]]] 
 }
 
 
+def labels_of(decoded: KubernetesObject) -> Labels:
+    """The labels of a Pod or a Namespace; those of other objects are not kept."""
+    match decoded:
+        case core_objects.Pod():
+            return packed(decoded.metadata.labels)
+        case liqo_objects.Namespace():
+            return packed(decoded.metadata.every_label)
+        case _:
+            return ()
+
+
 def extract(decoded: KubernetesObject) -> tuple[Fact, ...]:
-    """The facts of an object of any kind, in a fixed order, all with the same source."""
+    """The facts of an object of any kind but for its labels, in a fixed order, all with the same source."""
     return _EXTRACTORS[type(decoded)](decoded)

@@ -12,14 +12,6 @@ FIREWALL_CRD: Final = "firewallconfigurations.networking.liqo.io"
 
 
 @model
-class PodLabels:
-    """Labels of a Pod. Tenants write them, so any text is accepted."""
-
-    shadow_pod: str | None = field("liqo.io/shadowPod", default=None)
-    origin: str | None = field("offloading.liqo.io/origin", default=None)
-
-
-@model
 class PodAnnotations:
     """Annotations of a Pod: the networks that Multus attached it to, as JSON. Tenants write them too."""
 
@@ -28,11 +20,13 @@ class PodAnnotations:
 
 @model
 class PodMetadata:
+    """Metadata of a Pod. Tenants write its labels, so any text is accepted."""
+
     name: Name
     namespace: NamespaceName
     uid: str = ""
     resource_version: str = field("resourceVersion", default="")
-    labels: PodLabels | None = None
+    labels: dict[str, str] | None = None
     annotations: PodAnnotations | None = None
 
 

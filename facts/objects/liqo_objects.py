@@ -65,6 +65,7 @@ class NamespaceMetadata:
     resource_version: str = field("resourceVersion", default="")
     deletion_timestamp: str | None = field("deletionTimestamp", default=None)
     labels: NamespaceLabels | None = None
+    every_label: dict[str, str] | None = field("labels", default=None)
     annotations: NamespaceAnnotations | None = None
 
 

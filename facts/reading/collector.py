@@ -1,21 +1,24 @@
 """Parsed documents in, one fact base out: counts kinds, and compares objects that are given twice."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey
 from liqo_connectivity.facts.base.fact_base import FactBase
 from liqo_connectivity.facts.base.problems import Problem, one_line
-from liqo_connectivity.facts.dumps.dump import Loaded
+from liqo_connectivity.facts.dumps.dump import FACTS_FILE, Loaded
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping, malformed, name_at
 from liqo_connectivity.facts.extraction.kinds import KINDS, kind_of
+from liqo_connectivity.facts.extraction.label_facts import named_keys
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.parsing.locators import FixedLine
 from liqo_connectivity.facts.reading.envelopes import Enclosed, Listed, Refused, opened
-from liqo_connectivity.facts.reading.states import Origin, Place, State, settle, uids
-from liqo_connectivity.rules.relations import KindAbsent, PolicyUnknownField, Unreadable
+from liqo_connectivity.facts.reading.states import Origin, Place, State, labelled, settle, uids
+from liqo_connectivity.rules.relations import KindAbsent, Namespace, Pod, PolicyUnknownField, Unreadable
 
+_NAMING: Final = frozenset({"PeeringConnectivity", FACTS_FILE})
+"""Kinds of sources of the facts about selectors."""
 _CLUSTER: Final = ObjectKey("Namespace", "", "kube-system")
 """The object whose uid stands for its cluster: nobody can delete it."""
 
@@ -49,6 +52,8 @@ class Collector:
         self._absent = {kind.name for kind in KINDS}
         self._passed_over: set[str] = set()
         self._logs = 0
+        # Of the dumps with Pods or Namespaces, the keys of the labels that they hold.
+        self._dumps: dict[str, frozenset[str]] = {}
 
     def add_document(self, value: object, origin: Origin) -> None:
         """Take one parsed document: an object, a list of objects to any depth, or an event of a watch."""
@@ -74,6 +79,9 @@ class Collector:
             if rest:
                 self.add_facts(key, rest, origin)
         self._absent &= absent
+        every = [fact for facts in loaded.facts.values() for fact in facts]
+        if any(isinstance(fact.row, Pod | Namespace) for fact in every):
+            self._dumps[origin.file] = named_keys(every)
         for problem in loaded.problems:
             self.add_problem(problem)
 
@@ -96,14 +104,20 @@ class Collector:
         base = FactBase()
         objects: Counter[str] = Counter()
         differing: dict[ObjectKey, list[State]] = {}
-        for key, states in self._states.items():
-            state = settle(states)
-            if state is None:
-                differing[key] = states
-            elif not state.gone:
-                base.replace(key, state.facts)
-                objects[key.kind] += not (state.facts and isinstance(state.facts[0].row, Unreadable))
-        conflicts = _conflicts(differing)
+        keys: frozenset[str] = frozenset()
+        # Policies come first: they name the labels that are facts of the others.
+        for kinds in (_NAMING, self._kinds - _NAMING):
+            for key, states in self._states.items():
+                if key.kind not in kinds:
+                    continue
+                state = settle(labelled(states, keys))
+                if state is None:
+                    differing[key] = states
+                elif not state.gone:
+                    base.replace(key, state.facts)
+                    objects[key.kind] += not (state.facts and isinstance(state.facts[0].row, Unreadable))
+            keys = named_keys(base.facts())
+        conflicts = [*_conflicts(differing), *_missing_labels(self._dumps, keys)]
         for problem in conflicts:
             decoded = malformed(problem)
             base.replace(decoded.key, decoded.facts)
@@ -137,7 +151,7 @@ class Collector:
             self._problems.append(problem)
         elif place.origin.file:
             decoded = self._refuse_unknown_fields(decoded, place)
-        self._give(decoded, State(decoded.facts, place, found.watched))
+        self._give(decoded, State(decoded.facts, place, found.watched, labels=decoded.labels))
 
     def _refuse_unknown_fields(self, decoded: Decoded, place: Place) -> Decoded:
         """Refuse an object of a file that has unknown fields; of a stored one, rules say what becomes of it."""
@@ -156,7 +170,7 @@ class Collector:
         return malformed(problems[0], source.uid, source.resource_version)
 
     def _give(self, decoded: Decoded, state: State) -> None:
-        key, _, problem = decoded
+        key, problem = decoded.key, decoded.problem
         self._kinds.add(key.kind)
         states = self._states.setdefault(key, [])
         if states and problem is not None and not problem.name:
@@ -177,6 +191,14 @@ class Collector:
                 help=found.help,
             )
         )
+
+
+def _missing_labels(dumps: Mapping[str, frozenset[str]], keys: frozenset[str]) -> Iterator[Problem]:
+    """The dumps that lack labels which policies name: a dump holds only those that its policies named."""
+    for file, known in sorted(dumps.items()):
+        if keys - known:
+            message = f"does not hold the labels {', '.join(sorted(keys - known))}, which a policy names"
+            yield Problem(file, message=message, help="write the dump again from objects that include the policy")
 
 
 def _conflicts(differing: Mapping[ObjectKey, list[State]]) -> list[Problem]:

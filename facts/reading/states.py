@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from liqo_connectivity.facts.base.fact import Fact, segments
+from liqo_connectivity.facts.extraction.label_facts import Labels, with_labels
 from liqo_connectivity.facts.parsing.locators import Locator, Position
 
 
@@ -29,13 +30,14 @@ class State(NamedTuple):
     """An object as it was given once: what it asserts, and where.
 
     ``watched`` says that a watch reported it, so that a later one of the same file replaces it, and ``gone`` that this was
-    its last state, after which the object asserts nothing.
+    its last state, after which the object asserts nothing. ``labels`` are those that policies may make facts of.
     """
 
     facts: tuple[Fact, ...]
     place: Place
     watched: bool = False
     gone: bool = False
+    labels: Labels = ()
 
     @property
     def uid(self) -> str:
@@ -71,6 +73,13 @@ def settle(states: Sequence[State]) -> State | None:
             return None
         found = state if found is None else max(found, state, key=_rank)
     return found
+
+
+def labelled(states: Sequence[State], keys: frozenset[str]) -> Sequence[State]:
+    """States with the facts of those labels that policies name."""
+    if not keys:
+        return states
+    return [state._replace(facts=with_labels(state.facts, state.labels, keys)) for state in states]
 
 
 def uids(states: Sequence[State]) -> set[str]:

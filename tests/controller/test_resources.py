@@ -75,8 +75,11 @@ def test_what_only_an_answer_needs_costs_the_controller_nothing() -> None:
 
 def test_the_quick_way_to_read_a_pod_gives_what_the_slow_way_gives() -> None:
     item = pod("a", 7)
-    item["metadata"]["labels"] = {"liqo.io/shadowPod": "true"}
-    assert event("pods", item) == WatchEvent(PODS.read(item), gone=False)
+    item["metadata"]["labels"] = {"liqo.io/shadowPod": "true", "app": "web"}
+    told = event("pods", item)
+    assert told == WatchEvent(PODS.read(item), gone=False)
+    assert isinstance(told, WatchEvent)
+    assert told.object.observed.labels == ("app", "web", "liqo.io/shadowPod", "true")
     assert event("pods", item, "DELETED") == WatchEvent(PODS.read(item), gone=True)
     assert PODS.read_line is not None
     assert PODS.read_line(json.dumps({"type": "BOOKMARK", "object": item}).encode()) is None

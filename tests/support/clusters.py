@@ -7,7 +7,7 @@ from random import Random
 
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Model, Program, Row, evaluate
-from liqo_connectivity.facts import FactBase, ObjectKey, decode_mapping, kind_of
+from liqo_connectivity.facts import Decoded, FactBase, ObjectKey, decode_mapping, kind_of, named_keys, with_labels
 from liqo_connectivity.facts.base.fact import Fact
 from liqo_connectivity.rules.program import load
 from liqo_connectivity.rules.relations import Flow
@@ -27,16 +27,23 @@ def program(*goals: str) -> Program:
 
 def facts_of(found: Object) -> tuple[ObjectKey, tuple[Fact, ...]]:
     """The key and facts of one object, which may be malformed."""
+    decoded = decoded_of(found)
+    return decoded.key, decoded.facts
+
+
+def decoded_of(found: Object) -> Decoded:
+    """What one object asserts, with the labels of which a policy may make facts."""
     kind = kind_of(found["apiVersion"], found["kind"])
     assert kind is not None, found
-    decoded = decode_mapping(kind, found)
-    return decoded.key, decoded.facts
+    return decode_mapping(kind, found)
 
 
 def base_of(found: Iterable[Object]) -> FactBase:
     base = FactBase()
-    for one in found:
-        base.replace(*facts_of(one))
+    read = [decoded_of(one) for one in found]
+    keys = named_keys(fact for one in read for fact in one.facts)
+    for one in read:
+        base.replace(one.key, with_labels(one.facts, one.labels, keys))
     return base
 
 

@@ -11,7 +11,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     stored_policy,
 )
 from liqo_connectivity.operator.controller.state.state import State
-from tests.support.clusters import facts_of, program
+from tests.support.clusters import decoded_of, program
 from tests.support.descriptions import Cluster
 from tests.support.manifests import Object, objects
 
@@ -21,9 +21,9 @@ WRITTEN = ObjectKey(FIREWALL, "liqo-tenant-milan", "milan-connectivity")
 
 
 def observed(found: Object) -> tuple[tuple[str, ObjectKey], Observed]:
-    key, facts = facts_of(found)
+    decoded = decoded_of(found)
     stored = stored_policy(found) if found["kind"] == POLICY else None
-    return (found["kind"], key), Observed(facts, stored)
+    return (found["kind"], decoded.key), Observed(decoded.facts, stored, decoded.labels)
 
 
 def fresh(batch: Batch, rules: Program | None = None) -> State:

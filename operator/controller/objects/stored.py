@@ -10,7 +10,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Final, NamedTuple, cast
 
-from liqo_connectivity.facts import Fact, ObjectKey
+from liqo_connectivity.facts import Fact, Labels, ObjectKey
 
 POLICY: Final = "PeeringConnectivity"
 FIREWALL: Final = "FirewallConfiguration"
@@ -104,12 +104,15 @@ class Agent:
     live: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
-    """An object of the cluster as the controller sees it: the facts that it asserts, and its view if it has one."""
+class Observed(NamedTuple):
+    """An object of the cluster as the controller sees it: the facts that it asserts, and its view if it has one.
+
+    ``labels`` are those of a Pod or a Namespace, of which policies make facts.
+    """
 
     facts: tuple[Fact, ...]
     stored: StoredPolicy | StoredFirewall | Agent | None = None
+    labels: Labels = ()
 
 
 def digest(spec: object) -> str:

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Delta, Program, Row
-from liqo_connectivity.facts import ObjectKey, enforcing
+from liqo_connectivity.facts import ObjectKey, enforcing, without_labels
 from liqo_connectivity.operator.controller.objects.asserted_facts import Facts, asserted_by, rows_of
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (
@@ -25,6 +25,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
 )
 from liqo_connectivity.operator.controller.state.desired import DesiredFirewalls
 from liqo_connectivity.operator.controller.state.fact_database import FactDatabase
+from liqo_connectivity.operator.controller.state.known_labels import KnownLabels
 
 POLICY_GOALS: Final = ("condition_false", "invalid_rule", "invalid_field", "governing", "policy_finding", "draining")
 """Relations about policies; in each of them a column is a policy."""
@@ -64,6 +65,7 @@ class State:
         self.agents: dict[ObjectKey, Agent] = {}
         self.desired = DesiredFirewalls()
         self._facts = FactDatabase(program, GOALS, enforcing(MANAGER))
+        self._labels = KnownLabels()
         # Held while the stored objects change, and while a reflector looks at one. The objects are immutable.
         self._stored = Lock()
 
@@ -97,7 +99,10 @@ class State:
                         if _identity(before) != _identity(self.policies.get(key)):
                             edited.add(key)
                 asserted[key] = asserted_by(observed) if observed is not None else ()
-        delta = self._facts.commit(asserted)
+                self._labels.see(key, observed)
+        for key in self._labels.follow(asserted) - asserted.keys():
+            asserted[key] = without_labels(self._facts.facts_of(key))
+        delta = self._facts.commit({key: self._labels.labelled(key, facts) for key, facts in asserted.items()})
         derived = any(name in delta.changes for name in OUTCOMES)
         if derived:
             edited |= _policies_of(delta)
@@ -154,7 +159,9 @@ class State:
                         return True
                 case Agent() as view:
                     return self.agents.get(key) != view
-        return rows_of(self._facts.facts_of(key)) != rows_of(asserted_by(observed))
+        if self._labels.are_news(key, observed.labels):
+            return True
+        return rows_of(without_labels(self._facts.facts_of(key))) != rows_of(asserted_by(observed))
 
     def facts(self) -> tuple[int, Facts]:
         """The number of the state and every fact of it, in no order; for any thread."""

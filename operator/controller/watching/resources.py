@@ -11,6 +11,7 @@ from pydantic_core import ValidationError, from_json
 
 from liqo_connectivity.facts import FIREWALL_CRD, KIND_BY_NAME, Decoded, Kind, ObjectKey, decode_mapping
 from liqo_connectivity.facts.extraction.core_facts import extract_pod
+from liqo_connectivity.facts.extraction.label_facts import packed
 from liqo_connectivity.facts.objects.core_objects import Pod
 from liqo_connectivity.facts.objects.models import model, validator
 from liqo_connectivity.operator.controller.objects.stored import (
@@ -173,11 +174,11 @@ def _read_pod(line: bytes) -> WatchEvent | None:
         return None
     if event.type not in ("ADDED", "MODIFIED", "DELETED"):
         return None
-    facts = extract_pod(event.object)
+    pod = event.object
+    facts = extract_pod(pod)
     source = facts[0].source
-    return WatchEvent(
-        ObjectVersion(source.key, _version(source.resource_version), Observed(facts)), event.type == "DELETED"
-    )
+    observed = Observed(facts, labels=packed(pod.metadata.labels))
+    return WatchEvent(ObjectVersion(source.key, _version(source.resource_version), observed), event.type == "DELETED")
 
 
 def _read_policy(value: object) -> ObjectVersion:
@@ -207,7 +208,8 @@ def _seen(decoded: Decoded) -> ObjectVersion:
     if not decoded.facts:
         raise WatchEventError(f"{decoded.key} is not an object that is read")
     source = decoded.facts[0].source
-    return ObjectVersion(decoded.key, _version(source.resource_version), Observed(decoded.facts), str(problem or ""))
+    observed = Observed(decoded.facts, labels=decoded.labels)
+    return ObjectVersion(decoded.key, _version(source.resource_version), observed, str(problem or ""))
 
 
 def _metadata(value: object) -> dict[str, object]:
