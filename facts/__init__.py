@@ -21,7 +21,13 @@ from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX,
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
 from liqo_connectivity.facts.extraction.input_facts import kinds_absent
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
-from liqo_connectivity.facts.extraction.label_facts import Labels, named_keys, with_labels, without_labels
+from liqo_connectivity.facts.extraction.label_facts import (
+    Labels,
+    named_keys,
+    packed_labels,
+    with_labels,
+    without_labels,
+)
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.objects.fields import canonical_address
@@ -60,6 +66,7 @@ __all__ = [
     "load_jsonl",
     "named_keys",
     "one_line",
+    "packed_labels",
     "policy_field_hint",
     "read",
     "redact",

@@ -5,7 +5,7 @@ from typing import Any
 
 from liqo_connectivity.facts.base.fact import Fact
 from liqo_connectivity.facts.extraction import core_facts, liqo_facts, policy_facts, service_facts
-from liqo_connectivity.facts.extraction.label_facts import Labels, packed
+from liqo_connectivity.facts.extraction.label_facts import Labels, packed_labels
 from liqo_connectivity.facts.objects import core_objects, liqo_objects, policy_objects, service_objects
 
 KubernetesObject = (
@@ -47,9 +47,9 @@ def labels_of(decoded: KubernetesObject) -> Labels:
     """The labels of a Pod or a Namespace; those of other objects are not kept."""
     match decoded:
         case core_objects.Pod():
-            return packed(decoded.metadata.labels)
+            return packed_labels(decoded.metadata.labels)
         case liqo_objects.Namespace():
-            return packed(decoded.metadata.every_label)
+            return packed_labels(decoded.metadata.every_label)
         case _:
             return ()
 

@@ -21,7 +21,7 @@ def _packed(items: tuple[tuple[str, str], ...]) -> Labels:
     return tuple(chain.from_iterable(sorted(items)))
 
 
-def packed(labels: Mapping[str, str] | None) -> Labels:
+def packed_labels(labels: Mapping[str, str] | None) -> Labels:
     """Labels in the form in which they are kept."""
     return _packed(tuple(labels.items())) if labels else ()
 

@@ -9,9 +9,8 @@ from typing import Final, NamedTuple, cast
 
 from pydantic_core import ValidationError, from_json
 
-from liqo_connectivity.facts import FIREWALL_CRD, KIND_BY_NAME, Decoded, Kind, ObjectKey, decode_mapping
+from liqo_connectivity.facts import FIREWALL_CRD, KIND_BY_NAME, Decoded, Kind, ObjectKey, decode_mapping, packed_labels
 from liqo_connectivity.facts.extraction.core_facts import extract_pod
-from liqo_connectivity.facts.extraction.label_facts import packed
 from liqo_connectivity.facts.objects.core_objects import Pod
 from liqo_connectivity.facts.objects.models import model, validator
 from liqo_connectivity.operator.controller.objects.stored import (
@@ -177,7 +176,7 @@ def _read_pod(line: bytes) -> WatchEvent | None:
     pod = event.object
     facts = extract_pod(pod)
     source = facts[0].source
-    observed = Observed(facts, labels=packed(pod.metadata.labels))
+    observed = Observed(facts, labels=packed_labels(pod.metadata.labels))
     return WatchEvent(ObjectVersion(source.key, _version(source.resource_version), observed), event.type == "DELETED")
 
 
