@@ -9,6 +9,7 @@ facts, which is derived here a second time. This room imports no other room and 
 from liqo_connectivity.checker.certificate import Checked, NotShownError, check
 from liqo_connectivity.checker.dialect import read_rules
 from liqo_connectivity.checker.dump import DumpError, SourcedFacts, read_facts
+from liqo_connectivity.checker.limits import LimitError, Limits
 from liqo_connectivity.checker.proof import RejectedError
 from liqo_connectivity.checker.schema import read_certificate
 from liqo_connectivity.checker.syntax import RulesError, TrustedRules
@@ -16,6 +17,8 @@ from liqo_connectivity.checker.syntax import RulesError, TrustedRules
 __all__ = [
     "Checked",
     "DumpError",
+    "LimitError",
+    "Limits",
     "NotShownError",
     "RejectedError",
     "RulesError",

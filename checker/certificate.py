@@ -14,6 +14,7 @@ from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import QUESTION, QUESTION_PORT, SourcedFacts, row_of
 from liqo_connectivity.checker.ends import End, check_ends, lacks_address, read_end
 from liqo_connectivity.checker.functors import address_family
+from liqo_connectivity.checker.limits import Limits, Meter
 from liqo_connectivity.checker.proof import RejectedError, fields_of, tuples
 from liqo_connectivity.checker.schema import Schema, check_form
 from liqo_connectivity.checker.steps import StepChecker
@@ -52,11 +53,14 @@ class Checked:
     absences: int
 
 
-def check(document: object, rules: TrustedRules, facts: SourcedFacts, schema: Schema) -> Checked:
+def check(
+    document: object, rules: TrustedRules, facts: SourcedFacts, schema: Schema, limits: Limits | None = None
+) -> Checked:
     """Check a certificate, which has the form of the published schema.
 
-    Raises RejectedError, NotShownError, and RulesError for rules that mean nothing.
+    Raises RejectedError, NotShownError, RulesError for rules that mean nothing, and LimitError for rules that take too much.
     """
+    meter = Meter(limits)
     check_form(document, schema)
     answer = fields_of(document, "")
     verdict, state = answer.get("verdict"), answer.get("state")
@@ -67,7 +71,7 @@ def check(document: object, rules: TrustedRules, facts: SourcedFacts, schema: Sc
     rules = _with_groups(rules)
     source, destination = read_end(answer, "source"), read_end(answer, "destination")
     if source.address is None or destination.address is None:
-        return _check_no_address(answer, (source, destination), rules, facts)
+        return _check_no_address(answer, (source, destination), rules, facts, meter)
     flow = _name(source.address, destination.address)
     question: Row = (flow, source.address, destination.address, str(state))
     peerings = [fields_of(p, f"/peerings/{n}") for n, p in enumerate(_list(answer.get("peerings"), "/peerings"))]
@@ -78,7 +82,9 @@ def check(document: object, rules: TrustedRules, facts: SourcedFacts, schema: Sc
     questions = {question, *(other for other in others if other is not None)}
     port = destination.port
     ports: set[Row] = {(question[0], *port) for question in questions} if port is not None else set()
-    follows = Consequences(rules.rules, {**given, QUESTION: questions, QUESTION_PORT: ports}, named.union(CLAIMS))
+    follows = Consequences(
+        rules.rules, {**given, QUESTION: questions, QUESTION_PORT: ports}, named.union(CLAIMS), meter
+    )
     single = check_ends(source, destination, facts, follows)
     steps = StepChecker(rules, facts, frozenset(questions), follows)
     for number, peering in enumerate(peerings):
@@ -109,7 +115,7 @@ def _question(row: object, state: str) -> Row | None:
 
 
 def _check_no_address(
-    answer: Mapping[str, object], ends: tuple[End, End], rules: TrustedRules, facts: SourcedFacts
+    answer: Mapping[str, object], ends: tuple[End, End], rules: TrustedRules, facts: SourcedFacts, meter: Meter
 ) -> Checked:
     """Check an answer about an end without a known address: it claims nothing else."""
     if answer.get("verdict") != "unknown" or answer.get("peerings") != []:
@@ -126,7 +132,7 @@ def _check_no_address(
     if (
         known is None
         or not claimed.startswith(known)
-        or not any(lacks_address(end, claimed, rules, facts) for end in ends)
+        or not any(lacks_address(end, claimed, rules, facts, meter) for end in ends)
     ):
         raise RejectedError("/unknown/0", claimed, "the address of this end is known")
     return Checked("unknown", ends[0].endpoint, ends[1].endpoint, (), 0, 0, 0)

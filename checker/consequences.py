@@ -10,6 +10,7 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final
 
 from liqo_connectivity.checker.functors import FUNCTORS, UndefinedError, arithmetic
+from liqo_connectivity.checker.limits import Meter
 from liqo_connectivity.checker.syntax import (
     Aggregate,
     Application,
@@ -50,8 +51,18 @@ def value(term: Term, environment: Environment) -> Value:
 class Consequences:
     """The rows of each relation: those given, and those that follow."""
 
-    def __init__(self, rules: Sequence[Rule], given: Mapping[str, Iterable[Row]], wanted: Iterable[str]) -> None:
-        """Derive some relations and all that they need. Raises RulesError for rules that mean nothing."""
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        given: Mapping[str, Iterable[Row]],
+        wanted: Iterable[str],
+        meter: Meter | None = None,
+    ) -> None:
+        """Derive some relations and all that they need.
+
+        Raises RulesError for rules that mean nothing, and LimitError if the meter says so.
+        """
+        self._meter = meter or Meter()
         self._rows: dict[str, set[Row]] = {name: set(rows) for name, rows in given.items()}
         self._indexes: dict[tuple[str, tuple[int, ...]], _Index] = {}
         by_head: dict[str, list[Rule]] = {}
@@ -110,7 +121,7 @@ class Consequences:
     def _solved(self, body: Sequence[Literal], outer: Environment, place: str) -> tuple[list[Environment], set[str]]:
         found, known = [outer], set(outer)
         for literal in _ordered(body, known, place):
-            found = self._joined(literal, found, known)
+            found = self._joined(literal, found, known, place)
             known |= variables(literal.terms)
         return found, known
 
@@ -143,8 +154,9 @@ class Consequences:
         except UndefinedError:
             return []
 
-    def _joined(self, literal: Literal, found: list[Environment], known: set[str]) -> list[Environment]:
+    def _joined(self, literal: Literal, found: list[Environment], known: set[str], place: str) -> list[Environment]:
         """Keep the environments in which a literal holds, with the values that it gives to more variables."""
+        self._meter.read(1 + len(found), place)
         if literal.kind == "comparison":
             for target, other in (literal.terms, literal.terms[::-1]):
                 if isinstance(target, Variable) and target.name not in known:
@@ -161,7 +173,9 @@ class Consequences:
         joined: list[Environment] = []
         for env in found:
             for key in _rows_of(terms, env):
-                for row in index.get(key, ()):
+                rows = index.get(key, ())
+                self._meter.read(len(rows), place)
+                for row in rows:
                     more = {**env, **{name: row[column] for name, column in fresh}} if fresh else env
                     if all(more[name] == row[column] for name, column in fresh):
                         joined.append(more)

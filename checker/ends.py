@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import SourcedFacts
 from liqo_connectivity.checker.functors import address_family, bits, canonical_address, cidr_family
+from liqo_connectivity.checker.limits import Meter
 from liqo_connectivity.checker.proof import RejectedError, fields_of
 from liqo_connectivity.checker.syntax import TrustedRules, Value
 
@@ -80,20 +81,21 @@ def check_ends(source: End, destination: End, facts: SourcedFacts, follows: Cons
     return not (source.group or destination.group) and len(meant[1]) == 1
 
 
-def lacks_address(end: End, claimed: str, rules: TrustedRules, facts: SourcedFacts) -> bool:
-    """Whether an end has no known address, and is the object that is claimed to have none."""
+def lacks_address(end: End, claimed: str, rules: TrustedRules, facts: SourcedFacts, meter: Meter) -> bool:
+    """Whether an end has no known address, and is the object that is claimed to have none. Raises LimitError."""
     if end.group:
         if claimed != f"Group {end.endpoint}":
             return False
-        follows = _consequences(rules, facts, "member", "member_cidr")
+        follows = _consequences(rules, facts, meter, "member", "member_cidr")
         ranges = [row for row in follows.matching("member_cidr", (*end.group, None)) if cidr_family(row[2]) == 4]
         return not ranges and not follows.matching("member", (*end.group, None))
     if end.service is not None:
         if claimed != f"Service {end.service}":
             return False
-        return _is_unreadable_service(end.service, facts) or not _consequences(
-            rules, facts, "service_endpoint"
-        ).matching("service_endpoint", (end.service, None))
+        follows = _consequences(rules, facts, meter, "service_endpoint")
+        return _is_unreadable_service(end.service, facts) or not follows.matching(
+            "service_endpoint", (end.service, None)
+        )
     pod = claimed.removeprefix("Pod ")
     if pod != end.endpoint:
         return False
@@ -129,8 +131,8 @@ def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequ
     return meant if services <= resolved else {*meant, str(end.named)}
 
 
-def _consequences(rules: TrustedRules, facts: SourcedFacts, *wanted: str) -> Consequences:
-    return Consequences(rules.rules, {name: rows.keys() for name, rows in facts.items()}, wanted)
+def _consequences(rules: TrustedRules, facts: SourcedFacts, meter: Meter, *wanted: str) -> Consequences:
+    return Consequences(rules.rules, {name: rows.keys() for name, rows in facts.items()}, wanted, meter)
 
 
 def _is_unreadable(kind: str, name: str, facts: SourcedFacts) -> bool:

@@ -39,6 +39,11 @@ def input_options(function: Callable[..., _R]) -> Callable[..., _R]:
     return object_options(_with(command, _ANSWER_OPTIONS))
 
 
+def limit_options(function: Callable[..., _R]) -> Callable[..., _R]:
+    """Give a command without ``input_options`` the options ``seconds`` and ``megabytes``."""
+    return _with(function, _LIMIT_OPTIONS)
+
+
 def _with(command: Callable[..., _R], options: Iterable[Callable[..., Any]]) -> Callable[..., _R]:
     for option in reversed(tuple(options)):
         command = option(command)
@@ -67,6 +72,26 @@ _OBJECT_OPTIONS = (
     click.option("--kubeconfig", default="", metavar="FILE", help="Kubeconfig of the live cluster."),
     click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig."),
 )
+_LIMIT_OPTIONS = (
+    click.option(
+        "--limit-seconds",
+        "seconds",
+        type=click.FloatRange(min=0.001),
+        default=60.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Time limit for what rules derive.",
+    ),
+    click.option(
+        "--limit-megabytes",
+        "megabytes",
+        type=click.IntRange(min=64),
+        default=4096,
+        show_default=True,
+        metavar="MEGABYTES",
+        help="Limit for the memory that this takes.",
+    ),
+)
 _ANSWER_OPTIONS = (
     click.option(
         "-n",
@@ -86,24 +111,7 @@ _ANSWER_OPTIONS = (
         help="Evaluator that derives the answer.",
     ),
     click.option("--verify", is_flag=True, help="Derive the answer with pyDatalog as well; fail if the two differ."),
-    click.option(
-        "--limit-seconds",
-        "seconds",
-        type=click.FloatRange(min=0.001),
-        default=60.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="Time limit for deriving the answer.",
-    ),
-    click.option(
-        "--limit-megabytes",
-        "megabytes",
-        type=click.IntRange(min=64),
-        default=4096,
-        show_default=True,
-        metavar="MEGABYTES",
-        help="Limit for the memory that deriving the answer takes.",
-    ),
+    *_LIMIT_OPTIONS,
 )
 
 

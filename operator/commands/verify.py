@@ -12,7 +12,7 @@ import click
 
 from liqo_connectivity import checker
 from liqo_connectivity.operator import exits
-from liqo_connectivity.operator.commands.options import output_option
+from liqo_connectivity.operator.commands.options import limit_options, output_option
 from liqo_connectivity.operator.explain.document.output import echo_document
 from liqo_connectivity.operator.sources.text import read_text
 
@@ -27,7 +27,8 @@ from liqo_connectivity.operator.sources.text import read_text
 @click.option("--facts", "dump", required=True, metavar="DUMP", help="Facts to trust, written by `facts dump`.")
 @click.option("--rules", multiple=True, metavar="FILE", help="Rules to trust besides the built-in rules. Repeatable.")
 @output_option("text", "json")
-def command(proof: str, dump: str, rules: tuple[str, ...], output: str) -> int:
+@limit_options
+def command(proof: str, dump: str, rules: tuple[str, ...], output: str, seconds: float, megabytes: int) -> int:
     """Verify the proof of an answer, independently of the engine.
 
     PROOF is the output of `why -o json`, or - for stdin. The checker shares no code with the engine. It checks that
@@ -35,7 +36,8 @@ def command(proof: str, dump: str, rules: tuple[str, ...], output: str) -> int:
     governing peering is missing, and that the verdict follows.
 
     Exits with 0 if the certificate holds, 5 if it does not, naming the first wrong step, and 3 if DUMP is damaged or
-    the claim cannot be certified (of several pairs of addresses, only denials can).
+    the claim cannot be certified (of several pairs of addresses, only denials can). Rules that take more than the limits
+    end it with 4.
     """
     try:
         trusted = checker.read_rules({**_builtin(), **{path: read_text(path) for path in rules}})
@@ -50,9 +52,15 @@ def command(proof: str, dump: str, rules: tuple[str, ...], output: str) -> int:
     except checker.RejectedError as error:
         return _tell(output, exits.REJECTED, f"rejected: {proof}: {error.problem}", error.problem)
     try:
-        found = checker.check(document, trusted, facts, _schema())
+        found = checker.check(document, trusted, facts, _schema(), checker.Limits(seconds, megabytes))
     except checker.RejectedError as error:
         return _tell(output, exits.REJECTED, f"rejected: {error}", error.problem, error.pointer)
+    except checker.RulesError as error:
+        raise click.UsageError(f"the rules cannot be used: {error}") from None
+    except checker.LimitError as error:
+        help_text = "correct the rule if it never ends; --limit-seconds and --limit-megabytes set the limits"
+        click.echo(f"error: {error}\n  = help: {help_text}", err=True)
+        return exits.INTERNAL
     except checker.NotShownError as error:
         return _tell(output, exits.UNKNOWN, f"unknown: {error}", str(error))
     counts = f"{found.steps} steps, {found.facts} facts, {found.absences} absences"

@@ -78,6 +78,45 @@ def test_the_command_checks_rules_of_the_user(tmp_path: Path) -> None:
     assert "the trusted rules do not hold its rule" in text
 
 
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [
+        (
+            '.decl n(x: number)\nn(0).\nn(X + 1) :- n(X).\nmember(P, "vc-local", "10.1.1.1") :- n(-7), peering(P).\n',
+            "takes more than 0.3 s and was stopped; the rule at endless.dl:3 reads most rows",
+        ),
+        (
+            ".decl w(a: symbol)\nw(A) :- pod(A, _), pod(B, _), pod(C, _), pod(D, _), pod(E, _), A != B, C != D, E != A.\n"
+            + 'member(P, "vc-local", "10.1.1.1") :- w("x"), peering(P).\n',
+            "needs more than 64 MB of memory and was stopped; the rule at endless.dl:2 reads most rows",
+        ),
+    ],
+    ids=["recursion", "product"],
+)
+def test_trusted_rules_that_take_too_much_are_stopped_and_named(
+    rules: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("endless.dl").write_text(rules)
+    proof = written(tmp_path, certificate("denied"))
+    seconds = "0.3" if "0.3" in problem else "60"
+    limits = ["--limit-seconds", seconds, "--limit-megabytes", "64"]
+    code, text = call("verify", proof, "--facts", str(dump()), "--rules", "endless.dl", *limits)
+    assert (code, text) == (4, "")
+    error, hint = capsys.readouterr().err.splitlines()
+    assert error == f"error: the check {problem}"
+    assert hint.endswith("--limit-seconds and --limit-megabytes set the limits")
+
+
+def test_trusted_rules_that_mean_nothing_are_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.dl").write_text(
+        ".decl n(x: number)\nn(X) :- !n(X), pod(_, _).\nmember(P, G, A) :- n(_), peering(P).\n"
+    )
+    proof = written(tmp_path, certificate("denied"))
+    assert call("verify", proof, "--facts", str(dump()), "--rules", str(tmp_path / "mine.dl")) == (2, "")
+    assert "Error: the rules cannot be used: " in capsys.readouterr().err
+
+
 def test_the_command_loads_nothing_of_the_engine(tmp_path: Path) -> None:
     proof = written(tmp_path, certificate("denied"))
     code = (
