@@ -93,7 +93,7 @@ def sound(
 
 @pytest.mark.parametrize("seed", range(60))
 def test_random_programs(seed: int) -> None:
-    text, facts = random_program(seed)
+    text, facts = random_program(seed, texts=True)
     program = Program.parse({"r.dl": text})
     try:
         model = evaluate(program, facts)

@@ -11,7 +11,7 @@ SCRIPT = """
 from tests.support.random_programs import random_program
 from liqo_connectivity.engine import Explainer, Program, ProgramError, evaluate, prove
 for seed in range(40):
-    text, facts = random_program(seed)
+    text, facts = random_program(seed, texts=True)
     program = Program.parse({"r.dl": text})
     model = evaluate(program, facts)
     explainer = Explainer(model)

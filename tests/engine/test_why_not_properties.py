@@ -80,7 +80,7 @@ def verify(found: Absence, model: Model, facts: Facts) -> None:
 
 @pytest.mark.parametrize("seed", range(150))
 def test_random_programs(seed: int) -> None:
-    text, facts = random_program(seed)
+    text, facts = random_program(seed, texts=True)
     program = Program.parse({"r.dl": text})
     try:
         model = evaluate(program, facts)

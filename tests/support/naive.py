@@ -4,6 +4,7 @@ No index, no join order, no normal form, no semi-naive rounds: so little that it
 Only the parser is the engine's. The caller says which values are tried for a variable.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 
@@ -27,6 +28,11 @@ from liqo_connectivity.engine.syntax.nodes import (
     variables,
 )
 
+FUNCTIONS: Mapping[str, Callable[..., Value]] = {
+    **BUILTIN,
+    "match": lambda pattern, text: int(re.fullmatch(pattern, text) is not None),
+    "contains": lambda part, text: int(part in text),
+}
 Database = dict[str, set[Row]]
 Environment = Mapping[str, Value]
 Domain = Callable[[str], Sequence[Value]]
@@ -41,7 +47,7 @@ def value(term: Term, env: Environment) -> Value:
         case Variable(name=name):
             return env[name]
         case Call(functor=functor, arguments=arguments):
-            return BUILTIN[functor](*[value(argument, env) for argument in arguments])
+            return FUNCTIONS[functor](*[value(argument, env) for argument in arguments])
         case Arithmetic(operator=symbol, left=left, right=right):
             a, b = int(value(left, env)), int(value(right, env))
             results = {"+": lambda: a + b, "-": lambda: a - b, "*": lambda: a * b, "/": lambda: int(a / b)}

@@ -2,7 +2,7 @@
 
 Covers what the dialect can say: recursion (left, right, several times in one rule, mutual over two to four relations),
 negation with and without ``_``, self-joins, constants, repeated variables, comparisons, arithmetic, functors, relations
-without columns, alternatives, facts in the text, facts for derived relations, hostile symbols. Every
+without columns, alternatives, facts in the text, facts for derived relations, hostile symbols, tests of texts. Every
 program terminates, and no value in it leaves 32 bits. Holds no test and judges nothing.
 """
 
@@ -14,6 +14,7 @@ from liqo_connectivity.engine.syntax.printer import format_value
 
 SYMBOLS = ("a", "b", "True", "??", "", "1", "10.0.0.0/8", "10.1.2.3", "fd00::/8", 'é"\\\n\t', "_pyD_class", "X")
 NUMBERS = (-3, -1, 0, 1, 2, 7)
+PATTERNS = ('"[a-f0-9]+"', '".*"', '"(10\\\\.)+.*"', '"[^:/]*"', '"a|b|True"', '""', '"(.|\\n)"')
 FUNCTORS = """.functor address_family(address: symbol): number
 .functor cidr_family(cidr: symbol): number
 .functor cidr_canonical(cidr: symbol): symbol
@@ -22,15 +23,19 @@ FUNCTORS = """.functor address_family(address: symbol): number
 """
 
 
-def random_program(seed: int, *, aggregates: bool = False) -> tuple[str, dict[str, list[Row]]]:
-    """Give the text of a program, and facts by relation; most rules have an aggregate if asked for."""
-    return _Generator(Random(seed), aggregates).generate()
+def random_program(seed: int, *, aggregates: bool = False, texts: bool = False) -> tuple[str, dict[str, list[Row]]]:
+    """Give the text of a program, and facts by relation.
+
+    If asked for, most rules have an aggregate, and some test texts (``match``, ``contains``), as pyDatalog cannot.
+    """
+    return _Generator(Random(seed), aggregates, texts).generate()
 
 
 @dataclass
 class _Generator:
     random: Random
     aggregates: bool = False
+    texts: bool = False
     columns: dict[str, str] = field(default_factory=dict)
     """By relation, a letter for each column: ``s`` or ``n``."""
     lines: list[str] = field(default_factory=list)
@@ -181,8 +186,17 @@ class _Generator:
             return self.random.choice(bound[kind])
         return format_value(self.value(kind))
 
+    def text_test(self, bound: dict[str, list[str]]) -> str:
+        name = self.random.choice(("match", "contains"))
+        # A symbol of a program need not be a pattern, so only these are.
+        known = self.known("s", bound)
+        first = self.random.choice(PATTERNS) if name == "match" else self.random.choice((known, '"a"', '""'))
+        return f"{self.random.choice(('', '!'))}{name}({first}, {self.known('s', bound)})"
+
     def condition(self, bound: dict[str, list[str]], below: list[str], *, free_to_compute: bool) -> list[str]:
         """Give a negation, a comparison, or an equation that binds one more variable."""
+        if self.texts and self.random.random() < 0.3:
+            return [self.text_test(bound)]
         kind = self.random.choice("sn")
         choice = self.random.choice(("negation", "negation", "comparison", "functor", "arithmetic", "copy"))
         if choice == "negation":

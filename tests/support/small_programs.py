@@ -12,6 +12,8 @@ from liqo_connectivity.engine import Row, Value
 SYMBOLS = ("a", "b", "c", 'd"\n')
 NUMBERS = (0, 1, 2, 3)
 WRITTEN = ('"a"', '"b"', '"c"', '"d\\"\\n"')
+PATTERNS = ('"[a-b]"', '"a|c"', '".*"', '"[^c]+"', '"d(.|\\n)*"', '""', '"..?"')
+PARTS = ('""', '"\\n"', '"d"')
 
 # Relations by name: s is a column of symbols, n one of numbers. The inputs come first.
 COLUMNS = {"e": "ss", "f": "sn", "u": "s", "z": "", "p": "ss", "q": "sn", "r": "s", "t": "ss", "v": "n", "w": "ssn"}
@@ -50,6 +52,8 @@ class _Writer:
         return self.rng.choice(names)
 
     def side(self, before: list[str], bound: set[str]) -> str:
+        if self.rng.random() < 0.15:
+            return self.constraint(bound)
         if before and self.rng.random() < 0.5:
             relation = self.rng.choice(before)
             terms = ["_" if self.rng.random() < 0.2 else self.term(kind, bound) for kind in COLUMNS[relation]]
@@ -57,6 +61,13 @@ class _Writer:
         kind = self.rng.choice("sn")
         operator = self.rng.choice(("=", "!=", "<", "<=", ">", ">="))
         return f"{self.term(kind, bound)} {operator} {self.term(kind, bound)}"
+
+    def constraint(self, bound: set[str]) -> str:
+        """Write a test of a text. A symbol is a pattern, too, and one may be a part of another."""
+        negated, text = self.rng.choice(("", "!")), self.term("s", bound)
+        if self.rng.random() < 0.4:
+            return f"{negated}contains({self.rng.choice((*PARTS, self.term('s', bound)))}, {text})"
+        return f"{negated}match({self.rng.choice((*PATTERNS, self.term('s', bound)))}, {text})"
 
     def aggregate(self, before: list[str], bound: set[str]) -> tuple[str, list[str]]:
         """Write a literal with an aggregate, over relations before, and give what it binds."""
