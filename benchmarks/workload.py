@@ -245,7 +245,6 @@ def policy(pods: int, seed: int = 1) -> Workload:
     wide: dict[str, Event] = {
         "a namespace offloaded": [
             ("namespace_offloading", (namespaces[5], "LocalAndRemote"), True),
-            *(("namespace_offloading_required", (namespaces[5], peer, "True"), True) for peer in PEERS),
             *(
                 ("namespace_map_entry", (f"liqo-tenant-{peer}/map", namespaces[5], "there", "Accepted"), True)
                 for peer in PEERS
@@ -303,7 +302,7 @@ def peering(rng: Random, peer: str, number: int, mapped: list[str], foreign: str
         ("configuration_remote_cidr", (f"{tenant}/configuration", "pod", "10.244.0.0/16")),
         ("namespace_map", (ours, tenant)),
         ("namespace_map_ours", (ours,)),
-        *(("namespace_offloading_required", (name, peer, "True")) for name in mapped),
+        *(row for name in mapped for row in offloading(name, peer, number)),
         *(("namespace_map_entry", (ours, name, f"{name}-there", "Accepted")) for name in mapped),
         ("namespace_map", (theirs, tenant)),
         ("namespace_map_entry", (theirs, "theirs", foreign, "Accepted")),
@@ -318,6 +317,17 @@ def peering(rng: Random, peer: str, number: int, mapped: list[str], foreign: str
                 rows += [("policy_party", (policy, rule, side))]
                 rows += [("policy_party_group", (policy, rule, side, rng.choice(groups)))]
     return [(relation, row, True) for relation, row in rows]
+
+
+def offloading(namespace: str, peer: str, term: int) -> list[tuple[str, Row]]:
+    """What offloads a namespace to a peer: a term of its selector for each."""
+    key = "liqo.io/remote-cluster-id"
+    return [
+        ("namespace_offloading", (namespace, "LocalAndRemote")),
+        ("namespace_offloading_term", (namespace, term)),
+        ("namespace_offloading_requirement", (namespace, term, 0, "label", key, "In")),
+        ("namespace_offloading_value", (namespace, term, 0, key, peer)),
+    ]
 
 
 WORKLOADS: Mapping[str, Callable[[int], Workload]] = {"synthetic": synthetic, "policy": policy}

@@ -145,6 +145,22 @@ def text_join(left: Value, right: Value) -> Value:
     return f"{left}{right}"
 
 
+def integer_order(left: Value, right: Value) -> Value:
+    """Give 1, 2 or 3 as the left integer is less than, equal to or greater than the right one; 0 for other texts."""
+    one, other = _signed(str(left)), _signed(str(right))
+    return 0 if one is None or other is None else 2 + (one > other) - (one < other)
+
+
+def _signed(text: str) -> int | None:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if not digits or any(character not in "0123456789" for character in digits):
+        return None
+    digits = digits.lstrip("0") or "0"
+    number = int(digits) if len(digits) < 20 else 2**64
+    number = -number if text.startswith("-") else number
+    return number if -(2**63) <= number <= 2**63 - 1 else None
+
+
 def match(pattern: Value, text: Value) -> Value:
     """Give 1 if the whole text matches a pattern, else 0. Raises UndefinedError for what is no pattern."""
     try:
@@ -168,6 +184,7 @@ FUNCTORS: Final[Mapping[str, Callable[..., Value]]] = {
     "@text_length": text_length,
     "@text_of": text_of,
     "@text_join": text_join,
+    "@integer_order": integer_order,
     "@match": match,
     "@contains": contains,
 }

@@ -14,6 +14,7 @@ BUILTIN_FILES: Final = (
     "relations.dl",
     "networks.dl",
     "peerings.dl",
+    "cluster_selectors.dl",
     "members.dl",
     "policy.dl",
     "pending.dl",

@@ -117,7 +117,7 @@ class Node(NamedTuple):
 
 
 class NodeVirtual(NamedTuple):
-    """A Node has the label liqo.io/type=virtual-node."""
+    """A Node has the label liqo.io/type=virtual-node or Liqo's taint virtual-node.liqo.io/not-allowed."""
 
     node: str
 
@@ -127,6 +127,14 @@ class NodeCluster(NamedTuple):
 
     node: str
     cluster: str
+
+
+class NodeLabel(NamedTuple):
+    """A virtual Node has a label."""
+
+    node: str
+    key: str
+    value: str
 
 
 class NodeAddress(NamedTuple):
@@ -143,6 +151,14 @@ class VirtualNode(NamedTuple):
     namespace: str
     node: str
     cluster: str
+
+
+class VirtualNodeLabel(NamedTuple):
+    """A VirtualNode gives its Node a label (spec.labels)."""
+
+    virtual_node: str
+    key: str
+    value: str
 
 
 class Service(NamedTuple):
@@ -309,14 +325,43 @@ class NamespaceOffloadingTerminating(NamedTuple):
     namespace: str
 
 
-class NamespaceOffloadingSelective(NamedTuple):
-    """A NamespaceOffloading's clusterSelector has terms, so it may leave clusters out. Without terms it selects all clusters."""
+class NamespaceOffloadingTerm(NamedTuple):
+    """A NamespaceOffloading's clusterSelector has a term, so it may leave clusters out. Without terms it selects all clusters."""
 
     namespace: str
+    term: int
+
+
+class NamespaceOffloadingBadTerm(NamedTuple):
+    """A term of a clusterSelector is none that Kubernetes can read, or there are more terms than are read."""
+
+    namespace: str
+    term: int
+
+
+class NamespaceOffloadingRequirement(NamedTuple):
+    """A term of a clusterSelector has a requirement, counted from 0, on a label or a field of a node: a key, and In, NotIn, Exists, DoesNotExist, Gt or Lt, as written."""
+
+    namespace: str
+    term: int
+    requirement: int
+    subject: str
+    key: str
+    operator: str
+
+
+class NamespaceOffloadingValue(NamedTuple):
+    """A requirement of a clusterSelector lists a value for its key."""
+
+    namespace: str
+    term: int
+    requirement: int
+    key: str
+    value: str
 
 
 class NamespaceOffloadingRequired(NamedTuple):
-    """Liqo's condition OffloadingRequired in a NamespaceOffloading, True or False: whether this cluster offloads the namespace through the NamespaceMap of this name. Liqo names the map after the remote cluster."""
+    """Liqo's condition OffloadingRequired in a NamespaceOffloading, True or False: whether this cluster offloads the namespace through the NamespaceMap of this name. Liqo names the map after the remote cluster, which may write such maps."""
 
     namespace: str
     cluster: str
@@ -649,8 +694,10 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     Node: "node",
     NodeVirtual: "node_virtual",
     NodeCluster: "node_cluster",
+    NodeLabel: "node_label",
     NodeAddress: "node_address",
     VirtualNode: "virtual_node",
+    VirtualNodeLabel: "virtual_node_label",
     Service: "service",
     ServiceIp: "service_ip",
     ServiceIpProxied: "service_ip_proxied",
@@ -674,7 +721,10 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     ConfigurationRemoteCidr: "configuration_remote_cidr",
     NamespaceOffloading: "namespace_offloading",
     NamespaceOffloadingTerminating: "namespace_offloading_terminating",
-    NamespaceOffloadingSelective: "namespace_offloading_selective",
+    NamespaceOffloadingTerm: "namespace_offloading_term",
+    NamespaceOffloadingBadTerm: "namespace_offloading_bad_term",
+    NamespaceOffloadingRequirement: "namespace_offloading_requirement",
+    NamespaceOffloadingValue: "namespace_offloading_value",
     NamespaceOffloadingRequired: "namespace_offloading_required",
     NamespaceMap: "namespace_map",
     NamespaceMapCluster: "namespace_map_cluster",

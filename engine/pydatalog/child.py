@@ -162,6 +162,27 @@ def text_join(left: str, right: str) -> str:
     return f"{left}{right}"
 
 
+def integer_order(left: str, right: str) -> int:
+    """Compare two decimal integers: 1 for less, 2 for equal, 3 for greater; 0 if either is none of 64 bits."""
+    parsed = [parse_integer(left), parse_integer(right)]
+    known = [number for number in parsed if number is not None]
+    if len(known) < 2:
+        return 0
+    return 2 if known[0] == known[1] else 1 if known[0] < known[1] else 3
+
+
+def parse_integer(text: str) -> int | None:
+    """Parse a signed decimal integer of at most 64 bits."""
+    unsigned = text.removeprefix("-") if text.startswith("-") else text.removeprefix("+")
+    if not unsigned.isascii() or not unsigned.isdecimal():
+        return None
+    significant = unsigned.lstrip("0")
+    if len(significant) > len(str(2**63)):
+        return None
+    number = int(significant or "0") * (-1 if text.startswith("-") else 1)
+    return number if number.bit_length() < 64 or number == -(2**63) else None
+
+
 # ---- Arithmetic ----
 
 
@@ -184,7 +205,7 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = {
         f.__name__: f
         for f in (address_family, address_canonical, cidr_family, cidr_canonical, cidr_contains, cidr_covers)
     },
-    **{f.__name__: f for f in (text_length, text_of, text_join)},
+    **{f.__name__: f for f in (text_length, text_of, text_join, integer_order)},
 }
 
 

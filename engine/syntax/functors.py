@@ -1,6 +1,6 @@
 """Functors: pure functions that rules call as ``@name(...)``.
 
-They are few on purpose: about IP addresses, and the text of a message. An IPv4-mapped IPv6 address is the IPv4 address.
+They are few on purpose: about IP addresses, the text of a message, and integers that are written as text. An IPv4-mapped IPv6 address is the IPv4 address.
 They never raise: for text that is not an address or CIDR they return the empty symbol or 0, and rules decide what that
 means. A program declares the functors it uses (``.functor``), as in Soufflé. The constraints ``match`` and ``contains``
 are functions too, without a declaration; only ``match`` raises, for a text that is no pattern.
@@ -23,6 +23,7 @@ Functor = Callable[..., Value]
 # Narrower than ipaddress, which accepts any text as an IPv6 zone, and a mask in place of a prefix length.
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
+_INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})", re.ASCII)
 _SHOWN: Final = 80
 """How many characters of a pattern an error quotes."""
 _MAPPED_LENGTH: Final = 96
@@ -130,6 +131,23 @@ def text_join(left: str, right: str) -> str:
     return left + right
 
 
+def integer_order(left: str, right: str) -> int:
+    """Return 1, 2 or 3 if the left integer is less than, equal to or greater than the right one.
+
+    Return 0 if either text is no integer of 64 bits in decimal, as Go parses it for the operators Gt and Lt of Kubernetes.
+    """
+    one, other = _integer(left), _integer(right)
+    if one is None or other is None:
+        return 0
+    return 1 if one < other else 3 if one > other else 2
+
+
+def _integer(text: str) -> int | None:
+    found = _INTEGER.fullmatch(text)
+    value = int(found[1] + found[2]) if found else None
+    return value if value is not None and -(2**63) <= value < 2**63 else None
+
+
 def match(pattern: str, text: str) -> int:
     """Return 1 if the whole text matches the pattern. Raises EvaluationError for what is no pattern."""
     return int(_matcher(pattern)(text))
@@ -165,6 +183,7 @@ BUILTIN: Final[Mapping[str, Functor]] = {
         text_length,
         text_of,
         text_join,
+        integer_order,
     )
 }
 """The functors that a program may declare."""

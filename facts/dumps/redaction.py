@@ -19,8 +19,15 @@ from liqo_connectivity.facts.extraction.controller_facts import CONTROLLER, FIRE
 from liqo_connectivity.facts.extraction.input_facts import FILES, INPUT
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
+from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
 from liqo_connectivity.rules import relations
-from liqo_connectivity.rules.relations import RELATION_NAMES, Unreadable
+from liqo_connectivity.rules.relations import (
+    RELATION_NAMES,
+    NamespaceOffloadingValue,
+    NodeLabel,
+    Unreadable,
+    VirtualNodeLabel,
+)
 
 REDACTED: Final = "redacted"
 """The replacement of a value that is neither kept nor in the row."""
@@ -95,8 +102,22 @@ _KIND_TYPES: Final[Mapping[str, str]] = {
     "EndpointSlice": "endpoint-slice",
     FIREWALL_CONFIGURATION: "firewall-configuration",
 }
+_KEPT_LABELS: Final = (
+    REMOTE_CLUSTER,
+    "liqo.io/type",
+    "liqo.io/tenant-namespace",
+    "liqo.io/storage-available",
+    "liqo.io/shadowPod",
+    "liqo.io/replication",
+    "offloading.liqo.io/origin",
+    "ipam.liqo.io/network-type",
+    "configuration.liqo.io/cidr-type",
+)
+"""Keys of labels that rules or facts are about."""
 _FILE: Final = "file"
 _PROTOCOLS: Final = ("TCP", "UDP", "SCTP", "ICMP")
+_NODE_NAME: Final = "metadata.name"
+"""The one field of a node that selectors know."""
 _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "phase": frozenset(
         {"Pending", "Running", "Succeeded", "Failed", "Unknown", "Accepted", "CreationLoopBackOff", "Terminating"}
@@ -105,11 +126,12 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "role": frozenset({"Provider", "Consumer", "ConsumerAndProvider", "Unknown"}),
     "type": frozenset({"pod", "external", "pod-cidr", "service-cidr", "external-cidr", "internal-cidr", "reserved"}),
     "action": frozenset({"allow", "deny"}),
-    "operator": frozenset({"In", "NotIn", "Exists", "DoesNotExist"}),
+    "operator": frozenset({"In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"}),
     "protocol": frozenset({*_PROTOCOLS, *map(str.lower, _PROTOCOLS)}),
     "status": frozenset({"True", "False", "Unknown"}),
     "kind": frozenset({*KIND_BY_NAME, FACTS_FILE, CONTROLLER, FIREWALL_CONFIGURATION, INPUT}),
     "namespace-offloading": frozenset({"offloading"}),
+    "label-key": frozenset({*_KEPT_LABELS, _NODE_NAME}),
     _FILE: frozenset({FIREWALL_CRD, FILES}),
 }
 _CIDR = re.compile(r"[0-9A-Fa-f.:]{1,45}(?:/[0-9]{1,3})?")
@@ -144,6 +166,8 @@ def _typed(fact: Fact) -> list[str | None]:
     types = [named.get(column) for column in _FIELDS[RELATION_NAMES[row_class]]]
     if isinstance(fact.row, Unreadable):
         types[2] = _KIND_TYPES.get(fact.row.kind, _FILE)
+    if isinstance(fact.row, NamespaceOffloadingValue | NodeLabel | VirtualNodeLabel):
+        types[-1] = {REMOTE_CLUSTER: "cluster", _NODE_NAME: "node"}.get(fact.row.key, "label-value")
     return types
 
 
@@ -188,6 +212,9 @@ def _name_type(source: Source) -> str:
 def _keeps(name_type: str, name: str) -> bool:
     if name_type == "cidr":
         return _CIDR.fullmatch(name) is not None
+    if name_type == "label-value":
+        # Selectors compare integers.
+        return name.isdecimal()
     return not name or name in _KEPT.get(name_type, ())
 
 

@@ -19,7 +19,10 @@ _SHADOW_LABEL = pointer("metadata", "labels", _SHADOW)
 _ORIGIN_LABEL = pointer("metadata", "labels", _ORIGIN)
 _LABEL_CLUSTER = pointer("metadata", "labels", REMOTE_CLUSTER)
 _LABEL_TENANT = pointer("metadata", "labels", "liqo.io/tenant-namespace")
-_LABEL_TYPE = pointer("metadata", "labels", "liqo.io/type")
+_TYPE: Final = "liqo.io/type"
+_VIRTUAL: Final = "virtual-node"
+_TAINT: Final = "virtual-node.liqo.io/not-allowed"
+"""Liqo's taint of every virtual node (VirtualNodeTolerationKey in its pkg/consts)."""
 _MANAGED_BY = pointer("metadata", "annotations", "liqo.io/managed-by-namespace-map")
 
 _MOST_INTERFACES: Final = 16
@@ -134,18 +137,23 @@ def extract_namespace(namespace: liqo_objects.Namespace) -> tuple[Fact, ...]:
 
 
 def extract_node(node: core_objects.Node) -> tuple[Fact, ...]:
-    """The facts of a Node: existence, whether it is a virtual one, its cluster, and its addresses."""
+    """The facts of a Node: existence, whether it is a virtual one, its cluster, a virtual one's labels, and its addresses."""
     metadata = node.metadata
     name = metadata.name
     source = Source("Node", "", name, metadata.uid, metadata.resource_version)
     facts = [Fact(relations.Node(name), source, "/metadata/name", name)]
-    labels = metadata.labels
-    if labels is not None:
-        if labels.type == "virtual-node":
-            facts.append(Fact(relations.NodeVirtual(name), source, _LABEL_TYPE, labels.type))
-        if labels.remote_cluster_id is not None:
-            row = relations.NodeCluster(name, labels.remote_cluster_id)
-            facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
+    labels = metadata.labels or {}
+    virtual = _virtual(node, source)
+    if virtual is not None:
+        facts.append(virtual)
+    if REMOTE_CLUSTER in labels:
+        row = relations.NodeCluster(name, labels[REMOTE_CLUSTER])
+        facts.append(Fact(row, source, _LABEL_CLUSTER, labels[REMOTE_CLUSTER]))
+    if virtual is not None:
+        for label, value in sorted(labels.items()):
+            shown = one_line(label), one_line(value)
+            row_label = relations.NodeLabel(name, *shown)
+            facts.append(Fact(row_label, source, pointer("metadata", "labels", shown[0]), shown[1]))
     status = node.status
     seen: set[str] = set()
     for index, entry in enumerate(status.addresses or () if status is not None else ()):
@@ -155,6 +163,17 @@ def extract_node(node: core_objects.Node) -> tuple[Fact, ...]:
             row_address = relations.NodeAddress(name, address)
             facts.append(Fact(row_address, source, f"/status/addresses/{index}/address", str(entry.address)))
     return tuple(facts)
+
+
+def _virtual(node: core_objects.Node, source: Source) -> Fact | None:
+    """The fact that a Node is virtual, by its label, or by the taint that no label of a provider removes."""
+    row = relations.NodeVirtual(node.metadata.name)
+    if (node.metadata.labels or {}).get(_TYPE) == _VIRTUAL:
+        return Fact(row, source, pointer("metadata", "labels", _TYPE), _VIRTUAL)
+    for index, taint in enumerate((node.spec.taints if node.spec is not None else None) or ()):
+        if taint.key == _TAINT:
+            return Fact(row, source, f"/spec/taints/{index}/key", _TAINT)
+    return None
 
 
 def extract_crd(crd: core_objects.CustomResourceDefinition) -> tuple[Fact, ...]:

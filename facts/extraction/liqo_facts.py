@@ -4,6 +4,7 @@ from typing import cast
 
 from liqo_connectivity.facts.base.fact import Fact, Source, pointer
 from liqo_connectivity.facts.base.problems import one_line
+from liqo_connectivity.facts.extraction.cluster_selectors import extract_cluster_selector
 from liqo_connectivity.facts.objects import liqo_objects
 from liqo_connectivity.facts.objects.fields import is_label
 from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
@@ -79,8 +80,8 @@ def extract_configuration(configuration: liqo_objects.Configuration) -> tuple[Fa
 
 
 def extract_namespace_offloading(offloading: liqo_objects.NamespaceOffloading) -> tuple[Fact, ...]:
-    """The facts of a NamespaceOffloading: its strategy (Liqo's default when none is written), whether it selects clusters,
-    deletion, and for each NamespaceMap whether Liqo offloads the namespace through it.
+    """The facts of a NamespaceOffloading: its strategy (Liqo's default when none is written), the terms of its selector,
+    deletion, and for each NamespaceMap whether Liqo says that it offloads the namespace through it.
     """
     metadata = offloading.metadata
     namespace = metadata.namespace
@@ -94,8 +95,7 @@ def extract_namespace_offloading(offloading: liqo_objects.NamespaceOffloading) -
         facts = [Fact(row, source, _NAME, metadata.name)]
     selector = offloading.spec.cluster_selector if offloading.spec is not None else None
     if selector is not None and selector.terms:
-        row_selective = relations.NamespaceOffloadingSelective(namespace)
-        facts.append(Fact(row_selective, source, "/spec/clusterSelector/nodeSelectorTerms", True))
+        facts += extract_cluster_selector(namespace, selector.terms, source)
     if metadata.deletion_timestamp is not None:
         row_deleted = relations.NamespaceOffloadingTerminating(namespace)
         facts.append(Fact(row_deleted, source, _DELETED, metadata.deletion_timestamp))
@@ -157,11 +157,16 @@ def _text_at(value: object, field: str) -> str | None:
 
 
 def extract_virtual_node(node: liqo_objects.VirtualNode) -> tuple[Fact, ...]:
-    """The fact of a VirtualNode: which cluster its Node stands for."""
+    """The facts of a VirtualNode: which cluster its Node stands for, and the labels that it gives that Node."""
     key, source = _identity("VirtualNode", node.metadata)
     cluster = node.spec.cluster_id
     row = relations.VirtualNode(key, node.metadata.namespace, node.metadata.name, cluster)
-    return (Fact(row, source, "/spec/clusterID", cluster),)
+    facts = [Fact(row, source, "/spec/clusterID", cluster)]
+    for label, value in sorted((node.spec.labels or {}).items()):
+        shown = one_line(label), one_line(value)
+        row_label = relations.VirtualNodeLabel(key, *shown)
+        facts.append(Fact(row_label, source, pointer("spec", "labels", shown[0]), shown[1]))
+    return tuple(facts)
 
 
 def extract_foreign_cluster(foreign: liqo_objects.ForeignCluster) -> tuple[Fact, ...]:

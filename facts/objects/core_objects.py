@@ -58,17 +58,21 @@ class Pod:
 
 
 @model
-class NodeLabels:
-    type: str | None = field("liqo.io/type", default=None)
-    remote_cluster_id: str | None = field("liqo.io/remote-cluster-id", default=None)
-
-
-@model
 class NodeMetadata:
     name: Name
     uid: str = ""
     resource_version: str = field("resourceVersion", default="")
-    labels: NodeLabels | None = None
+    labels: dict[str, str] | None = None
+
+
+@model
+class Taint:
+    key: PlainText | None = None
+
+
+@model
+class NodeSpec:
+    taints: tuple[Taint, ...] | None = None
 
 
 @model
@@ -89,6 +93,7 @@ class Node:
     """A core ``Node``."""
 
     metadata: NodeMetadata
+    spec: NodeSpec | None = None
     status: NodeStatus | None = None
 
 

@@ -206,11 +206,17 @@ class ClusterSpec:
 
 
 @model
+class VirtualNodeSpec:
+    cluster_id: PlainText = field("clusterID")
+    labels: dict[str, str] | None = None
+
+
+@model
 class VirtualNode:
     """An ``offloading.liqo.io`` VirtualNode."""
 
     metadata: Metadata
-    spec: ClusterSpec
+    spec: VirtualNodeSpec
 
 
 @model

@@ -56,7 +56,7 @@ def expected(base: FactBase, model: Model, peering: str, asked: Asked) -> list[s
 
     The verdict is unknown only for pods that Liqo may yet offload. Until it says so, the chain does without them.
     """
-    without = _verdicts(_none_offloaded(base, asked), peering)
+    without = _verdicts(_none_offloaded(base, asked, peering), peering)
     assert "unknown" not in without.values()
     found = {
         flow: without.get(flow) if verdict == "unknown" else verdict
@@ -73,12 +73,13 @@ def _verdicts(model: Model, peering: str) -> dict[str, str]:
     return found
 
 
-def _none_offloaded(base: FactBase, asked: Asked) -> Model:
-    """What holds if Liqo offloads no namespace that it has not decided about."""
+def _none_offloaded(base: FactBase, asked: Asked, peering: str) -> Model:
+    """What holds if this cluster offloads to a peering no namespace of which that is not known."""
     facts = facts_with(base, questions(asked))
-    undecided = evaluate(program("mapping_unknown"), facts).rows("mapping_unknown")
-    decided = facts.setdefault("namespace_offloading_required", [])
-    decided += [(namespace, peering, "False") for peering, namespace in undecided]
+    undecided = {
+        row[1] for row in evaluate(program("mapping_unknown"), facts).rows("mapping_unknown") if row[0] == peering
+    }
+    facts["namespace_offloading"] = [row for row in facts.get("namespace_offloading", ()) if row[0] not in undecided]
     return evaluate(program("peering_verdict"), facts)
 
 

@@ -1,5 +1,7 @@
 """The checker's own reader, functions and evaluation: other code than the engine's, with the same results."""
 
+from itertools import product
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -158,6 +160,22 @@ CIDRS = st.one_of(
 )
 
 
+INTEGERS = (
+    "0",
+    "+1",
+    "-0",
+    "007",
+    "1e3",
+    "1_0",
+    "",
+    "-",
+    "9223372036854775808",
+    "-9223372036854775808",
+    "9" * 5000,
+    "٣",
+)
+
+
 @given(ADDRESSES, CIDRS, CIDRS)
 @example("10.0.0.1", "10.0.0.0/8", "10.0.0.0/9")
 @example("10.0.0.1", "::ffff:1.2.3.4/104", "::ffff:1.2.3.0/120")
@@ -170,6 +188,7 @@ def test_functions_of_addresses_agree(address: str, cidr: str, other: str) -> No
         ("cidr_canonical", (cidr,)),
     ]
     calls += [("cidr_contains", (cidr, address)), ("cidr_covers", (cidr, other)), ("cidr_covers", (other, cidr))]
+    calls += [("integer_order", pair) for pair in product((cidr, "-7", "9223372036854775807"), INTEGERS)]
     calls += [("text_length", (address,)), ("text_join", (cidr, address)), ("text_of", (len(cidr) - 9,))]
     for name, arguments in calls:
         assert FUNCTORS[f"@{name}"](*arguments) == BUILTIN[name](*arguments), (name, arguments)

@@ -122,9 +122,12 @@ def test_node_and_virtual_node() -> None:
         ("node_virtual", "milan"),
         ("node_cluster", "milan", "milan"),
         ("node_address", "milan", "10.244.1.5"),
+        ("node_label", "milan", "liqo.io/type", "virtual-node"),
+        ("node_label", "milan", "liqo.io/remote-cluster-id", "milan"),
     }
     assert rows("VirtualNode", VIRTUAL_NODE) == {
-        ("virtual_node", "liqo-tenant-milan/mypool", "liqo-tenant-milan", "mypool", "milan")
+        ("virtual_node", "liqo-tenant-milan/mypool", "liqo-tenant-milan", "mypool", "milan"),
+        ("virtual_node_label", "liqo-tenant-milan/mypool", "zone", "north"),
     }
 
 
@@ -167,7 +170,13 @@ def test_configuration_lists_or_names_cidrs() -> None:
 def test_offloading_has_liqos_default_strategy() -> None:
     assert rows("NamespaceOffloading", OFFLOADING) == {
         ("namespace_offloading", "shop", "Remote"),
-        ("namespace_offloading_selective", "shop"),
+        ("namespace_offloading_term", "shop", 0),
+        ("namespace_offloading_requirement", "shop", 0, 0, "label", "region", "In"),
+        ("namespace_offloading_value", "shop", 0, 0, "region", "north"),
+        ("namespace_offloading_requirement", "shop", 0, 1, "field", "metadata.name", "In"),
+        ("namespace_offloading_value", "shop", 0, 1, "metadata.name", "milan"),
+        ("namespace_offloading_term", "shop", 1),
+        ("namespace_offloading_bad_term", "shop", 1),
         ("namespace_offloading_required", "shop", "milan", "True"),
         ("namespace_offloading_required", "shop", "naples", "False"),
         ("namespace_offloading_terminating", "shop"),

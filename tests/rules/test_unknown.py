@@ -23,13 +23,16 @@ from tests.support.descriptions import (
     Party,
     Pod,
     Policy,
+    Requirement,
     Rule,
     VirtualNode,
 )
 from tests.support.draws import chance
 from tests.support.interpreter import Meaning, is_valid
 from tests.support.manifests import objects
+from tests.support.node_selectors import is_readable
 from tests.support.random_clusters import ASSIGNED, PEERINGS
+from tests.support.random_selectors import random_term
 
 CLUSTERS, FLOWS, COMPLETIONS = 90, 20, 2
 FREE = (*ASSIGNED, "203.0.113.0/24", "10.99.0.0/16", "8.8.8.0/24", "10.98.0.0/24", "10.97.0.0/24", "10.96.0.0/24")
@@ -71,7 +74,7 @@ def completed(rng: Random, described: Cluster) -> Cluster:
         nodes=tuple(nodes),
         networks=tuple(networks),
         foreign_clusters=tuple(_settled(rng, described, foreign) for foreign in described.foreign_clusters),
-        offloadings=tuple(_said(rng, described, offloading) for offloading in _offloadings_read(rng, described)),
+        offloadings=tuple(_decided(rng, offloading) for offloading in _offloadings_read(rng, described)),
         malformed_offloadings=(),
         malformed=(),
         pods=tuple(pods),
@@ -113,17 +116,19 @@ def _settled(rng: Random, described: Cluster, foreign: ForeignCluster) -> Foreig
 
 
 def _offloadings_read(rng: Random, described: Cluster) -> list[Offloading]:
-    unread = [Offloading(name, selective=chance(rng, 0.5)) for name in described.malformed_offloadings]
+    unread = [
+        Offloading(name, tuple(random_term(rng) for _ in range(rng.randint(0, 2))))
+        for name in described.malformed_offloadings
+    ]
     return [*described.offloadings, *unread]
 
 
-def _said(rng: Random, described: Cluster, offloading: Offloading) -> Offloading:
-    """The offloading once Liqo has said to which clusters it goes."""
-    if offloading.terminating:
-        return offloading
-    named, meaning = dict(offloading.required), Meaning(described)
-    missing = [peering for peering in PEERINGS if peering not in named and meaning.may_be_provider(peering)]
-    return replace(offloading, required=(*offloading.required, *((peering, chance(rng, 0.5)) for peering in missing)))
+def _decided(rng: Random, offloading: Offloading) -> Offloading:
+    """The offloading once its user has corrected the terms that Kubernetes refuses."""
+    bad = [term for term in offloading.terms if not is_readable(term)]
+    kept = [term for term in offloading.terms if is_readable(term)]
+    clusters = [Requirement("liqo.io/remote-cluster-id", "In", (rng.choice(PEERINGS),)) for _ in bad]
+    return replace(offloading, terms=(*kept, *((one,) for one in clusters)))
 
 
 def _corrected(rng: Random, policy: Policy) -> Policy:

@@ -34,10 +34,14 @@ class Namespace:
 
 @dataclass(frozen=True)
 class Node:
+    """``cluster`` is the label of Liqo; ``virtual`` says that it has Liqo's other label, ``tainted`` the taint."""
+
     name: str
     virtual: bool = False
     cluster: str | None = None
     addresses: tuple[str, ...] = ()
+    tainted: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class VirtualNode:
     namespace: str
     name: str
     cluster: str
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,11 +102,21 @@ class NamespaceMap:
 
 
 @dataclass(frozen=True)
+class Requirement:
+    """A requirement of a NodeSelector; ``field`` says that the key is a field of the node, and no label."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+    field: bool = False
+
+
+@dataclass(frozen=True)
 class Offloading:
-    """A NamespaceOffloading. ``selective``: its clusterSelector has terms; ``required``: what Liqo says for each cluster."""
+    """A NamespaceOffloading with the terms of its clusterSelector; ``required``: what Liqo says for each cluster."""
 
     namespace: str
-    selective: bool = False
+    terms: tuple[tuple[Requirement, ...], ...] = ()
     required: tuple[tuple[str, bool], ...] = ()
     terminating: bool = False
 

@@ -62,7 +62,15 @@ OFFLOADING: Json = {
     "metadata": {"name": "offloading", "namespace": "shop", "deletionTimestamp": "2026-11-22T23:53:00Z"},
     "spec": {
         "podOffloadingStrategy": "Remote",
-        "clusterSelector": {"nodeSelectorTerms": [{"matchExpressions": [{"key": "region", "operator": "Exists"}]}]},
+        "clusterSelector": {
+            "nodeSelectorTerms": [
+                {
+                    "matchExpressions": [{"key": "region", "operator": "In", "values": ["north"]}],
+                    "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["milan"]}],
+                },
+                {"matchExpressions": "region"},
+            ]
+        },
     },
     "status": {
         "remoteNamespacesConditions": {
@@ -85,7 +93,10 @@ NAMESPACE_MAP: Json = {
         }
     },
 }
-VIRTUAL_NODE: Json = {"metadata": {"name": "mypool", "namespace": "liqo-tenant-milan"}, "spec": {"clusterID": "milan"}}
+VIRTUAL_NODE: Json = {
+    "metadata": {"name": "mypool", "namespace": "liqo-tenant-milan"},
+    "spec": {"clusterID": "milan", "labels": {"zone": "north"}},
+}
 FOREIGN_CLUSTER: Json = {
     "metadata": {"name": "milan"},
     "spec": {"clusterID": "milan"},

@@ -11,10 +11,11 @@ from random import Random
 from typing import Any
 
 from tests.support.addresses import ipv4, usable_cidr
-from tests.support.descriptions import Cluster, Offloading
+from tests.support.descriptions import Cluster, Offloading, Requirement
 from tests.support.draws import chance
 from tests.support.manifests import Object, objects, offloading_object
 from tests.support.random_clusters import NAMESPACES, PEERINGS, WORKERS
+from tests.support.random_selectors import random_term
 
 FRESH = "10.244.200."
 """Where a kubelet takes the addresses of new pods from: inside the local pod CIDR, and unlike those of random clusters."""
@@ -95,6 +96,40 @@ def _mapping(rng: Random) -> Any:
     }
 
 
+def remote_map_reader(rng: Random, cluster: Cluster) -> Written:
+    """The remote cluster through Liqo's controller, which copies its maps into the status of any NamespaceOffloading."""
+    found = objects(cluster)
+    for one in found:
+        if one["kind"] == "NamespaceOffloading" and chance(rng, 0.8):
+            named = rng.sample((*PEERINGS, "evil"), rng.randint(0, 4))
+            required = {
+                name: [{"type": "OffloadingRequired", "status": rng.choice(("True", "False"))}] for name in named
+            }
+            one["status"] = {"remoteNamespacesConditions": required}
+    return Written(found, inert=True)
+
+
+def remote_node_labels(rng: Random, cluster: Cluster) -> Written:
+    """The remote cluster through the labels that it advertises for its nodes, Liqo's own keys included.
+
+    Liqo copies them to the VirtualNode and its Node. Those that a selector of a namespace's user reads are left alone:
+    such a user has let the remote cluster choose.
+    """
+    found = objects(cluster)
+    names = {node.name for node in cluster.virtual_nodes}
+    for one in found:
+        if one["kind"] in ("Node", "VirtualNode") and one["metadata"]["name"] in names - set(WORKERS):
+            advertised = {
+                "liqo.io/remote-cluster-id": rng.choice((*PEERINGS, "x")),
+                "liqo.io/type": "x",
+                "color": "red",
+            }
+            labels = {key: value for key, value in advertised.items() if chance(rng, 0.6)}
+            holder = one["metadata"] if one["kind"] == "Node" else one["spec"]
+            holder["labels"] = holder.get("labels", {}) | labels
+    return Written(found, inert=True)
+
+
 def remote_workloads(rng: Random, cluster: Cluster) -> Written:
     """The remote cluster's pods here: ShadowPods with any labels in the namespaces that Liqo made for it.
 
@@ -133,7 +168,9 @@ def namespace_user(rng: Random, cluster: Cluster) -> Written:
     kept = before[0].required if before and chance(rng, 0.5) else ()
     found = [one for one in written.found if not _is_in(one, "NamespaceOffloading", namespace)]
     if chance(rng, 0.7):
-        found.append(offloading_object(Offloading(namespace, chance(rng, 0.5), kept, terminating=chance(rng, 0.2))))
+        refused = [(Requirement("zone", "Near"),)] if chance(rng, 0.3) else []
+        terms = (*(random_term(rng) for _ in range(rng.randint(0, 2))), *refused)
+        found.append(offloading_object(Offloading(namespace, terms, kept, terminating=chance(rng, 0.2))))
     return Written(found, written.own)
 
 
@@ -195,6 +232,8 @@ def _addresses(pod: Object) -> set[IPv4Address]:
 
 WRITERS: dict[str, Writer] = {
     "remote-control-plane": remote_control_plane,
+    "remote-map-reader": remote_map_reader,
+    "remote-node-labels": remote_node_labels,
     "remote-workloads": remote_workloads,
     "remote-status": remote_status,
     "namespace-user": namespace_user,

@@ -156,6 +156,13 @@ class Meaning(DataPath):
         if self.cluster.malformed_offloadings and self.may_be_provider(peering):
             return True
         placed = {name for name, found in self.places.items() if found == peering}
+        nodes = {node.name for node in self.cluster.nodes}
+        named = {n.name for n in self.cluster.virtual_nodes if self.tenants.get(n.namespace) == n.cluster == peering}
+        for one in self.cluster.malformed:
+            if one.kind == "Node" and one.name in named:
+                return True
+            if one.kind == "VirtualNode" and one.namespace in placed and one.name not in nodes:
+                return True
         if self._unread_namespaces & placed and peering not in self.given.values():
             return True
         return any(pod.origin == peering and pod.namespace in self._unread_namespaces for pod in self._readable)

@@ -18,6 +18,7 @@ from tests.support.descriptions import (
     Offloading,
     Pod,
     Policy,
+    Requirement,
     Rule,
     Service,
     VirtualNode,
@@ -99,9 +100,17 @@ def _namespace(namespace: Namespace) -> Object:
 
 def _node(node: Node) -> Object:
     labels = {"liqo.io/type": "virtual-node" if node.virtual else None, "liqo.io/remote-cluster-id": node.cluster}
+    labels |= dict(node.labels)
+    taints = [{"key": "virtual-node.liqo.io/not-allowed", "effect": "NoExecute"}] if node.tainted else []
     listed = [{"type": "InternalIP", "address": address} for address in node.addresses]
     status = {"addresses": [*listed, {"type": "Hostname", "address": node.name}]}
-    return {"apiVersion": "v1", "kind": "Node", "metadata": _metadata(node.name, labels=labels), "status": status}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": _metadata(node.name, labels=labels),
+        "spec": {"taints": taints},
+        "status": status,
+    }
 
 
 def _service(service: Service) -> list[Object]:
@@ -131,7 +140,7 @@ def _virtual_node(node: VirtualNode) -> Object:
         "apiVersion": "offloading.liqo.io/v1beta1",
         "kind": "VirtualNode",
         "metadata": _metadata(node.name, node.namespace),
-        "spec": {"clusterID": node.cluster},
+        "spec": {"clusterID": node.cluster, "labels": dict(node.labels)},
     }
 
 
@@ -184,8 +193,13 @@ def offloading_object(offloading: Offloading) -> Object:
     metadata = _metadata("offloading", offloading.namespace)
     if offloading.terminating:
         metadata["deletionTimestamp"] = "2026-07-01T10:00:00Z"
-    expression = {"key": "liqo.io/remote-cluster-id", "operator": "Exists"}
-    terms = [{"matchExpressions": [expression]}] if offloading.selective else []
+    terms = [
+        {
+            "matchExpressions": [_requirement(one) for one in term if not one.field],
+            "matchFields": [_requirement(one) for one in term if one.field],
+        }
+        for term in offloading.terms
+    ]
     conditions = {
         name: [{"type": "OffloadingRequired", "status": str(required)}] for name, required in offloading.required
     }
@@ -196,6 +210,10 @@ def offloading_object(offloading: Offloading) -> Object:
         "spec": {"podOffloadingStrategy": "LocalAndRemote", "clusterSelector": {"nodeSelectorTerms": terms}},
         "status": {"remoteNamespacesConditions": conditions},
     }
+
+
+def _requirement(written: Requirement) -> Object:
+    return {"key": written.key, "operator": written.operator, "values": list(written.values)}
 
 
 def _malformed_offloading(namespace: str) -> Object:

@@ -8,7 +8,8 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from tests.support.addresses import Members, ipv4, is_cidr, union, usable_cidr
-from tests.support.descriptions import Cluster, Party, Pod, Policy
+from tests.support.descriptions import Cluster, Node, Offloading, Party, Pod, Policy
+from tests.support.node_selectors import is_readable, is_selected, may_match
 
 RFC1918 = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 ENDED = ("Succeeded", "Failed")
@@ -123,14 +124,19 @@ class Membership:
 
     @cached_property
     def _virtual(self) -> dict[str, set[str]]:
-        """The clusters of each virtual node: by the Node's labels, or without a Node by a VirtualNode in its place."""
-        found = {node.name: {node.cluster} for node in self.cluster.nodes if node.virtual and node.cluster}
+        """The clusters of each virtual node: by a VirtualNode in its place, or without one by the Node's label."""
+        placed = [(n.name, n.cluster) for n in self.cluster.virtual_nodes if self.tenants.get(n.namespace) == n.cluster]
         seen = {node.name for node in self.cluster.nodes}
         seen |= {one.name for one in self.cluster.malformed if one.kind == "Node"}
-        for node in self.cluster.virtual_nodes:
-            if node.name not in seen and self.tenants.get(node.namespace) == node.cluster:
-                found.setdefault(node.name, set()).add(node.cluster)
-        return found
+        found: dict[str, set[str]] = {}
+        for node in filter(_is_virtual, self.cluster.nodes):
+            named = {cluster for name, cluster in placed if name == node.name}
+            label = {node.cluster} if node.cluster else set[str]()
+            found[node.name] = (named & label) or named or label
+        for name, cluster in placed:
+            if name not in seen:
+                found.setdefault(name, set()).add(cluster)
+        return {name: clusters for name, clusters in found.items() if clusters}
 
     @cached_property
     def _providers(self) -> set[str]:
@@ -138,7 +144,7 @@ class Membership:
         return set[str]().union(*self._virtual.values())
 
     def _is_physical(self, pod: Pod) -> bool:
-        return any(node.name == pod.node and not node.virtual for node in self.cluster.nodes)
+        return any(node.name == pod.node and not _is_virtual(node) for node in self.cluster.nodes)
 
     def is_unplaced(self, pod: Pod) -> bool:
         """Whether a Pod that has not ended may be on a physical node or on a virtual one."""
@@ -173,19 +179,33 @@ class Membership:
     # ---- Groups and scope ----
 
     def _mapped(self, peering: str) -> set[str]:
-        """The namespaces that this cluster offloads to a peering: to all providers, or because Liqo says so."""
-        listed = {found.namespace for found in self.cluster.offloadings if (peering, True) in found.required}
-        if peering not in self._providers:
-            return listed
-        unselective = (o for o in self.cluster.offloadings if not o.selective and not o.terminating)
-        return listed | {o.namespace for o in unselective if (peering, False) not in o.required}
+        """The namespaces that this cluster offloads to a peering: those that select one of its virtual nodes."""
+        return {o.namespace for o in self.cluster.offloadings if not o.terminating and self._selects(o, peering)}
+
+    def _selects(self, offloading: Offloading, peering: str) -> bool:
+        nodes = [name for name, clusters in self._virtual.items() if peering in clusters]
+        known = {name: self._labels(name, peering) for name in nodes}
+        return bool(nodes) and is_selected(offloading.terms, known)
+
+    def _labels(self, name: str, peering: str) -> dict[str, str]:
+        """The labels of a virtual node; which cluster it is, its own labels do not say."""
+        nodes = [node for node in self.cluster.nodes if node.name == name]
+        placed = [n for n in self.cluster.virtual_nodes if n.name == name and n.cluster == peering]
+        made = [n.labels for n in nodes] or [n.labels for n in placed if self.tenants.get(n.namespace) == peering]
+        labels = {key: value for found in made for key, value in found}
+        kind = {"liqo.io/type": "virtual-node"} if any(node.virtual for node in nodes) else {}
+        return labels | kind | {"liqo.io/remote-cluster-id": peering}
 
     def _maybe_mapped(self, peering: str) -> set[str]:
-        """The namespaces of which Liqo has not said yet whether they are offloaded to a peering."""
+        """The namespaces of which it is not known whether they are offloaded to a peering."""
         if not self.may_be_provider(peering):
             return set()
-        found = (o for o in self.cluster.offloadings if not o.terminating and peering not in dict(o.required))
-        return {offloading.namespace for offloading in found} - self._mapped(peering)
+        found = [o for o in self.cluster.offloadings if not o.terminating]
+        doubtful = {o.namespace for o in found if not all(map(is_readable, o.terms))}
+        if self._unplaced:
+            # Of a node that is not known, only the cluster would be: the one in question.
+            doubtful |= {o.namespace for o in found if not o.terms or any(may_match(t, peering) for t in o.terms)}
+        return doubtful - self._mapped(peering)
 
     def may_be_provider(self, peering: str) -> bool:
         """Whether a peering has a virtual node, or may have because a node is not known."""
@@ -235,6 +255,10 @@ class Membership:
             named = [self._namespaces.get(name, Members()).addresses for name in self._named(peering)]
             found[peering] = Members(union([*owned, *named]), tuple(self._sound_cidrs[peering]))
         return found
+
+
+def _is_virtual(node: Node) -> bool:
+    return node.virtual or node.tainted
 
 
 def addresses_of(pod: Pod) -> set[IPv4Address]:

@@ -24,6 +24,7 @@ from tests.support.descriptions import (
 )
 from tests.support.draws import address_inside, canonical_address, chance, is_cidr
 from tests.support.random_policies import random_policies
+from tests.support.random_selectors import random_labels, random_term
 from tests.support.random_services import random_services
 
 PEERINGS: tuple[str, ...] = ("milan", "naples", "rome-1")
@@ -113,11 +114,10 @@ def flows(rng: Random, described: Cluster, count: int) -> list[tuple[str, str, s
 
 
 def _offloading(rng: Random, namespace: str, peerings: list[str]) -> Offloading:
-    """Liqo names every remote cluster in the status; an early status lacks some, and the spec may have changed since."""
-    selective = chance(rng, 0.6)
-    named = [peering for peering in peerings if not chance(rng, 0.2)]
-    required = tuple((peering, chance(rng, 0.5) if selective else not chance(rng, 0.1)) for peering in named)
-    return Offloading(namespace, selective, required, terminating=chance(rng, 0.1))
+    """Liqo names every remote cluster in the status; what it says there may be anything, because maps decide it."""
+    required = tuple((peering, chance(rng, 0.5)) for peering in peerings if not chance(rng, 0.2))
+    terms = tuple(random_term(rng) for _ in range(rng.choice((0, 1, 1, 2))))
+    return Offloading(namespace, terms, required, terminating=chance(rng, 0.1))
 
 
 def _foreign_cluster(rng: Random, peering: str, tenant: str) -> ForeignCluster:
@@ -213,9 +213,12 @@ def _nodes(rng: Random, tenants: dict[str, str]) -> tuple[list[Node], list[Virtu
         for name in names:
             kind = rng.choice(("both", "labels", "VirtualNode"))
             if kind != "VirtualNode":
-                nodes.append(Node(name, virtual=True, cluster=peering))
+                lies = kind == "both" and chance(rng, 0.15)
+                label = rng.choice((*PEERINGS, None)) if lies else peering
+                is_labelled = not (lies and chance(rng, 0.5))
+                nodes.append(Node(name, is_labelled, label, tainted=kind == "both", labels=random_labels(rng)))
             if kind != "labels":
-                virtual_nodes.append(VirtualNode(tenant, name, peering))
+                virtual_nodes.append(VirtualNode(tenant, name, peering, random_labels(rng)))
         if chance(rng, 0.1):
             # One with the name of a physical node, or where Liqo makes none.
             virtual_nodes.append(VirtualNode(*rng.choice(((tenant, WORKERS[0]), ("shop", f"odd-{peering}"))), peering))
@@ -251,14 +254,14 @@ def _pods(rng: Random, made: Cluster, hosts: list[str], peerings: list[str], odd
     namespaces = [namespace.name for namespace in made.namespaces if not namespace.tenant]
     local = [n.status for n in made.networks if n.kind == "pod-cidr" and n.status and is_cidr(n.status)]
     remote = [n.status for n in made.networks if n.cluster and n.status and is_cidr(n.status)]
-    owner: dict[str, str | None] = {node.name: node.cluster for node in made.virtual_nodes}
-    owner |= {node.name: node.cluster for node in made.nodes}
+    owner: dict[str, str | None] = {node.name: node.cluster for node in made.nodes}
+    owner |= {node.name: node.cluster for node in made.virtual_nodes if node.name not in WORKERS}
     own = {p: [n.status for n in made.networks if n.cluster == p and n.status and is_cidr(n.status)] for p in peerings}
     found: list[Pod] = []
     for number in range(rng.randint(3, 14)):
         node = rng.choice(hosts)
         peering = owner.get(node)
-        current = [cidr for cidr in (own[peering] if peering else local) if ":" not in cidr] or [REAL]
+        current = [cidr for cidr in (own.get(peering, []) if peering else local) if ":" not in cidr] or [REAL]
         address = address_inside(rng, rng.choice(current))
         if chance(rng, 0.12):
             # A stale address, one of another peering, or one that this cluster gave to a local pod.

@@ -31,7 +31,8 @@ _RULES: Final = 2
 _ADDRESS: Final = ("pod_ip", "network_status_cidr")
 """Facts that say which address or CIDR an end is."""
 _OWNER: Final = (
-    "namespace_offloading_required",
+    "namespace_offloading_value",
+    "namespace_offloading_requirement",
     "namespace_offloading",
     "virtual_node",
     "node_cluster",
