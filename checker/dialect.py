@@ -4,7 +4,6 @@ A second reader of the dialect in docs/dialect.md. It expects texts that the eng
 mistakes pass.
 """
 
-import re
 from collections.abc import Mapping
 from itertools import product
 from typing import Final
@@ -24,19 +23,8 @@ from liqo_connectivity.checker.syntax import (
     all_literals,
     variables,
 )
+from liqo_connectivity.checker.tokens import Tokens
 
-_TOKEN: Final = re.compile(
-    r"(?P<skip>\s+|//[^\n]*|/\*.*?\*/)"
-    r'|(?P<string>"(?:[^"\\\n]|\\["\\nrt])*")'
-    r"|(?P<number>[0-9]+)"
-    r"|(?P<directive>\.(?:type|decl|functor|input|output|pragma|plan|printsize)\b)"
-    r"|(?P<name>[A-Za-z?_][A-Za-z0-9_?]*)"
-    r"|(?P<mark>:-|<:|!=|<=|>=|[=<>!.,;:(){}@+\-*/%])",
-    re.DOTALL,
-)
-_ESCAPES: Final = {'\\"': '"', "\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
-_DIGITS: Final = 10
-"""The most digits of a number of 32 bits."""
 _QUALIFIERS: Final = ("inline", "no_inline", "magic", "no_magic", "brie", "btree")
 _COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=")
 _CONSTRAINTS: Final = ("match", "contains")
@@ -106,52 +94,12 @@ def read_comparison(text: str) -> Literal | None:
     return found if reader.kind == "end" else None
 
 
-class _Reader:
+class _Reader(Tokens):
     """Reads one text, a token ahead. ``plain`` text has no alternatives and no groups, which multiply the rules."""
 
     def __init__(self, text: str, file: str, *, plain: bool = False) -> None:
-        self._text, self._file, self._plain = text, file, plain
-        self._next = 0
-        self._move(0)
-
-    def _move(self, place: int) -> None:
-        """Read the token at a place, or the first after white space and comments."""
-        while place < len(self._text):
-            found = _TOKEN.match(self._text, place)
-            if found is None:
-                self._place = place
-                raise self._error("a token")
-            if found.lastgroup != "skip":
-                self._place, self._next = place, found.end()
-                self.kind, self.token = str(found.lastgroup), found.group()
-                return
-            place = found.end()
-        self._place = self._next = len(self._text)
-        self.kind, self.token = "end", ""
-
-    def _line(self) -> int:
-        return self._text.count("\n", 0, self._place) + 1
-
-    def _error(self, wanted: str) -> RulesError:
-        return RulesError(f"{self._file}:{self._line()}: expected {wanted} at {self._text[self._place :][:20]!r}")
-
-    def _take(self, *tokens: str) -> str:
-        """Read over one of some tokens, or over a name for none."""
-        good = self.token in tokens if tokens else self.kind == "name" and not self._is("_")
-        if not good:
-            raise self._error(" or ".join(tokens) or "a name")
-        taken = self.token
-        self._move(self._next)
-        return taken
-
-    def _is(self, *marks: str) -> bool:
-        return self.kind != "string" and self.token in marks
-
-    def _try(self, token: str) -> bool:
-        if not self._is(token):
-            return False
-        self._move(self._next)
-        return True
+        super().__init__(text, file)
+        self._plain = plain
 
     def statement(
         self, types: dict[str, str], declared: dict[str, tuple[str, ...]], inputs: set[str], rules: list[Rule]
@@ -345,11 +293,5 @@ class _Reader:
             raise self._error("a term")
         self._move(self._next)
         if kind == "string":
-            return Constant(re.sub(r'\\["\\nrt]', lambda found: _ESCAPES[found.group()], written[1:-1]))
+            return Constant(self._symbol(written))
         return Constant(self._number(written)) if kind == "number" else Variable(written)
-
-    def _number(self, digits: str) -> int:
-        # Python reads no number of thousands of digits.
-        if len(digits.lstrip("0")) > _DIGITS:
-            raise self._error("a number of 32 bits")
-        return int(digits)
