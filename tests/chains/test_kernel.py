@@ -1,6 +1,7 @@
 """The rulesets as nft and the kernel take them: order, comments, elements, repetition, other tables, the large."""
 
 import json
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -18,6 +19,7 @@ from liqo_connectivity.chains import (
     StateMatch,
     Table,
     assemble,
+    assemble_nft,
     nft_script,
     nft_transaction,
     nft_transaction_json,
@@ -25,7 +27,7 @@ from liqo_connectivity.chains import (
 from liqo_connectivity.chains.values import address
 from tests.support import nft
 from tests.support.chain_layouts import one_rule, policy_relations
-from tests.support.chain_verdict import Packet, nft_verdict
+from tests.support.chain_verdict import Packet, inside, nft_verdict
 
 POLICY = [
     ("drop", "vc-remote", "private-subnets"),
@@ -120,6 +122,60 @@ def test_full_sets_load_in_one_transaction_both_ways() -> None:
         assert elements(listing) == addresses
         assert nft_verdict(listing, Packet(addresses[-1], "192.0.2.1")) == "drop"
         assert nft_verdict(listing, Packet("10.0.31.255", "192.0.2.1")) == "accept"
+
+
+def test_a_hundred_ports_and_fifty_cidrs_of_each_family_load_as_one_rule_each() -> None:
+    cidrs = [f"10.{2 * number}.0.0/16" for number in range(50)] + [
+        f"fd00:{2 * number:x}::/32" for number in range(1, 51)
+    ]
+    ports = [("milan", 0, "tcp", 10 * number, 10 * number + number % 2) for number in range(100)]
+    whole = one_rule(
+        chain_rule=[("milan", 0, "rule", 0, "drop")],
+        chain_any=[("milan", 0, "destination")],
+        chain_cidr=[("milan", 0, "source", cidr) for cidr in cidrs],
+        chain_port=ports,
+    )
+    tables = assemble_nft(whole)
+    for listing in (nft.load_script(nft_script(tables)), nft.load_transaction(nft_transaction_json(tables))):
+        assert [rule["family"] for rule in nft.objects(listing, "rule")] == ["ip", "ip6"]
+        for source, port, verdict in (
+            ("10.98.0.1", 990, "drop"),
+            ("10.98.0.1", 991, "drop"),
+            ("10.98.0.1", 992, "accept"),
+            ("10.98.0.1", 980, "drop"),
+            ("10.98.0.1", 981, "accept"),
+            ("10.99.0.1", 990, "accept"),
+            ("fd00:64::1", 990, "drop"),
+            ("fd00:64::1", 992, "accept"),
+            ("fd00:65::1", 990, "accept"),
+        ):
+            destination = "2001:db8::1" if ":" in source else "192.0.2.1"
+            assert nft_verdict(listing, Packet(source, destination, "new", "tcp", port)) == verdict
+            assert nft_verdict(listing, Packet(source, destination, "new", "udp", port)) == "accept"
+    with pytest.raises(ChainError, match="not an IPv4 CIDR"):
+        assemble(whole)
+    four = replace(whole, chain_cidr=tuple(row for row in whole.chain_cidr if ":" not in row[3]))
+    with pytest.raises(ChainError, match="its 50 sources by 1 destinations by 100 ports bring the chain to 5000 rules"):
+        assemble(four)
+
+
+def test_cidrs_that_fill_a_family_and_thousands_of_them_load() -> None:
+    for cidrs in (
+        ["0.0.0.0/0", "::/0"],
+        ["0.0.0.0/1", "128.0.0.0/2", "192.0.0.0/3", "::/1", "8000::/2"],
+        [f"10.{number >> 8}.{number & 255}.0/25" for number in range(3_000)],
+    ):
+        tables = assemble_nft(
+            one_rule(
+                chain_any=[("milan", 0, "destination")],
+                chain_rule=[("milan", 0, "rule", 0, "drop")],
+                chain_cidr=[("milan", 0, "source", cidr) for cidr in cidrs],
+            )
+        )
+        for listing in (nft.load_script(nft_script(tables)), nft.load_transaction(nft_transaction_json(tables))):
+            assert nft_verdict(listing, Packet("10.0.0.1", "192.0.2.1")) == "drop"
+            in_cidrs = any(inside("fd00::1", cidr) for cidr in cidrs)
+            assert nft_verdict(listing, Packet("fd00::1", "fd00::2")) == ("drop" if in_cidrs else "accept")
 
 
 def test_every_command_of_forty_thousand_elements_loads() -> None:

@@ -8,9 +8,20 @@ from typing import Any, TypeAlias
 import pytest
 import yaml
 
-from liqo_connectivity.chains import ChainError, Layout, Table, assemble, assemble_nft, firewall_yaml, nft_script
+from liqo_connectivity.chains import (
+    ChainError,
+    Layout,
+    Table,
+    assemble,
+    assemble_nft,
+    batch_size,
+    firewall_object,
+    firewall_yaml,
+    nft_script,
+)
 from liqo_connectivity.chains.batch_size import ELEMENT, batch_bytes
 from liqo_connectivity.chains.limits import MAX_BATCH_BYTES
+from tests.support import netlink_agent, nft
 from tests.support.chain_layouts import layout, one_rule, relations
 from tests.support.single_tables import ANY, TO_ANY, elements, from_set, only, rules
 
@@ -210,6 +221,26 @@ def test_a_batch_that_the_agent_cannot_send_is_refused_not_truncated() -> None:
     assert sum(len(held["elements"]) for held in made["spec"]["table"]["sets"]) == most
     with pytest.raises(ChainError, match=r"FirewallConfiguration \S+/milan-connectivity takes .* more than the 212960"):
         firewall_yaml([members(most + 1)])
+
+
+@pytest.mark.parametrize(("width", "each"), [(0, batch_size.PORT_MATCH), (1, batch_size.RANGE_MATCH)])
+def test_as_many_ports_as_fit_are_installed_and_one_more_is_refused(width: int, each: int) -> None:
+    def ports(count: int) -> Table:
+        held = [("milan", 0, "tcp", 3 * number, 3 * number + width) for number in range(count)]
+        return only(one_rule(chain_any=ANY, chain_port=held))
+
+    sizes = range(1, 1_000)
+    most = sizes[bisect_right(sizes, MAX_BATCH_BYTES, key=lambda count: batch_bytes(ports(count))) - 1]
+    name = 4 + len("connectivity-milan") + 2
+    assert MAX_BATCH_BYTES - batch_bytes(ports(most)) < batch_size.RULE + name + batch_size.PROTOCOL_MATCH + each
+    spec = firewall_object(ports(most))["spec"]
+    sent = netlink_agent.installed(spec["table"])
+    assert len(sent) <= batch_bytes(ports(most))
+    (outcome,) = netlink_agent.applied([spec])
+    assert outcome["errors"] == ["", ""]
+    assert len(nft.objects(outcome["listing"], "rule")) == most
+    with pytest.raises(ChainError, match=r"takes .* more than the 212960"):
+        firewall_object(ports(most + 1))
 
 
 def test_one_bad_peering_can_be_told_from_the_good_ones() -> None:

@@ -37,46 +37,55 @@ class Endpoint:
     def __init__(self, number: int, router: int, cidrs: Sequence[str]) -> None:
         self.number = number
         self.address, gateway = f"169.254.{number}.2", f"169.254.{number}.1"
-        _check(_libc.unshare(NEW_NETWORK))
-        self.namespace = os.open("/proc/self/ns/net", os.O_RDONLY)
-        _ip("link", "set", "lo", "up")
-        _ip("link", "add", "eth0", "type", "veth", "peer", "name", f"v{number}", "netns", _path(router))
-        _ip("addr", "add", f"{self.address}/30", "dev", "eth0")
-        _ip("link", "set", "eth0", "up")
+        self.namespace = new_namespace()
+        ip("link", "set", "lo", "up")
+        ip("link", "add", "eth0", "type", "veth", "peer", "name", f"v{number}", "netns", path(router))
+        ip("addr", "add", f"{self.address}/30", "dev", "eth0")
+        ip("link", "set", "eth0", "up")
         for cidr in cidrs:
-            _ip("route", "add", "local", cidr, "dev", "lo")
+            ip("route", "add", "local", cidr, "dev", "lo")
         self.receiver, self.fence = _bound("0.0.0.0", PORT), _bound("0.0.0.0", FENCE_PORT)
         self.receiver.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        with _inside(router):
-            _ip("addr", "add", f"{gateway}/30", "dev", f"v{number}")
-            _ip("link", "set", f"v{number}", "up")
+        with inside(router):
+            ip("addr", "add", f"{gateway}/30", "dev", f"v{number}")
+            ip("link", "set", f"v{number}", "up")
             for cidr in cidrs:
-                _ip("route", "add", cidr, "via", self.address)
-        _ip("route", "add", "default", "via", gateway)
+                ip("route", "add", cidr, "via", self.address)
+        ip("route", "add", "default", "via", gateway)
+
+
+def new_namespace() -> int:
+    """A new network namespace, in which the process is from here on."""
+    check(_libc.unshare(NEW_NETWORK))
+    return os.open("/proc/self/ns/net", os.O_RDONLY)
 
 
 @contextmanager
-def _inside(namespace: int) -> Iterator[None]:
+def inside(namespace: int) -> Iterator[None]:
+    """Be in a network namespace, for a block."""
     before = os.open("/proc/self/ns/net", os.O_RDONLY)
-    _check(_libc.setns(namespace, NEW_NETWORK))
+    check(_libc.setns(namespace, NEW_NETWORK))
     try:
         yield
     finally:
-        _check(_libc.setns(before, NEW_NETWORK))
+        check(_libc.setns(before, NEW_NETWORK))
         os.close(before)
 
 
-def _check(result: int) -> None:
+def check(result: int) -> None:
+    """Raises OSError for what a function of libc gave back."""
     if result != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
 
 
-def _path(descriptor: int) -> str:
+def path(descriptor: int) -> str:
+    """An open namespace, for other programs."""
     return f"/proc/{os.getpid()}/fd/{descriptor}"
 
 
-def _ip(*arguments: str) -> None:
+def ip(*arguments: str) -> None:
+    """Run ip(8) in the current namespace."""
     subprocess.run(["ip", *arguments], check=True)
 
 
@@ -118,11 +127,11 @@ def main() -> None:
     # On one CPU what was sent first is handled first.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     router = os.open("/proc/self/ns/net", os.O_RDONLY)
-    _ip("link", "set", "lo", "up")
+    ip("link", "set", "lo", "up")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", "ascii")
     endpoints: dict[str, Endpoint] = {}
     for number, (name, cidrs) in enumerate(given["endpoints"].items(), 1):
-        with _inside(router):
+        with inside(router):
             endpoints[name] = Endpoint(number, router, cidrs)
     everyone = list(endpoints.values())
     # The first fence also resolves the link addresses, so that no packet under test waits for one.
@@ -135,7 +144,7 @@ def main() -> None:
 def _send(flows: Sequence[Sequence[str]], endpoints: dict[str, Endpoint], sockets: ExitStack) -> list[list[bool]]:
     senders: list[socket.socket] = []
     for number, (start, source, _, destination) in enumerate(flows):
-        with _inside(endpoints[start].namespace):
+        with inside(endpoints[start].namespace):
             sender = sockets.enter_context(_bound(source, FIRST_SOURCE_PORT + number))
         senders.append(sender)
         sender.sendto(str(number).encode(), (destination, PORT))
