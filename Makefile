@@ -96,6 +96,7 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.cold
+	$(BIN)/python -m benchmarks.chains
 
 .PHONY: soak
 soak: $(VENV)/.dev ## Run random checks for SOAK_SECONDS, from seed SOAK_SEED on: databases that change, hostile writers, policies that fit, inputs, certificates

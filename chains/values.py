@@ -86,12 +86,9 @@ class Address(NamedTuple):
 def address(where: str, value: str) -> Address:
     """The IP address written canonically, without a zone and not mapped from IPv4; raises ChainError for anything else."""
     try:
-        parsed = IPv4Address(value)
-        return Address(int(parsed), str(parsed))
-    except AddressValueError as error:
         if ":" not in value:
-            raise ChainError(f"{where}: {value!r} is not an IP address ({error})") from error
-    try:
+            parsed = IPv4Address(value)
+            return Address(int(parsed), str(parsed))
         longer = IPv6Address(value)
     except AddressValueError as error:
         raise ChainError(f"{where}: {value!r} is not an IP address ({error})") from error
