@@ -31,12 +31,16 @@ from liqo_connectivity.facts.extraction.label_facts import (
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.objects.fields import canonical_address
+from liqo_connectivity.facts.objects.service_objects import DNS_APP, DNS_LABEL, DNS_NAMESPACE
 from liqo_connectivity.facts.parsing.locators import FixedLine
 from liqo_connectivity.facts.reading.collector import Collector, Reading
 from liqo_connectivity.facts.reading.files import read
 from liqo_connectivity.facts.reading.states import Origin
 
 __all__ = [
+    "DNS_APP",
+    "DNS_LABEL",
+    "DNS_NAMESPACE",
     "FIREWALL_CRD",
     "FIREWALL_SUFFIX",
     "KINDS",

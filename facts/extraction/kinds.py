@@ -16,8 +16,9 @@ class Kind:
 
     ``group`` is empty for core kinds; ``version`` and ``plural`` are those that Kubernetes or Liqo v1.2 serves, for
     requests to an API server, and ``older`` the versions that objects of earlier releases of Liqo have. ``from_json`` and
-    ``from_mapping`` decode one object and raise ``pydantic_core.ValidationError``. The controller watches it if it is
-    ``watched``: what decides a chain is, and what only an answer needs is not.
+    ``from_mapping`` decode one object and raise ``pydantic_core.ValidationError``. The controller watches all objects of it
+    if it is ``watched``: what decides a chain is, and what only an answer needs is not. Of the EndpointSlices it watches
+    those of the cluster's DNS.
     """
 
     group: str

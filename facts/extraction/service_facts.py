@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from liqo_connectivity.facts.base.fact import Fact, Source, pointer
 from liqo_connectivity.facts.objects import service_objects
 from liqo_connectivity.facts.objects.fields import canonical_address
-from liqo_connectivity.facts.objects.service_objects import HEADLESS
+from liqo_connectivity.facts.objects.service_objects import DNS_APP, DNS_LABEL, HEADLESS
 from liqo_connectivity.rules import relations
 
 _SERVICE_NAME = pointer("metadata", "labels", "kubernetes.io/service-name")
-_APP = pointer("metadata", "labels", "k8s-app")
-_DNS = "kube-dns"
-"""What the Service of a cluster's DNS has for that label, whichever server answers, and its EndpointSlices with it."""
+_APP = pointer("metadata", "labels", DNS_LABEL)
 _PROXY = "Proxy"
 
 
@@ -86,8 +84,8 @@ def extract_endpoint_slice(found: service_objects.EndpointSlice) -> tuple[Fact, 
     if labels is not None and labels.service_name is not None:
         service = f"{metadata.namespace}/{labels.service_name}"
         facts.append(Fact(relations.EndpointSliceService(key, service), source, _SERVICE_NAME, labels.service_name))
-    if labels is not None and labels.app == _DNS:
-        facts.append(Fact(relations.EndpointSliceDns(key), source, _APP, _DNS))
+    if labels is not None and labels.app == DNS_APP:
+        facts.append(Fact(relations.EndpointSliceDns(key), source, _APP, DNS_APP))
     seen: set[str] = set()
     for index, endpoint in enumerate(found.endpoints or ()):
         for number, written in enumerate(endpoint.addresses):

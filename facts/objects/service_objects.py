@@ -16,6 +16,11 @@ from liqo_connectivity.facts.objects.fields import (
 )
 from liqo_connectivity.facts.objects.models import field, model
 
+DNS_NAMESPACE: Final = "kube-system"
+DNS_LABEL: Final = "k8s-app"
+DNS_APP: Final = "kube-dns"
+"""Where the Service of a cluster's DNS is, and what label it has, whichever server answers: its EndpointSlices too."""
+
 HEADLESS: Final = "None"
 """What a Service without an address has for one."""
 
@@ -74,7 +79,7 @@ class Service:
 @model
 class SliceLabels:
     service_name: Name | None = field("kubernetes.io/service-name", default=None)
-    app: str | None = field("k8s-app", default=None)
+    app: str | None = field(DNS_LABEL, default=None)
 
 
 @model

@@ -1,4 +1,5 @@
-"""Services and EndpointSlices for an answer of the controller, which does not watch them: no chain needs them.
+"""Services and EndpointSlices for an answer of the controller, which does not watch them: no chain needs them, except for the
+EndpointSlices of the cluster's DNS.
 
 They are read from files, or else from the cluster where that is possible. Where it is not, the facts say that they could
 not be read, and the verdict on an address that may be a Service's is unknown.
@@ -10,9 +11,11 @@ from typing import Final
 import click
 
 from liqo_connectivity.facts import (
+    DNS_NAMESPACE,
     KIND_BY_NAME,
     KINDS,
     Collector,
+    Fact,
     FixedLine,
     ObjectKey,
     Origin,
@@ -74,11 +77,16 @@ def _add_files(collector: Collector, reading: Reading, cluster: str) -> None:
 
 
 def _add(collector: Collector, reading: Reading, problems: Iterable[Problem]) -> None:
-    """Add what could be read."""
+    """Add what could be read and the controller does not know: the EndpointSlices of the DNS decide as it sees them."""
     broken = {unreadable(problem)[0] for problem in problems}
     for key in reading.base.keys() - broken:
-        if key.kind in _READ:
-            collector.add_facts(key, reading.base.facts_of(key), Origin("", FixedLine(0)))
+        facts = reading.base.facts_of(key)
+        if key.kind in _READ and not _is_watched(key, facts):
+            collector.add_facts(key, facts, Origin("", FixedLine(0)))
+
+
+def _is_watched(key: ObjectKey, facts: Iterable[Fact]) -> bool:
+    return key.namespace == DNS_NAMESPACE and any(fact.relation == "endpoint_slice_dns" for fact in facts)
 
 
 def _check_cluster(reading: Reading, cluster: str, help_text: str) -> None:

@@ -100,6 +100,8 @@ def test_the_controller_may_look_for_the_definitions(controller: Client, crd: st
         "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
         f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases",
         "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+        "/apis/discovery.k8s.io/v1/endpointslices",
+        "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
     ],
 )
 def test_the_controller_may_not_read(controller: Client, path: str) -> None:

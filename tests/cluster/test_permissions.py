@@ -107,7 +107,8 @@ def live(cluster: OperatorCluster, place: Place) -> None:
 def granted() -> frozenset[Permission]:
     """What the roles of the controller allow, names apart."""
     shipped = objects(kustomize(DEPLOY))
-    rules = [*shipped["ClusterRole", "", NAME]["rules"], *shipped["Role", NAMESPACE, NAME]["rules"]]
+    roles = [("ClusterRole", ""), ("Role", NAMESPACE), ("Role", "kube-system")]
+    rules = [rule for kind, namespace in roles for rule in shipped[kind, namespace, NAME]["rules"]]
     return frozenset(
         (group, resource, verb)
         for rule in rules

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 CLUSTER_ROLE = f"{RBAC}/clusterroles/{NAME}"
 ROLE = f"{RBAC}/namespaces/{NAMESPACE}/roles/{NAME}"
+DNS_ROLE = f"{RBAC}/namespaces/kube-system/roles/{NAME}"
 RULES = (("deny", "remote-cluster", "any"),)
 FIREWALLS, POLICIES, CRD = "firewallconfigurations", "peeringconnectivities", "customresourcedefinitions"
 Permission: TypeAlias = tuple[str, str]
@@ -32,10 +33,11 @@ Permission: TypeAlias = tuple[str, str]
 
 
 def shipped() -> dict[str, list[Object]]:
-    """The rules of the roles, by kind."""
+    """The rules of the roles, by namespace, which is empty for the cluster's."""
     found = objects(kustomize(DEPLOY))
     return {
-        kind: found[kind, namespace, NAME]["rules"] for kind, namespace in (("ClusterRole", ""), ("Role", NAMESPACE))
+        namespace: found[kind, namespace, NAME]["rules"]
+        for kind, namespace in (("ClusterRole", ""), ("Role", NAMESPACE), ("Role", "kube-system"))
     }
 
 
@@ -44,7 +46,7 @@ def permissions(rules: list[Object]) -> set[Permission]:
 
 
 SHIPPED = shipped()
-READ = sorted(resource for resource, verb in permissions(SHIPPED["ClusterRole"]) if verb == "watch")
+READ = sorted(resource for resource, verb in permissions(SHIPPED[""]) if verb == "watch")
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +97,19 @@ def _is(account: Client, permission: Permission, allowed: bool) -> bool:
 def may(account: Client, permission: Permission) -> bool:
     """Whether the server lets the account do what a shipped rule says."""
     resource, verb = permission
-    rules = [*SHIPPED["ClusterRole"], *SHIPPED["Role"]]
-    rule = next(rule for rule in rules if resource in rule["resources"] and verb in rule["verbs"])
+    namespace, rule = next(
+        (namespace, rule)
+        for namespace, rules in SHIPPED.items()
+        for rule in rules
+        if resource in rule["resources"] and verb in rule["verbs"]
+    )
     kind, _, part = resource.partition("/")
     asked = {
         "group": rule["apiGroups"][0],
         "resource": kind,
         "subresource": part,
         "verb": verb,
-        "namespace": NAMESPACE if kind == "leases" else "",
+        "namespace": namespace,
         "name": rule.get("resourceNames", [""])[0],
     }
     review = {
@@ -217,13 +223,15 @@ WRITES: dict[Permission, tuple[Step, Step, Step, Step]] = {
     (f"{POLICIES}/status", "patch"): (Life.nothing, Life.begin, Life.has_no_status, Life.works),
     ("events", "create"): (Life.nothing, Life.begin, Life.is_silent, Life.tells),
 }
+DNS = {("endpointslices", "list"), ("endpointslices", "watch")}
 LEASES = {("leases", "create"), ("leases", "get"), ("leases", "update")}
 
 
 def test_every_permission_is_tried() -> None:
     read = {(resource, verb) for resource in READ for verb in ("list", "watch")}
-    assert permissions(SHIPPED["ClusterRole"]) == {*WRITES, *read, (CRD, "get")}
-    assert permissions(SHIPPED["Role"]) == LEASES
+    assert permissions(SHIPPED[""]) == {*WRITES, *read, (CRD, "get")}
+    assert permissions(SHIPPED[NAMESPACE]) == LEASES
+    assert permissions(SHIPPED["kube-system"]) == DNS
 
 
 @pytest.mark.parametrize("permission", WRITES, ids=lambda permission: "-".join(permission))
@@ -255,6 +263,13 @@ def test_without_watch_every_resource_says_so(paging: Scene) -> None:
         for permission in taken:
             eventually(partial(complained, controller, permission))
         controller.stop()
+
+
+def test_without_a_permission_on_its_endpoints_the_dns_is_not_known(paging: Scene) -> None:
+    for permission in sorted(DNS):
+        with without(paging, permission, role=DNS_ROLE), paging.cluster.operator(ready=False) as controller:
+            eventually(partial(complained, controller, permission))
+            controller.stop()
 
 
 def test_without_the_definitions_an_absent_kind_is_not_known_to_be_absent(paging: Scene) -> None:

@@ -113,6 +113,32 @@ def test_everything_is_synced_and_followed(control_plane: ControlPlane) -> None:
         assert all(watches.restarts(watch.resource.name, "ended") == 0 for watch in watches.all)
 
 
+def test_of_all_endpoints_those_of_the_dns_are_seen(control_plane: ControlPlane) -> None:
+    def create(name: str, namespace: str, app: str, address: str) -> None:
+        metadata = {"name": name, "namespace": namespace, "labels": {"k8s-app": app}}
+        made = {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4"}
+        control_plane.admin.create({**made, "metadata": metadata, "endpoints": [{"addresses": [address]}]})
+
+    create("dns", "kube-system", "kube-dns", "10.1.0.53")
+    create("other", "kube-system", "metrics", "10.1.0.54")
+    create("dns", control_plane.namespace("watch"), "kube-dns", "10.1.0.55")
+    try:
+        with watching(control_plane, "endpointslices") as watches:
+            watches.synced()
+            create("dns-ipv6", "kube-system", "kube-dns", "10.1.0.56")
+            eventually(lambda: set(watches.look("endpointslices", "kube-system")) == {"dns", "dns-ipv6"}, 5)
+            assert {key for _, key in watches.state} == {
+                ObjectKey("EndpointSlice", "kube-system", name) for name in ("dns", "dns-ipv6")
+            }
+            rows = {fact.row for observed in watches.state.values() for fact in observed.facts}
+            assert ("kube-system/dns", "10.1.0.53") in rows
+            assert ("kube-system/dns",) in rows
+    finally:
+        for name in ("dns", "other", "dns-ipv6"):
+            path = f"/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices/{name}"
+            control_plane.admin.delete(path)
+
+
 def test_a_version_that_is_too_old_is_listed_anew(control_plane: ControlPlane) -> None:
     namespace = control_plane.namespace("watch")
 

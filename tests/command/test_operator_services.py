@@ -162,6 +162,40 @@ def test_services_of_another_cluster_are_refused(tmp_path: Path, capsys: pytest.
         server.stop()
 
 
+def test_the_endpoints_of_the_dns_are_those_that_the_controller_sees(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They decide chains, so a later look at them must not contradict its facts."""
+
+    def endpoints(namespace: str, address: str) -> dict[str, object]:
+        labels = {"k8s-app": "kube-dns", "kubernetes.io/service-name": "kube-dns"}
+        return {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": "dns", "namespace": namespace, "uid": "u", "labels": labels},
+            "endpoints": [{"addresses": [address]}],
+        }
+
+    (tmp_path / "own.json").write_text(json.dumps(endpoints("kube-system", "10.1.0.53")))
+    facts = tuple(read([tmp_path / "own.json"]).base.facts())
+    server = answers_server("127.0.0.1", 0, lambda: StateSnapshot(1, facts), builtin_texts(), {})
+    server.start()
+    given = manifest(tmp_path, endpoints("kube-system", "10.1.0.99"), endpoints("shop", "10.1.0.77"))
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv(VARIABLE, f"http://127.0.0.1:{server.port}")
+            asked = ("query", "endpoint_slice_address(Slice, Address)", "--operator", "-f", given)
+            code, out, err = outputs(capsys, *asked)
+    finally:
+        server.stop()
+    assert (code, err) == (0, "")
+    assert {tuple(line.split()) for line in out.splitlines()[1:]} == {
+        ("kube-system/dns", "10.1.0.53"),
+        ("shop/dns", "10.1.0.77"),
+        ("shop/web-x", "10.71.2.10"),
+    }
+
+
 def test_files_give_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-2", "namespace": "shop"}}
     code, out, err = outputs(capsys, *PODS, "-f", manifest(tmp_path, pod))

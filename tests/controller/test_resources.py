@@ -51,7 +51,9 @@ def test_what_is_watched() -> None:
             "firewallconfigurations.networking.liqo.io",
         ),
         ("agents", "/api/v1/namespaces/liqo/pods", ""),
+        ("endpointslices", "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices", ""),
     }
+    assert RESOURCES["endpointslices"].query == (("labelSelector", "k8s-app=kube-dns"),)
     assert [name for name, resource in RESOURCES.items() if "PartialObjectMetadata" in resource.accept] == [
         "namespaces",
         "nodes",
@@ -63,10 +65,10 @@ def event(resource: str, item: Json, kind: str = "ADDED") -> WatchEvent | Bookma
 
 
 def test_what_only_an_answer_needs_costs_the_controller_nothing() -> None:
-    """No Service is watched, no status of a Node is read, which changes with each heartbeat, and no blind spot derived."""
+    """No Service is watched, of its endpoints only those of the DNS, no status of a Node is read, which changes with each heartbeat, and no blind spot derived."""
     unwatched = {kind.plural for kind in KINDS if not kind.watched}
     assert unwatched == {"services", "endpointslices"}
-    assert not unwatched & RESOURCES.keys()
+    assert not unwatched & RESOURCES.keys() - {"endpointslices"}, "those of the DNS alone are watched"
     assert RESOURCES["nodes"].accept == PARTIAL
     derived = load().slice(GOALS).rules_by_head
     assert "chain_element" in derived

@@ -5,11 +5,23 @@ What an object asserts here is exactly what ``facts.extraction.decode`` says tha
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple, cast
 
 from pydantic_core import ValidationError, from_json
 
-from liqo_connectivity.facts import FIREWALL_CRD, KIND_BY_NAME, Decoded, Kind, ObjectKey, decode_mapping, packed_labels
+from liqo_connectivity.facts import (
+    DNS_APP,
+    DNS_LABEL,
+    DNS_NAMESPACE,
+    FIREWALL_CRD,
+    KIND_BY_NAME,
+    Decoded,
+    Kind,
+    ObjectKey,
+    decode_mapping,
+    packed_labels,
+)
 from liqo_connectivity.facts.extraction.core_facts import extract_pod
 from liqo_connectivity.facts.objects.core_objects import Pod
 from liqo_connectivity.facts.objects.models import model, validator
@@ -131,16 +143,20 @@ def resources(liqo_namespace: str) -> tuple[Resource, ...]:
         query=(("labelSelector", f"{MANAGED_BY_LABEL}={MANAGER}"),),
         crd=FIREWALL_CRD,
     )
-    return (*(_of_kind(kind) for kind in KIND_BY_NAME.values() if kind.watched), firewalls, agents)
+    slices = KIND_BY_NAME["EndpointSlice"]
+    nameservers = Resource(
+        slices.plural,
+        f"/apis/{slices.group}/{slices.version}/namespaces/{DNS_NAMESPACE}/{slices.plural}",
+        partial(_read, slices),
+        query=(("labelSelector", f"{DNS_LABEL}={DNS_APP}"),),
+    )
+    return (*(_of_kind(kind) for kind in KIND_BY_NAME.values() if kind.watched), nameservers, firewalls, agents)
 
 
 def _of_kind(kind: Kind) -> Resource:
     prefix = f"/apis/{kind.group}" if kind.group else "/api"
     path = f"{prefix}/{kind.version}/{kind.plural}"
-
-    def read(value: object) -> ObjectVersion:
-        return _seen(decode_mapping(kind, value))
-
+    read = partial(_read, kind)
     match kind.name:
         case "Pod":
             return Resource(kind.plural, path, read, read_line=_read_pod)
@@ -178,6 +194,10 @@ def _read_pod(line: bytes) -> WatchEvent | None:
     source = facts[0].source
     observed = Observed(facts, labels=packed_labels(pod.metadata.labels))
     return WatchEvent(ObjectVersion(source.key, _version(source.resource_version), observed), event.type == "DELETED")
+
+
+def _read(kind: Kind, value: object) -> ObjectVersion:
+    return _seen(decode_mapping(kind, value))
 
 
 def _read_policy(value: object) -> ObjectVersion:
