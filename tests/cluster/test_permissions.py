@@ -15,8 +15,9 @@ from tests.support.control_plane import ControlPlane
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.liqo_fabric import Fabric
 from tests.support.liqo_peerings import Place
-from tests.support.manifest_tools import DEPLOY, NAME, NAMESPACE, kustomize, objects
+from tests.support.manifest_tools import NAME, NAMESPACE
 from tests.support.operator_cluster import FINALIZER, FIREWALLS, LEASE, OperatorCluster, install
+from tests.support.shipped_roles import shipped
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -106,11 +107,9 @@ def live(cluster: OperatorCluster, place: Place) -> None:
 
 def granted() -> frozenset[Permission]:
     """What the roles of the controller allow, names apart."""
-    shipped = objects(kustomize(DEPLOY))
-    roles = [("ClusterRole", ""), ("Role", NAMESPACE), ("Role", "kube-system")]
-    rules = [rule for kind, namespace in roles for rule in shipped[kind, namespace, NAME]["rules"]]
     return frozenset(
         (group, resource, verb)
+        for rules in shipped().values()
         for rule in rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]

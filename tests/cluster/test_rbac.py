@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import partial
-from typing import TypeAlias
 
 import pytest
 
 from tests.support.api_client import Client, Object
 from tests.support.liqo_peerings import Peering, written_policy
-from tests.support.manifest_tools import DEPLOY, NAME, NAMESPACE, kustomize, objects
+from tests.support.manifest_tools import NAME, NAMESPACE
 from tests.support.operator_cluster import CRDS, FINALIZER, LEASE, read_crds
 from tests.support.operator_process import Running
 from tests.support.operator_scene import Scene, staged
+from tests.support.shipped_roles import Permission, permissions, shipped
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
@@ -28,21 +28,6 @@ ROLE = f"{RBAC}/namespaces/{NAMESPACE}/roles/{NAME}"
 DNS_ROLE = f"{RBAC}/namespaces/kube-system/roles/{NAME}"
 RULES = (("deny", "remote-cluster", "any"),)
 FIREWALLS, POLICIES, CRD = "firewallconfigurations", "peeringconnectivities", "customresourcedefinitions"
-Permission: TypeAlias = tuple[str, str]
-"""Resource and verb."""
-
-
-def shipped() -> dict[str, list[Object]]:
-    """The rules of the roles, by namespace, which is empty for the cluster's."""
-    found = objects(kustomize(DEPLOY))
-    return {
-        namespace: found[kind, namespace, NAME]["rules"]
-        for kind, namespace in (("ClusterRole", ""), ("Role", NAMESPACE), ("Role", "kube-system"))
-    }
-
-
-def permissions(rules: list[Object]) -> set[Permission]:
-    return {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
 
 
 SHIPPED = shipped()
