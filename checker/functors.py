@@ -130,6 +130,24 @@ def cidr_covers(outer: Value, inner: Value) -> Value:
     return int(narrow[2] >> host == wide[2] >> host)
 
 
+def cidr_lower(cidr: Value) -> Value:
+    """Give the half of a CIDR with the smaller addresses, or the empty symbol for what has none."""
+    return _half(str(cidr), 0)
+
+
+def cidr_upper(cidr: Value) -> Value:
+    """Give the half of a CIDR with the larger addresses, or the empty symbol for what has none."""
+    return _half(str(cidr), 1)
+
+
+def _half(cidr: str, bit: int) -> Value:
+    found = _network(cidr)
+    if found is None or found[0] == found[1]:
+        return ""
+    width, length, number = found
+    return f"{_written(width, number | bit << (width - length - 1))}/{length + 1}"
+
+
 def text_length(text: Value) -> Value:
     """Give the number of characters."""
     return len(str(text))
@@ -181,6 +199,8 @@ FUNCTORS: Final[Mapping[str, Callable[..., Value]]] = {
     "@cidr_canonical": cidr_canonical,
     "@cidr_contains": cidr_contains,
     "@cidr_covers": cidr_covers,
+    "@cidr_lower": cidr_lower,
+    "@cidr_upper": cidr_upper,
     "@text_length": text_length,
     "@text_of": text_of,
     "@text_join": text_join,

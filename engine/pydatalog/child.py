@@ -147,6 +147,25 @@ def cidr_covers(outer: str, inner: str) -> int:
     return int(narrow[2] >> (wide[1] - narrow[1]) == wide[2])
 
 
+def cidr_lower(cidr: str) -> str:
+    """Return the half of a network whose next bit is 0, or an empty string for a single address and other text."""
+    return cidr_half(cidr, 0)
+
+
+def cidr_upper(cidr: str) -> str:
+    """Return the half of a network whose next bit is 1, or an empty string for a single address and other text."""
+    return cidr_half(cidr, 1)
+
+
+def cidr_half(cidr: str, bit: int) -> str:
+    """Return the half of a network whose next bit is given."""
+    parsed = parse_cidr(cidr)
+    if parsed is None or parsed[1] == 0:
+        return ""
+    width, host, bits = parsed
+    return f"{format_address(width, (2 * bits + bit) << (host - 1))}/{width - host + 1}"
+
+
 def text_length(text: str) -> int:
     """Count the characters."""
     return len(text)
@@ -205,7 +224,7 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = {
         f.__name__: f
         for f in (address_family, address_canonical, cidr_family, cidr_canonical, cidr_contains, cidr_covers)
     },
-    **{f.__name__: f for f in (text_length, text_of, text_join, integer_order)},
+    **{f.__name__: f for f in (cidr_lower, cidr_upper, text_length, text_of, text_join, integer_order)},
 }
 
 

@@ -116,6 +116,23 @@ def cidr_covers(outer: str, inner: str) -> int:
     return 0
 
 
+def cidr_lower(cidr: str) -> str:
+    """Return the half of a CIDR with the smaller addresses, ``""`` for a single address and for any other text."""
+    return _half(cidr, 0)
+
+
+def cidr_upper(cidr: str) -> str:
+    """Return the half of a CIDR with the larger addresses, ``""`` for a single address and for any other text."""
+    return _half(cidr, 1)
+
+
+def _half(cidr: str, place: int) -> str:
+    network = _network(cidr)
+    if network is None or network.prefixlen == network.max_prefixlen:
+        return ""
+    return str(list(network.subnets())[place])
+
+
 def text_length(text: str) -> int:
     """Return the number of characters."""
     return len(text)
@@ -180,6 +197,8 @@ BUILTIN: Final[Mapping[str, Functor]] = {
         cidr_canonical,
         cidr_contains,
         cidr_covers,
+        cidr_lower,
+        cidr_upper,
         text_length,
         text_of,
         text_join,

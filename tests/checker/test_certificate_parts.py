@@ -186,6 +186,8 @@ def test_functions_of_addresses_agree(address: str, cidr: str, other: str) -> No
         ("address_canonical", (address,)),
         ("cidr_family", (cidr,)),
         ("cidr_canonical", (cidr,)),
+        ("cidr_lower", (cidr,)),
+        ("cidr_upper", (cidr,)),
     ]
     calls += [("cidr_contains", (cidr, address)), ("cidr_covers", (cidr, other)), ("cidr_covers", (other, cidr))]
     calls += [("integer_order", pair) for pair in product((cidr, "-7", "9223372036854775807"), INTEGERS)]

@@ -17,6 +17,8 @@ from liqo_connectivity.engine.syntax.functors import (
     cidr_contains,
     cidr_covers,
     cidr_family,
+    cidr_lower,
+    cidr_upper,
     text_join,
     text_length,
     text_of,
@@ -54,6 +56,13 @@ def test_containment_is_that_of_the_standard_library(cidr: str, address: object)
 def test_every_address_of_a_cidr_is_inside_it(cidr: str, number: int) -> None:
     network = ip_network(cidr, strict=False)
     assert cidr_contains(cidr, str(network[number % network.num_addresses])) == 1
+
+
+@given(cidrs)
+def test_the_halves_of_a_cidr_are_its_two_subnets(cidr: str) -> None:
+    network = ip_network(cidr, strict=False)
+    halves = [str(half) for half in network.subnets()] if network.num_addresses > 1 else ["", ""]
+    assert [cidr_lower(cidr), cidr_upper(cidr)] == halves
 
 
 @given(cidrs, cidrs)

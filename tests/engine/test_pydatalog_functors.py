@@ -149,7 +149,7 @@ def test_both_versions_agree_on_real_networks(
     child: ModuleType, first: object, wide: int, second: object, narrow: int, near: bool
 ) -> None:
     outer, inner = f"{first}/{wide}", f"{first if near else second}/{narrow}"
-    for name in ("cidr_family", "cidr_canonical"):
+    for name in ("cidr_family", "cidr_canonical", "cidr_lower", "cidr_upper"):
         assert child.FUNCTIONS[name](outer) == BUILTIN[name](outer)
     assert child.FUNCTIONS["cidr_covers"](outer, inner) == BUILTIN["cidr_covers"](outer, inner)
     assert child.FUNCTIONS["cidr_contains"](outer, str(first)) == BUILTIN["cidr_contains"](outer, str(first))
@@ -158,7 +158,7 @@ def test_both_versions_agree_on_real_networks(
 
 @given(st.text(alphabet="0123456789abcdefF:./", max_size=24))
 def test_both_versions_agree_on_noise(child: ModuleType, text: str) -> None:
-    for name in ("address_family", "address_canonical", "cidr_family", "cidr_canonical"):
+    for name in ("address_family", "address_canonical", "cidr_family", "cidr_canonical", "cidr_lower", "cidr_upper"):
         assert child.FUNCTIONS[name](text) == BUILTIN[name](text)
 
 
