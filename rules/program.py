@@ -16,6 +16,8 @@ BUILTIN_FILES: Final = (
     "peerings.dl",
     "cluster_selectors.dl",
     "members.dl",
+    "blocks.dl",
+    "selectors.dl",
     "policy.dl",
     "pending.dl",
     "verdicts.dl",
@@ -80,19 +82,27 @@ def _build(statements: list[Statement], texts: Mapping[str, str]) -> Program:
 
 
 def group_facts(statements: Iterable[Statement]) -> tuple[Clause, ...]:
-    """Give a fact ``group(name, relation)`` for each group that the head of a rule for member or member_cidr names.
+    """Give a fact ``group(name, relation)`` for each group that the head of a rule for member or member_cidr names, and
+    ``pod_group(name)`` for each that one for group_pod does.
 
-    So a new group needs one rule and no declaration, and rules see when a policy names a group that does not exist.
+    So a new group needs one rule and no declaration, and rules see when a policy names a group that does not exist, or
+    narrows one that cannot be.
     """
-    heads = (head for s in statements if isinstance(s, Clause) for head in s.heads if head.relation in MEMBERSHIP)
-    named = {
+    heads = [head for s in statements if isinstance(s, Clause) for head in s.heads if len(head.terms) > 1]
+    groups = {
         (head.terms[1], head.relation): head
         for head in heads
-        if len(head.terms) > 1 and isinstance(head.terms[1], Constant)
+        if head.relation in MEMBERSHIP and isinstance(head.terms[1], Constant)
     }
-    return tuple(
-        Clause((Atom("group", (term, Constant(relation)), head.span),), None, head.span)
-        for (term, relation), head in named.items()
+    narrowable = {
+        head.terms[1]: head for head in heads if head.relation == "group_pod" and isinstance(head.terms[1], Constant)
+    }
+    return (
+        *(
+            Clause((Atom("group", (term, Constant(relation)), head.span),), None, head.span)
+            for (term, relation), head in groups.items()
+        ),
+        *(Clause((Atom("pod_group", (term,), head.span),), None, head.span) for term, head in narrowable.items()),
     )
 
 
