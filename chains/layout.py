@@ -33,16 +33,11 @@ COLUMNS: Final[Mapping[str, tuple[type, ...]]] = {
     "chain_any": (str, int, str),
     "chain_cidr": (str, int, str, str),
     "chain_set": (str, int, str, str, str),
+    "chain_port": (str, int, str, int, int),
+    "chain_icmp6": (str, int, str),
     "chain_element": (str, str, str, str),
 }
 """The relations a layout is made of, each with the Python types of its columns: ``number`` is int, the rest str."""
-
-LATER: Final[Mapping[str, tuple[type, ...]]] = {
-    "chain_port": (str, int, str, int, int),
-    "chain_icmp6": (str, int, str),
-}
-"""Relations that may be absent, as long as no rule derives them."""
-_ALL: Final = {**COLUMNS, **LATER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class Layout:
         Raises ChainError if one of COLUMNS is absent (a misspelt relation must not read as an empty one) or if a
         row has the wrong number or types of columns.
         """
-        return _layout({relation: _rows(relations, relation) for relation in _ALL})
+        return _layout({relation: _rows(relations, relation) for relation in COLUMNS})
 
     def by_peering(self) -> dict[str, "Layout"]:
         """One layout for each peering that has a base chain, sorted by peering.
@@ -81,7 +76,7 @@ class Layout:
         rows: dict[str, defaultdict[str, list[tuple[object, ...]]]] = {
             peering: defaultdict(list) for peering, _, _ in self.base_chain
         }
-        for relation in _ALL:
+        for relation in COLUMNS:
             held = cast("tuple[tuple[object, ...], ...]", getattr(self, relation))
             for row in held:
                 part = rows.get(cast("str", row[0]))
@@ -107,10 +102,8 @@ def _layout(rows: Mapping[str, Sequence[tuple[object, ...]]]) -> Layout:
 
 def _rows(relations: Mapping[str, Iterable[tuple[object, ...]]], relation: str) -> tuple[tuple[object, ...], ...]:
     if relation not in relations:
-        if relation in LATER:
-            return ()
         raise ChainError(f"relation {relation}: absent; a layout needs all of {', '.join(COLUMNS)}, empty or not")
-    types = _ALL[relation]
+    types = COLUMNS[relation]
     rows = {tuple(row) for row in relations[relation]}
     for row in rows:
         # bool is an int for isinstance, and would be written as True

@@ -15,10 +15,12 @@ from liqo_connectivity.chains.values import IPV6, Address, Family, address, part
 Party: TypeAlias = tuple[str, str]
 """kind and name, as in the columns of chain_set and chain_element"""
 
-KINDS: Final[Mapping[str, str]] = {kind: kind for kind in ("group", "namespace", "pods", "scope", "scoped")}
+KINDS: Final[Mapping[str, str]] = {kind: kind for kind in ("block", "group", "namespace", "pods", "scope", "scoped")}
 
 _DIGITS: Final = 16
-"""Hexadecimal digits of the hash in the name of a set of selected pods. Two parties with one hash are a ChainError."""
+"""Hexadecimal digits of the hash in the name of such a set. Two parties with one hash are a ChainError."""
+HASHED: Final = ("block", "pods")
+"""The kinds of parties whose names are any text: CIDRs with exceptions, and selections of pods."""
 _FIRST_OF_IPV6: Final = Address(IPV6, "")
 
 
@@ -26,12 +28,12 @@ def set_base(where: str, kind: str, name: str) -> str:
     """The name that the sets of a party share: ``<kind>.<name>`` with ``_`` for ``-``.
 
     Injective: neither a kind nor a name holds a dot or a ``_``, so the dots still separate kind, name and shard, and
-    ``-`` is the only letter that becomes ``_``. Liqo's CRD refuses ``-`` in a set name. A selection of pods has any text
-    for a name, which becomes its hash. Raises ChainError for a kind that is not in KINDS and for a name of another kind
+    ``-`` is the only letter that becomes ``_``. Liqo's CRD refuses ``-`` in a set name. The names of HASHED
+    kinds are any text, which becomes its hash. Raises ChainError for a kind that is not in KINDS and for a name of another kind
     outside ``[a-z0-9-]{1,63}``.
     """
     word(where, "party kind", kind, KINDS)
-    if kind == "pods":
+    if kind in HASHED:
         return f"{kind}.{sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:_DIGITS]}"
     party_name(where, name)
     return f"{kind}.{name.replace('-', '_')}"

@@ -6,7 +6,6 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from liqo_connectivity.chains import COLUMNS, Layout
-from liqo_connectivity.chains.layout import LATER
 from tests.support.chain_verdict import Packet
 
 Relations: TypeAlias = dict[str, set[tuple[Any, ...]]]
@@ -18,9 +17,8 @@ PolicyRule: TypeAlias = tuple[str, str, str] | tuple[str, str, str, tuple[Port, 
 
 def relations(**rows: Iterable[tuple[Any, ...]]) -> Relations:
     """All relations; what is not given is empty."""
-    names = [*COLUMNS, *LATER]
-    assert rows.keys() <= set(names)
-    return {relation: set(rows.get(relation, ())) for relation in names}
+    assert rows.keys() <= COLUMNS.keys()
+    return {relation: set(rows.get(relation, ())) for relation in COLUMNS}
 
 
 def layout(**rows: Iterable[tuple[Any, ...]]) -> Layout:
