@@ -49,6 +49,9 @@ def test_the_rules_and_the_room_have_the_same_limits() -> None:
         "match of states": batch_size.STATE_MATCH,
         "match of a CIDR": batch_size.CIDR_MATCH,
         "match of a set": batch_size.SET_MATCH,
+        "match of a protocol": batch_size.PROTOCOL_MATCH,
+        "match of a port": batch_size.PORT_MATCH,
+        "match of a range": batch_size.RANGE_MATCH,
         "set": batch_size.SET,
         "element": batch_size.ELEMENT,
     }
@@ -94,7 +97,7 @@ def test_one_rule_above_the_limit_is_pending_and_named() -> None:
     assert reasons(with_rules(10)) == [
         (
             "TooLarge",
-            "up to /spec/rules/990: 1001 rules of nftables, and 1000 fit: use fewer rules, or groups with fewer CIDRs",
+            "up to /spec/rules/990: 1001 rules of nftables, and 1000 fit: use fewer rules, ports or CIDRs",
         )
     ]
 
@@ -170,8 +173,8 @@ def test_every_command_says_that_it_does_not_fit(tmp_path: Path, capsys: pytest.
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
     said = (
         "PeeringConnectivity liqo-tenant-milan/policy: its chain is more than Liqo's agent or the kernel can take, so the "
-        "last enforced one stays (up to /spec/rules/0: 1207 rules of nftables, and 1000 fit: use fewer rules, or groups "
-        "with fewer CIDRs)"
+        "last enforced one stays (up to /spec/rules/0: 1207 rules of nftables, and 1000 fit: use fewer rules, ports "
+        "or CIDRs)"
     )
     assert run(["render", "-f", str(file)]) == 3
     found = capsys.readouterr()
