@@ -27,6 +27,8 @@ VERDICTS = {"allowed": "accept", "denied": "drop"}
 EXITS = {"allowed": 0, "denied": 1, "unknown": 3}
 OUTSIDE = ("192.0.2.1", "172.18.0.11", "10.96.0.10")
 """An address of the Internet, a node and a ClusterIP."""
+LIQO_ONLY = re.compile(r"warning: (IPv6NotEnforced|IPv6Member): ")
+"""What is reported because Liqo's agents match IPv4 only."""
 SCENARIOS = (*range(1, 32), *range(37, 41), 42)
 ELSEWHERE = {3, 4, 5, 6, 22, 26, 27, 31, 42}
 """Scenarios over time, or of the writer: test_scenarios.py."""
@@ -70,8 +72,10 @@ def _decision(peering: dict[str, object]) -> str:
 def test_the_report_says_what_is_intended(name: str) -> None:
     found, expect = outcome(name), ALL[name].expect
     assert found.render.code == expect.get("render", 0), found.render.stderr
-    assert found.nft.code == found.render.code
-    assert found.nft.stderr == found.render.stderr
+    assert found.nft.code == expect.get("nft", found.render.code), found.nft.stderr
+    if "nft" not in expect:
+        kept = [line for line in found.render.stderr.splitlines(keepends=True) if not LIQO_ONLY.match(line)]
+        assert found.nft.stderr == "".join(kept)
     pending = [re.sub(r"^PeeringConnectivity (\S+): (\w+): .*", r"\1 \2", line) for line in found.lines("pending: ")]
     assert sorted(set(pending)) == sorted(expect.get("pending", []))
     findings = [re.sub(r"^(\w+): (\w+ \S+): .*", r"\1 \2", line) for line in found.lines("warning: ")]
@@ -173,12 +177,10 @@ def test_the_kernel_takes_the_chains(name: str) -> None:
     script = outcome(name).nft.stdout
     listing = nft.load_script(script, script)
     tables = [made["spec"]["table"]["name"] for made in outcome(name).configurations()]
-    assert [table["name"] for table in nft.objects(listing, "table")] == tables
-    for made in outcome(name).configurations():
-        table = made["spec"]["table"]
-        (chain,) = table["chains"]
-        names = [rule["comment"] for rule in nft.objects(listing, "rule") if rule["table"] == table["name"]]
-        assert names == [rule["name"] for rule in chain["rules"]["filterRules"]]
+    loaded = [table["name"] for table in nft.objects(listing, "table") if table["family"] == "ip"]
+    assert loaded == tables if "nft" not in ALL[name].expect else set(loaded) > set(tables)
+    names = re.findall(r'comment "(r\d[^"]*)"$', script, re.MULTILINE)
+    assert sorted(rule["comment"] for rule in nft.objects(listing, "rule")) == sorted(names)
 
 
 # ---- One meaning ----

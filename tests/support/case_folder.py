@@ -25,7 +25,7 @@ EXPECTED: Final = ("facts.jsonl", "chains.yaml", "chains.nft", "report.txt", "wh
 
 _SEPARATOR: Final = "---\n"
 _EXPECTATIONS: Final = {
-    "render", "check", "pending", "invalid", "findings", "shadowed", "unreadable", "notes", "tables", "members", "present", "absent"
+    "render", "nft", "check", "pending", "invalid", "findings", "shadowed", "unreadable", "notes", "tables", "members", "present", "absent"
 }  # fmt: skip
 
 
@@ -56,7 +56,8 @@ class Case:
     for those listed in ``without`` (``Kind namespace/name``). ``complete`` says that the files are all there is, so that the
     cluster has nothing of a kind that they lack. ``expect`` holds what ``render`` has to do:
 
-    - ``render``, ``check``: exit codes; ``render`` is 0 unless given;
+    - ``render``, ``nft``, ``check``: exit codes; ``render`` is 0 unless given, and ``nft``, that of ``render -o nft``, the
+      same. If it is given, nft loads what Liqo's agents cannot match;
     - ``pending`` (``namespace/name Reason``), ``findings`` (``Code Kind name``), ``invalid`` (``policy field``),
       ``unreadable`` (``file:line Kind name field``): all of them, none unless given;
     - ``shadowed``: all ``policy rule`` that ``check`` reports as never deciding, not looked at unless given;
