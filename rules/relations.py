@@ -312,6 +312,14 @@ class ConfigurationRemoteCidr(NamedTuple):
     cidr: str
 
 
+class ConfigurationUsedCidr(NamedTuple):
+    """A CIDR that Liqo uses for the remote cluster of a Configuration (status.remote): the gateway translates to it."""
+
+    configuration: str
+    type: str
+    cidr: str
+
+
 class NamespaceOffloading(NamedTuple):
     """A namespace has a NamespaceOffloading with this pod offloading strategy."""
 
@@ -719,6 +727,7 @@ RELATION_NAMES: Final[Mapping[type[tuple[str | int, ...]], str]] = {
     Configuration: "configuration",
     ConfigurationCluster: "configuration_cluster",
     ConfigurationRemoteCidr: "configuration_remote_cidr",
+    ConfigurationUsedCidr: "configuration_used_cidr",
     NamespaceOffloading: "namespace_offloading",
     NamespaceOffloadingTerminating: "namespace_offloading_terminating",
     NamespaceOffloadingTerm: "namespace_offloading_term",

@@ -1,5 +1,6 @@
 """The facts of Liqo's kinds: one pure function for each kind, from a decoded object to its facts."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from liqo_connectivity.facts.base.fact import Fact, Source, pointer
@@ -57,7 +58,7 @@ def extract_network(network: liqo_objects.Network) -> tuple[Fact, ...]:
 
 
 def extract_configuration(configuration: liqo_objects.Configuration) -> tuple[Fact, ...]:
-    """The facts of a Configuration: existence, cluster, and the CIDRs of ``spec.remote``."""
+    """The facts of a Configuration: existence, cluster, and the CIDRs of ``spec.remote`` and ``status.remote``."""
     metadata = configuration.metadata
     key, source = _identity("Configuration", metadata)
     facts = [Fact(relations.Configuration(key, metadata.namespace), source, _NAME, metadata.name)]
@@ -65,18 +66,21 @@ def extract_configuration(configuration: liqo_objects.Configuration) -> tuple[Fa
     if labels is not None and labels.remote_cluster_id is not None:
         row = relations.ConfigurationCluster(key, labels.remote_cluster_id)
         facts.append(Fact(row, source, _LABEL_CLUSTER, labels.remote_cluster_id))
-    remote = configuration.spec.remote if configuration.spec is not None else None
-    cidrs = remote.cidr if remote is not None else None
-    if cidrs is not None:
-        for cidr_type, value in (("pod", cidrs.pod), ("external", cidrs.external)):
-            path = f"/spec/remote/cidr/{cidr_type}"
-            if isinstance(value, str):
-                facts.append(Fact(relations.ConfigurationRemoteCidr(key, cidr_type, value), source, path, value))
-            elif value is not None:
-                for index, cidr in enumerate(value):
-                    row_cidr = relations.ConfigurationRemoteCidr(key, cidr_type, cidr)
-                    facts.append(Fact(row_cidr, source, f"{path}/{index}", cidr))
+    for path, cidr_type, cidr in _cidrs("/spec/remote/cidr", configuration.spec):
+        facts.append(Fact(relations.ConfigurationRemoteCidr(key, cidr_type, cidr), source, path, cidr))
+    for path, cidr_type, cidr in _cidrs("/status/remote/cidr", configuration.status):
+        facts.append(Fact(relations.ConfigurationUsedCidr(key, cidr_type, cidr), source, path, cidr))
     return tuple(facts)
+
+
+def _cidrs(path: str, part: liqo_objects.ConfigurationSpec | None) -> Iterator[tuple[str, str, str]]:
+    """The pointer, type and text of each CIDR of the remote cluster."""
+    cidrs = part.remote.cidr if part is not None and part.remote is not None else None
+    for cidr_type, value in (("pod", cidrs.pod), ("external", cidrs.external)) if cidrs is not None else ():
+        if isinstance(value, str):
+            yield f"{path}/{cidr_type}", cidr_type, value
+        elif value is not None:
+            yield from ((f"{path}/{cidr_type}/{index}", cidr_type, cidr) for index, cidr in enumerate(value))
 
 
 def extract_namespace_offloading(offloading: liqo_objects.NamespaceOffloading) -> tuple[Fact, ...]:

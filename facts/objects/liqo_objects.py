@@ -136,6 +136,8 @@ class ConfigurationSide:
 
 @model
 class ConfigurationSpec:
+    """Of the spec, or of the status."""
+
     remote: ConfigurationSide | None = None
 
 
@@ -145,6 +147,7 @@ class Configuration:
 
     metadata: Metadata
     spec: ConfigurationSpec | None = None
+    status: ConfigurationSpec | None = None
 
 
 _AnyValue = Annotated[object, Shape(any_schema())]

@@ -51,6 +51,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "TenantNamespaceIgnored": "it has a tenant namespace's labels, but Liqo keeps this cluster's objects in another one",
     "IPv6NotEnforced": "the chains filter IPv4 only",
     "IPv6Member": "an added rule gives one of its groups an IPv6 member, and the chains match IPv4 only",
+    "NetworkIgnored": "it is not in the tenant namespace of the cluster that its label names: ignored",
     "OffloadingContradicted": "the status of its NamespaceOffloading contradicts its clusterSelector, which decides",
     "NotMapped": "it has a NamespaceOffloading, but no cluster is selected: its pods are not in vc-local",
     "MappingNotAccepted": "it is offloaded, but the phase of its entry in the NamespaceMap is not Accepted",

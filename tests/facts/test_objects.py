@@ -164,6 +164,7 @@ def test_configuration_lists_or_names_cidrs() -> None:
         ("configuration_remote_cidr", key, "pod", "10.244.0.0/16"),
         ("configuration_remote_cidr", key, "pod", "10.60.0.0/16"),
         ("configuration_remote_cidr", key, "external", "10.70.0.0/16"),
+        ("configuration_used_cidr", key, "pod", "10.71.0.0/16"),
     }
 
 

@@ -63,10 +63,12 @@ def completed(rng: Random, described: Cluster) -> Cluster:
     for configuration in described.configurations:
         for kind, asked in configuration.cidrs:
             if not any((n.cluster, n.kind, n.spec) == (configuration.cluster, kind, asked) for n in networks):
-                networks.append(Network("later", f"n-{len(networks)}", configuration.cluster, kind, asked, free.pop()))
+                name = f"n-{len(networks)}"
+                networks.append(Network(configuration.namespace, name, configuration.cluster, kind, asked, free.pop()))
     for peering in (*PEERINGS, "nobody"):
         if free and not any(n.cluster == peering and n.kind == "pod" and usable_cidr(n.status) for n in networks):
-            networks.append(Network("later", f"n-{len(networks)}", peering, "pod", "10.244.0.0/16", free.pop()))
+            place = next((n for n, p in Meaning(described).places.items() if p == peering), "later")
+            networks.append(Network(place, f"n-{len(networks)}", peering, "pod", "10.244.0.0/16", free.pop()))
     nodes, pods = _placed(rng, described)
     return replace(
         described,

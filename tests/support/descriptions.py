@@ -78,12 +78,13 @@ class Network:
 
 @dataclass(frozen=True)
 class Configuration:
-    """The CIDRs that the remote cluster named, by type: pod and external."""
+    """The CIDRs that the remote cluster named, by type: pod and external; and those that Liqo uses for it."""
 
     namespace: str
     name: str
     cluster: str
     cidrs: tuple[tuple[str, str], ...]
+    used: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ CONFIGURATION: Json = {
         "local": {"cidr": {"pod": ["10.200.0.0/17"]}},
         "remote": {"cidr": {"pod": ["10.244.0.0/16", "10.60.0.0/16"], "external": "10.70.0.0/16"}},
     },
+    "status": {"remote": {"cidr": {"pod": ["10.71.0.0/16"]}}},
 }
 OFFLOADING: Json = {
     "metadata": {"name": "offloading", "namespace": "shop", "deletionTimestamp": "2026-11-22T23:53:00Z"},

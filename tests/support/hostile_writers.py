@@ -96,6 +96,34 @@ def _mapping(rng: Random) -> Any:
     }
 
 
+def peering_user(rng: Random, cluster: Cluster) -> Written:
+    """The holder of Liqo's peering user: any Configuration in its tenant namespace, and the Networks that Liqo makes of it.
+
+    Liqo labels these as the Configuration is labelled. IPAM assigns a CIDR that it chooses, or none.
+    """
+    tenants = [(n.cluster, n.name) for n in cluster.namespaces if n.tenant and n.cluster]
+    found = objects(cluster)
+    if not tenants:
+        return Written(found)
+    _, tenant = rng.choice(tenants)
+    assigned = chance(rng, 0.3)
+    for number in range(rng.randint(1, 3)):
+        labels = {"liqo.io/remote-cluster-id": rng.choice((*PEERINGS, "nobody", "Not An Id"))}
+        cidrs = rng.sample(("10.60.0.0/16", "0.0.0.0/0", "10.244.0.0/16", "no CIDR", "fd00::/64", "10.71.0.0/16"), 2)
+        name: Object = {"name": f"rogue-{number}", "namespace": tenant, "labels": labels}
+        found.append(_made("networking.liqo.io/v1beta1", "Configuration", name, {"remote": {"cidr": {"pod": cidrs}}}))
+        network = name | {"labels": labels | {"configuration.liqo.io/cidr-type": rng.choice(("pod", "external"))}}
+        if chance(rng, 0.3):
+            network |= {"deletionTimestamp": "2026-07-01T10:00:00Z"}
+        made = _made("ipam.liqo.io/v1alpha1", "Network", network, {"cidr": cidrs[0]})
+        found.append(made | ({"status": {"cidr": f"10.98.{number}.0/24"}} if assigned else {}))
+    return Written(found, own_cidrs=(IPv4Network("10.98.0.0/16"),), inert=not assigned)
+
+
+def _made(api_version: str, kind: str, metadata: Object, spec: Object) -> Object:
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}
+
+
 def remote_map_reader(rng: Random, cluster: Cluster) -> Written:
     """The remote cluster through Liqo's controller, which copies its maps into the status of any NamespaceOffloading."""
     found = objects(cluster)
@@ -232,6 +260,7 @@ def _addresses(pod: Object) -> set[IPv4Address]:
 
 WRITERS: dict[str, Writer] = {
     "remote-control-plane": remote_control_plane,
+    "peering-user": peering_user,
     "remote-map-reader": remote_map_reader,
     "remote-node-labels": remote_node_labels,
     "remote-workloads": remote_workloads,

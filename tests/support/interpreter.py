@@ -52,7 +52,7 @@ class Meaning(DataPath):
         if any(map(self.is_rewritten, ends)) and state == "new" and ends[0] is not None and self.governing:
             return Answer("unknown", decisions)
         open_ended = state == "new" and (
-            any(self._may_govern(peering, end) for peering in self.doubts for end in ends)
+            any(self._may_govern(peering, end) for peering in self.open_ends for end in ends)
             or any(self._may_join(peering, ends) for peering in self.governing)
         )
         unknown = None in decisions.values() or open_ended
@@ -67,10 +67,11 @@ class Meaning(DataPath):
 
     def _may_govern(self, peering: str, end: IPv4Address | None) -> bool:
         """Whether an address may be in the unknown part of a peering's scope."""
-        doubt = self.doubts[peering]
+        doubt = self.open_ends[peering]
         if end is None or doubt == "anything":
             return end is not None
-        if end in self._on_physical_nodes:
+        shadows = [p for p in self._readable if p.phase not in ENDED and peering in self.clusters_of(p)]
+        if end in self._on_physical_nodes and end not in union(map(addresses_of, shadows)):
             return False
         if end in self._unplaced:
             return True
@@ -131,6 +132,12 @@ class Meaning(DataPath):
             ):
                 found[peering] = "CIDRs"
         return found
+
+    @cached_property
+    def open_ends(self) -> dict[str, str]:
+        """The doubts, and those that hold no policy up: CIDRs that a peering may get beside those that Liqo uses for it."""
+        more = [peering for peering in self.governing if self.is_settled(peering) and self.asks_for_more(peering)]
+        return dict.fromkeys(more, "CIDRs") | self.doubts
 
     def _is_contended(self, peering: str) -> bool:
         """Whether a policy would govern a contested peering if its namespace were the tenant namespace."""

@@ -163,6 +163,9 @@ def _configuration(configuration: Configuration) -> Object:
     cidr: dict[str, list[str]] = {}
     for kind, written in configuration.cidrs:
         cidr.setdefault(kind, []).append(written)
+    used: dict[str, list[str]] = {}
+    for kind, written in configuration.used:
+        used.setdefault(kind, []).append(written)
     return {
         "apiVersion": "networking.liqo.io/v1beta1",
         "kind": "Configuration",
@@ -170,7 +173,7 @@ def _configuration(configuration: Configuration) -> Object:
             configuration.name, configuration.namespace, {"liqo.io/remote-cluster-id": configuration.cluster}
         ),
         "spec": {"remote": {"cidr": cidr}},
-    }
+    } | ({"status": {"remote": {"cidr": used}}} if used else {})
 
 
 def _namespace_map(found: NamespaceMap) -> Object:

@@ -8,7 +8,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from tests.support.addresses import Members, ipv4, is_cidr, union, usable_cidr
-from tests.support.descriptions import Cluster, Node, Offloading, Party, Pod, Policy
+from tests.support.descriptions import Cluster, Configuration, Network, Node, Offloading, Party, Pod, Policy
 from tests.support.node_selectors import is_readable, is_selected, may_match
 
 RFC1918 = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
@@ -82,10 +82,21 @@ class Membership:
         written = [n.status for n in self.cluster.networks if n.cluster is None and n.kind == "pod-cidr"]
         return [cidr for cidr in map(usable_cidr, written) if cidr]
 
+    def _is_in_place(self, one: Network | Configuration, peering: str) -> bool:
+        """Whether an object counts for the peering of its label: in its tenant namespace, or where no one's is known."""
+        known = [name for name, found in self.places.items() if found == peering]
+        return one.cluster == peering and (one.namespace in known or (not known and one.namespace not in self.places))
+
+    def _networks(self, peering: str) -> list[Network]:
+        return [network for network in self.cluster.networks if self._is_in_place(network, peering)]
+
+    def _configurations(self, peering: str) -> list[Configuration]:
+        return [one for one in self.cluster.configurations if self._is_in_place(one, peering)]
+
     def _assigned(self, peering: str) -> Iterator[tuple[str, IPv4Network]]:
-        for network in self.cluster.networks:
+        for network in self._networks(peering):
             cidr = usable_cidr(network.status)
-            if network.cluster == peering and cidr and not network.terminating:
+            if cidr and not network.terminating:
                 yield network.kind, cidr
 
     @cached_property
@@ -100,16 +111,31 @@ class Membership:
         }
 
     def _is_sound(self, peering: str, found: dict[str, list[tuple[str, IPv4Network]]]) -> bool:
-        networks = [network for network in self.cluster.networks if network.cluster == peering]
-        asked = {(network.kind, ip_network(network.spec)) for network in networks}
         foreign = [cidr for other in found if other != peering for _, cidr in found[other]] + self._local_cidrs
-        named = [c for made in self.cluster.configurations if made.cluster == peering for c in made.cidrs]
-        broken = {one.namespace for one in self.cluster.malformed if one.kind in ("Network", "Configuration")}
+        broken = [one.namespace for one in self.cluster.malformed if one.kind == "Network"]
         return (
             not any(self._concerns(namespace, peering) for namespace in broken)
-            and all(is_cidr(network.status) and not network.terminating for network in networks)
+            and all(not network.status or is_cidr(network.status) for network in self._networks(peering))
             and not any(own.overlaps(cidr) for _, own in found[peering] for cidr in foreign)
-            and all((kind, ip_network(cidr)) in asked for kind, cidr in named)
+            and (self.is_settled(peering) or not self.asks_for_more(peering))
+        )
+
+    def is_settled(self, peering: str) -> bool:
+        """Whether every CIDR that Liqo uses for a peering is known."""
+        used = [(kind, usable_cidr(cidr)) for one in self._configurations(peering) for kind, cidr in one.used]
+        assigned = set(self._assigned(peering))
+        return any(kind == "pod" for kind, _ in used) and all(each in assigned for each in used)
+
+    def asks_for_more(self, peering: str) -> bool:
+        """Whether a peering may have CIDRs that it has not been assigned, or that are about to go."""
+        networks = self._networks(peering)
+        asked = {(network.kind, ip_network(network.spec)) for network in networks}
+        named = [c for made in self._configurations(peering) for c in made.cidrs]
+        broken = [one.namespace for one in self.cluster.malformed if one.kind == "Configuration"]
+        return (
+            any(self._concerns(namespace, peering) for namespace in broken)
+            or any(not network.status or network.terminating for network in networks)
+            or any((kind, ip_network(cidr)) not in asked for kind, cidr in named)
         )
 
     def _concerns(self, namespace: str, peering: str) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from ipaddress import ip_network
 from random import Random
 
+from tests.support.addresses import usable_cidr
 from tests.support.descriptions import (
     Cluster,
     Configuration,
@@ -53,11 +54,14 @@ def cluster(rng: Random) -> Cluster:
     free = rng.sample(ASSIGNED, len(ASSIGNED))
     for peering in peerings:
         found = _remote_networks(rng, peering, tenants[peering], free, odd)
-        if odd and chance(rng, 0.15):
+        if odd and chance(rng, 0.3):
             cidrs = [(network.kind, network.spec) for network in found] + [("pod", "10.60.0.0/16")]
             dropped = cidrs[-1] if chance(rng, 0.5) else None
             kept = tuple(cidr for cidr in cidrs if cidr != dropped)
-            configurations.append(Configuration(tenants[peering], "cfg", peering, kept))
+            assigned = [(network.kind, network.status) for network in found if usable_cidr(network.status)]
+            used = tuple((kind, str(status)) for kind, status in assigned if not chance(rng, 0.1))
+            stale = (("pod", "10.59.0.0/16"),) if chance(rng, 0.1) else ()
+            configurations.append(Configuration(tenants[peering], "cfg", peering, kept, (*used, *stale)))
         networks += found
     namespaces = [Namespace("default"), *(Namespace(name) for name in NAMESPACES)]
     for peering, tenant in tenants.items():

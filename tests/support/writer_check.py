@@ -1,12 +1,13 @@
 """What a hostile writer changed that it may not change, for the tests and for ``make soak``."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
 from liqo_connectivity.engine import Model, Program, evaluate
 from tests.support.clusters import RENDERED, base_of, example, facts_with, program, questions, shown, verdicts
-from tests.support.descriptions import Cluster, Node
+from tests.support.descriptions import Cluster, Configuration, Node
 from tests.support.hostile_writers import WRITERS
 from tests.support.interpreter import Meaning
 from tests.support.manifests import objects
@@ -61,7 +62,15 @@ def _whole(described: Cluster) -> Cluster:
     )
     read = (replace(pod, malformed=False) for pod in found.pods)
     pods = (replace(pod, node=WORKERS[0]) if meaning.is_unplaced(pod) else pod for pod in read)
-    return replace(found, pods=tuple(pods))
+    return replace(found, pods=tuple(pods), configurations=tuple(_used(found, meaning)))
+
+
+def _used(described: Cluster, meaning: Meaning) -> Iterator[Configuration]:
+    """A Configuration of each peering with the CIDRs that Liqo uses for it: all that it has."""
+    for tenant, peering in meaning.tenants.items():
+        own = [n for n in described.networks if (n.namespace, n.cluster) == (tenant, peering)]
+        cidrs = tuple((n.kind, n.spec) for n in own)
+        yield Configuration(tenant, "real", peering, cidrs, tuple((n.kind, n.status) for n in own if n.status))
 
 
 def _enforced(model: Model) -> set[tuple[str, str]]:
