@@ -39,7 +39,8 @@ _OBJECT: Final = {
     "metadata": {"type": "object"},
 }
 _KEPT: Final = (
-    *("description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maxItems", "required"),
+    *("description", "type", "format", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"),
+    *("minItems", "maxItems", "maxProperties", "required"),
     *("x-kubernetes-list-type", "x-kubernetes-list-map-keys", "x-kubernetes-validations"),
 )
 
@@ -96,6 +97,8 @@ def _structural(schema: JsonSchema, definitions: Mapping[str, JsonSchema]) -> Js
         made["properties"] = {name: _structural(each, definitions) for name, each in properties.items()}
     if "items" in written:
         made["items"] = _structural(cast("JsonSchema", written["items"]), definitions)
+    if isinstance(written.get("additionalProperties"), Mapping):
+        made["additionalProperties"] = _structural(cast("JsonSchema", written["additionalProperties"]), definitions)
     return made
 
 

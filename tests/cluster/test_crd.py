@@ -9,23 +9,36 @@ from liqo_connectivity.facts.crd.generate import custom_resource_definition
 from tests.support.api_client import ApiError
 from tests.support.control_plane import ControlPlane
 from tests.support.policy_documents import DOCUMENTS, Document, Object, rule, rules
+from tests.support.policy_field_documents import FIELD_DOCUMENTS
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.slow
 
-BY_NAME = {document.name: document for document in DOCUMENTS}
+EVERY = (*DOCUMENTS, *FIELD_DOCUMENTS)
+BY_NAME = {document.name: document for document in EVERY}
+
+
+@pytest.fixture(scope="module")
+def installed(control_plane: ControlPlane) -> ControlPlane:
+    control_plane.install([dict(custom_resource_definition())])
+    return control_plane
+
+
+@pytest.fixture(scope="module")
+def shared(installed: ControlPlane) -> str:
+    """A namespace for policies of different names."""
+    return installed.namespace("liqo-tenant")
 
 
 @pytest.fixture
-def tenant(control_plane: ControlPlane) -> str:
+def tenant(installed: ControlPlane) -> str:
     """A namespace where our policies can be stored."""
-    control_plane.install([dict(custom_resource_definition())])
-    return control_plane.namespace("liqo-tenant")
+    return installed.namespace("liqo-tenant")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
-def test_the_api_server_takes_and_refuses(control_plane: ControlPlane, tenant: str, document: Document) -> None:
-    policy = document.policy(tenant)
+@pytest.mark.parametrize("document", EVERY, ids=lambda document: document.name)
+def test_the_api_server_takes_and_refuses(control_plane: ControlPlane, shared: str, document: Document) -> None:
+    policy = document.policy(shared, f"policy-{EVERY.index(document)}")
     if document.refused is None:
         stored = control_plane.admin.create(policy, fieldValidation="Strict")
         assert stored["spec"] == policy["spec"]
@@ -69,9 +82,15 @@ def test_kubectl_shows_what_matters(control_plane: ControlPlane, tenant: str) ->
 
 def test_kubectl_explains_every_field(control_plane: ControlPlane, tenant: str) -> None:
     assert tenant
-    done = control_plane.kubectl("explain", "pcon.spec.rules.action")
-    assert done.returncode == 0, done.stderr
-    assert "There is no default" in " ".join(done.stdout.split())
+    for field, text in (
+        ("action", "There is no default"),
+        ("ports.protocol", "In IPv6, ICMP is ICMPv6"),
+        ("source.podSelector.matchExpressions.operator", "DoesNotExist, there is none"),
+        ("destination.cidr.except", "CIDRs inside it"),
+    ):
+        done = control_plane.kubectl("explain", f"pcon.spec.rules.{field}")
+        assert done.returncode == 0, done.stderr
+        assert text in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """A field that no policy has is refused in a file, at its place, and is a fact about a stored policy."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from liqo_connectivity.facts import KIND_BY_NAME, Collector, FixedLine, Origin, decode_json, decode_mapping
-from tests.support.example_objects import POLICY, changed
+from liqo_connectivity.facts.base.fact import pointer
+from tests.support.example_objects import EVERY_FIELD, POLICY, changed
 from tests.support.manifest_files import lines, read_text
 
 KIND = KIND_BY_NAME["PeeringConnectivity"]
@@ -147,3 +149,27 @@ def test_a_policy_with_thousands_of_unknown_fields_is_named_by_a_few() -> None:
     decoded = decode_mapping(KIND, value)
     assert decoded.problem is None
     assert len([fact for fact in decoded.facts if fact.relation == "policy_unknown_field"]) == 20
+
+
+def objects_in(value: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """The paths of all objects in a value, but for what maps names that its writer chose."""
+    if isinstance(value, dict):
+        yield path
+        for name, each in value.items():
+            if name not in ("metadata", "matchLabels"):
+                yield from objects_in(each, (*path, name))
+    if isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from objects_in(each, (*path, index))
+
+
+@pytest.mark.parametrize("path", [*objects_in(EVERY_FIELD)], ids=lambda path: pointer(*path))
+def test_a_field_of_a_later_version_is_unknown_wherever_it_is(path: tuple[str | int, ...]) -> None:
+    """A controller older than the definition must not enforce a policy as if the field were not there."""
+    field = pointer(*path, "later")
+    decoded = decode_mapping(KIND, changed(EVERY_FIELD, field, {"more": 1}))
+    assert decoded.problem is None
+    known = decode_mapping(KIND, EVERY_FIELD).facts
+    assert decoded.facts[: len(known)] == known
+    [unknown] = decoded.facts[len(known) :]
+    assert (unknown.relation, unknown.row[1]) == ("policy_unknown_field", field)
