@@ -55,7 +55,7 @@ def test_writers_agree_with_the_tuples(shard: int, made: Relations, probes: list
 
 
 @pytest.mark.parametrize("shard", [4095, 2])
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(made=random_relations(nft=True), probes=st.lists(any_packets(), min_size=1, max_size=25))
 def test_writers_for_nft_agree_with_the_tuples(shard: int, made: Relations, probes: list[Packet]) -> None:
     with pytest.MonkeyPatch.context() as patch:
@@ -114,7 +114,7 @@ CONNTRACK = {"packet-too-big": "invalid", "nd-neighbor-solicit": "untracked"}
 """What conntrack makes of a first packet of such a type: it tracks no neighbour discovery, and an error needs a cause."""
 
 
-@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(made=random_relations(nft=True), probes=st.lists(any_packets(), min_size=30, max_size=100))
 def test_real_packets_of_every_protocol_meet_the_verdicts_of_the_tuples(made: Relations, probes: list[Packet]) -> None:
     first = [replace(packet, state=CONNTRACK.get(packet.icmp6, "new")) for packet in probes]
