@@ -4,7 +4,9 @@ Each peering's chain is asked alone, about flows that it governs and others, in 
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_address
 from random import Random
 
 import pytest
@@ -12,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liqo_connectivity import chains
-from liqo_connectivity.engine import Model, evaluate
+from liqo_connectivity.engine import Model, Row, evaluate
 from liqo_connectivity.facts import FactBase
+from liqo_connectivity.rules.relations import Enforcer, FlowPort
 from tests.support import nft
 from tests.support.chain_verdict import Packet, configuration_verdict, layout_verdict, nft_verdict
 from tests.support.clusters import (
@@ -26,8 +29,6 @@ from tests.support.clusters import (
     program,
     questions,
     shown,
-    solve,
-    tables,
 )
 from tests.support.descriptions import Cluster
 from tests.support.manifests import objects
@@ -40,23 +41,51 @@ KERNEL_CLUSTERS, KERNEL_FLOWS = 12, 20
 Asked = list[tuple[str, str, str]]
 
 
-def enforced_tables(model: Model) -> Iterator[tuple[chains.Table, tuple[chains.Table, ...]]]:
-    """The table of each enforced peering for Liqo's agents, and those for nft, each assembled alone."""
+TRAFFIC = (
+    ("tcp", 80),
+    ("tcp", 443),
+    ("udp", 53),
+    ("icmp", 0),
+    ("sctp", 80),
+    ("udp", 8053),
+    ("other", 0),
+    ("tcp", 8080),
+)
+"""Protocols and ports of the packets, in turn."""
+NFT = "nftables"
+
+
+def enforced_tables(model: Model, enforcer: str = "") -> Iterator[tuple[chains.Table, ...]]:
+    """The tables of each enforced peering for who enforces, each peering assembled alone."""
     for part in layout(model).by_peering().values():
-        (table,) = chains.assemble(part)
-        yield table, chains.assemble_nft(part)
+        yield chains.assemble_nft(part) if enforcer else chains.assemble(part)
 
 
 def packets(asked: Asked) -> list[Packet]:
-    return [Packet(*flow) for flow in asked]
+    """What the flows look like: of some protocol each."""
+    return [
+        Packet(*flow, protocol, port, "echo-request" if ":" in flow[0] and protocol == "icmp" else "")
+        for number, flow in enumerate(asked)
+        for protocol, port in [TRAFFIC[number % len(TRAFFIC)]]
+    ]
 
 
-def expected(base: FactBase, model: Model, peering: str, asked: Asked) -> list[str]:
+def facts_about(base: FactBase, asked: Asked, enforcer: str) -> dict[str, list[Row]]:
+    """The facts of a base, who enforces, and the questions with their ports."""
+    facts = facts_with(base, questions(asked))
+    facts["flow_port"] = [
+        FlowPort(f"{number}", packet.port, packet.protocol) for number, packet in enumerate(packets(asked))
+    ]
+    facts["enforcer"] = [Enforcer(enforcer)] if enforcer else []
+    return facts
+
+
+def expected(base: FactBase, model: Model, peering: str, asked: Asked, enforcer: str = "") -> list[str]:
     """What the chain of an enforced peering has to do with each flow: drop what its policy denies, and nothing else.
 
     The verdict is unknown only for pods that Liqo may yet offload. Until it says so, the chain does without them.
     """
-    without = _verdicts(_none_offloaded(base, asked, peering), peering)
+    without = _verdicts(_none_offloaded(base, asked, peering, enforcer), peering)
     assert "unknown" not in without.values()
     found = {
         flow: without.get(flow) if verdict == "unknown" else verdict
@@ -73,9 +102,9 @@ def _verdicts(model: Model, peering: str) -> dict[str, str]:
     return found
 
 
-def _none_offloaded(base: FactBase, asked: Asked, peering: str) -> Model:
+def _none_offloaded(base: FactBase, asked: Asked, peering: str, enforcer: str) -> Model:
     """What holds if this cluster offloads to a peering no namespace of which that is not known."""
-    facts = facts_with(base, questions(asked))
+    facts = facts_about(base, asked, enforcer)
     undecided = {
         row[1] for row in evaluate(program("mapping_unknown"), facts).rows("mapping_unknown") if row[0] == peering
     }
@@ -83,69 +112,72 @@ def _none_offloaded(base: FactBase, asked: Asked, peering: str) -> Model:
     return evaluate(program("peering_verdict"), facts)
 
 
-def ipv4_flows(asked: Iterable[tuple[str, str, str]]) -> Asked:
-    """The flows that chains of family IPv4 see."""
-    return [flow for flow in asked if ":" not in flow[0]]
+def of_families(asked: Iterable[tuple[str, str, str]], *families: int) -> Asked:
+    """The flows that chains of some families see."""
+    versions = [(ip_address(flow[0]).version, ip_address(flow[1]).version, flow) for flow in asked]
+    return [flow for one, other, flow in versions if one == other and one in families]
 
 
-def disagreement(described: Cluster, asked: Asked) -> tuple[str, int, int]:
-    """What differs between verdicts and chains, and how many packets were dropped and accepted."""
+def disagreement(described: Cluster, asked: Asked, enforcer: str = "") -> tuple[str, Counter[str]]:
+    """What differs between verdicts and chains, and how many packets of each family were dropped and accepted."""
+    asked = of_families(asked, 4, *([6] if enforcer else []))
     base = base_of(objects(described))
-    model = solve(base, (*VERDICTS, *RENDERED), questions(asked))
-    dropped = accepted = 0
-    for table, compact in enforced_tables(model):
-        wanted = expected(base, model, table.peering, asked)
-        configuration = json.loads(chains.firewall_json([table]))["items"]
-        transaction = json.loads(chains.nft_transaction_json(compact))["nftables"]
-        derived = {name: {row for row in model.rows(name) if row[0] == table.peering} for name in RENDERED}
+    model = evaluate(program(*VERDICTS, *RENDERED), facts_about(base, asked, enforcer))
+    counts: Counter[str] = Counter()
+    for tables in enforced_tables(model, enforcer):
+        peering = tables[0].peering
+        wanted = expected(base, model, peering, asked, enforcer)
+        configurations = [] if enforcer else json.loads(chains.firewall_json(tables))["items"]
+        transaction = json.loads(chains.nft_transaction_json(tables))["nftables"]
+        derived = {name: {row for row in model.rows(name) if row[0] == peering} for name in RENDERED}
         for packet, verdict in zip(packets(asked), wanted, strict=True):
-            told = (
-                layout_verdict(derived, packet),
-                configuration_verdict(configuration, packet),
-                nft_verdict(transaction, packet),
-            )
-            if told != (verdict,) * 3:
-                return f"{table.peering}, {packet}: {verdict}, but {told}\n{shown(described)}", 0, 0
-            dropped += verdict == "drop"
-            accepted += verdict == "accept"
-    return "", dropped, accepted
+            told = {layout_verdict(derived, packet), nft_verdict(transaction, packet)}
+            if not enforcer:
+                told.add(configuration_verdict(configurations, packet))
+            if told != {verdict}:
+                return f"{peering}, {packet}: {verdict}, but {told}\n{shown(described)}", counts
+            counts[f"{verdict} {6 if packet.ipv6 else 4}"] += 1
+    return "", counts
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("enforcer", ["", NFT])
 @pytest.mark.parametrize("part", range(PARTS))
-def test_chains_do_what_the_verdicts_say(part: int) -> None:
-    dropped = accepted = 0
-    for seed in range(part, CLUSTERS, PARTS):
-        described, asked = example(20_000 + seed, FLOWS)
-        found, drops, accepts = disagreement(described, ipv4_flows(asked))
+def test_chains_do_what_the_verdicts_say(part: int, enforcer: str) -> None:
+    counts: Counter[str] = Counter()
+    for seed in range(part, CLUSTERS, 2 * PARTS if enforcer else PARTS):
+        described, asked = example(20_000 + seed, 3 * FLOWS if enforcer else FLOWS)
+        found, more = disagreement(described, asked, enforcer)
         assert not found, f"seed {seed}: {found}"
-        dropped += drops
-        accepted += accepts
-    assert dropped > 50
-    assert accepted > 500
+        counts += more
+    assert counts["drop 4"] > 50
+    assert counts["accept 4"] > 500
+    assert bool(enforcer) == (counts["drop 6"] > 0) == (counts["accept 6"] > 50)
 
 
 @settings(max_examples=examples(30), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_chains_do_what_the_verdicts_say_on_clusters_that_shrink(rng: Random) -> None:
     described = cluster(rng)
-    found, _, _ = disagreement(described, ipv4_flows(flows(rng, described, 8)))
-    assert not found, found
+    asked = flows(rng, described, 8)
+    for enforcer in ("", NFT):
+        found, _ = disagreement(described, asked, enforcer)
+        assert not found, found
 
 
 @pytest.mark.parametrize("seed", range(KERNEL_CLUSTERS))
 def test_what_the_kernel_lists_after_loading_the_script_does_what_the_verdicts_say(seed: int) -> None:
     described, asked = example(30_000 + seed, KERNEL_FLOWS)
-    asked = ipv4_flows(asked)
+    asked = of_families(asked, 4, 6)
     base = base_of(objects(described))
-    model = solve(base, (*VERDICTS, *RENDERED), questions(asked))
-    found = list(enforced_tables(model))
-    assert tuple(table for table, _ in found) == tables(model)
-    listing = nft.load_script(chains.nft_script(table for _, both in found for table in both))
-    for table, _ in found:
-        own = [entry for entry in listing if table.name in _tables_of(entry)]
+    model = evaluate(program(*VERDICTS, *RENDERED), facts_about(base, asked, NFT))
+    found = list(enforced_tables(model, NFT))
+    listing = nft.load_script(chains.nft_script(table for tables in found for table in tables))
+    for ip, ip6 in found:
+        assert ip.name == ip6.name
+        own = [entry for entry in listing if ip.name in _tables_of(entry)]
         told = [nft_verdict(own, packet) for packet in packets(asked)]
-        assert told == expected(base, model, table.peering, asked), shown(described)
+        assert told == expected(base, model, ip.peering, asked, NFT), shown(described)
 
 
 def _tables_of(entry: dict[str, dict[str, str]]) -> set[str]:
