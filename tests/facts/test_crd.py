@@ -1,10 +1,12 @@
 """The CustomResourceDefinition: generated from the API models, and in agreement with the decoder of stored objects."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -78,6 +80,14 @@ def test_the_models_take_what_the_schema_takes(document: Document) -> None:
     else:
         with pytest.raises(ValidationError):
             strictly(policy)
+
+
+def test_the_schema_takes_the_policies_of_the_documentation() -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", Path(ROOT, "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    found = [each for block in blocks for each in yaml.safe_load_all(block) if each.get("kind") == KIND.name]
+    assert len(found) >= 2
+    for policy in found:
+        assert written(strictly(policy)) == plain(leniently(policy).spec) == policy["spec"]
 
 
 names = st.from_regex("[a-z0-9]([-a-z0-9]{0,8}[a-z0-9])?", fullmatch=True) | st.text(max_size=8)
