@@ -40,7 +40,8 @@ def command(given: Input, output: str) -> int:
     the cluster, such as for a CIDR that is not assigned yet, is a note on stderr, as is what was not read, and so is
     each object that chains do not cover.
 
-    Exits with 0 if there is nothing to report, 1 if there is, 3 if an object could not be read.
+    Exits with 0 if there is nothing to report, 1 if there is, 3 if an object could not be read. A policy that only waits
+    changes none of these: what is written is right. To fail on it, use render, which exits with 3.
     """
     session = Session.open(given)
     model = session.solve_verified(GOALS)

@@ -8,6 +8,8 @@ from liqo_connectivity.facts import one_line
 
 _SHOWN: Final = 10
 """The most lines of one code in a report."""
+_DETAILS: Final = 3
+"""How many details of one cause a sentence holds."""
 _NAMED: Final = 3
 """The most objects that are named in one line."""
 
@@ -114,11 +116,17 @@ def _sentence(text: str, reason: object, kind: object, found: object, detail: ob
 
 
 def by_cause(reasons: Iterable[tuple[object, object, object, object]]) -> list[tuple[tuple[object, ...], str]]:
-    """Write reasons as sentences: one for each reason, kind and name, given with it, with all their details in it."""
+    """Write reasons as sentences: one for each reason, kind and name, given with it, with the first of its details."""
     details: dict[tuple[object, object, object], dict[str, None]] = {}
     for reason, kind, found, detail in reasons:
         details.setdefault((reason, kind, found), {})[str(detail)] = None
-    return [(cause, sentence(*cause, "; ".join(given))) for cause, given in details.items()]
+    return [(cause, sentence(*cause, _first(list(given)))) for cause, given in details.items()]
+
+
+def _first(details: list[str]) -> str:
+    """Join the first details and count the rest: a remote cluster may have made thousands."""
+    rest = len(details) - _DETAILS
+    return "; ".join([*details[:_DETAILS], *([f"and {rest} more"] if rest > 0 else [])])
 
 
 def sentences(reasons: Iterable[tuple[object, object, object, object]]) -> list[str]:

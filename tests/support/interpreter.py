@@ -160,7 +160,9 @@ class Meaning(DataPath):
         return any(party.group is not None and party.group not in GROUPS for party in parties)
 
     def _is_in_doubt_who_is_a_member(self, peering: str) -> bool:
-        if self.cluster.malformed_offloadings and self.may_be_provider(peering):
+        unread = [pod for pod in self.cluster.pods if pod.namespace in self.cluster.malformed_offloadings]
+        counted = [p for p in unread if p.malformed or self._local(p) or (self.is_unplaced(p) and addresses_of(p))]
+        if counted and self.may_be_provider(peering):
             return True
         placed = {name for name, found in self.places.items() if found == peering}
         nodes = {node.name for node in self.cluster.nodes}
