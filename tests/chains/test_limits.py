@@ -14,9 +14,9 @@ from liqo_connectivity.rules.program import load
 from tests.support import netlink_agent, nft
 from tests.support.clusters import RENDERED, VERDICTS, base_of, facts_with, questions, solve, tables, verdicts
 from tests.support.descriptions import Cluster, Party, Rule
-from tests.support.fitting import fit
+from tests.support.fitting import fit, fit_of
 from tests.support.large_clusters import large, random_large
-from tests.support.manifests import objects
+from tests.support.manifests import Object, objects
 from tests.support.seeds import SEEDS
 
 REMOTE, ANY = Party("remote-cluster"), None
@@ -82,6 +82,40 @@ def test_any_policy_loads_or_is_pending(seed: int) -> None:
     assert found.wrong == ()
     assert found.loaded + found.refused == 1
     assert seed >= len(REFUSED) or found.refused == REFUSED[seed]
+
+
+PORT_CLUSTERS = 60 if SEEDS == "all" else 10
+REFUSED_WITH_PORTS = (0, 1, 1, 0, 1, 1, 1, 0, 1, 1)
+
+
+def with_ports(described: Cluster, rng: Random) -> list[Object]:
+    """The objects of a cluster, its policy with ports in some rules and perhaps a default that denies."""
+    found = objects(described)
+    (policy,) = (item for item in found if item["kind"] == "PeeringConnectivity")
+    for rule in policy["spec"]["rules"]:
+        if rng.random() < 0.5:
+            rule["ports"] = [_port(rng) for _ in range(rng.choice((1, 2, 3, 30)))]
+    if rng.random() < 0.5:
+        policy["spec"]["defaultAction"] = "deny"
+    return found
+
+
+def _port(rng: Random) -> Object:
+    entry: Object = {"protocol": rng.choice(("TCP", "UDP"))}
+    if rng.random() < 0.9:
+        entry["port"] = rng.randint(1, 60_000)
+        if rng.random() < 0.5:
+            entry["endPort"] = entry["port"] + rng.choice((0, 1, 5_000))
+    return entry
+
+
+@pytest.mark.parametrize("seed", range(PORT_CLUSTERS))
+def test_any_policy_with_ports_loads_or_is_pending(seed: int) -> None:
+    rng = Random(40_000 + seed)
+    found = fit_of(base_of(with_ports(random_large(rng), rng)))
+    assert found.wrong == ()
+    assert found.loaded + found.refused == 1
+    assert seed >= len(REFUSED_WITH_PORTS) or found.refused == REFUSED_WITH_PORTS[seed]
 
 
 # ---- At the limit, and above ----
