@@ -10,16 +10,6 @@ cannot be written with the same meaning is a ``ChainError``. This room decides n
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
 from liqo_connectivity.chains.assemble_nft import assemble_nft
 from liqo_connectivity.chains.errors import ChainError
-from liqo_connectivity.chains.firewall_configuration import (
-    LABELS,
-    FirewallConfiguration,
-    FirewallTemplate,
-    fill_template,
-    firewall_json,
-    firewall_object,
-    firewall_template,
-    firewall_yaml,
-)
 from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.model import (
     Chain,
@@ -33,9 +23,19 @@ from liqo_connectivity.chains.model import (
     StateMatch,
     Table,
 )
-from liqo_connectivity.chains.nft_json import nft_transaction, nft_transaction_json
-from liqo_connectivity.chains.nft_text import nft_script
 from liqo_connectivity.chains.sets import Elements, Party
+from liqo_connectivity.chains.writers.firewall_configuration import (
+    LABELS,
+    FirewallConfiguration,
+    FirewallTemplate,
+    fill_template,
+    firewall_json,
+    firewall_object,
+    firewall_template,
+    firewall_yaml,
+)
+from liqo_connectivity.chains.writers.nft_json import nft_transaction, nft_transaction_json
+from liqo_connectivity.chains.writers.nft_text import nft_script
 
 __all__ = [
     "COLUMNS",

@@ -23,8 +23,8 @@ from liqo_connectivity.chains.model import (
     StateMatch,
     Table,
 )
-from liqo_connectivity.chains.nft_text import FIELDS, SET_TYPES, protocol_name
 from liqo_connectivity.chains.values import Family, Network
+from liqo_connectivity.chains.writers.nft_text import FIELDS, SET_TYPES, protocol_name
 
 Json: TypeAlias = "str | int | list[Json] | dict[str, Json] | None"
 
