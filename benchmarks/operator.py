@@ -26,7 +26,7 @@ BURST = 1_000
 
 LIMITS = {
     "pod_read_us": 20,
-    "pod_kept_bytes": 1024,
+    "pod_kept_bytes": 1228,
     "heartbeat_cpu_ms": 0.3,
     "heartbeat_writes": 0,
     "lone_p99_ms": 100,

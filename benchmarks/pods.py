@@ -14,7 +14,7 @@ ROUNDS = 7
 
 
 def measure() -> dict[str, float]:
-    """Microseconds of CPU from a line of a watch to facts, the least of some rounds; bytes that the facts of one take."""
+    """Microseconds of CPU from a line of a watch to facts, the least of some rounds; bytes that the facts and labels of one take."""
     [pods] = [resource for resource in resources("liqo") if resource.name == "pods"]
     lines = [_line(number) for number in range(PODS)]
     best = float("inf")
