@@ -116,7 +116,7 @@ def test_a_policy_that_is_enforced() -> None:
             [CRD, network(), policy(source={"group": "vc-remotes"})],
             "Accepted",
             "InvalidPolicy",
-            "InvalidPolicy: /spec/rules/0/source: there is no such group (the groups are local-cluster, ",
+            "InvalidPolicy: /spec/rules/0/source: there is no such group (the groups are internet, local-cluster, ",
         ),
         (
             [CRD, network(), policy(action="reject")],
@@ -159,7 +159,7 @@ def test_another_policy_that_cannot_be_read_is_no_fault_of_this_one() -> None:
     found, messages = told(state_of(CRD, network(), policy(), policy("broken", action=7)))
     assert found["Accepted"] == ("True", "Accepted")
     assert found["Programmed"] == ("False", "ObjectUnreadable")
-    assert "PeeringConnectivity broken" in messages[1]
+    assert "PeeringConnectivity liqo-tenant-milan/broken" in messages[1]
 
 
 def test_fields_that_a_released_liqo_lacks_are_named_in_one_sentence() -> None:
