@@ -52,7 +52,7 @@ def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
             continue
         if stated is not None:
             raise line.error("comes after the end of the dump")
-        if set(entry) == {END}:
+        if entry.keys() == {END}:
             stated = entry[END]
             if type(stated) is not int or stated != count:
                 raise line.error(f"the dump has {count} facts, and not as many as it says")

@@ -13,7 +13,6 @@ from random import Random
 from typing import Final
 
 from tests.support.answered import complaints
-from tests.support.changed_certificates import wrongly_accepted
 from tests.support.churn import batches, commit, difference, loaded, netted, program_of
 from tests.support.fitting import fit
 from tests.support.genuine_answers import refused
@@ -62,7 +61,6 @@ CHECKS: Final[Mapping[str, Callable[[int], list[str]]]] = {
     "policies": policies,
     "inputs": complaints,
     "certificates": refused,
-    "changed certificates": wrongly_accepted,
 }
 """What is done with each seed, by name: each check gives what is wrong, a line each."""
 

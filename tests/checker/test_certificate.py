@@ -14,7 +14,7 @@ from liqo_connectivity.operator.explain.endpoints import Endpoint
 from liqo_connectivity.rules.program import builtin_texts
 from liqo_connectivity.rules.relations import Flow
 from tests.support.certificates import FLOWS, RULES, SCHEMA, call, certificate, derives, dump, facts, nodes
-from tests.support.clusters import VERDICTS, base_of, example, questions, solve
+from tests.support.clusters import VERDICTS, base_of, example, solve
 from tests.support.dump_lines import whole
 from tests.support.manifests import objects
 
@@ -53,7 +53,7 @@ def test_the_certificate_of_what_is_not_known_holds(tmp_path: Path) -> None:
 def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
     described, asked = example(seed, 12)
     base = base_of(objects(described))
-    flows = list(dict.fromkeys(Flow(f"{q.source} -> {q.destination}", *q[1:]) for q in questions(asked)))
+    flows = list(dict.fromkeys(Flow(f"{one.source} -> {one.destination}", *one[:3]) for one in asked))
     read = checker.read_facts([f"{line}\n" for line in jsonl_lines(base)], RULES)
     # Services are asked about by `why` itself in the tests of genuine answers: it asks about their endpoints.
     rewritten = {address for _, address in base.rows("service_ip")}

@@ -27,7 +27,7 @@ def answers(seed: int) -> Iterator[tuple[Cluster, answer.Answer]]:
     """Answers about a random cluster: to single flows, and to all of them as if they were pairs of two groups."""
     described, asked = example(seed, 8)
     base = base_of(objects(described))
-    flows = [Flow(f"{source} -> {destination}", source, destination, state) for source, destination, state in asked]
+    flows = [Flow(f"{one.source} -> {one.destination}", *one[:3]) for one in asked]
     for some in ([flow] for flow in flows):
         yield described, _answer(base, some)
     yield described, _answer(base, list({flow.flow: flow for flow in flows}.values()))

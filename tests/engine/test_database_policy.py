@@ -6,19 +6,20 @@ import pytest
 
 from liqo_connectivity.engine import Row, evaluate
 from liqo_connectivity.engine.incremental.database import Database
-from tests.support.clusters import base_of, program, questions
+from tests.support.clusters import base_of, facts_with, program, questions
+from tests.support.draws import chance
 from tests.support.explaining import prove
 from tests.support.manifests import objects
-from tests.support.random_clusters import cluster, flows
+from tests.support.random_clusters import cluster
+from tests.support.random_flows import flows
 
 Facts = dict[str, set[Row]]
 
 
 def facts_of(rng: Random) -> Facts:
     described = cluster(rng)
-    asked = questions(flows(rng, described, 5))
-    rows = {name: set(found) for name, found in base_of(objects(described)).relations()}
-    return {**rows, "flow": set(asked)}
+    asked = questions(flows(rng, described, 5), nft=chance(rng, 0.5))
+    return {name: set(found) for name, found in facts_with(base_of(objects(described)), asked).items()}
 
 
 @pytest.mark.parametrize("seed", range(12))

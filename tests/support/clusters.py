@@ -10,13 +10,17 @@ from liqo_connectivity.engine import Model, Program, Row, evaluate
 from liqo_connectivity.facts import Decoded, FactBase, ObjectKey, decode_mapping, kind_of, named_keys, with_labels
 from liqo_connectivity.facts.base.fact import Fact
 from liqo_connectivity.rules.program import load
-from liqo_connectivity.rules.relations import Flow
-from tests.support.descriptions import Cluster
+from liqo_connectivity.rules.relations import RELATION_NAMES, Enforcer, Flow, FlowPort
+from tests.support.descriptions import Cluster, Traffic
 from tests.support.manifests import Object, objects
-from tests.support.random_clusters import cluster, flows
+from tests.support.random_clusters import cluster
+from tests.support.random_flows import flows
 
 VERDICTS = ("flow_verdict", "decided_by", "governs", "peering_verdict", "unknown_because")
 RENDERED = tuple(chains.COLUMNS)
+NFTABLES = Enforcer("nftables")
+Asked = Sequence[Traffic | tuple[str, str, str]]
+"""Flows to ask about: with a port, or by source, destination and state."""
 
 
 @cache
@@ -47,17 +51,26 @@ def base_of(found: Iterable[Object]) -> FactBase:
     return base
 
 
-def questions(asked: Sequence[tuple[str, str, str]]) -> list[Flow]:
-    """The flows as facts, named by their number."""
-    return [Flow(f"{number}", *flow) for number, flow in enumerate(asked)]
+def questions(asked: Asked, *, nft: bool = False) -> list[Flow | FlowPort | Enforcer]:
+    """The flows as facts, named by their number; ``nft`` says that nft enforces."""
+    found: list[Flow | FlowPort | Enforcer] = [NFTABLES] if nft else []
+    for number, flow in enumerate(asked):
+        found.append(Flow(str(number), *flow[:3]))
+        if isinstance(flow, Traffic) and flow.protocol:
+            found.append(FlowPort(str(number), flow.port, flow.protocol))
+    return found
 
 
-def facts_with(base: FactBase, asked: Iterable[Flow]) -> dict[str, list[Row]]:
+def facts_with(base: FactBase, asked: Iterable[Flow | FlowPort | Enforcer]) -> dict[str, list[Row]]:
     """The rows of a base, and the questions."""
-    return {**{relation: list(held) for relation, held in base.relations()}, "flow": list(asked)}
+    found: dict[str, list[Row]] = {relation: list(held) for relation, held in base.relations()}
+    found["flow"] = []
+    for row in asked:
+        found.setdefault(RELATION_NAMES[type(row)], []).append(row)
+    return found
 
 
-def solve(base: FactBase, goals: Iterable[str], asked: Iterable[Flow] = ()) -> Model:
+def solve(base: FactBase, goals: Iterable[str], asked: Iterable[Flow | FlowPort | Enforcer] = ()) -> Model:
     return evaluate(program(*goals), facts_with(base, asked))
 
 
@@ -94,7 +107,7 @@ def rows(model: Model, relations: Iterable[str]) -> Mapping[str, list[Row]]:
     return {name: model.rows(name) for name in relations}
 
 
-def example(seed: int, count: int = 40) -> tuple[Cluster, list[tuple[str, str, str]]]:
+def example(seed: int, count: int = 40) -> tuple[Cluster, list[Traffic]]:
     """The cluster of a seed, and flows to ask about."""
     rng = Random(seed)
     described = cluster(rng)

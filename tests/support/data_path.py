@@ -4,50 +4,57 @@ Like the interpreter, which decides by it, it shares no code with facts/, rules/
 """
 
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_network
 
-from tests.support.addresses import ipv4, usable_cidr
-from tests.support.membership import ENDED, Membership, addresses_of
+from tests.support.addresses import Address, Cidr, is_cidr, parsed
+from tests.support.descriptions import Traffic
+from tests.support.groups import Groups
+from tests.support.membership import ENDED, addresses_of
 
 
-class DataPath(Membership):
+class DataPath(Groups):
     """What nodes do to a packet before or without any chain."""
 
     @cached_property
-    def _node_addresses(self) -> dict[str, set[IPv4Address]]:
+    def _node_addresses(self) -> dict[str, set[Address]]:
         """The addresses of each physical node: its own, and those of the Pods that use its network."""
         virtual = {node.name for node in self.cluster.nodes if node.virtual}
-        found: dict[str, set[IPv4Address]] = {}
+        found: dict[str, set[Address]] = {}
         for node in self.cluster.nodes:
             if node.name not in virtual:
-                own = map(ipv4, node.addresses)
-                found.setdefault(node.name, set()).update(address for address in own if address is not None)
+                found.setdefault(node.name, set()).update(map(parsed, node.addresses))
         for pod in self._readable:
             if pod.host_network and pod.node is not None and not self.clusters_of(pod) and pod.phase not in ENDED:
                 found.setdefault(pod.node, set()).update(addresses_of(pod))
         return found
 
-    def _hosts(self, address: IPv4Address | None) -> set[str]:
+    def _hosts(self, address: Address) -> set[str]:
         return {node for node, own in self._node_addresses.items() if address in own}
 
-    def may_pass_input(self, source: IPv4Address | None, destination: IPv4Address | None) -> bool:
+    def may_pass_input(self, source: Address, destination: Address) -> bool:
         """Whether a node may take the packet itself without its crossing a chain: unless a Pod on another node sends it."""
         senders = {pod.node for pod in self._readable if source in self._local(pod) and pod.node is not None}
         elsewhere = bool(senders) and not self._hosts(source)
         return any(not elsewhere or node in senders for node in self._hosts(destination))
 
     @cached_property
-    def _service_cidrs(self) -> list[IPv4Network]:
+    def _service_cidrs(self) -> list[Cidr]:
         networks = [n for n in self.cluster.networks if n.cluster is None and n.kind == "service-cidr"]
         written = [text for network in networks for text in (network.status, network.spec) if text]
-        return [cidr for cidr in map(usable_cidr, written) if cidr is not None]
+        found = [ip_network(text, strict=False) for text in written if is_cidr(text)]
+        return [cidr for cidr in found if cidr.prefixlen > 0]
 
-    def is_rewritten(self, address: IPv4Address | None) -> bool:
+    def is_rewritten(self, address: Address) -> bool:
         """Whether an address is a Service's, by a Service or by the CIDR of Services."""
-        own = {ipv4(text) for service in self.cluster.services for text in service.addresses}
-        return address is not None and (address in own or any(address in cidr for cidr in self._service_cidrs))
+        own = {parsed(text) for service in self.cluster.services for text in service.addresses}
+        return address in own or any(address in cidr for cidr in self._service_cidrs)
 
-    def is_out_of_sight(self, flow: tuple[str, str, str]) -> bool:
+    def is_node_port(self, flow: Traffic) -> bool:
+        """Whether a flow goes to a port of a Service on a node, where the node gives it another destination and source."""
+        ports = {service.node_port for service in self.cluster.services} - {None}
+        return flow.protocol == "tcp" and flow.port in ports and bool(self._hosts(parsed(flow.destination)))
+
+    def is_out_of_sight(self, flow: Traffic) -> bool:
         """Whether nodes rewrite the packets of a flow, or may take them, before a chain sees them."""
-        ends = ipv4(flow[0]), ipv4(flow[1])
+        ends = parsed(flow.source), parsed(flow.destination)
         return any(map(self.is_rewritten, ends)) or self.may_pass_input(*ends)

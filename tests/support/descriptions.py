@@ -5,11 +5,15 @@ the way from objects to facts. This module must not know what a policy means.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True)
 class Pod:
-    """``addresses`` are podIP and then the further podIPs, as written; ``shadow`` and ``origin`` are label values."""
+    """``addresses`` are podIP and then the further podIPs, as written; ``shadow`` and ``origin`` are values of Liqo's labels.
+
+    ``labels`` are all other labels, a key and a value each.
+    """
 
     namespace: str
     name: str
@@ -20,6 +24,7 @@ class Pod:
     shadow: str | None = None
     origin: str | None = None
     malformed: bool = False
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Namespace:
     cluster: str | None = None
     tenant: bool = False
     managed_by: str | None = None
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,16 @@ class Service:
     addresses: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     node_port: int | None = None
+
+
+@dataclass(frozen=True)
+class Slice:
+    """An EndpointSlice without a Service; ``dns`` says that it has the label of the cluster's DNS."""
+
+    namespace: str
+    name: str
+    addresses: tuple[str, ...] = ()
+    dns: bool = True
 
 
 @dataclass(frozen=True)
@@ -104,7 +120,7 @@ class NamespaceMap:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A requirement of a NodeSelector; ``field`` says that the key is a field of the node, and no label."""
+    """A requirement of a NodeSelector or a label selector; ``field`` says that the key is a field of the node, and no label."""
 
     key: str
     operator: str
@@ -132,23 +148,48 @@ class ForeignCluster:
 
 
 @dataclass(frozen=True)
+class Selector:
+    """A label selector: ``equal`` are its matchLabels, a key and a value each."""
+
+    equal: tuple[tuple[str, str], ...] = ()
+    expressions: tuple[Requirement, ...] = ()
+
+
+@dataclass(frozen=True)
 class Party:
+    """``namespaces`` and ``pods`` are its namespaceSelector and podSelector, ``cidr`` and ``excepts`` its CIDRs."""
+
     group: str | None = None
     namespace: str | None = None
+    namespaces: Selector | None = None
+    pods: Selector | None = None
+    cidr: str | None = None
+    excepts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Port:
+    """An entry of ``ports``, as written: ``last`` is its endPort."""
+
+    protocol: str | None
+    first: int | None = None
+    last: int | None = None
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A party that is None is left out of the object."""
+    """A party that is None is left out of the object, and so are ports that are None."""
 
     action: str | None
     source: Party | None
     destination: Party | None
+    ports: tuple[Port, ...] | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
 class Policy:
-    """``created`` is in seconds since 1970."""
+    """``created`` is in seconds since 1970, ``default`` the defaultAction."""
 
     namespace: str
     name: str
@@ -156,6 +197,7 @@ class Policy:
     rules: tuple[Rule, ...]
     terminating: bool = False
     malformed: bool = False
+    default: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,3 +230,17 @@ class Cluster:
     malformed: tuple[Malformed, ...] = ()
     firewall_fields: frozenset[str] | None = None
     services: tuple[Service, ...] = ()
+    slices: tuple[Slice, ...] = ()
+
+
+class Traffic(NamedTuple):
+    """A flow to ask about: its addresses, the state of its connection, and its protocol and port.
+
+    ``state`` is new or established, ``protocol`` tcp, udp, sctp, icmp or other; empty for all traffic between the two.
+    """
+
+    source: str
+    destination: str
+    state: str = "new"
+    protocol: str = ""
+    port: int = 0

@@ -47,7 +47,7 @@ def refused(seed: int) -> list[str]:
         dump = _said("facts", "dump", *given)[1]
         facts = checker.read_facts(dump.splitlines(keepends=True), RULES)
         wrong: list[str] = []
-        for source, destination, state in flows:
+        for source, destination, state, *_ in flows:
             asked = _question(rng, described, found, source, destination)
             several = ["--proofs", "3"] if chance(rng, 0.2) else []
             code, text = _said("why", *asked, *given, "--state", state, "-o", "json", *several)
@@ -107,7 +107,7 @@ def _services(rng: Random, described: Cluster) -> list[Any]:
     found: list[Any] = []
     for number in range(rng.randint(1, 4)):
         name, namespace = f"made-{number}", rng.choice(("shop", "infra"))
-        externals: list[str] = rng.sample(SHARED, rng.randint(0, 2))
+        externals = rng.sample(SHARED, rng.randint(0, 2))
         if own and chance(rng, 0.1):
             externals.append(rng.choice(own))
         ports = [{"port": port, "protocol": protocol} for port, protocol in rng.sample(PORTS, rng.randint(1, 2))]

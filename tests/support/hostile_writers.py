@@ -6,19 +6,21 @@ addresses about which it may decide. This module must not know what a policy mea
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_network
 from random import Random
 from typing import Any
 
-from tests.support.addresses import ipv4, usable_cidr
-from tests.support.descriptions import Cluster, Offloading, Requirement
+from tests.support import random_labels
+from tests.support.addresses import Address, Cidr, parsed, usable_cidr
+from tests.support.descriptions import Cluster, Offloading, Requirement, Slice
 from tests.support.draws import chance
-from tests.support.manifests import Object, objects, offloading_object
-from tests.support.random_clusters import NAMESPACES, PEERINGS, WORKERS
+from tests.support.manifests import Object, objects, offloading_object, slice_object
+from tests.support.random_clusters import LOCAL6, NAMESPACES, PEERINGS, WORKERS
+from tests.support.random_labels import VALUES
 from tests.support.random_selectors import random_term
 
-FRESH = "10.244.200."
-"""Where a kubelet takes the addresses of new pods from: inside the local pod CIDR, and unlike those of random clusters."""
+FRESH, FRESH6 = "10.244.200.", LOCAL6.replace("/64", "200:")
+"""Where a kubelet takes the addresses of new pods from: inside the local pod CIDRs, and unlike those of random clusters."""
 JUNK: tuple[Any, ...] = (None, 7, True, "x", "", [], ["shop"], {}, {"phase": 3}, {"remoteNamespace": ["a"]}, -1.5)
 KEYS = ("shop", "batch", "infra", "default", "nowhere", "No Name", "", "a\nb", "x" * 300, "../..", "shop ")
 
@@ -27,18 +29,19 @@ KEYS = ("shop", "batch", "infra", "default", "nowhere", "No Name", "", "a\nb", "
 class Written:
     """``found`` are all objects of the cluster afterwards; ``own`` and ``own_cidrs`` are the writer's addresses.
 
-    ``inert`` says that nothing of it may reach a chain.
+    ``inert`` says that nothing of it may reach a chain. If a ``namespace`` is named, only labels of its Pods were written.
     """
 
     found: list[Object]
-    own: frozenset[IPv4Address] = frozenset()
-    own_cidrs: tuple[IPv4Network, ...] = ()
+    own: frozenset[Address] = frozenset()
+    own_cidrs: tuple[Cidr, ...] = ()
     inert: bool = False
+    namespace: str = ""
 
     def owns(self, address: str) -> bool:
         """Whether the writer may decide what becomes of an address."""
-        written = ipv4(address)
-        return written is not None and (written in self.own or any(written in cidr for cidr in self.own_cidrs))
+        written = parsed(address)
+        return written in self.own or any(written in cidr for cidr in self.own_cidrs)
 
 
 Writer = Callable[[Random, Cluster], Written]
@@ -117,7 +120,7 @@ def peering_user(rng: Random, cluster: Cluster) -> Written:
             network |= {"deletionTimestamp": "2026-07-01T10:00:00Z"}
         made = _made("ipam.liqo.io/v1alpha1", "Network", network, {"cidr": cidrs[0]})
         found.append(made | ({"status": {"cidr": f"10.98.{number}.0/24"}} if assigned else {}))
-    return Written(found, own_cidrs=(IPv4Network("10.98.0.0/16"),), inert=not assigned)
+    return Written(found, own_cidrs=(ip_network("10.98.0.0/16"),), inert=not assigned)
 
 
 def _made(api_version: str, kind: str, metadata: Object, spec: Object) -> Object:
@@ -199,14 +202,28 @@ def namespace_user(rng: Random, cluster: Cluster) -> Written:
         refused = [(Requirement("zone", "Near"),)] if chance(rng, 0.3) else []
         terms = (*(random_term(rng) for _ in range(rng.randint(0, 2))), *refused)
         found.append(offloading_object(Offloading(namespace, terms, kept, terminating=chance(rng, 0.2))))
+    everywhere = [address for pod in cluster.pods for address in pod.addresses] + ["10.71.0.1", "8.8.8.8"]
+    found += [slice_object(Slice(namespace, f"dns-{n}", (rng.choice(everywhere),))) for n in range(rng.randint(0, 2))]
     return Written(found, written.own)
+
+
+def label_writer(rng: Random, cluster: Cluster) -> Written:
+    """Somebody who may label the Pods of one namespace, and nothing else."""
+    namespace = rng.choice([n.name for n in cluster.namespaces if not n.tenant])
+    found, own = objects(cluster), set[Address]()
+    for one in found:
+        if _is_in(one, "Pod", namespace):
+            own |= _addresses(one)
+            kept = {key: value for key, value in one["metadata"].get("labels", {}).items() if "liqo.io" in key}
+            one["metadata"]["labels"] = {**_labels(rng, {}), **kept}
+    return Written(found, frozenset(own), namespace=namespace)
 
 
 def kubelet(rng: Random, cluster: Cluster) -> Written:
     """A physical node's kubelet: any status of the pods that are bound to it, addresses of others included."""
     node = rng.choice(WORKERS)
     everywhere = [a for pod in cluster.pods for a in pod.addresses] + ["10.244.0.9", "8.8.8.8", "10.71.0.1"]
-    found, own = objects(cluster), set[IPv4Address]()
+    found, own = objects(cluster), set[Address]()
     for one in found:
         if one["kind"] == "Pod" and one["spec"].get("nodeName") == node:
             own |= _addresses(one)
@@ -218,7 +235,7 @@ def kubelet(rng: Random, cluster: Cluster) -> Written:
 
 def _pods(rng: Random, cluster: Cluster, namespace: str, labels: dict[str, str]) -> Written:
     """New pods of a namespace, and its own ones deleted or relabelled."""
-    found, own = list[Object](), set[IPv4Address]()
+    found, own = list[Object](), set[Address]()
     for one in objects(cluster):
         if _is_in(one, "Pod", namespace):
             own |= _addresses(one)
@@ -237,7 +254,8 @@ def _pods(rng: Random, cluster: Cluster, namespace: str, labels: dict[str, str])
             "status": {"phase": "Pending"},
         }
         if node in WORKERS:
-            pod["status"] = {"phase": "Running", "podIP": f"{FRESH}{number}"}
+            given = [f"{FRESH}{number}", f"{FRESH6}{number}"]
+            pod["status"] = {"phase": "Running", "podIP": given[0], "podIPs": [{"ip": address} for address in given]}
         own |= _addresses(pod)
         found.append(pod)
     return Written(found, frozenset(own))
@@ -245,6 +263,7 @@ def _pods(rng: Random, cluster: Cluster, namespace: str, labels: dict[str, str])
 
 def _labels(rng: Random, labels: dict[str, str]) -> dict[str, str]:
     any_labels = {"liqo.io/shadowPod": rng.choice(("true", "false")), "liqo.io/remote-cluster-id": rng.choice(PEERINGS)}
+    any_labels |= {key: rng.choice(VALUES) for key in (*random_labels.KEYS, "k8s-app", "kubernetes.io/metadata.name")}
     return labels | {key: value for key, value in any_labels.items() if chance(rng, 0.6)}
 
 
@@ -252,10 +271,10 @@ def _is_in(one: Object, kind: str, namespace: str) -> bool:
     return (one["kind"], one["metadata"].get("namespace")) == (kind, namespace)
 
 
-def _addresses(pod: Object) -> set[IPv4Address]:
+def _addresses(pod: Object) -> set[Address]:
     status = pod["status"]
     texts = [status.get("podIP"), *(each["ip"] for each in status.get("podIPs", ()))]
-    return {address for text in texts if text and text != "10.0.0.300" and (address := ipv4(text))}
+    return {parsed(text) for text in texts if text and text != "10.0.0.300"}
 
 
 WRITERS: dict[str, Writer] = {
@@ -266,6 +285,7 @@ WRITERS: dict[str, Writer] = {
     "remote-workloads": remote_workloads,
     "remote-status": remote_status,
     "namespace-user": namespace_user,
+    "label-writer": label_writer,
     "kubelet": kubelet,
 }
 """The writers by name."""

@@ -5,26 +5,24 @@ disagreement with the rules is a defect of one of the two. ``Meaning.decide`` is
 cannot be known.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address
 from typing import Literal
 
-from tests.support.addresses import Members, ipv4, is_cidr, union
+from tests.support.addresses import Address, Members, is_cidr, parsed, union
 from tests.support.data_path import DataPath
-from tests.support.descriptions import Policy, Rule
-from tests.support.membership import ENDED, GROUPS, addresses_of
+from tests.support.descriptions import Policy, Rule, Traffic
+from tests.support.groups import is_selection
+from tests.support.membership import ENDED, addresses_of
+from tests.support.policy_checks import beyond_liqo, is_unclear, is_valid
 
-Flow = tuple[str, str, str]
-"""Source, destination, and the state of the connection: new or established."""
 Decision = tuple[str, int, str]
 """What decided (established, rule or default), the index of the rule, and the action."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """``decisions`` by governing peering; None where the policy is pending."""
+    """``decisions`` by governing peering; None where the policy is pending, or ports decide and none is given."""
 
     verdict: Literal["allowed", "denied", "unknown"]
     decisions: dict[str, Decision | None]
@@ -35,41 +33,51 @@ class Meaning(DataPath):
 
     # ---- The decision ----
 
-    def decide(self, flow: Flow) -> Answer:
-        source, destination, state = flow
-        ends = ipv4(source), ipv4(destination)
+    def decide(self, flow: Traffic) -> Answer:
+        ends = parsed(flow.source), parsed(flow.destination)
         decisions: dict[str, Decision | None] = {}
         for peering, policy in self.governing.items():
             if not any(end in self.scope[peering] for end in ends):
                 continue
-            if state == "established":
+            if flow.state == "established":
                 decisions[peering] = ("established", 0, "allow")
             else:
                 is_open = self.pending[peering] or self._may_join(peering, ends)
-                decisions[peering] = None if is_open else self._first_match(peering, policy, ends)
+                decisions[peering] = None if is_open else self._first_match(peering, policy, flow)
         if any(decision and decision[2] == "deny" for decision in decisions.values()):
-            return Answer("unknown" if self.is_out_of_sight(flow) else "denied", decisions)
-        if any(map(self.is_rewritten, ends)) and state == "new" and ends[0] is not None and self.governing:
-            return Answer("unknown", decisions)
-        open_ended = state == "new" and (
+            unseen = self.is_out_of_sight(flow) or not self.is_written(ends[0])
+            return Answer("unknown" if unseen else "denied", decisions)
+        if flow.state == "established":
+            return Answer("allowed", decisions)
+        open_ended = (
             any(self._may_govern(peering, end) for peering in self.open_ends for end in ends)
             or any(self._may_join(peering, ends) for peering in self.governing)
+            or (bool(self.governing) and (any(map(self.is_rewritten, ends)) or self.is_node_port(flow)))
         )
         unknown = None in decisions.values() or open_ended
         return Answer("unknown" if unknown else "allowed", decisions)
 
-    def _first_match(self, peering: str, policy: Policy, ends: tuple[IPv4Address | None, ...]) -> Decision:
+    def _first_match(self, peering: str, policy: Policy, flow: Traffic) -> Decision | None:
+        """What decides a flow; None if it stands for all ports, and a rule for some decides unlike what decides the rest."""
+        ends = parsed(flow.source), parsed(flow.destination)
+        parts: set[str] = set()
+        found: Decision = "default", 0, policy.default or "allow"
         for index, rule in enumerate(policy.rules):
             parties = (rule.source, rule.destination)
-            if all(p is None or end in self._party(peering, p) for p, end in zip(parties, ends, strict=True)):
-                return "rule", index, str(rule.action)
-        return "default", 0, "allow"
+            if not all(p is None or end in self.party(peering, p) for p, end in zip(parties, ends, strict=True)):
+                continue
+            if rule.ports is None or (flow.protocol and has_port(rule, flow)):
+                found = "rule", index, str(rule.action)
+                break
+            if not flow.protocol:
+                parts.add(str(rule.action))
+        return None if parts - {found[2]} else found
 
-    def _may_govern(self, peering: str, end: IPv4Address | None) -> bool:
+    def _may_govern(self, peering: str, end: Address) -> bool:
         """Whether an address may be in the unknown part of a peering's scope."""
         doubt = self.open_ends[peering]
-        if end is None or doubt == "anything":
-            return end is not None
+        if doubt == "anything":
+            return True
         shadows = [p for p in self._readable if p.phase not in ENDED and peering in self.clusters_of(p)]
         if end in self._on_physical_nodes and end not in union(map(addresses_of, shadows)):
             return False
@@ -78,7 +86,7 @@ class Meaning(DataPath):
         elsewhere = [cidr for other in self.peerings if other != peering for cidr in self._sound_cidrs[other]]
         return doubt == "pods" or end not in Members(cidrs=(*self._local_cidrs, *elsewhere))
 
-    def _may_join(self, peering: str, ends: tuple[IPv4Address | None, ...]) -> bool:
+    def _may_join(self, peering: str, ends: tuple[Address, ...]) -> bool:
         """Whether an end is a pod of a namespace that may turn out to be offloaded to a peering."""
         namespaces = self._maybe_mapped(peering)
         pods = [pod for pod in self._readable if pod.namespace in namespaces]
@@ -89,21 +97,36 @@ class Meaning(DataPath):
 
     @cached_property
     def pending(self) -> dict[str, bool]:
-        """Whether the policy that governs a peering has no chain: its rules are wrong, or something is not known."""
+        """Whether the policy that governs a peering has no chain: its rules are wrong, or something is not known.
+
+        While Liqo's agents enforce, also because they cannot match something that it says, or lack what every chain needs.
+        """
         fields = self.cluster.firewall_fields
+        agents_lack = fields is not None and fields < {"sets", "ctstate"}
         return {
             peering: peering in self.doubts
-            or (fields is not None and fields < {"sets", "ctstate"})
-            or not all(map(is_valid, policy.rules))
-            or not self._knows_local(policy.rules)
+            or f"{policy.namespace}/{policy.name}" in self.unfit
+            or (not self.nft and (agents_lack or beyond_liqo(policy)))
+            or not is_valid(policy)
+            or not self._knows_local(peering)
+            or (self._names(peering, "nameserver") and self._misses_slices)
+            or (self._names(peering, "internet") and any(map(self.misses_cidrs, self.peerings)))
             for peering, policy in self.governing.items()
         }
 
-    def _knows_local(self, rules: Iterable[Rule]) -> bool:
+    def _names(self, peering: str, *groups: str) -> bool:
+        return any(party.group in groups for party in self._parties(peering))
+
+    def _knows_local(self, peering: str) -> bool:
         local = [n.status for n in self.cluster.networks if n.cluster is None and n.kind == "pod-cidr"]
-        named = any(p and p.group == "local-cluster" for rule in rules for p in (rule.source, rule.destination))
         assigned = all(is_cidr(status) for status in local if status)
-        return assigned and (not named or (all(local) and bool(self._local_cidrs)))
+        if not self._names(peering, "local-cluster", "internet"):
+            return assigned
+        return assigned and all(local) and any(map(self.is_written, self._local_cidrs))
+
+    @property
+    def _misses_slices(self) -> bool:
+        return any(one.kind == "EndpointSlice" and one.namespace == "kube-system" for one in self.cluster.malformed)
 
     @cached_property
     def doubts(self) -> dict[str, str]:
@@ -121,7 +144,8 @@ class Meaning(DataPath):
                 claimed
                 or self._is_contended(peering)
                 or self._may_have_hidden_tenant(peering)
-                or (peering in self.governing and self._names_an_unknown_group(peering))
+                or (peering in self.governing and is_unclear(self.governing[peering]))
+                or (peering in self.governing and self._misses_labels(peering))
                 or (peering in self.governing and self._is_in_doubt_who_is_a_member(peering))
             ):
                 found[peering] = "anything"
@@ -155,9 +179,11 @@ class Meaning(DataPath):
         places = {policy.namespace for policy in self.cluster.policies if not policy.malformed}
         return any(name not in self.tenants for name in places & self._unread_namespaces)
 
-    def _names_an_unknown_group(self, peering: str) -> bool:
-        parties = [p for rule in self.governing[peering].rules for p in (rule.source, rule.destination) if p]
-        return any(party.group is not None and party.group not in GROUPS for party in parties)
+    def _misses_labels(self, peering: str) -> bool:
+        """Whether a policy asks for labels of namespaces of which one is not known."""
+        known = {namespace.name for namespace in self.cluster.namespaces}
+        missing = any(pod.namespace not in known for pod in self._readable) or bool(self._unread_namespaces)
+        return missing and any(is_selection(p) and p.namespaces is not None for p in self._parties(peering))
 
     def _is_in_doubt_who_is_a_member(self, peering: str) -> bool:
         unread = [pod for pod in self.cluster.pods if pod.namespace in self.cluster.malformed_offloadings]
@@ -186,19 +212,20 @@ class Meaning(DataPath):
                 return True
             is_guest = pod.namespace in made and pod.origin == peering
             counts = not pod.host_network or any(address in Members(cidrs=tuple(sound)) for address in found)
-            if found and counts and (pod.namespace in concerned or is_guest):
+            if found and counts and (pod.namespace in concerned or is_guest or self._takes(peering, pod)):
                 return True
         return False
 
     def _may_hold_unreadable_pod(self, peering: str) -> bool:
         concerned = self._mapped(peering) | self._offloaded_namespaces(peering) | self._named(peering)
+        concerned |= self._selecting(peering)
         return any(pod.malformed and pod.namespace in concerned for pod in self.cluster.pods)
 
     def _awaits_other(self, peering: str) -> bool:
         """Whether a possible member is a shadow pod of another peering, whose CIDRs are not known."""
         concerned = self._named(peering) | self._offloaded_namespaces(peering)
         return any(
-            pod.namespace in concerned
+            (pod.namespace in concerned or self._takes(peering, pod))
             and pod.phase not in ENDED
             and addresses_of(pod)
             and any(other != peering and not self._sound_cidrs[other] for other in self.clusters_of(pod))
@@ -206,7 +233,11 @@ class Meaning(DataPath):
         )
 
 
-def is_valid(rule: Rule) -> bool:
-    parties = [party for party in (rule.source, rule.destination) if party is not None]
-    named = all((party.group is None) != (party.namespace is None) for party in parties)
-    return named and rule.action in ("allow", "deny") and all(p.group is None or p.group in GROUPS for p in parties)
+def has_port(rule: Rule, flow: Traffic) -> bool:
+    """Whether a rule is for the protocol and port of a flow."""
+    for port in rule.ports or ():
+        first = 0 if port.first is None else port.first
+        last = 65535 if port.first is None else port.last or port.first
+        if str(port.protocol).lower() == flow.protocol and first <= flow.port <= last:
+            return True
+    return False

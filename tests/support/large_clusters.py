@@ -16,7 +16,7 @@ from tests.support.descriptions import (
     Rule,
 )
 from tests.support.draws import chance
-from tests.support.random_policies import GROUPS
+from tests.support.random_policies import GROUPS, random_rules
 
 MAX_RULES = 998
 """The most that the CustomResourceDefinition takes."""
@@ -39,12 +39,14 @@ def large(
         networks.append(Network(tenant, f"pod-{number}", peering, "pod", cidr, cidr))
     names = [f"ns{number}" for number in range(namespaces)]
     running = [
-        Pod(name, "web", "worker", addresses=(f"10.8.{number >> 8}.{number & 255}",))
+        Pod(name, "web", "worker", addresses=(f"10.8.{number >> 8}.{number & 255}",), labels=(("app", "web"),))
         for number, name in enumerate(names)
     ]
     for number in range(pods):
         address = f"10.{64 + (number >> 16)}.{number >> 8 & 255}.{number & 255}"
-        running.append(Pod("away", f"pod-{number}", peering, addresses=(address,), shadow="true"))
+        running.append(
+            Pod("away", f"pod-{number}", peering, addresses=(address,), shadow="true", labels=(("app", "db"),))
+        )
     return Cluster(
         namespaces=(Namespace(tenant, peering, tenant=True), Namespace("away"), *map(Namespace, names)),
         nodes=(Node("worker"), Node(peering, virtual=True, cluster=peering)),
@@ -75,7 +77,10 @@ def random_large(rng: Random) -> Cluster:
 
     count = rng.choice((0, 1, 3, 12, 60, 250, MAX_RULES))
     rules = [Rule(rng.choice(("allow", "deny")), party(), party()) for _ in range(count)]
-    if chance(rng, 0.3):
+    if chance(rng, 0.4):
+        addresses = [f"10.{rng.choice((8, 64, 90))}.{rng.randrange(4)}.{rng.randrange(256)}" for _ in range(8)]
+        rules = random_rules(rng, names, addresses, count)
+    elif chance(rng, 0.3):
         # One of the forms that people write: what is allowed, and then a deny.
         rules = [Rule("allow", Party("remote-cluster"), Party(namespace=name)) for name in names[: MAX_RULES - 1]]
         rules.append(Rule("deny", rng.choice((None, Party("remote-cluster"))), None))

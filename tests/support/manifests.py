@@ -18,11 +18,11 @@ from tests.support.descriptions import (
     Offloading,
     Pod,
     Policy,
-    Requirement,
-    Rule,
     Service,
+    Slice,
     VirtualNode,
 )
+from tests.support.policy_manifests import given, requirement_object, rule_object
 
 Object = dict[str, Any]
 
@@ -34,6 +34,7 @@ API_VERSIONS = {
     "NamespaceMap": "offloading.liqo.io/v1beta1",
     "VirtualNode": "offloading.liqo.io/v1beta1",
     "ForeignCluster": "core.liqo.io/v1beta1",
+    "EndpointSlice": "discovery.k8s.io/v1",
 }
 """The kinds that may be malformed as a whole."""
 
@@ -53,6 +54,7 @@ def objects(cluster: Cluster) -> list[Object]:
         *(_pod(pod) for pod in cluster.pods),
         *(_policy(policy) for policy in cluster.policies),
         *(made for service in cluster.services for made in _service(service)),
+        *(slice_object(found) for found in cluster.slices),
         *(_malformed(found) for found in cluster.malformed),
         *([_crd(cluster.firewall_fields)] if cluster.firewall_fields is not None else []),
     ]
@@ -67,7 +69,7 @@ def _metadata(name: str, namespace: str = "", labels: dict[str, str | None] | No
 
 
 def _pod(pod: Pod) -> Object:
-    labels = {"app": "x", "liqo.io/shadowPod": pod.shadow, "offloading.liqo.io/origin": pod.origin}
+    labels = {**dict(pod.labels), "liqo.io/shadowPod": pod.shadow, "offloading.liqo.io/origin": pod.origin}
     spec: Object = {"containers": [{"name": "main", "image": "main"}]}
     if pod.node is not None:
         spec["nodeName"] = pod.node
@@ -89,6 +91,7 @@ def _pod(pod: Pod) -> Object:
 
 def _namespace(namespace: Namespace) -> Object:
     labels = {
+        **dict(namespace.labels),
         "liqo.io/remote-cluster-id": namespace.cluster,
         "liqo.io/tenant-namespace": "true" if namespace.tenant else None,
     }
@@ -133,6 +136,19 @@ def _service(service: Service) -> list[Object]:
             "endpoints": [{"addresses": [address]} for address in service.endpoints],
         },
     ]
+
+
+def slice_object(found: Slice) -> Object:
+    """An EndpointSlice of no Service."""
+    labels: dict[str, str | None] = {"k8s-app": "kube-dns" if found.dns else "another"}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": _metadata(found.name, found.namespace, labels=labels),
+        "addressType": "IPv6" if any(":" in address for address in found.addresses) else "IPv4",
+        "endpoints": [{"addresses": [address]} for address in found.addresses],
+        "ports": [{"name": "dns", "port": 53, "protocol": "UDP"}],
+    }
 
 
 def _virtual_node(node: VirtualNode) -> Object:
@@ -198,8 +214,8 @@ def offloading_object(offloading: Offloading) -> Object:
         metadata["deletionTimestamp"] = "2026-07-01T10:00:00Z"
     terms = [
         {
-            "matchExpressions": [_requirement(one) for one in term if not one.field],
-            "matchFields": [_requirement(one) for one in term if one.field],
+            "matchExpressions": [requirement_object(one) for one in term if not one.field],
+            "matchFields": [requirement_object(one) for one in term if one.field],
         }
         for term in offloading.terms
     ]
@@ -213,10 +229,6 @@ def offloading_object(offloading: Offloading) -> Object:
         "spec": {"podOffloadingStrategy": "LocalAndRemote", "clusterSelector": {"nodeSelectorTerms": terms}},
         "status": {"remoteNamespacesConditions": conditions},
     }
-
-
-def _requirement(written: Requirement) -> Object:
-    return {"key": written.key, "operator": written.operator, "values": list(written.values)}
 
 
 def _malformed_offloading(namespace: str) -> Object:
@@ -239,22 +251,13 @@ def _policy(policy: Policy) -> Object:
         metadata["creationTimestamp"] = datetime.fromtimestamp(policy.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if policy.terminating:
         metadata["deletionTimestamp"] = "2026-07-01T10:00:00Z"
-    rules = "all" if policy.malformed else [_rule(rule) for rule in policy.rules]
+    rules = "all" if policy.malformed else [rule_object(rule) for rule in policy.rules]
     return {
         "apiVersion": "security.liqo.io/v1",
         "kind": "PeeringConnectivity",
         "metadata": metadata,
-        "spec": {"rules": rules},
+        "spec": {"rules": rules} | given(defaultAction=policy.default),
     }
-
-
-def _rule(rule: Rule) -> Object:
-    written: Object = {} if rule.action is None else {"action": rule.action}
-    for side, party in (("source", rule.source), ("destination", rule.destination)):
-        if party is not None:
-            both = {"group": party.group, "namespace": party.namespace}
-            written[side] = {key: value for key, value in both.items() if value is not None}
-    return written
 
 
 def _malformed(found: Malformed) -> Object:

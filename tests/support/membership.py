@@ -1,26 +1,36 @@
-"""Who governs a cluster's peerings, and which addresses belong to what, in plain Python, from the cluster's description.
+"""Who governs a cluster's peerings, which CIDRs they have, and which pods live, in plain Python, from the cluster's description.
 
 Like the interpreter, which decides by it, it shares no code with facts/, rules/, engine/ or chains/.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network, ip_network
+from ipaddress import ip_network
 
-from tests.support.addresses import Members, ipv4, is_cidr, union, usable_cidr
-from tests.support.descriptions import Cluster, Configuration, Network, Node, Offloading, Party, Pod, Policy
-from tests.support.node_selectors import is_readable, is_selected, may_match
+from tests.support.addresses import Address, Cidr, is_cidr, parsed, union, usable_cidr
+from tests.support.descriptions import (
+    Cluster,
+    Configuration,
+    Network,
+    Node,
+    Pod,
+    Policy,
+)
 
-RFC1918 = tuple(IPv4Network(cidr) for cidr in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 ENDED = ("Succeeded", "Failed")
-GROUPS = ("local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets")
 
 
 class Membership:
-    """The tenants, peerings, groups and scopes of a cluster."""
+    """The tenants, peerings, CIDRs and live pods of a cluster.
 
-    def __init__(self, cluster: Cluster) -> None:
+    ``nft`` says that nft loads the chains, of both families; else Liqo's agents do, which match IPv4 only. ``unfit`` are
+    the policies, as namespace/name, whose chains do not fit; which those are has tests that load them.
+    """
+
+    def __init__(self, cluster: Cluster, *, nft: bool = False, unfit: Collection[str] = ()) -> None:
         self.cluster = cluster
+        self.nft = nft
+        self.unfit = unfit
 
     # ---- Who governs ----
 
@@ -78,7 +88,7 @@ class Membership:
     # ---- CIDRs ----
 
     @cached_property
-    def _local_cidrs(self) -> list[IPv4Network]:
+    def _local_cidrs(self) -> list[Cidr]:
         written = [n.status for n in self.cluster.networks if n.cluster is None and n.kind == "pod-cidr"]
         return [cidr for cidr in map(usable_cidr, written) if cidr]
 
@@ -93,48 +103,65 @@ class Membership:
     def _configurations(self, peering: str) -> list[Configuration]:
         return [one for one in self.cluster.configurations if self._is_in_place(one, peering)]
 
-    def _assigned(self, peering: str) -> Iterator[tuple[str, IPv4Network]]:
+    def _assigned(self, peering: str) -> Iterator[tuple[str, Cidr]]:
         for network in self._networks(peering):
             cidr = usable_cidr(network.status)
             if cidr and not network.terminating:
                 yield network.kind, cidr
 
     @cached_property
-    def _sound_cidrs(self) -> dict[str, list[IPv4Network]]:
+    def _sound_cidrs(self) -> dict[str, list[Cidr]]:
         """The CIDRs of each peering; none of one whose CIDRs are not all known and sound."""
         found = {peering: list(self._assigned(peering)) for peering in self.peerings}
         return {
             peering: [cidr for _, cidr in assigned]
-            if any(kind == "pod" for kind, _ in assigned) and self._is_sound(peering, found)
+            if any(kind == "pod" and self.is_written(cidr) for kind, cidr in assigned)
+            and self._is_sound(peering, found)
             else []
             for peering, assigned in found.items()
         }
 
-    def _is_sound(self, peering: str, found: dict[str, list[tuple[str, IPv4Network]]]) -> bool:
+    def is_written(self, found: Address | Cidr) -> bool:
+        """Whether chains match the family of an address or a CIDR."""
+        return self.nft or found.version == 4
+
+    def _is_sound(self, peering: str, found: dict[str, list[tuple[str, Cidr]]]) -> bool:
         foreign = [cidr for other in found if other != peering for _, cidr in found[other]] + self._local_cidrs
-        broken = [one.namespace for one in self.cluster.malformed if one.kind == "Network"]
         return (
-            not any(self._concerns(namespace, peering) for namespace in broken)
-            and all(not network.status or is_cidr(network.status) for network in self._networks(peering))
+            not self._has_bad_network(peering)
             and not any(own.overlaps(cidr) for _, own in found[peering] for cidr in foreign)
             and (self.is_settled(peering) or not self.asks_for_more(peering))
         )
 
+    def _has_bad_network(self, peering: str) -> bool:
+        broken = [one.namespace for one in self.cluster.malformed if one.kind == "Network"]
+        return any(self._concerns(namespace, peering) for namespace in broken) or any(
+            network.status and not is_cidr(network.status) for network in self._networks(peering)
+        )
+
+    def misses_cidrs(self, peering: str) -> bool:
+        """Whether a peering may have a CIDR that is not known."""
+        return self._has_bad_network(peering) or (not self.is_settled(peering) and self._awaits_cidrs(peering))
+
     def is_settled(self, peering: str) -> bool:
-        """Whether every CIDR that Liqo uses for a peering is known."""
+        """Whether every CIDR that Liqo uses for a peering is known, of those that chains match."""
         used = [(kind, usable_cidr(cidr)) for one in self._configurations(peering) for kind, cidr in one.used]
+        matched = [(kind, cidr) for kind, cidr in used if cidr is None or self.is_written(cidr)]
         assigned = set(self._assigned(peering))
-        return any(kind == "pod" for kind, _ in used) and all(each in assigned for each in used)
+        return any(kind == "pod" for kind, _ in matched) and all(each in assigned for each in matched)
 
     def asks_for_more(self, peering: str) -> bool:
         """Whether a peering may have CIDRs that it has not been assigned, or that are about to go."""
+        return self._awaits_cidrs(peering) or any(network.terminating for network in self._networks(peering))
+
+    def _awaits_cidrs(self, peering: str) -> bool:
         networks = self._networks(peering)
         asked = {(network.kind, ip_network(network.spec)) for network in networks}
         named = [c for made in self._configurations(peering) for c in made.cidrs]
         broken = [one.namespace for one in self.cluster.malformed if one.kind == "Configuration"]
         return (
             any(self._concerns(namespace, peering) for namespace in broken)
-            or any(not network.status or network.terminating for network in networks)
+            or any(not network.status for network in networks)
             or any((kind, ip_network(cidr)) not in asked for kind, cidr in named)
         )
 
@@ -177,7 +204,7 @@ class Membership:
         return pod.phase not in ENDED and not self._is_physical(pod) and not self.clusters_of(pod)
 
     @cached_property
-    def _unplaced(self) -> frozenset[IPv4Address]:
+    def _unplaced(self) -> frozenset[Address]:
         return union(addresses_of(pod) for pod in self._readable if self.is_unplaced(pod))
 
     @cached_property
@@ -185,107 +212,27 @@ class Membership:
         return [pod for pod in self.cluster.pods if not pod.malformed]
 
     @cached_property
-    def _on_physical_nodes(self) -> set[IPv4Address]:
+    def _on_physical_nodes(self) -> set[Address]:
         pods = (pod for pod in self._readable if pod.phase not in ENDED and self._is_physical(pod))
         return {address for pod in pods for address in addresses_of(pod)}
 
-    def _local(self, pod: Pod) -> set[IPv4Address]:
+    def _local(self, pod: Pod) -> set[Address]:
         """The addresses of a live Pod on a physical node."""
         live = pod.phase not in ENDED and not pod.host_network and self._is_physical(pod)
         return addresses_of(pod) if live else set()
 
-    def _shadow(self, pod: Pod, peering: str) -> set[IPv4Address]:
+    def _shadow(self, pod: Pod, peering: str) -> set[Address]:
         """The addresses of a Pod as a live shadow pod of a peering."""
         live = pod.phase not in ENDED and peering in self.clusters_of(pod)
         return {a for a in addresses_of(pod) if any(a in c for c in self._sound_cidrs[peering])} if live else set()
 
-    def _live(self, pod: Pod) -> set[IPv4Address]:
+    def _live(self, pod: Pod) -> set[Address]:
         return self._local(pod).union(*(self._shadow(pod, peering) for peering in self.clusters_of(pod)))
-
-    # ---- Groups and scope ----
-
-    def _mapped(self, peering: str) -> set[str]:
-        """The namespaces that this cluster offloads to a peering: those that select one of its virtual nodes."""
-        return {o.namespace for o in self.cluster.offloadings if not o.terminating and self._selects(o, peering)}
-
-    def _selects(self, offloading: Offloading, peering: str) -> bool:
-        nodes = [name for name, clusters in self._virtual.items() if peering in clusters]
-        known = {name: self._labels(name, peering) for name in nodes}
-        return bool(nodes) and is_selected(offloading.terms, known)
-
-    def _labels(self, name: str, peering: str) -> dict[str, str]:
-        """The labels of a virtual node; which cluster it is, its own labels do not say."""
-        nodes = [node for node in self.cluster.nodes if node.name == name]
-        placed = [n for n in self.cluster.virtual_nodes if n.name == name and n.cluster == peering]
-        made = [n.labels for n in nodes] or [n.labels for n in placed if self.tenants.get(n.namespace) == peering]
-        labels = {key: value for found in made for key, value in found}
-        kind = {"liqo.io/type": "virtual-node"} if any(node.virtual for node in nodes) else {}
-        return labels | kind | {"liqo.io/remote-cluster-id": peering}
-
-    def _maybe_mapped(self, peering: str) -> set[str]:
-        """The namespaces of which it is not known whether they are offloaded to a peering."""
-        if not self.may_be_provider(peering):
-            return set()
-        found = [o for o in self.cluster.offloadings if not o.terminating]
-        doubtful = {o.namespace for o in found if not all(map(is_readable, o.terms))}
-        if self._unplaced:
-            # Of a node that is not known, only the cluster would be: the one in question.
-            doubtful |= {o.namespace for o in found if not o.terms or any(may_match(t, peering) for t in o.terms)}
-        return doubtful - self._mapped(peering)
-
-    def may_be_provider(self, peering: str) -> bool:
-        """Whether a peering has a virtual node, or may have because a node is not known."""
-        return peering in self._providers or bool(self._unplaced)
-
-    def _offloaded_namespaces(self, peering: str) -> set[str]:
-        """The namespaces that Liqo made for a peering: labelled as such, or annotated with a map of its tenant's."""
-        labelled = {n.name for n in self.cluster.namespaces if n.cluster == peering and not n.tenant}
-        managed = {n.name: n.managed_by.split("/")[0] for n in self.cluster.namespaces if n.managed_by}
-        return labelled | {name for name, tenant in managed.items() if self.tenants.get(tenant) == peering}
-
-    @cached_property
-    def groups(self) -> dict[str, dict[str, Members]]:
-        return {peering: self._groups_of(peering) for peering in self.peerings}
-
-    def _groups_of(self, peering: str) -> dict[str, Members]:
-        mapped, made = self._mapped(peering), self._offloaded_namespaces(peering)
-        guests = [pod for pod in self._readable if pod.origin == peering and pod.namespace in made]
-        return {
-            "local-cluster": Members(cidrs=tuple(self._local_cidrs)),
-            "remote-cluster": Members(cidrs=tuple(self._sound_cidrs[peering])),
-            "offloaded": Members(union(map(self._live, guests))),
-            "vc-local": Members(union(self._local(pod) for pod in self._readable if pod.namespace in mapped)),
-            "vc-remote": Members(union(self._shadow(pod, peering) for pod in self._readable)),
-            "private-subnets": Members(cidrs=RFC1918),
-        }
-
-    @cached_property
-    def _namespaces(self) -> dict[str, Members]:
-        names = {pod.namespace for pod in self._readable}
-        return {n: Members(union(self._live(pod) for pod in self._readable if pod.namespace == n)) for n in names}
-
-    def _party(self, peering: str, party: Party) -> Members:
-        if party.group is not None:
-            return self.groups[peering].get(party.group, Members())
-        return self._namespaces.get(str(party.namespace), Members())
-
-    def _named(self, peering: str) -> set[str]:
-        parties = [p for rule in self.governing[peering].rules for p in (rule.source, rule.destination) if p]
-        return {party.namespace for party in parties if party.namespace is not None}
-
-    @cached_property
-    def scope(self) -> dict[str, Members]:
-        found: dict[str, Members] = {}
-        for peering in self.governing:
-            owned = [self.groups[peering][group].addresses for group in ("offloaded", "vc-local", "vc-remote")]
-            named = [self._namespaces.get(name, Members()).addresses for name in self._named(peering)]
-            found[peering] = Members(union([*owned, *named]), tuple(self._sound_cidrs[peering]))
-        return found
 
 
 def _is_virtual(node: Node) -> bool:
     return node.virtual or node.tainted
 
 
-def addresses_of(pod: Pod) -> set[IPv4Address]:
-    return {address for text in pod.addresses if (address := ipv4(text))}
+def addresses_of(pod: Pod) -> set[Address]:
+    return {parsed(text) for text in pod.addresses}

@@ -24,9 +24,11 @@ from tests.support.descriptions import (
     VirtualNode,
 )
 from tests.support.draws import address_inside, canonical_address, chance, is_cidr
+from tests.support.random_flows import ELSEWHERE, known_addresses
+from tests.support.random_labels import pod_labels
 from tests.support.random_policies import random_policies
 from tests.support.random_selectors import random_labels, random_term
-from tests.support.random_services import random_services
+from tests.support.random_services import random_services, random_slices
 
 PEERINGS: tuple[str, ...] = ("milan", "naples", "rome-1")
 NAMESPACES = ("shop", "batch", "infra")
@@ -42,7 +44,10 @@ ASSIGNED: tuple[str, ...] = (
     "10.74.0.0/16",
 )
 EXTERNAL = ("10.81.0.0/16", "10.82.0.0/24", "192.168.80.0/24")
-ELSEWHERE = ("8.8.8.8", "192.168.1.9", "172.16.4.4", "203.0.113.5", "10.99.0.1", "2001:db8::9")
+LOCAL6 = "fd00:1::/64"
+ASSIGNED6 = ("fd00:71::/64", "2001:db8:72::/64", "fd00:73::/64")
+EXTERNAL6 = "fd00:81::/64"
+SERVICES = ("10.99.0.0/16", "198.18.0.0/16", "2001:db8:99::/112")
 
 
 def cluster(rng: Random) -> Cluster:
@@ -63,7 +68,7 @@ def cluster(rng: Random) -> Cluster:
             stale = (("pod", "10.59.0.0/16"),) if chance(rng, 0.1) else ()
             configurations.append(Configuration(tenants[peering], "cfg", peering, kept, (*used, *stale)))
         networks += found
-    namespaces = [Namespace("default"), *(Namespace(name) for name in NAMESPACES)]
+    namespaces = [Namespace(name, labels=pod_labels(rng)) for name in ("default", "kube-system", *NAMESPACES)]
     for peering, tenant in tenants.items():
         labelled = not (tenant == f"liqo-tenant-{peering}" and chance(rng, 0.2))
         namespaces.append(Namespace(tenant, peering if labelled else None, labelled))
@@ -73,7 +78,8 @@ def cluster(rng: Random) -> Cluster:
         if chance(rng, 0.7):
             owner = peering if chance(rng, 0.7) else None
             managed_by = f"{tenants[peering]}/theirs" if chance(rng, 0.7) else None
-            namespaces.append(Namespace(f"from-{peering}", owner, managed_by=managed_by))
+            labels = pod_labels(rng)
+            namespaces.append(Namespace(f"from-{peering}", owner, managed_by=managed_by, labels=labels))
     nodes, virtual_nodes = _nodes(rng, tenants)
     names = [namespace.name for namespace in namespaces]
     made = Cluster(
@@ -85,7 +91,6 @@ def cluster(rng: Random) -> Cluster:
         maps=tuple(_maps(rng, tenants)),
         offloadings=tuple(_offloading(rng, name, peerings) for name in NAMESPACES if not chance(rng, 0.2)),
         foreign_clusters=tuple(_foreign_cluster(rng, peering, tenant) for peering, tenant in tenants.items()),
-        policies=tuple(random_policies(rng, names, tenants, odd)),
         firewall_fields=rng.choice((None, frozenset({"sets", "ctstate"}))),
     )
     if odd and chance(rng, 0.1) and made.offloadings:
@@ -97,24 +102,13 @@ def cluster(rng: Random) -> Cluster:
         made = replace(made, firewall_fields=frozenset({"sets"}))
     hosts = [*WORKERS, *WORKERS, *(node.name for node in virtual_nodes), *(node.name for node in nodes if node.virtual)]
     made = replace(made, pods=tuple(_pods(rng, made, hosts, peerings, odd)))
-    return replace(made, services=tuple(random_services(rng, made)))
-
-
-def flows(rng: Random, described: Cluster, count: int) -> list[tuple[str, str, str]]:
-    """Some flows (source, destination, state) between addresses that the cluster knows, and a few that it does not."""
-    addresses = [canonical_address(address) for pod in described.pods for address in pod.addresses]
-    for network in described.networks:
-        for written in (network.spec, network.status):
-            addresses += [address_inside(rng, written)] if written and is_cidr(written) else []
-    addresses += [address for node in described.nodes for address in node.addresses]
-    addresses += [address for service in described.services for address in service.addresses]
-    addresses += rng.sample(ELSEWHERE, 3)
-    found: list[tuple[str, str, str]] = []
-    while len(found) < count:
-        source = rng.choice(addresses)
-        destination = rng.choice([address for address in addresses if (":" in address) == (":" in source)])
-        found.append((source, destination, "established" if chance(rng, 0.08) else "new"))
-    return found
+    made = replace(made, services=tuple(random_services(rng, made)), slices=tuple(random_slices(rng, made)))
+    policies = random_policies(rng, names, tenants, [*known_addresses(rng, made), *rng.sample(ELSEWHERE, 3)], odd)
+    made = replace(made, policies=tuple(policies))
+    if odd and chance(rng, 0.1):
+        unlisted = rng.choice(NAMESPACES)
+        made = replace(made, namespaces=tuple(n for n in made.namespaces if n.name != unlisted))
+    return made
 
 
 def _offloading(rng: Random, namespace: str, peerings: list[str]) -> Offloading:
@@ -131,19 +125,11 @@ def _foreign_cluster(rng: Random, peering: str, tenant: str) -> ForeignCluster:
 
 def _with_malformed(rng: Random, made: Cluster, tenants: list[str]) -> Cluster:
     """The cluster with an object that cannot be read, perhaps in place of one that could."""
-    kinds = (
-        "Network",
-        "Network",
-        "Configuration",
-        "Namespace",
-        "Node",
-        "NamespaceMap",
-        "VirtualNode",
-        "ForeignCluster",
-    )
+    cluster_wide = ("Namespace", "Node", "ForeignCluster")
+    kinds = ("Network", "Network", "Configuration", "NamespaceMap", "VirtualNode", "EndpointSlice", *cluster_wide)
     kind, name = rng.choice(kinds), "broken"
-    scoped = kind in ("Network", "Configuration", "NamespaceMap", "VirtualNode")
-    place = rng.choice([*tenants, "liqo"]) if scoped else ""
+    scoped = kind not in cluster_wide
+    place = rng.choice([*tenants, "liqo", *(("kube-system",) * 3 if kind == "EndpointSlice" else ())]) if scoped else ""
     if kind == "Namespace":
         name = rng.choice([namespace.name for namespace in made.namespaces])
         made = replace(made, namespaces=tuple(namespace for namespace in made.namespaces if namespace.name != name))
@@ -162,9 +148,10 @@ def _local_networks(rng: Random, odd: bool) -> list[Network]:
     found = [Network("liqo", f"pod-cidr-{n}", None, "pod-cidr", cidr, cidr) for n, cidr in enumerate(cidrs)]
     found.append(Network("liqo", "external-cidr", None, "external-cidr", "10.70.0.0/16", "10.70.0.0/16"))
     if chance(rng, 0.2):
-        found.append(Network("liqo", "service-cidr", None, "service-cidr", "10.99.0.0/16", "10.99.0.0/16"))
-    if chance(rng, 0.1):
-        found.append(Network("liqo", "pod-cidr-6", None, "pod-cidr", "fd00:1::/64", "fd00:1::/64"))
+        cidr = rng.choice(SERVICES)
+        found.append(Network("liqo", "service-cidr", None, "service-cidr", cidr, None if chance(rng, 0.2) else cidr))
+    if chance(rng, 0.4):
+        found.append(Network("liqo", "pod-cidr-6", None, "pod-cidr", LOCAL6, LOCAL6))
     if odd and chance(rng, 0.1):
         found[0] = replace(found[0], status=rng.choice((None, "", "nonsense", "0.0.0.0/0")))
     return found
@@ -183,8 +170,13 @@ def _remote_networks(rng: Random, peering: str, tenant: str, free: list[str], od
     if chance(rng, 0.8):
         assigned = EXTERNAL[PEERINGS.index(peering)]
         found.append(Network(tenant, "cfg-external", peering, "external", "10.70.0.0/16", assigned))
-    if chance(rng, 0.1):
-        found.append(Network(tenant, "cfg-pod-6", peering, "pod", "fd00:2::/64", "fd00:2::/64"))
+    if chance(rng, 0.4):
+        found.append(Network(tenant, "cfg-pod-6", peering, "pod", LOCAL6, ASSIGNED6[PEERINGS.index(peering)]))
+        if chance(rng, 0.2):
+            # A peering without IPv4.
+            found = [network for network in found if ":" in str(network.status)]
+    if odd and chance(rng, 0.05):
+        found.append(Network(tenant, "cfg-external-6", peering, "external", EXTERNAL6, EXTERNAL6))
     if odd and chance(rng, 0.35):
         at = rng.randrange(len(found))
         wrong = rng.choice(
@@ -197,6 +189,7 @@ def _remote_networks(rng: Random, peering: str, tenant: str, free: list[str], od
                 "0.0.0.0/0",
                 "10.244.128.0/17",
                 "10.71.128.0/17",
+                "fe80::/64",
                 "gone",
             )
         )
@@ -265,21 +258,24 @@ def _pods(rng: Random, made: Cluster, hosts: list[str], peerings: list[str], odd
     for number in range(rng.randint(3, 14)):
         node = rng.choice(hosts)
         peering = owner.get(node)
-        current = [cidr for cidr in (own.get(peering, []) if peering else local) if ":" not in cidr] or [REAL]
+        both = own.get(peering, []) if peering else local
+        current = [cidr for cidr in both if ":" not in cidr] or [REAL]
         address = address_inside(rng, rng.choice(current))
+        second = address_inside(rng, rng.choice([cidr for cidr in both if ":" in cidr] or [LOCAL6]))
         if chance(rng, 0.12):
             # A stale address, one of another peering, or one that this cluster gave to a local pod.
             address = address_inside(rng, rng.choice([*remote, "10.71.0.0/16", "10.99.0.0/24", REAL]))
         if chance(rng, 0.12) and found and found[-1].addresses:
             address = canonical_address(found[-1].addresses[0])
         addresses = rng.choice(
-            ((address,), (address,), (address,), (address,), (address,), (), (address, "fd00::7"), ("fd00::8", address))
+            ((address,), (address,), (address,), (address, second), (address, second), (second, address), (second,), ())
         )
         if chance(rng, 0.04):
             addresses = rng.choice((("fd00::9",), (f"::ffff:{address}",) if "." in address else ()))
         phase = rng.choice(("Running",) * 7 + ("Pending", "Succeeded", "Failed", "Unknown"))
         namespace = rng.choice(namespaces)
         pod = Pod(namespace, f"pod-{number}", node, phase, addresses, host_network=chance(rng, 0.12))
+        pod = replace(pod, labels=pod_labels(rng))
         if peering and not chance(rng, 0.1):
             pod = replace(pod, shadow="true")
         elif chance(rng, 0.08):

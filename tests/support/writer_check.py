@@ -5,13 +5,13 @@ from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
-from liqo_connectivity.engine import Model, Program, evaluate
+from liqo_connectivity.engine import Model, Program, Row, evaluate
 from tests.support.clusters import RENDERED, base_of, example, facts_with, program, questions, shown, verdicts
-from tests.support.descriptions import Cluster, Configuration, Node
-from tests.support.hostile_writers import WRITERS
+from tests.support.descriptions import Cluster, Configuration, Namespace, Node
+from tests.support.hostile_writers import WRITERS, Written
 from tests.support.interpreter import Meaning
 from tests.support.manifests import objects
-from tests.support.random_clusters import WORKERS
+from tests.support.random_clusters import NAMESPACES, WORKERS
 
 FLOWS = 60
 GOALS = ("flow_verdict", "enforced", *RENDERED)
@@ -33,11 +33,17 @@ def violations(seed: int, writer: str, rules: Program | None = None) -> Violatio
     described = _whole(described)
     written = WRITERS[writer](Random(f"{seed} {writer}"), described)
     used = rules or program(*GOALS)
-    before = evaluate(used, facts_with(base_of(objects(described)), questions(asked)))
-    after = evaluate(used, facts_with(base_of(written.found), questions(asked)))
+    put = questions(asked, nft=seed % 4 < 2)
+    before = evaluate(used, facts_with(base_of(objects(described)), put))
+    after = evaluate(used, facts_with(base_of(written.found), put))
     lines = [
         f"{policy} of {peering} is not enforced any more"
         for peering, policy in sorted(_enforced(before) - _enforced(after))
+    ]
+    lines += [
+        f"{row} is in a set, and was not"
+        for row in _new_elements(before, after)
+        if written.namespace and not _may_choose(written, str(row[1]), str(row[2]), str(row[3]))
     ]
     if written.inert:
         lines += [f"{name} changed" for name in RENDERED if before.rows(name) != after.rows(name)]
@@ -52,12 +58,24 @@ def violations(seed: int, writer: str, rules: Program | None = None) -> Violatio
     return Violations(lines, denied)
 
 
+def _new_elements(before: Model, after: Model) -> set[Row]:
+    return set(after.rows("chain_element")) ^ set(before.rows("chain_element"))
+
+
+def _may_choose(written: Written, kind: str, name: str, address: str) -> bool:
+    """Whether labels of Pods of a namespace may decide that an address is in a set: a selection that takes Pods there."""
+    _, namespace, *_ = name.split("|") if kind == "pods" else ("", "")
+    return written.owns(address) and (kind in ("scope", "scoped", "block") or namespace in ("", written.namespace))
+
+
 def _whole(described: Cluster) -> Cluster:
     """The cluster with nothing missing that its own administrators make: whose absence is already a reason to wait."""
     names = {node.name for node in described.nodes}
     nodes = (*described.nodes, *(Node(name) for name in WORKERS if name not in names))
+    listed = {namespace.name for namespace in described.namespaces}
+    namespaces = (*described.namespaces, *(Namespace(name) for name in NAMESPACES if name not in listed))
     found, meaning = (
-        replace(described, nodes=nodes, malformed=(), malformed_offloadings=()),
+        replace(described, namespaces=namespaces, nodes=nodes, malformed=(), malformed_offloadings=()),
         Meaning(replace(described, nodes=nodes)),
     )
     read = (replace(pod, malformed=False) for pod in found.pods)
