@@ -99,7 +99,7 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 	$(BIN)/python -m benchmarks.chains
 
 .PHONY: soak
-soak: $(VENV)/.dev ## Run random checks for SOAK_SECONDS, from seed SOAK_SEED on: databases that change, hostile writers, policies that fit, inputs, certificates
+soak: $(VENV)/.dev ## Run random checks for SOAK_SECONDS, from seed SOAK_SEED on: databases that change, hostile writers, verdicts, policies that fit, inputs, certificates
 	$(BIN)/python -m tools.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
 .PHONY: cluster

@@ -14,11 +14,13 @@ from typing import Final
 
 from tests.support.answered import complaints
 from tests.support.churn import batches, commit, difference, loaded, netted, program_of
+from tests.support.clusters import example
 from tests.support.fitting import fit
 from tests.support.genuine_answers import refused
 from tests.support.hostile_writers import WRITERS
 from tests.support.large_clusters import random_large
 from tests.support.random_clusters import cluster
+from tests.support.verdict_check import disagreement
 from tests.support.writer_check import violations
 
 FIRST = 1_000_000
@@ -50,6 +52,11 @@ def hostile_writers(seed: int) -> list[str]:
     return [f"{writer}: {line}" for writer in WRITERS for line in violations(seed, writer).lines]
 
 
+def decisions(seed: int) -> list[str]:
+    """Ask the rules and the interpreter about a small cluster, once for each who enforces; give where they differ."""
+    return [line for nft in (False, True) for line in disagreement(*example(seed), nft=nft).splitlines()]
+
+
 def policies(seed: int) -> list[str]:
     """Load the chains of a small and of a large cluster into a kernel; give what does not load though it is written."""
     return [line for described in (cluster(Random(seed)), random_large(Random(seed))) for line in fit(described).wrong]
@@ -58,6 +65,7 @@ def policies(seed: int) -> list[str]:
 CHECKS: Final[Mapping[str, Callable[[int], list[str]]]] = {
     "databases": databases,
     "hostile writers": hostile_writers,
+    "verdicts": decisions,
     "policies": policies,
     "inputs": complaints,
     "certificates": refused,
