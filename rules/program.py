@@ -29,6 +29,7 @@ BUILTIN_FILES: Final = (
     "conditions.dl",
     "services.dl",
     "blind_spots.dl",
+    "mismatches.dl",
 )
 """The files of the built-in program, in reading order."""
 
