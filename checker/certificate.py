@@ -2,23 +2,32 @@
 
 The claims: the ends have these addresses; exactly these peerings govern the flow; each has the verdict that its proof
 proves, by the decision it names; the unknowns are complete; and the verdict at the top follows. Between groups, a
-denial is shown by one pair of addresses, but "allowed" would need every pair, which a certificate does not hold. The
+denial is shown by one pair of addresses, but "allowed" would need every pair, which a certificate does not hold. Of all
+ports, it holds each class that rules tell apart. The
 relations named here are those of rules/verdicts.dl.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
-from liqo_connectivity.checker.dump import QUESTION, QUESTION_PORT, SourcedFacts, row_of
+from liqo_connectivity.checker.dump import ENFORCER, QUESTION, QUESTION_PORT, SourcedFacts
 from liqo_connectivity.checker.ends import End, check_ends, lacks_address, read_end
-from liqo_connectivity.checker.functors import address_family
 from liqo_connectivity.checker.limits import Limits, Meter
 from liqo_connectivity.checker.proof import RejectedError, fields_of, tuples
+from liqo_connectivity.checker.questions import (
+    PortClass,
+    Question,
+    check_classes,
+    deciding,
+    other_question,
+    port_classes,
+    question,
+)
 from liqo_connectivity.checker.schema import Schema, check_form
 from liqo_connectivity.checker.steps import StepChecker
-from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules, Value
+from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules
 
 SCHEMA_VERSION: Final = 2
 CLAIMS: Final = (
@@ -32,8 +41,13 @@ CLAIMS: Final = (
     "passes_input",
     "service_target",
     "service_endpoint",
+    "service_target_port",
+    "port_class",
+    "unwritten",
 )
 VERDICTS: Final = ("allowed", "denied", "unknown")
+_MISSED: Final = ("rewritten", "passes_input", "unwritten")
+"""The relations of flows whose packets need not cross a chain, or not with these addresses."""
 
 
 class NotShownError(Exception):
@@ -72,24 +86,32 @@ def check(
     source, destination = read_end(answer, "source"), read_end(answer, "destination")
     if source.address is None or destination.address is None:
         return _check_no_address(answer, (source, destination), rules, facts, meter)
-    flow = _name(source.address, destination.address)
-    question: Row = (flow, source.address, destination.address, str(state))
     peerings = [fields_of(p, f"/peerings/{n}") for n, p in enumerate(_list(answer.get("peerings"), "/peerings"))]
-    mentioned = list(tuples(list(peerings)))
-    named = {name for name, _ in mentioned if name in rules.columns}
+    classes = port_classes(answer)
+    ends = (source.address, destination.address, str(state))
+    whole = question(*ends, destination.flow_port)
+    asked = deciding(classes).asked(*ends) if classes else whole
+    mentioned = list(tuples([answer.get("peerings"), answer.get("ports")]))
+    others = (other_question(row, str(state)) for name, row in mentioned if name == QUESTION)
+    questions = {
+        whole,
+        asked,
+        *(each.asked(*ends) for each in classes),
+        *(other for other in others if other is not None),
+    }
+    asserted = _asserted(questions, answer.get("enforcer"))
     given = {name: rows.keys() for name, rows in facts.items()}
-    others = (_question(row, str(state)) for name, row in mentioned if name == QUESTION)
-    questions = {question, *(other for other in others if other is not None)}
-    port = destination.port
-    ports: set[Row] = {(question[0], *port) for question in questions} if port is not None else set()
-    follows = Consequences(
-        rules.rules, {**given, QUESTION: questions, QUESTION_PORT: ports}, named.union(CLAIMS), meter
-    )
+    named = {name for name, _ in mentioned if name in rules.columns}
+    follows = Consequences(rules.rules, {**given, **asserted}, named.union(CLAIMS), meter)
     single = check_ends(source, destination, facts, follows)
-    steps = StepChecker(rules, facts, frozenset(questions), follows)
+    steps = StepChecker(rules, facts, asserted, follows)
     for number, peering in enumerate(peerings):
-        _check_peering(peering, f"/peerings/{number}", flow, steps)
-    _check_claims(answer, flow, follows)
+        _check_peering(peering, f"/peerings/{number}", asked.name, steps)
+    _check_claims(answer, "", asked, follows)
+    _check_ports(classes, destination, ends, steps)
+    check_classes(classes, whole, follows)
+    if classes and deciding(classes).verdict != verdict:
+        raise RejectedError("/verdict", str(verdict), "it is not the worst of all ports")
     _check_pairs(answer, str(verdict), single=single)
     owners = tuple(str(peering.get("peering")) for peering in peerings)
     return Checked(
@@ -97,21 +119,26 @@ def check(
     )
 
 
-def _name(source: str, destination: str) -> str:
-    return f"{source} -> {destination}"
+def _asserted(questions: Iterable[Question], enforcer: object) -> dict[str, set[Row]]:
+    """Give the facts that the question asserts."""
+    questions = list(questions)
+    ports: set[Row] = {(each.name, *each.port) for each in questions if each.port is not None}
+    loads: set[Row] = set() if enforcer is None else {(str(enforcer),)}
+    return {QUESTION: {each.flow for each in questions}, QUESTION_PORT: ports, ENFORCER: loads}
 
 
-def _question(row: object, state: str) -> Row | None:
-    """Read another question that was asked about together with this one, since proofs may mention it.
-
-    It is named by its addresses, so that it cannot say anything about the question of the certificate.
-    """
-    found = row_of(row, ("symbol",) * 4)
-    if found is None:
-        return None
-    name, source, destination, asked = map(str, found)
-    is_flow = bool(address_family(source) and address_family(destination))
-    return found if is_flow and (name, asked) == (_name(source, destination), state) else None
+def _check_ports(
+    classes: Sequence[PortClass], destination: End, ends: tuple[str, str, str], steps: StepChecker
+) -> None:
+    """Check the claims about each class of ports."""
+    if classes and destination.port is not None:
+        raise RejectedError("/ports", "", "the question names a port")
+    for each in classes:
+        asked = each.asked(*ends)
+        for number, peering in enumerate(_list(each.fields.get("peerings"), f"{each.place}/peerings")):
+            place = f"{each.place}/peerings/{number}"
+            _check_peering(fields_of(peering, place), place, asked.name, steps)
+        _check_claims(each.fields, each.place, asked, steps.follows)
 
 
 def _check_no_address(
@@ -138,7 +165,7 @@ def _check_no_address(
     return Checked("unknown", ends[0].endpoint, ends[1].endpoint, (), 0, 0, 0)
 
 
-def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: StepChecker) -> None:
+def _check_peering(claim: Mapping[str, object], place: str, flow: str, steps: StepChecker) -> None:
     peering, policy, verdict = claim.get("peering"), claim.get("policy"), claim.get("verdict")
     others = _list(claim.get("alternatives", []), f"{place}/alternatives")
     proofs = [(claim.get("proof"), f"{place}/proof")]
@@ -159,35 +186,38 @@ def _check_peering(claim: Mapping[str, object], place: str, flow: Value, steps: 
         raise RejectedError(f"{place}/decidedBy", str(claim.get("decidedBy")), f"{peering} decides in another way")
 
 
-def _check_claims(answer: Mapping[str, object], flow: Value, follows: Consequences) -> None:
+def _check_claims(answer: Mapping[str, object], place: str, asked: Question, follows: Consequences) -> None:
     """Check what stands above the proofs: that all peerings and reasons are there, and that the verdict follows."""
-    claims = [fields_of(p, "/peerings") for p in _list(answer.get("peerings"), "/peerings")]
+    flow = asked.name
+    claims = [fields_of(p, f"{place}/peerings") for p in _list(answer.get("peerings"), f"{place}/peerings")]
     named = [claim.get("peering") for claim in claims]
-    for peering, policy, asked in sorted(follows.rows("governs")):
-        if asked == flow and peering not in named:
-            raise RejectedError("/peerings", "", f"{peering} governs the flow by {policy}, and is left out")
+    for peering, policy, other in sorted(follows.rows("governs")):
+        if other == flow and peering not in named:
+            raise RejectedError(f"{place}/peerings", "", f"{peering} governs the flow by {policy}, and is left out")
     if len(set(named)) != len(named):
-        raise RejectedError("/peerings", "", "a peering is named twice")
-    entries = [fields_of(entry, "/unknown") for entry in _list(answer.get("unknown"), "/unknown")]
+        raise RejectedError(f"{place}/peerings", "", "a peering is named twice")
+    entries = [fields_of(entry, f"{place}/unknown") for entry in _list(answer.get("unknown"), f"{place}/unknown")]
     claimed = [tuple(entry.get(name) for name in ("object", "reason", "detail")) for entry in entries]
     known = {
         (f"{kind} {found}".strip(), reason, detail)
-        for asked, reason, kind, found, detail in follows.rows("unknown_because")
-        if asked == flow
+        for other, reason, kind, found, detail in follows.rows("unknown_because")
+        if other == flow
     }
     for number, entry in enumerate(claimed):
         if entry not in known:
-            raise RejectedError(f"/unknown/{number}", str(entry[0]), "this does not make the verdict unknown")
+            raise RejectedError(f"{place}/unknown/{number}", str(entry[0]), "this does not make the verdict unknown")
     if known - set(claimed):
         left = min(known - set(claimed), key=str)
-        raise RejectedError("/unknown", "", f"{left[1]} of {left[0]} makes the verdict unknown, and is left out")
+        raise RejectedError(
+            f"{place}/unknown", "", f"{left[1]} of {left[0]} makes the verdict unknown, and is left out"
+        )
     # A chain that drops a packet proves nothing if the packet need not cross it.
-    crosses = not any(row[0] == flow for name in ("rewritten", "passes_input") for row in follows.rows(name))
+    crosses = not any(row[0] == flow for name in _MISSED for row in follows.rows(name))
     denied = crosses and any(claim.get("verdict") == "denied" for claim in claims)
     verdict = "denied" if denied else "unknown" if known else "allowed"
     # The same by the rules: this fails if the rules change what a verdict follows from.
     if answer.get("verdict") != verdict or (flow, verdict) not in follows.rows("flow_verdict"):
-        raise RejectedError("/verdict", str(answer.get("verdict")), f"the verdict that follows is {verdict}")
+        raise RejectedError(f"{place}/verdict", str(answer.get("verdict")), f"the verdict that follows is {verdict}")
 
 
 def _check_pairs(answer: Mapping[str, object], verdict: str, *, single: bool) -> None:

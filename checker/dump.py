@@ -14,9 +14,13 @@ HEADER: Final = {"format": "liqo-connectivity-facts", "version": 2}
 END: Final = "facts"
 """The one member of the last line: the number of facts."""
 QUESTION: Final = "flow"
-"""An input relation that no object asserts."""
+"""The flow in question, which no object asserts."""
 QUESTION_PORT: Final = "flow_port"
 """The destination port of a question, which no object asserts either."""
+ENFORCER: Final = "enforcer"
+"""What loads the chains, which the question says."""
+ASKED: Final = (QUESTION, QUESTION_PORT, ENFORCER)
+"""The input relations that no object asserts."""
 SOURCE: Final = ("kind", "namespace", "name", "uid", "resourceVersion", "field", "value")
 
 Source = tuple[object, ...]
@@ -40,9 +44,7 @@ class _Line:
 
 def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
     """Read the lines of a dump, with their line ends. Raises DumpError."""
-    facts: dict[str, dict[Row, frozenset[Source]]] = {
-        name: {} for name in rules.inputs if name not in (QUESTION, QUESTION_PORT)
-    }
+    facts: dict[str, dict[Row, frozenset[Source]]] = {name: {} for name in rules.inputs if name not in ASKED}
     line, count, stated = _Line(0, ""), 0, None
     for line in (_Line(number, text) for number, text in enumerate(lines, 1)):
         entry = _object(line)

@@ -4,8 +4,9 @@ Nodes rewrite the address of a Service, so a destination may stand for several a
 named here are those of rules/services.dl and rules/members.dl.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import SourcedFacts
@@ -14,17 +15,36 @@ from liqo_connectivity.checker.limits import Meter
 from liqo_connectivity.checker.proof import RejectedError, fields_of
 from liqo_connectivity.checker.syntax import TrustedRules, Value
 
+Target: TypeAlias = tuple[str, int | None]
+"""An address, and its port if nodes rewrite that."""
+
 _SERVICE_FORMS = ("svc", "service", "services")
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end: its side, what the question names, its address if it is known, and the port of a destination."""
+    """One end: its side, what the question names, its address if it is known, and the port of a destination.
+
+    ``target`` is the port to which nodes rewrite that of a Service, if it is known.
+    """
 
     side: str
     endpoint: str
     address: str | None
     port: tuple[int, str] | None
+    target: int | None = None
+
+    @property
+    def flow_port(self) -> tuple[int, str] | None:
+        """Give the port that packets have where chains see them, if it is known."""
+        if self.port is None or not self.is_rewritten:
+            return self.port
+        return None if self.target is None else (self.target, self.port[1])
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether the address is that of an endpoint, and the end was named by a Service or an address of one."""
+        return self.service is not None or (self.named is not None and self.named != self.address)
 
     @property
     def group(self) -> tuple[str, str] | None:
@@ -55,12 +75,16 @@ def read_end(answer: Mapping[str, object], side: str) -> End:
     endpoint, address = fields.get("endpoint"), fields.get("address")
     if not isinstance(endpoint, str) or not isinstance(address, str | None):
         raise RejectedError(f"/{side}", "", "an endpoint and its address are needed")
-    port, protocol = fields.get("port"), fields.get("protocol")
+    port, protocol, target = fields.get("port"), fields.get("protocol"), fields.get("targetPort")
+    if target is not None and (type(target) is not int or port is None):
+        raise RejectedError(f"/{side}/targetPort", str(target), "it stands for the port of a Service")
     if port is None and protocol is None:
         return End(side, endpoint, address, None)
+    if port is None and protocol == "icmp":
+        return End(side, endpoint, address, (0, "icmp"))
     if type(port) is not int or not 0 < port < 65536 or protocol not in ("tcp", "udp", "sctp"):
         raise RejectedError(f"/{side}/port", str(port), "a port and its protocol are needed")
-    return End(side, endpoint, address, (port, str(protocol)))
+    return End(side, endpoint, address, (port, str(protocol)), target)
 
 
 def check_ends(source: End, destination: End, facts: SourcedFacts, follows: Consequences) -> bool:
@@ -70,14 +94,18 @@ def check_ends(source: End, destination: End, facts: SourcedFacts, follows: Cons
         if not end.address or canonical_address(end.address) != end.address:
             raise RejectedError(place, str(end.address), "it is not an IP address in the notation of facts")
     family = address_family(str(source.address))
-    meant = [_addresses(source, facts), _destinations(destination, family, facts, follows)]
+    alone: set[Target] = {(address, None) for address in _addresses(source, facts)}
+    meant = [alone, _destinations(destination, family, facts, follows)]
     if not source.group and len(meant[1]) > 1:
         # No question among others is about an address and itself.
-        meant[1].discard(str(source.address))
-    for end, addresses in zip((source, destination), meant, strict=True):
+        meant[1] = {target for target in meant[1] if target[0] != source.address}
+    for end, targets in zip((source, destination), meant, strict=True):
         group = (*end.group, end.address) if end.group else None
-        if group not in follows.rows("in_group") if group else end.address not in addresses:
+        if group not in follows.rows("in_group") if group else end.address not in {address for address, _ in targets}:
             raise RejectedError(f"/{end.side}/address", str(end.address), f"it is not the address of {end.endpoint}")
+    if not destination.group and (destination.address, destination.target) not in meant[1]:
+        place = f"/{destination.side}/targetPort"
+        raise RejectedError(place, str(destination.target), f"nodes do not rewrite {destination.endpoint} to it")
     return not (source.group or destination.group) and len(meant[1]) == 1
 
 
@@ -109,26 +137,36 @@ def _addresses(end: End, facts: SourcedFacts) -> set[str]:
     return _pod_addresses(end.endpoint, facts) if _is_pod(end.endpoint, facts) else set()
 
 
-def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequences) -> set[str]:
-    """Give the addresses for which a destination stands, which nodes choose among; none for a group.
+def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequences) -> set[Target]:
+    """Give the addresses for which a destination stands, which nodes choose among, with their ports; none for a group.
 
     An address of Services stands for their endpoints, and for itself as long as one of them has none that are known.
     """
     if end.service is not None:
         endpoints = {str(found) for service, found in follows.rows("service_endpoint") if service == end.service}
-        return {found for found in endpoints if address_family(found) == family}
+        known = [(end.service, found) for found in endpoints if address_family(found) == family]
+        return _with_ports(end, known, follows)
     services = {str(service) for service, address in facts.get("service_ip", {}) if address == end.named}
     if not services:
-        return _addresses(end, facts)
+        return {(address, None) for address in _addresses(end, facts)}
     if end.port is not None:
         ports = {(service, port, protocol) for service, _, port, protocol in facts.get("service_port", {})}
         services = {service for service in services if (service, *end.port) in ports}
     targets = [
-        (service, str(found)) for address, service, found in follows.rows("service_target") if address == end.named
+        (str(service), str(found)) for address, service, found in follows.rows("service_target") if address == end.named
     ]
-    meant = {found for service, found in targets if service in services}
+    meant = _with_ports(end, [target for target in targets if target[0] in services], follows)
     resolved = {service for service, _ in targets}
-    return meant if services <= resolved else {*meant, str(end.named)}
+    return meant if services <= resolved else {*meant, (str(end.named), None)}
+
+
+def _with_ports(end: End, targets: Iterable[tuple[str, str]], follows: Consequences) -> set[Target]:
+    """Give the endpoints of Services, each with the ports to which nodes rewrite the port that is asked about."""
+    ports: dict[tuple[str, str], set[int]] = {}
+    for service, port, protocol, endpoint, target in follows.rows("service_target_port"):
+        if (port, protocol) == end.port:
+            ports.setdefault((str(service), str(endpoint)), set()).add(int(target))
+    return {(endpoint, port) for service, endpoint in targets for port in ports.get((service, endpoint), (None,))}
 
 
 def _consequences(rules: TrustedRules, facts: SourcedFacts, meter: Meter, *wanted: str) -> Consequences:

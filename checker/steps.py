@@ -5,13 +5,14 @@ absent, least or counted, the last first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
 from liqo_connectivity.checker.consequences import Consequences, value
 from liqo_connectivity.checker.dialect import read_comparison, read_rule
-from liqo_connectivity.checker.dump import QUESTION, SourcedFacts, source_of
+from liqo_connectivity.checker.dump import ASKED, SourcedFacts, source_of
 from liqo_connectivity.checker.functors import UndefinedError
 from liqo_connectivity.checker.proof import Proof, ProofStep, RejectedError, fields_of
 from liqo_connectivity.checker.substitution import Tuple, agrees, fill_in, unify, value_if_known, write, write_tuple
@@ -24,7 +25,7 @@ class StepChecker:
 
     rules: TrustedRules
     facts: SourcedFacts
-    questions: frozenset[Row]
+    asked: Mapping[str, AbstractSet[Row]]
     follows: Consequences
     derived: int = 0
     leaves: int = 0
@@ -53,8 +54,8 @@ class StepChecker:
         sources = step.fields["sources"]
         if step.height != 0 or not isinstance(sources, list):
             raise step.error("a fact has the height 0 and sources")
-        if relation == QUESTION:
-            if row not in self.questions or sources:
+        if relation in ASKED:
+            if row not in self.asked.get(relation, ()) or sources:
                 raise step.error("it is no question of this certificate")
             return
         known = self.facts.get(relation, {}).get(row)

@@ -15,7 +15,9 @@ GOALS = (
     "pending",
     "invalid_rule",
     "invalid_field",
+    "invalid_default",
     "shadowed",
+    "redundant",
     "finding",
     "governing",
     "misplaced",
@@ -36,9 +38,9 @@ def command(given: Input, output: str) -> int:
     """Validate policies and rule files, and report findings.
 
     Prints a line for each invalid policy rule, each rule that never decides, each policy that governs nothing or whose
-    chain does not fit, each finding about the cluster and each warning about rule files. A policy that only waits for
+    chain does not fit or Liqo's agents cannot match, each finding about the cluster and each warning about rule files. A policy that only waits for
     the cluster, such as for a CIDR that is not assigned yet, is a note on stderr, as is what was not read, and so is
-    each object that chains do not cover.
+    each object that chains do not cover and each rule that changes nothing.
 
     Exits with 0 if there is nothing to report, 1 if there is, 3 if an object could not be read. A policy that only waits
     changes none of these: what is written is right. To fail on it, use render, which exits with 3.
@@ -51,6 +53,7 @@ def command(given: Input, output: str) -> int:
         *report.ignored(reading),
         *findings.waiting(model, given.namespace),
         *findings.without_policies(model),
+        *findings.redundant(model, given.namespace),
         *(f"note: not covered: {line}" for line in blind_spot_sentences(model.rows("object_blind_spot"))),
     ]
     for line in (*errors, *notes):
@@ -61,7 +64,7 @@ def command(given: Input, output: str) -> int:
     lines = [
         *findings.invalid_rules(model, given.namespace),
         *findings.misplaced(model, given.namespace),
-        *findings.too_large(model, given.namespace),
+        *findings.beyond_enforcer(model, given.namespace),
         *findings.shadowed(model, given.namespace),
         *(f"warning: {line}" for line in about_cluster),
         *(warning.render(dict(session.program.texts)) for warning in session.program.warnings()),

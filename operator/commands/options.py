@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from liqo_connectivity.operator.sources.input import Input, ObjectSource
+from liqo_connectivity.operator.sources.input import LIQO, NFTABLES, Input, ObjectSource
 
 _R = TypeVar("_R")
 
@@ -93,6 +93,13 @@ _LIMIT_OPTIONS = (
     ),
 )
 _ANSWER_OPTIONS = (
+    click.option(
+        "--enforcer",
+        type=click.Choice((LIQO, NFTABLES)),
+        default=LIQO,
+        show_default=True,
+        help="What loads the chains: Liqo's agents, or nft itself, which matches more: IPv6, SCTP and ICMP.",
+    ),
     click.option(
         "-n",
         "--namespace",

@@ -9,7 +9,7 @@ from liqo_connectivity import chains
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, output_option
 from liqo_connectivity.operator.explain import report
-from liqo_connectivity.operator.sources.input import Input
+from liqo_connectivity.operator.sources.input import NFTABLES, Input
 from liqo_connectivity.operator.sources.session import Session
 
 
@@ -23,15 +23,30 @@ from liqo_connectivity.operator.sources.session import Session
 def command(given: Input, output: str) -> int:
     """Print the nftables chains that enforce the policies.
 
-    The output is Liqo FirewallConfigurations (yaml, json), an nft script (nft) or libnftables JSON (nft-json). Pending
+    The output is Liqo FirewallConfigurations (yaml, json), or for nft itself, which matches more than Liqo's agents, an nft
+    script (nft) or libnftables JSON (nft-json). Pending
     policies are left out and named on stderr.
 
     Exits with 0 if every policy has its chain, 3 if a policy is pending or an object could not be read.
     """
+    if given.enforcer == NFTABLES and output in ("yaml", "json"):
+        raise click.UsageError(
+            f"-o {output} is for Liqo's agents; with --enforcer {NFTABLES}, use -o nft or -o nft-json"
+        )
     session = Session.open(given)
     if output in ("nft", "nft-json"):
-        session = session.enforced_by("nftables")
-    goals = (*chains.COLUMNS, "pending", "invalid_rule", "invalid_field", "finding", "unenforced", "group", "policy")
+        session = session.enforced_by(NFTABLES)
+    goals = (
+        *chains.COLUMNS,
+        "pending",
+        "invalid_rule",
+        "invalid_field",
+        "invalid_default",
+        "finding",
+        "unenforced",
+        "group",
+        "policy",
+    )
     model = session.solve_verified(goals)
     report.problems(session.reading)
     report.pending(model, given.namespace)

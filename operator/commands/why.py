@@ -27,7 +27,7 @@ EXITS = {"allowed": exits.OK, "denied": exits.DENIED, "unknown": exits.UNKNOWN}
     "  liqo-connectivity why group:vc-remote@milan group:local-cluster@milan -f examples/consumer -o json",
 )
 @click.argument("source", metavar="SRC")
-@click.argument("destination", metavar="DST[:PORT/PROTO]")
+@click.argument("destination", metavar="DST[:PORT/PROTO|:icmp]")
 @state_option
 @click.option(
     "--proofs",
@@ -62,30 +62,34 @@ def command(
     and what the answer does not cover. --proof prints the whole proof instead.
 
     SRC and DST are NAMESPACE/POD, ip:ADDRESS or group:GROUP@PEERING; DST may be NAMESPACE/svc/SERVICE or an address of a
-    Service, which stands for its endpoints. Between several addresses, the verdict is "allowed" only if
-    every pair of addresses is; the rest of the answer is about the pair that decides.
+    Service, which stands for its endpoints. A port is a number and tcp, udp or sctp, or icmp alone. Without one, the
+    answer is about all ports: where policies tell them apart, it says which have which verdict. Between several addresses, the verdict is "allowed" only if
+    every pair of addresses is, and every port; the rest of the answer is about the pair and the ports that decide.
 
     Exits with 0 if allowed, 1 if denied, 3 if unknown.
     """
     start = endpoints.parse_endpoint(source, given.namespace)
     end, port = endpoints.parse_destination(destination, given.namespace)
-    session = Session.open(given).about((port.number, port.protocol) if port else None)
+    session = Session.open(given)
     report.problems(session.reading)
     try:
-        flows = flows_between(session.solve_verified, session.reading.base, start, end, port, state)
+        asked = flows_between(session.solve_verified, session.reading.base, start, end, port, state)
     except endpoints.UnknownEndpointError as error:
         found = answer.unresolved(start, end, port, state, error)
     else:
-        model = session.solve(GOALS, flows)
+        model = session.solve(GOALS, asked)
         report.endpoints(model, [e.name for e in (start, end) if e.kind == "pod"])
         explainer = Explainer(model)
-        found = answer.make(explainer, session.reading.base, flows, start, end, port)
+        found = answer.make(explainer, session.reading.base, asked, start, end, port)
         with_proof = with_proof or full or proofs > 1
         if with_proof:
             found = answer.with_passed_over(found, explainer)
         if proofs > 1:
             found = answer.with_alternatives(found, explainer, proofs)
-        session.verify(model, {*GOALS, *answer.relations_used(found)}, flows)
+        if output in ("json", "yaml"):
+            found = answer.with_port_proofs(found, explainer)
+        session.verify(model, {*GOALS, *answer.relations_used(found)}, asked)
+    found = found._replace(enforcer=session.enforcer)
     if output == "text":
         click.echo("\n".join(answer_lines(found, full) if with_proof else summary_lines(found)))
     elif output == "dot":

@@ -24,7 +24,7 @@ EXITS = {"allowed": exits.DENIED, "denied": exits.OK, "unknown": exits.UNKNOWN}
     "  liqo-connectivity why-not shop/web-0 infra/dns-0 -f examples/consumer -o json",
 )
 @click.argument("source", metavar="SRC")
-@click.argument("destination", metavar="DST[:PORT/PROTO]")
+@click.argument("destination", metavar="DST[:PORT/PROTO|:icmp]")
 @state_option
 @click.option(
     "--depth",
@@ -48,20 +48,24 @@ def command(given: Input, source: str, destination: str, state: str, depth: int,
     """
     start = endpoints.parse_endpoint(source, given.namespace)
     end, port = endpoints.parse_destination(destination, given.namespace)
-    session = Session.open(given).about((port.number, port.protocol) if port else None)
+    session = Session.open(given)
     report.problems(session.reading)
     denials: tuple[denial.Denial, ...] = ()
     try:
-        flows = flows_between(session.solve_verified, session.reading.base, start, end, port, state)
+        asked = flows_between(session.solve_verified, session.reading.base, start, end, port, state)
     except endpoints.UnknownEndpointError as error:
         found = answer.unresolved(start, end, port, state, error)
     else:
-        model = session.solve(answer.RELATIONS, flows)
+        goals = (*answer.RELATIONS, *denial.RELATIONS)
+        model = session.solve(goals, asked)
         explainer = Explainer(model)
-        found = answer.make(explainer, session.reading.base, flows, start, end, port)
+        found = answer.make(explainer, session.reading.base, asked, start, end, port)
+        if output != "text":
+            found = answer.with_port_proofs(found, explainer)
         denials = denial.denials_of(found, explainer, depth)
-        used = {*answer.RELATIONS, *answer.relations_used(found), *denial.relations_used(denials)}
-        session.verify(model, used, flows)
+        used = {*goals, *answer.relations_used(found), *denial.relations_used(denials)}
+        session.verify(model, used, asked)
+    found = found._replace(enforcer=session.enforcer)
     if output == "text":
         click.echo("\n".join(denials_lines(found, denials, full) if denials else summary_lines(found)))
     else:

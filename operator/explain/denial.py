@@ -1,22 +1,43 @@
 """The answer to ``why-not`` as data: for each denying peering, why none of its allow rules decided."""
 
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
-from liqo_connectivity.engine import Absence, Explainer, Model, pattern, why_not
-from liqo_connectivity.operator.explain.answer import SIDES, Answer, PeeringAnswer
+from liqo_connectivity.engine import Absence, Explainer, pattern, why_not
+from liqo_connectivity.operator.explain.answer import Answer, PeeringAnswer
+from liqo_connectivity.operator.explain.parties import SIDES, parties
+
+RELATIONS: Final = ("failed_clause",)
+"""The relations that an explanation is read from, besides those of an answer."""
+
+
+class Clause(NamedTuple):
+    """A clause of a rule that fails: its kind, the object at fault, what is wanted, and what the object has instead."""
+
+    kind: str
+    object: str
+    wanted: str
+    found: str
 
 
 @dataclass(frozen=True, slots=True)
 class AllowRule:
     """An allow rule of a policy: its parties (source, destination), and why each side that does not match fails.
 
-    ``first`` tells that it precedes the deciding rule, so it would have decided if it matched.
+    ``first`` tells that it precedes the deciding rule, so it would have decided if it matched. ``clauses`` are those of a
+    side, or of ``ports``, that fail.
     """
 
     index: int
     parties: tuple[str, str]
     first: bool
     misses: tuple[tuple[str, Absence], ...]
+    clauses: tuple[tuple[str, Clause], ...] = ()
+
+    @property
+    def matches(self) -> bool:
+        """Whether the rule matches the flow."""
+        return not self.misses and not self.clauses
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +71,12 @@ def _denial(explainer: Explainer, peering: PeeringAnswer, found: Answer, depth: 
         goals = {side: pattern("side_matches", (peering.peering, index, side, found.flow.flow)) for side in SIDES}
         absences = {side: why_not(explainer, goal, depth) for side, goal in goals.items()}
         misses = tuple((side, absence) for side, absence in absences.items() if absence is not None)
-        source, destination = (_party(model, peering.peering, index, side) for side in SIDES)
-        rules.append(AllowRule(index, (source, destination), decided is None or index < decided, misses))
+        absent = dict(misses)
+        failed = tuple(
+            (str(side), Clause(*map(str, clause)))
+            for owner, rule, side, flow, *clause in model.rows("failed_clause")
+            if (owner, rule, flow) == (peering.peering, index, found.flow.flow) and side in (*absent, "ports")
+        )
+        named = parties(found.base, peering.policy, index)
+        rules.append(AllowRule(index, named, decided is None or index < decided, misses, failed))
     return Denial(peering, tuple(rules))
-
-
-def _party(model: Model, peering: str, rule: int, side: str) -> str:
-    for relation, word in (("party_group", ""), ("party_namespace", "namespace ")):
-        for *key, name in model.rows(relation):
-            if key == [peering, rule, side]:
-                return f"{word}{name}"
-    return "any"

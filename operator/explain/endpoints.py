@@ -7,9 +7,11 @@ from typing import Literal, NamedTuple
 import click
 
 from liqo_connectivity.facts import FactBase, canonical_address
+from liqo_connectivity.operator.sources.question import port_text
 
 _SERVICE = re.compile(r"(?P<namespace>[a-z0-9.-]+)/(?:svc|service|services)/(?P<name>[a-z0-9.-]+)")
-_PORT = re.compile(r":(?P<port>[0-9]{1,5})/(?P<protocol>tcp|udp|sctp)$")
+_PORT = re.compile(r":(?:(?P<port>[0-9]{1,5})/(?P<protocol>tcp|udp|sctp)|icmp)$")
+_RANGE = re.compile(r":[0-9]+-[0-9]+/(?:tcp|udp|sctp)$")
 _HELP = "an endpoint is NAMESPACE/POD, NAMESPACE/svc/SERVICE, ip:ADDRESS or group:GROUP@PEERING"
 
 
@@ -23,10 +25,14 @@ class Endpoint(NamedTuple):
 
 
 class Port(NamedTuple):
-    """A port and protocol. Policies do not distinguish them; a Service does."""
+    """A destination port: tcp, udp or sctp with its number, or icmp with 0."""
 
     number: int
     protocol: str
+
+    def __str__(self) -> str:
+        """Write the port as ``tcp/443`` or ``icmp``."""
+        return port_text(self.number, self.protocol)
 
 
 class UnknownEndpointError(Exception):
@@ -72,10 +78,14 @@ def _hint(text: str) -> str:
 
 
 def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Port | None]:
-    """Parse ``DST[:PORT/PROTO]``. Raises click.UsageError."""
+    """Parse ``DST[:PORT/PROTO]`` or ``DST:icmp``. Raises click.UsageError."""
     found = _PORT.search(text)
     if found is None:
+        if _RANGE.search(text):
+            raise click.UsageError(f"{text!r}: write one port; without a port, the answer is about all of them")
         return parse_endpoint(text, namespace), None
+    if found["port"] is None:
+        return parse_endpoint(text[: found.start()], namespace), Port(0, "icmp")
     port = int(found["port"])
     if not 0 < port < 65536:
         raise click.UsageError(f"{text!r}: a port is a number from 1 to 65535")

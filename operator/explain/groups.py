@@ -5,12 +5,15 @@ of each class is enough. The classes are read from derived tuples.
 """
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import TypeAlias
 
 import click
 
 from liqo_connectivity.engine import BUILTIN, Model
 from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError, numeric
+
+_Network: TypeAlias = IPv4Network | IPv6Network
 
 
 def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
@@ -28,42 +31,47 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
         raise click.UsageError(f"{endpoint.text!r}: there is no peering {endpoint.peering!r}; peerings: {peerings}")
     own = (endpoint.peering, endpoint.name)
     members = {str(address) for *group, address in model.rows("member") if tuple(group) == own}
-    cidrs = _ipv4(str(cidr) for *group, cidr in model.rows("member_cidr") if tuple(group) == own)
+    cidrs = _networks(str(cidr) for *group, cidr in model.rows("member_cidr") if tuple(group) == own)
     found = members.union(*(_representatives(cidr, model) for cidr in cidrs))
     if not found:
         raise UnknownEndpointError(f"Group {endpoint.text}", "no Pod is a member", "EmptyGroup")
     return sorted(found, key=numeric)
 
 
-def _ipv4(written: Iterable[str]) -> set[IPv4Network]:
-    """Give the IPv4 CIDRs among texts: an added rule may write host bits, IPv6, or what is no CIDR."""
+def _networks(written: Iterable[str]) -> set[_Network]:
+    """Give the CIDRs among texts: an added rule may write host bits, or what is no CIDR."""
     texts = {str(BUILTIN["cidr_canonical"](text)) for text in written}
-    return {IPv4Network(text) for text in texts if "." in text}
+    return {ip_network(text) for text in texts if text}
 
 
-def _representatives(cidr: IPv4Network, model: Model) -> set[str]:
+def _representatives(cidr: _Network, model: Model) -> set[str]:
     """Give the known addresses inside a CIDR, and one unused address of each part into which other CIDRs cut it."""
     held = (row for name in ("pod_ip", "node_ip") for row in model.rows(name))
-    known = {IPv4Address(str(a)) for _, a in held if "." in str(a)}
-    relations = ((model.rows("member_cidr"), 2), (model.rows("local_cidr"), 0), (model.rows("remote_cidr"), 2))
-    cidrs = _ipv4(str(row[column]) for rows, column in relations for row in rows)
-    inner = {n for n in cidrs if n.subnet_of(cidr)} | {cidr}
-    fresh = (_fresh(network, [n for n in inner if n != network and n.subnet_of(network)], known) for network in inner)
-    return {str(a) for a in known if a in cidr} | {str(a) for a in fresh if a is not None}
+    addresses = (ip_address(str(address)) for _, address in held)
+    known = {int(address) for address in addresses if address in cidr}
+    relations = (("member_cidr", 2), ("local_cidr", 0), ("remote_cidr", 2), ("party_block", 3))
+    cidrs = _networks(str(row[column]) for name, column in relations for row in model.rows(name))
+    inner = {n for n in cidrs if _inside(n, cidr)} | {cidr}
+    fresh = (_fresh(network, [n for n in inner if n != network and _inside(n, network)], known) for network in inner)
+    return {str(cidr[number - int(cidr[0])]) for number in {*known, *(n for n in fresh if n is not None)}}
 
 
-def _fresh(network: IPv4Network, holes: list[IPv4Network], known: set[IPv4Address]) -> IPv4Address | None:
+def _inside(network: _Network, outer: _Network) -> bool:
+    first, last = int(network[0]), int(network[-1])
+    return network.version == outer.version and int(outer[0]) <= first and last <= int(outer[-1])
+
+
+def _fresh(network: _Network, holes: list[_Network], known: set[int]) -> int | None:
     """Find the highest unused address of a network outside the holes."""
-    candidate = int(network.broadcast_address)
-    while candidate >= int(network.network_address):
-        address = IPv4Address(candidate)
-        hole = next((h for h in holes if address in h), None)
+    candidate = int(network[-1])
+    while candidate >= int(network[0]):
+        hole = next((h for h in holes if int(h[0]) <= candidate <= int(h[-1])), None)
         if hole is not None:
-            candidate = int(hole.network_address) - 1
-        elif address in known:
+            candidate = int(hole[0]) - 1
+        elif candidate in known:
             candidate -= 1
         else:
-            return address
+            return candidate
     return None
 
 
@@ -81,6 +89,9 @@ def classes(candidates: Iterable[str], model: Model) -> list[str]:
         for row in model.rows(name):
             profile = (name, *row[:column], *row[column + 1 :])
             profiles.setdefault(str(row[column]), set()).add(profile)
+    # The question about an address and itself: which sides of rules match the address.
+    for peering, rule, side, flow in model.rows("side_matches"):
+        profiles.setdefault(str(flow).partition(" ")[0], set()).add((peering, rule, side))
     for address in sorted(candidates, key=numeric):
-        kept.setdefault(frozenset(profiles.get(address, ())), address)
+        kept.setdefault(frozenset({*profiles.get(address, ()), (":" in address,)}), address)
     return list(kept.values())

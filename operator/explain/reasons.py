@@ -30,6 +30,9 @@ REASONS: Final[Mapping[str, str]] = {
     "OffloadingUnknown": "it is not known whether its clusterSelector selects a cluster",
     "UnsupportedLiqo": "the installed Liqo lacks what chains need, as does every release up to v1.2.0",
     "InvalidPolicy": "a rule or a field of the policy is invalid",
+    "NotEnforceable": "Liqo's agents cannot match all that it says, so the last enforced chain stays",
+    "PortNotGiven": "its rules tell ports apart, and the port is not known",
+    "IPv6NotEnforced": "the chains filter IPv4 only",
     "TooLarge": "its chain is more than Liqo's agent or the kernel can take, so the last enforced one stays",
     "Conflict": "another policy governs this peering",
     "TenantConflict": "several namespaces claim to be a cluster's tenant namespace, so no policy of theirs governs",
@@ -51,7 +54,7 @@ FINDINGS: Final[Mapping[str, str]] = {
     "NodeContradicted": "its labels and a VirtualNode of its name do not agree about its cluster: VirtualNodes in tenant namespaces decide",
     "VirtualNodeIgnored": "it is not in the tenant namespace of its cluster, where Liqo creates VirtualNodes",
     "TenantNamespaceIgnored": "it has a tenant namespace's labels, but Liqo keeps this cluster's objects in another one",
-    "IPv6NotEnforced": "the chains filter IPv4 only",
+    "IPv6NotEnforced": REASONS["IPv6NotEnforced"],
     "IPv6Member": "an added rule gives one of its groups an IPv6 member, and the chains match IPv4 only",
     "NetworkIgnored": "it is not in the tenant namespace of the cluster that its label names: ignored",
     "OffloadingContradicted": "the status of its NamespaceOffloading contradicts its clusterSelector, which decides",
@@ -64,6 +67,9 @@ FINDINGS: Final[Mapping[str, str]] = {
     "RoleMismatch": "the role of the remote cluster leaves this group empty",
     "NamespaceUnknown": "it names a namespace that this cluster does not have, so the party matches nothing",
     "NamespaceIsRemote": "it names a namespace as a remote cluster calls it; this is its name here",
+    "NothingSelected": "no live Pod is what this party selects, so it matches nothing",
+    "EmptyGroup": REASONS["EmptyGroup"],
+    "CIDROfPods": "it names a CIDR that has addresses of pods; a group follows them when they change",
     "NamespaceWithoutPods": "it names a namespace that has no pods, so the party matches nothing",
 }
 """What each finding means; findings about a peering's CIDRs share the reasons above."""

@@ -12,7 +12,7 @@ from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.endpoints import Endpoint, Port, UnknownEndpointError, numeric
 
-RELATIONS: Final = ("service_target", "service_endpoint")
+RELATIONS: Final = ("service_target", "service_endpoint", "service_target_port")
 """The relations that the endpoints of a Service are read from."""
 
 Solve = Callable[[Iterable[str]], Model]
@@ -24,12 +24,16 @@ def is_service(endpoint: Endpoint, base: FactBase) -> bool:
     return endpoint.kind == "service" or (endpoint.kind == "ip" and bool(_services_at(endpoint.name, base)))
 
 
-def service_addresses(solve: Solve, base: FactBase, endpoint: Endpoint, port: Port | None) -> list[str]:
-    """List the addresses to which nodes rewrite a Service, or an address of Services, sorted.
+def service_targets(
+    solve: Solve, base: FactBase, endpoint: Endpoint, port: Port | None
+) -> list[tuple[str, Port | None]]:
+    """List the addresses to which nodes rewrite a Service, or an address of Services, each with its port, sorted.
 
-    The address itself is among them if the endpoints of one of its Services are not known: rules then say that the
-    verdict is unknown. Raises click.UsageError for a Service that does not exist, has no such port or is an ExternalName,
-    UnknownEndpointError for one without known endpoints.
+    Nodes rewrite the port too, to that which the EndpointSlice lists under the name of the Service's port. An endpoint
+    whose EndpointSlice lists none has no port: a verdict that hangs on it is unknown. The address itself is among them
+    if the endpoints of one of its Services are not known: rules then say that the verdict is unknown. Raises
+    click.UsageError for a Service that does not exist, has no such port or is an ExternalName, UnknownEndpointError for
+    one without known endpoints.
     """
     if endpoint.kind == "service":
         _check(endpoint.name, base)
@@ -39,16 +43,35 @@ def service_addresses(solve: Solve, base: FactBase, endpoint: Endpoint, port: Po
     services = _with_port(endpoint, services, base, port)
     model = solve(RELATIONS)
     if endpoint.kind == "service":
-        found = {str(address) for service, address in model.rows("service_endpoint") if service == endpoint.name}
-        if not found:
-            detail = "no EndpointSlice that could be read lists an endpoint of it"
-            raise UnknownEndpointError(f"Service {endpoint.name}", detail, "ServiceUnresolved")
-        return sorted(found, key=numeric)
-    known = [(str(s), str(target)) for address, s, target in model.rows("service_target") if address == endpoint.name]
-    found = {target for service, target in known if service in services}
-    if not set(services) <= {service for service, _ in known}:
-        found.add(endpoint.name)
-    return sorted(found, key=numeric)
+        known = [(str(s), str(target)) for s, target in model.rows("service_endpoint")]
+    else:
+        known = [
+            (str(s), str(target)) for address, s, target in model.rows("service_target") if address == endpoint.name
+        ]
+    found: set[tuple[str, Port | None]] = set()
+    for service, target in known:
+        if service in services:
+            found |= {(target, rewritten) for rewritten in _target_ports(model, service, target, port)}
+    if endpoint.kind == "service" and not found:
+        detail = "no EndpointSlice that could be read lists an endpoint of it"
+        raise UnknownEndpointError(f"Service {endpoint.name}", detail, "ServiceUnresolved")
+    if endpoint.kind == "ip" and not set(services) <= {service for service, _ in known}:
+        found.add((endpoint.name, port))
+    return sorted(found, key=_numeric)
+
+
+def _target_ports(model: Model, service: str, endpoint: str, port: Port | None) -> list[Port | None]:
+    """Give the ports of an endpoint to which nodes rewrite the Service's port; none if it is not known."""
+    if port is None:
+        return [None]
+    asked = (service, port.number, port.protocol, endpoint)
+    found = [int(row[4]) for row in model.rows("service_target_port") if row[:4] == asked]
+    return [Port(number, port.protocol) for number in found] or [None]
+
+
+def _numeric(target: tuple[str, Port | None]) -> tuple[tuple[int, int], int]:
+    address, port = target
+    return numeric(address), port.number if port else 0
 
 
 def _services_at(address: str, base: FactBase) -> list[str]:
@@ -82,8 +105,9 @@ def _with_port(endpoint: Endpoint, services: list[str], base: FactBase, port: Po
     kept = [service for service in services if (service, port.number, port.protocol) in ports]
     if not kept:
         known = ", ".join(sorted(f"{number}/{protocol}" for _, number, protocol in ports)) or "none"
+        port_name = f"{port.number}/{port.protocol}" if port.number else port.protocol
         raise click.UsageError(
             f"{endpoint.text!r}: {' and '.join(f'Service {service}' for service in services)} has no port "
-            f"{port.number}/{port.protocol}; ports: {known}"
+            f"{port_name}; ports: {known}"
         )
     return kept

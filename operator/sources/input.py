@@ -4,12 +4,17 @@ Plain data, so that declaring the options imports none of the readers.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 if TYPE_CHECKING:
     from liqo_connectivity.facts import Reading
+
+
+LIQO: Final = "liqo"
+NFTABLES: Final = "nftables"
+"""What loads the chains: Liqo's agents, or nft itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Input:
     """The objects that an answer is about, and how to derive it.
 
     ``namespace`` is empty for all namespaces. ``rules`` are paths of rule files. ``seconds`` and ``megabytes`` limit
-    the evaluation, by either evaluator. Raises click.UsageError for rule files together with ``--operator``.
+    the evaluation, by either evaluator. ``enforcer`` is liqo or nftables. Raises click.UsageError for rule files together with ``--operator``.
     """
 
     objects: ObjectSource
@@ -43,6 +48,7 @@ class Input:
     verify: bool
     seconds: float
     megabytes: int
+    enforcer: str = LIQO
 
     def __post_init__(self) -> None:
         if self.objects.operator and self.rules:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from liqo_connectivity.engine import LimitError, Limits, Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.facts import Reading
-from liqo_connectivity.operator.sources.input import Input, read_objects
+from liqo_connectivity.operator.sources.input import NFTABLES, Input, read_objects
+from liqo_connectivity.operator.sources.question import Question, question_facts
 from liqo_connectivity.operator.sources.rules import read_program
-from liqo_connectivity.rules.relations import Enforcer, Flow, FlowPort
+from liqo_connectivity.rules.relations import Enforcer
 
 if TYPE_CHECKING:
     from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
@@ -24,34 +25,26 @@ class Session:
     given: Input
     reading: Reading
     program: Program
-    port: tuple[int, str] | None = None
-    """The destination port and protocol that a question names."""
-    enforcer: str = ""
-    """What loads the chains instead of Liqo's agents: nftables, or empty."""
+    enforcer: str
+    """What loads the chains: liqo, for Liqo's agents, or nftables."""
 
     @classmethod
     def open(cls, given: Input) -> "Session":
         """Read rules and objects. Raises click.UsageError."""
         program = read_program(given)
-        return cls(given, read_objects(given.objects), program)
-
-    def about(self, port: tuple[int, str] | None) -> "Session":
-        """Give the session for a question that may name a destination port and protocol."""
-        return replace(self, port=port)
+        return cls(given, read_objects(given.objects), program, given.enforcer)
 
     def enforced_by(self, enforcer: str) -> "Session":
         """Give the session for chains that something else than Liqo's agents loads."""
         return replace(self, enforcer=enforcer)
 
-    def facts(self, flows: Iterable[Flow] = ()) -> Mapping[str, Iterable[Row]]:
-        """Give the facts of the objects, who enforces, and the question."""
+    def facts(self, asked: Iterable[Question] = ()) -> Mapping[str, Iterable[Row]]:
+        """Give the facts of the objects, who enforces, and the questions."""
         rows: dict[str, Iterable[Row]] = dict(self.reading.base.relations())
-        flows = list(flows)
-        ports = [FlowPort(flow.flow, *self.port) for flow in flows] if self.port is not None else []
-        enforcers = [Enforcer(self.enforcer)] if self.enforcer else []
-        return {**rows, "enforcer": enforcers, "flow": flows, "flow_port": ports}
+        enforcers = [Enforcer(NFTABLES)] if self.enforcer == NFTABLES else []
+        return {**rows, "enforcer": enforcers, **question_facts(asked)}
 
-    def solve(self, goals: Iterable[str], flows: Iterable[Flow] = (), program: Program | None = None) -> Model:
+    def solve(self, goals: Iterable[str], asked: Iterable[Question] = (), program: Program | None = None) -> Model:
         """Derive some relations, and what they need, by the evaluator that was asked for.
 
         Raises OracleError, and LimitError if the evaluation exceeds the limits of time and memory.
@@ -62,22 +55,22 @@ class Session:
             # Seldom asked for, so imported here and in verify.
             from liqo_connectivity.engine.pydatalog import second_opinion
 
-            return second_opinion.evaluate(program, self.facts(flows), goals, limits=self._limits())
+            return second_opinion.evaluate(program, self.facts(asked), goals, limits=self._limits())
         limits = Limits(seconds=self.given.seconds, megabytes=self.given.megabytes)
         try:
-            return evaluate(program.slice(goals), self.facts(flows), limits)
+            return evaluate(program.slice(goals), self.facts(asked), limits)
         except LimitError as error:
             hint = "correct the rule if it never ends; --limit-seconds and --limit-megabytes set the limits"
             raise LimitError(f"{error}\n  = help: {hint}", error.place) from None
 
-    def solve_verified(self, goals: Iterable[str], flows: Iterable[Flow] = ()) -> Model:
+    def solve_verified(self, goals: Iterable[str], asked: Iterable[Question] = ()) -> Model:
         """Derive some relations and, if it was asked for, compare all of them with pyDatalog's. Raises OracleError."""
-        goals, flows = tuple(goals), tuple(flows)
-        model = self.solve(goals, flows)
-        self.verify(model, goals, flows)
+        goals, asked = tuple(goals), tuple(asked)
+        model = self.solve(goals, asked)
+        self.verify(model, goals, asked)
         return model
 
-    def verify(self, model: Model, relations: Iterable[str], flows: Iterable[Flow] = ()) -> None:
+    def verify(self, model: Model, relations: Iterable[str], asked: Iterable[Question] = ()) -> None:
         """If it was asked for, derive the relations of an answer by pyDatalog and compare.
 
         Raises OracleError with the first tuple that only one evaluator derives: such an answer must not be given.
@@ -87,7 +80,7 @@ class Session:
         from liqo_connectivity.engine.pydatalog import second_opinion
 
         derived = sorted(name for name in set(relations) if name in model.program.rules_by_head)
-        second = second_opinion.evaluate_relations(model.program, self.facts(flows), derived, limits=self._limits())
+        second = second_opinion.evaluate_relations(model.program, self.facts(asked), derived, limits=self._limits())
         difference = second_opinion.first_difference(model, second)
         if difference is not None:
             raise OracleError(f"the evaluators disagree, so no answer is given: {difference}")

@@ -11,6 +11,7 @@ from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from liqo_connectivity.operator.explain import answer
 from liqo_connectivity.operator.explain.document.answer import answer_document
 from liqo_connectivity.operator.explain.endpoints import Endpoint
+from liqo_connectivity.operator.sources.question import Question
 from liqo_connectivity.rules.program import builtin_texts
 from liqo_connectivity.rules.relations import Flow
 from tests.support.certificates import FLOWS, RULES, SCHEMA, call, certificate, derives, dump, facts, nodes
@@ -67,7 +68,11 @@ def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
                 continue
             source, destination = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
             document = json.loads(
-                json.dumps(answer_document(answer.make(explainer, base, [flow], source, destination, None)))
+                json.dumps(
+                    answer_document(
+                        answer.make(explainer, base, [Question(flow, None, flow.flow)], source, destination, None)
+                    )
+                )
             )
             document["pairs"] = {verdict: int(verdict == document["verdict"]) for verdict in document["pairs"]}
             assert checker.check(document, RULES, read, SCHEMA).verdict == document["verdict"]

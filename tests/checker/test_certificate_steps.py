@@ -40,9 +40,7 @@ def steps_for(text: str, facts: Facts, wanted: Sequence[str] | None = None) -> S
     given: dict[str, dict[Row, frozenset[Source]]] = {
         name: {tuple(row): frozenset({source_of(SOURCE)}) for row in rows} for name, rows in facts.items()
     }
-    return StepChecker(
-        rules, given, frozenset(), Consequences(rules.rules, facts, rules.columns if wanted is None else wanted)
-    )
+    return StepChecker(rules, given, {}, Consequences(rules.rules, facts, rules.columns if wanted is None else wanted))
 
 
 def certificate(proof: Proof) -> Any:

@@ -53,7 +53,8 @@ class Case:
     """A case.
 
     ``about`` says in a sentence what is right. ``base`` names a folder of ``_base`` with objects that are given too, but
-    for those listed in ``without`` (``Kind namespace/name``). ``complete`` says that the files are all there is, so that the
+    for those listed in ``without`` (``Kind namespace/name``). ``enforcer`` is what ``why`` and ``check`` take to load the chains:
+    liqo, or nftables. ``complete`` says that the files are all there is, so that the
     cluster has nothing of a kind that they lack. ``expect`` holds what ``render`` has to do:
 
     - ``render``, ``nft``, ``check``: exit codes; ``render`` is 0 unless given, and ``nft``, that of ``render -o nft``, the
@@ -72,6 +73,7 @@ class Case:
     base: str
     without: tuple[str, ...]
     complete: bool
+    enforcer: str
     flows: tuple[FlowIntent, ...]
     expect: Mapping[str, Any]
 
@@ -106,7 +108,7 @@ class Case:
 def load(folder: Path) -> Case:
     """Read a case's intent."""
     written = yaml.load((folder / "case.yaml").read_text("utf-8"), yaml.CSafeLoader)
-    unknown = set(written) - {"about", "base", "without", "complete", "flows", "expect"}
+    unknown = set(written) - {"about", "base", "without", "complete", "enforcer", "flows", "expect"}
     expect = written.get("expect", {})
     unknown |= set(expect) - _EXPECTATIONS
     assert not unknown, f"{folder.name}/case.yaml: there is no field {', '.join(sorted(unknown))}"
@@ -116,6 +118,7 @@ def load(folder: Path) -> Case:
         base=written.get("base", ""),
         without=tuple(written.get("without", ())),
         complete=written.get("complete", False),
+        enforcer=written.get("enforcer", "liqo"),
         flows=tuple(_flow(flow) for flow in written.get("flows", ())),
         expect=expect,
     )

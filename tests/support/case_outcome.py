@@ -110,7 +110,7 @@ def run_case(case: Case) -> Outcome:
             case,
             render=command("render", files=files, rules=case.rules, complete=case.complete),
             nft=command("render", "-o", "nft", files=files, rules=case.rules, complete=case.complete),
-            check=command("check", files=files, rules=case.rules, complete=case.complete),
+            check=command("check", "--enforcer", case.enforcer, files=files, rules=case.rules, complete=case.complete),
             facts=command("facts", "dump", files=own, complete=True),
             answers=tuple(_answer(case, flow, files) for flow in case.flows),
         )
@@ -146,7 +146,7 @@ def solve(base: FactBase, names: Iterable[str], flows: Iterable[Flow] = (), prog
 
 
 def _answer(case: Case, flow: FlowIntent, files: Iterable[str]) -> Answer:
-    asked = ("why", flow.source, flow.destination, "--state", flow.state)
+    asked = ("why", flow.source, flow.destination, "--state", flow.state, "--enforcer", case.enforcer)
     text = command(*asked, files=files, rules=case.rules, complete=case.complete)
     data = command(*asked, "-o", "json", files=files, rules=case.rules, complete=case.complete)
     assert text.code == data.code, text.stderr

@@ -31,6 +31,16 @@ def denials_document(found: Answer, denials: tuple[Denial, ...]) -> dict[str, An
                             {"side": side, "whyNot": absence_document(absence, found.base)}
                             for side, absence in rule.misses
                         ],
+                        "failedClauses": [
+                            {
+                                "side": side,
+                                "clause": clause.kind,
+                                "object": clause.object,
+                                "wanted": clause.wanted,
+                                "found": clause.found,
+                            }
+                            for side, clause in rule.clauses
+                        ],
                     }
                     for rule in denial.rules
                 ],

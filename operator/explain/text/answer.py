@@ -2,11 +2,15 @@
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.answer import WORST, Answer, Decision, PeeringAnswer
+from liqo_connectivity.operator.explain.answer import WORST, Answer, Decision, PeeringAnswer, is_rewritten
+from liqo_connectivity.operator.explain.endpoints import Port
+from liqo_connectivity.operator.explain.parties import rule_name, rule_text
 from liqo_connectivity.operator.explain.proof_steps import caveat
 from liqo_connectivity.operator.explain.reasons import blind_spot_sentences, sentences
 from liqo_connectivity.operator.explain.text.absence import absence_lines, failure_lines
+from liqo_connectivity.operator.explain.text.ports import by_ports
 from liqo_connectivity.operator.explain.text.proof import proof_lines
+from liqo_connectivity.operator.sources.question import Question
 
 _ENDPOINTS = 4
 """The most endpoints of a Service that are named."""
@@ -16,7 +20,7 @@ def answer_lines(found: Answer, full: bool) -> list[str]:
     """Lay the answer out as lines; ``full`` keeps every step of the proofs."""
     lines = headlines(found)
     if not found.peerings and found.verdict == "allowed":
-        lines.append(ungoverned(found))
+        lines.append(ungoverned())
     for peering in found.peerings:
         lines += ["", deciding(peering, found)]
         lines += ["  " + line for line in _proof_lines(peering.proof, found.base, full)]
@@ -44,7 +48,8 @@ def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str
         return []
     index, shown = peering.decision.index or 0, len(peering.passed_over)
     more = f"; of the {index} rules before it, the last {shown}" if shown < index else ""
-    lines = [f"rule {index} is the first that matches{more}:"]
+    named = f"rule {index}{rule_name(base, peering.policy, index)}"
+    lines = [f"{named} is the first that matches{more}:"]
     for absence in peering.passed_over:
         if full:
             lines += ["  " + line for line in absence_lines(absence, base, full=True)]
@@ -55,22 +60,16 @@ def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str
 
 
 def headlines(found: Answer) -> list[str]:
-    """State the verdict and the flow; of several pairs of addresses, also how many were asked about."""
-    if found.source.kind != "group" and (found.destination.kind == "service" or _is_rewritten(found)):
-        return [_headline(found), _endpoints(found)]
+    """State the verdict and the flow; of several pairs of addresses, also how many were asked about; and the ports."""
+    lines = [_headline(found)]
     asked = sum(found.pairs.values())
-    if asked <= 1:
-        return [_headline(found)]
-    return [
-        _headline(found),
-        f"of {asked} pairs of addresses that the rules can tell apart: {_counts(found)}; the rest is about the pair above",
-    ]
-
-
-def _is_rewritten(found: Answer) -> bool:
-    """Whether an address of a Service was resolved to its endpoints."""
-    named = {found.destination.name, ""}
-    return found.destination.kind == "ip" and any(flow.destination not in named for flow, _ in found.verdicts)
+    if found.source.kind != "group" and (found.destination.kind == "service" or is_rewritten(found)):
+        lines.append(_endpoints(found))
+    elif asked > 1:
+        lines.append(
+            f"of {asked} pairs of addresses that the rules can tell apart: {_counts(found)}; the rest is about the pair above"
+        )
+    return [*lines, *by_ports(found)]
 
 
 def _endpoints(found: Answer) -> str:
@@ -78,9 +77,17 @@ def _endpoints(found: Answer) -> str:
     ordered = sorted(found.verdicts, key=lambda entry: WORST.index(entry[1]))
     if not ordered:
         return "the endpoints of the Service are not known"
-    shown = ", ".join(f"{flow.destination} {verdict}" for flow, verdict in ordered[:_ENDPOINTS])
+    shown = ", ".join(f"{_endpoint(asked, found.port)} {verdict}" for asked, verdict in ordered[:_ENDPOINTS])
     more = f" and {len(ordered) - _ENDPOINTS} more ({_counts(found)})" if len(ordered) > _ENDPOINTS else ""
     return f"nodes rewrite it to an endpoint of the Service: {shown}{more}; the rest is about the first"
+
+
+def _endpoint(asked: Question, port: Port | None) -> str:
+    """Name an endpoint, with its port unless that is the Service's."""
+    address, own = asked.flow.destination, asked.port
+    if own is None or port is None or own.port == port.number:
+        return address
+    return f"{address} {Port(own.port, own.protocol)}"
 
 
 def _counts(found: Answer) -> str:
@@ -93,14 +100,12 @@ def _headline(found: Answer) -> str:
         (found.destination.text, found.flow.destination),
     )
     shown = [text if not address or address in text else f"{text} ({address})" for text, address in ends]
-    port = f" {found.port.protocol}/{found.port.number}" if found.port else ""
+    port = f" {found.port}" if found.port else ""
     return f"{found.verdict.upper()}  {shown[0]} -> {shown[1]}{port}, {found.flow.state} connection"
 
 
-def ungoverned(found: Answer) -> str:
+def ungoverned() -> str:
     """State why no policy governs a flow."""
-    if ":" in found.flow.source:
-        return "no policy governs IPv6: the chains filter IPv4 only"
     return "no policy governs it: neither address is in the scope of a peering with a policy"
 
 
@@ -110,29 +115,36 @@ def deciding(peering: PeeringAnswer, found: Answer) -> str:
     policy = f"PeeringConnectivity {peering.policy}"
     match peering.decision:
         case None:
-            joins = any(
-                isinstance(premise, Proof) and premise.relation == "may_join" for premise in peering.proof.premises
-            )
-            decided = "until Liqo says what is offloaded to it" if joins else f"while {policy} is pending"
+            decided = _undecided(peering, policy)
         case Decision(kind="rule", index=index, action=action):
-            decided = f"by rule {index} of {policy}: {action} {parties(peering, int(index or 0), base)}"
+            rule = int(index or 0)
+            decided = f"by rule {rule}{rule_name(base, peering.policy, rule)} of {policy}: {action} {rule_text(base, peering.policy, rule)}"
         case Decision(kind="established"):
             decided = "by the built-in rule for established connections"
         case _:
-            decided = f"by default: no rule of {policy} matches"
+            decided = f"by default: no rule of {policy} matches" + _default(peering, base)
     # A denial that does not decide: the packets need not cross the chain.
-    doubt = " if packets cross its chain," if (peering.verdict, found.verdict) == ("denied", "unknown") else ""
+    doubt = ""
+    if (peering.verdict, found.verdict) == ("denied", "unknown"):
+        unwritten = any(reason == "IPv6NotEnforced" for _, reason, _ in found.unknown)
+        doubt = " if its chain had IPv6," if unwritten else " if packets cross its chain,"
     return f"{peering.peering}: {peering.verdict.upper()}{doubt} {decided}"
 
 
-def parties(peering: PeeringAnswer, index: int, base: FactBase) -> str:
-    """Write the parties of a rule of a peering's policy, ``source -> destination``."""
-    named = {"source": "any", "destination": "any"}
-    for relation, word in (("policy_party_group", ""), ("policy_party_namespace", "namespace ")):
-        for policy, rule, side, name in base.rows(relation):
-            if (policy, rule) == (peering.policy, index):
-                named[str(side)] = f"{word}{name}"
-    return f"{named['source']} -> {named['destination']}"
+def _undecided(peering: PeeringAnswer, policy: str) -> str:
+    """Say what keeps a peering from deciding."""
+    because = {premise.relation for premise in peering.proof.premises if isinstance(premise, Proof)}
+    if "may_join" in because:
+        return "until Liqo says what is offloaded to it"
+    if "port_decides" in because:
+        return f"while the port is not known, which rules of {policy} tell apart"
+    return f"while {policy} is pending"
+
+
+def _default(peering: PeeringAnswer, base: FactBase) -> str:
+    """Name the default that a policy writes."""
+    written = [str(action) for policy, action in base.rows("policy_default") if policy == peering.policy]
+    return f", and its defaultAction is {written[0]}" if written else ""
 
 
 def unknown_lines(found: Answer) -> list[str]:

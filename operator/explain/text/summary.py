@@ -9,16 +9,17 @@ from typing import Final
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase, one_line
-from liqo_connectivity.operator.explain.answer import SIDES, WORST, Answer, Mismatch, PeeringAnswer
+from liqo_connectivity.operator.explain.answer import WORST, Answer, Mismatch, PeeringAnswer
+from liqo_connectivity.operator.explain.parties import ANY, SIDES, parties, rule_name, rule_text
 from liqo_connectivity.operator.explain.proof_steps import QUESTION, evidence, place, sources
 from liqo_connectivity.operator.explain.text.answer import (
     deciding,
     headlines,
     not_covered_lines,
-    parties,
     ungoverned,
     unknown_lines,
 )
+from liqo_connectivity.operator.explain.text.labels import label_evidence
 
 LIMIT: Final = 12
 """The most lines of a summary."""
@@ -28,8 +29,10 @@ _BLIND_SPOTS: Final = 4
 """The most blind spots that are written out."""
 _RULES: Final = 2
 """The most rules before the deciding one that are written out."""
-_ADDRESS: Final = ("pod_ip", "network_status_cidr")
+_ADDRESS: Final = ("pod_ip", "endpoint_slice_address", "network_status_cidr")
 """Facts that say which address or CIDR an end is."""
+_WRITTEN: Final = ("policy_party_cidr", "policy_party_group")
+"""Facts of the policy that say it where no other object does."""
 _OWNER: Final = (
     "namespace_offloading_value",
     "namespace_offloading_requirement",
@@ -46,7 +49,7 @@ def summary_lines(found: Answer) -> list[str]:
     """Lay the answer out in at most ``LIMIT`` lines, the verdict first."""
     head = headlines(found)
     if not found.peerings and found.verdict == "allowed":
-        head.append(ungoverned(found))
+        head.append(ungoverned())
     unknown = _folded(unknown_lines(found), _REASONS, "reason")
     foot = [*unknown, *_folded(not_covered_lines(found), _BLIND_SPOTS, "blind spot"), _more(found)]
     # One more line is kept free: that which counts the peerings that do not fit.
@@ -89,21 +92,20 @@ def _because(peering: PeeringAnswer, found: Answer) -> list[str]:
     matching = {str(node.row[2]): node for node in _nodes(peering.proof, "side_matches")}
     if peering.decision is not None and peering.decision.kind == "rule":
         index = int(peering.decision.index or 0)
-        source, destination = parties(peering, index, base).split(" -> ")
-        lines = [
-            _end(side, party, matching[side], base)
-            for side, party in zip(SIDES, (source, destination), strict=True)
-            if side in matching
-        ]
+        named = zip(SIDES, parties(base, peering.policy, index), strict=True)
+        lines = [_end(side, party, matching[side], found) for side, party in named if side in matching]
     else:
         lines = [_governed(node, found) for node in _nodes(peering.proof, "in_scope")[:1]]
     return [*lines, *_rules_before(peering, base)]
 
 
-def _end(side: str, party: str, node: Proof, base: FactBase) -> str:
+def _end(side: str, party: str, node: Proof, answer: Answer) -> str:
+    base = answer.base
     found = _key_evidence(node, base)
-    if party == "any":
+    if party == ANY:
         return f"The {side} may be anything, as the rule names none: {found}"
+    if party.startswith("the pods "):
+        return f"The {side} is one of {party} by {', and '.join([found, *label_evidence(node, base)])}"
     return f"The {side} is in {party} by {found}"
 
 
@@ -119,8 +121,12 @@ def _nodes(root: Proof, relation: str) -> list[Proof]:
 def _key_evidence(node: Proof, base: FactBase) -> str:
     """Name the object and field that say which address an end is, and those that say whose it is."""
     leaves = [n for n in node.walk() if isinstance(n, Proof) and n.rule is None and n.relation != QUESTION]
-    address = _first(leaves, _ADDRESS)
+    # The Networks in a proof about CIDRs are those that it leaves out.
+    is_block = any(isinstance(n, Proof) and n.relation in ("party_block", "carved") for n in node.walk())
+    address = _first(leaves, _WRITTEN if is_block else _ADDRESS)
     chosen = [address]
+    if address is not None and address.relation == "endpoint_slice_address":
+        chosen.append(_first(leaves, ("endpoint_slice_dns",)))
     if address is not None and address.relation == "pod_ip":
         namespace = str(address.row[0]).partition("/")[0]
         # The labels of a tenant namespace say whose the peering is, not whose the pod is.
@@ -153,14 +159,17 @@ def _rules_before(peering: PeeringAnswer, base: FactBase) -> list[str]:
     if decision is None or not other:
         return []
     rules = f"{'Earlier rules' if decision.kind == 'rule' else 'Rules'} that would {other[0].action} it"
-    shown = [_mismatch(rule, peering, base) for rule in other[-_RULES:]]
-    more = f", and {len(other) - _RULES} more before" if len(other) > _RULES else ""
+    # Those that only their ports keep from matching are what a reader looks for.
+    near = [rule for rule in other if not rule.sides] or other
+    shown = [_mismatch(rule, peering, base) for rule in near[-_RULES:]]
+    more = f", and {len(other) - len(shown)} more" if len(other) > len(shown) else ""
     return [f"{rules} do not match: {', '.join(shown)}{more}"]
 
 
 def _mismatch(rule: Mismatch, peering: PeeringAnswer, base: FactBase) -> str:
-    sides = f"the {rule.sides[0]}" if len(rule.sides) == 1 else "both ends"
-    return f"rule {rule.index} ({parties(peering, rule.index, base)}) for {sides}"
+    what = "both ends" if len(rule.sides) == 2 else f"the {rule.sides[0]}" if rule.sides else "the port"
+    name = rule_name(base, peering.policy, rule.index)
+    return f"rule {rule.index}{name} ({rule_text(base, peering.policy, rule.index)}) for {what}"
 
 
 def _more(found: Answer) -> str:
