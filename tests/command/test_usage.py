@@ -81,7 +81,10 @@ def test_a_shell_that_asks_for_completions_gets_them(
         (["why", "ip:8.8.8.300", "shop/db-0"], "'8.8.8.300' is not an IP address"),
         (["why", "ip:1.1.1.1", "shop/db-0:99999/tcp"], "a port is a number from 1 to 65535"),
         (["why", "group:offloaded", "shop/db-0"], "write a group with its peering, like group:offloaded@milan"),
-        (["why", "group:nothing@milan", "shop/db-0"], "there is no group 'nothing'; groups: internet, local-cluster, nameserver, offloaded"),
+        (
+            ["why", "group:nothing@milan", "shop/db-0"],
+            "there is no group 'nothing'; groups: internet, local-cluster, nameserver, offloaded",
+        ),
         (["why", "group:vc-local@paris", "shop/db-0"], "there is no peering 'paris'; peerings: milan"),
         (["why", "ip:fd00::1", "shop/db-0"], "addresses of different families"),
         (["query", "member(P, G"], "the text ends inside a statement"),
