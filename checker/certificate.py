@@ -234,15 +234,19 @@ def _check_pairs(answer: Mapping[str, object], verdict: str, *, single: bool) ->
 
 
 def _with_groups(rules: TrustedRules) -> TrustedRules:
-    """Add the facts that loading the policy adds: ``group(name, relation)`` for each group that a head names."""
-    heads = [
-        (r, r.head.terms[1]) for r in rules.rules if r.head.name in ("member", "member_cidr") and len(r.head.terms) > 1
-    ]
-    added = tuple(
-        Rule(Literal("atom", "group", (group, Constant(rule.head.name))), (), rule.file, rule.head_line, rule.head_line)
-        for rule, group in heads
-        if isinstance(group, Constant)
-    )
+    """Add the facts that loading the policy adds: ``group(name, relation)`` for each group that a head names, and
+    ``pod_group(name)`` for each that a head of group_pod does.
+    """
+    added: list[Rule] = []
+    for rule in rules.rules:
+        name = rule.head.name
+        if name not in ("member", "member_cidr", "group_pod") or len(rule.head.terms) < 2:
+            continue
+        group = rule.head.terms[1]
+        if isinstance(group, Constant):
+            is_pod = name == "group_pod"
+            fact = Literal("atom", *(("pod_group", (group,)) if is_pod else ("group", (group, Constant(name)))))
+            added.append(Rule(fact, (), rule.file, rule.head_line, rule.head_line))
     return TrustedRules(rules.columns, rules.inputs, (*rules.rules, *added))
 
 
