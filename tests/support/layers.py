@@ -42,6 +42,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
     "operator": ("exits", "kube", "sources", "explain", "controller", "commands"),
     "operator/explain": (
         "reasons",
+        "parties",
         "endpoints",
         "groups",
         "services",
