@@ -43,6 +43,14 @@ BELIEVING = {
         "namespace-user",
         'pending(Policy, "X", "Namespace", N, P) :- governing(P, Policy), mapping_unknown(P, N).',
     ),
+    "an EndpointSlice of a user's namespace names a nameserver": (
+        "namespace-user",
+        'member(P, "nameserver", A) :- peering(P), endpoint_slice_dns(S), endpoint_slice_address(S, A).',
+    ),
+    "a pod's label takes a pod of another namespace": (
+        "label-writer",
+        "pods_member(P, Pods, A) :- party_pods(P, _, _, Pods), selection(Pods, _, _, _, S), selected_pod(S, Pod), live(Pod, A).",
+    ),
     "a pod's label makes a peering's namespace": (
         "namespace-user",
         'pending(Policy, "X", "Pod", Pod, P) :- governing(P, Policy), pod_origin(Pod, P), pod(Pod, "shop").',

@@ -14,6 +14,8 @@ from tests.support.manifests import objects
 from tests.support.random_clusters import NAMESPACES, WORKERS
 
 FLOWS = 60
+DNS = ("group", "nameserver")
+"""The set that none of the writers may change."""
 GOALS = ("flow_verdict", "enforced", *RENDERED)
 
 
@@ -45,6 +47,7 @@ def violations(seed: int, writer: str, rules: Program | None = None) -> Violatio
         for row in _new_elements(before, after)
         if written.namespace and not _may_choose(written, str(row[1]), str(row[2]), str(row[3]))
     ]
+    lines += [f"{row} is news about the nameserver" for row in _new_elements(before, after) if row[1:3] == DNS]
     if written.inert:
         lines += [f"{name} changed" for name in RENDERED if before.rows(name) != after.rows(name)]
     denied = 0
