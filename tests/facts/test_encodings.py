@@ -45,7 +45,7 @@ def test_a_packed_file_is_json_by_its_name_without_gz(tmp_path: Path) -> None:
     ("data", "line"),
     [
         (
-            gzip.compress(b"a: b")[:-3],
+            gzip.compress(b"a: b", mtime=0)[:-3],
             "a.yaml: is not valid gzip data; the file looks cut off or damaged: write it again",
         ),
         (b"\x1f\x8b", "a.yaml: is not valid gzip data; the file looks cut off or damaged: write it again"),
@@ -53,7 +53,10 @@ def test_a_packed_file_is_json_by_its_name_without_gz(tmp_path: Path) -> None:
             b"\x1f\x8b\x08" + b"\xff" * 40,
             "a.yaml: is not valid gzip data; the file looks cut off or damaged: write it again",
         ),
-        (gzip.compress(b"\n\0"), "a.yaml:2: has a NUL byte: it is not text; give a manifest in YAML or JSON, in UTF-8"),
+        (
+            gzip.compress(b"\n\0", mtime=0),
+            "a.yaml:2: has a NUL byte: it is not text; give a manifest in YAML or JSON, in UTF-8",
+        ),
         (b"\xff\xfea", "a.yaml:1: is not UTF-16 text; give a manifest in YAML or JSON, in UTF-8"),
         (
             b"\xff\xfe" + "a: b\nc: ".encode("utf-16-le") + b"\x00\xd8x\x00",
