@@ -54,7 +54,7 @@ def read_facts(lines: Iterable[str], rules: TrustedRules) -> SourcedFacts:
             continue
         if stated is not None:
             raise line.error("comes after the end of the dump")
-        if entry.keys() == {END}:
+        if set(entry) == {END}:
             stated = entry[END]
             if type(stated) is not int or stated != count:
                 raise line.error(f"the dump has {count} facts, and not as many as it says")

@@ -5,7 +5,7 @@ A certificate about all ports answers one question for each class of ports; its 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import row_of
@@ -90,7 +90,7 @@ def port_classes(answer: Mapping[str, object]) -> list[PortClass]:
     """Read the classes of ports of an answer, none if it is about one port. Raises RejectedError."""
     entries = answer.get("ports", [])
     found: list[PortClass] = []
-    for number, entry in enumerate(entries if isinstance(entries, Sequence) else ()):
+    for number, entry in enumerate(cast("list[object]", entries) if isinstance(entries, list) else ()):
         place = f"/ports/{number}"
         fields = fields_of(entry, place)
         row = row_of([fields.get(name) for name in ("protocol", "first", "last")], ("symbol", "number", "number"))
