@@ -72,7 +72,7 @@ def fit_of(base: FactBase) -> Fit:
         if peering in {table.peering for table in tables}:
             wrong.append(f"{policy}: it is too large, and has a chain")
         rules = max(_numbers(model, "rules_before", peering))
-        size = max(*_numbers(model, "batch_bytes", peering), *_numbers(model, "bytes_before", peering))
+        size = max([*_numbers(model, "batch_bytes", peering), *_numbers(model, "bytes_before", peering)])
         if rules <= MAX_CHAIN_RULES and size <= MAX_BATCH_BYTES:
             wrong.append(f"{policy}: at most {rules} rules and {size} bytes, and yet too large")
     return Fit(tuple(wrong), len(tables), len(pending))
