@@ -97,6 +97,7 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.cold
 	$(BIN)/python -m benchmarks.chains
+	$(BIN)/python -m benchmarks.fields
 
 .PHONY: soak
 soak: $(VENV)/.dev ## Run random checks for SOAK_SECONDS, from seed SOAK_SEED on: databases that change, hostile writers, verdicts, policies that fit, inputs, certificates

@@ -20,6 +20,8 @@ Event = list[tuple[str, Row, bool]]
 PEERS = tuple(f"peer-{number}" for number in range(10))
 GROUPS = tuple(f"group-{number}" for number in range(60))
 WORKERS = tuple(f"worker-{number}" for number in range(20))
+LABELS = {"app": [f"app-{number}" for number in range(60)], "tier": ["front", "back", "data"]}
+"""The values of the labels that selectors of the policy program name."""
 TRIES = 1000
 """How many pods are looked at for one that a change fits."""
 KINDS = ("add", "delete", "relabel", "phase", "address")
@@ -179,12 +181,17 @@ def synthetic(pods: int, seed: int = 1) -> Workload:
 # ---- The policy program ----
 
 
-def policy(pods: int, seed: int = 1) -> Workload:
-    """The same cluster as this project sees it: 10 peerings with tenant namespaces, networks, maps, and policies."""
+def policy(pods: int, seed: int = 1, peers: int = len(PEERS), rules: int = 10, fields: bool = False) -> Workload:
+    """The same cluster as this project sees it: peerings with tenant namespaces, networks, maps, and policies.
+
+    With ``fields``, the rules of the policies have ports, selectors, CIDRs and defaults besides, and pods have labels.
+    """
     rng = Random(seed)
+    more = Random(seed) if fields else None
+    names = tuple(f"peer-{number}" for number in range(peers))
     namespaces = [f"ns-{number}" for number in range(max(20, pods // 100))]
-    nodes = {peer: f"virtual-{peer}" for peer in PEERS}
-    foreign = {peer: f"from-{peer}" for peer in PEERS}
+    nodes = {peer: f"virtual-{peer}" for peer in names}
+    foreign = {peer: f"from-{peer}" for peer in names}
     facts: Facts = {
         "namespace": [(name,) for name in namespaces],
         "node": [(name,) for name in WORKERS],
@@ -193,12 +200,12 @@ def policy(pods: int, seed: int = 1) -> Workload:
         "network_status_cidr": [("liqo/pod-cidr", "10.0.0.0/9")],
         "namespace_offloading": [(name, "LocalAndRemote") for name in namespaces[::10]],
     }
-    for number, peer in enumerate(PEERS):
-        put(facts, peering(rng, peer, number, namespaces[::10], foreign[peer], nodes[peer]))
+    for number, peer in enumerate(names):
+        put(facts, peering(rng, peer, number, namespaces[::10], foreign[peer], nodes[peer], rules, more))
 
     def new_pod(name: str) -> Event:
         number, place = int(name[4:]), rng.randrange(3)
-        peer = rng.choice(PEERS)
+        peer = rng.choice(names)
         namespace = foreign[peer] if place == 0 else rng.choice(namespaces)
         pod = f"{namespace}/{name}"
         found: Event = [("pod", (pod, namespace), True)]
@@ -213,15 +220,21 @@ def policy(pods: int, seed: int = 1) -> Workload:
         else:
             found.append(("pod_node", (pod, rng.choice(WORKERS)), True))
             found.append(("pod_ip", (pod, address(number)), True))
+        if more is not None:
+            found += [("pod_label", (pod, key, more.choice(values)), True) for key, values in LABELS.items()]
         return found
 
     def change(kind: str, held: Event, opposite: bool) -> Event:
         rows = {relation: row for relation, row, _ in held}
         pod = rows["pod"][0]
+        if kind == "relabel" and more is not None:
+            old = next(row for relation, row, _ in held if relation == "pod_label")
+            new_value = more.choice([value for value in LABELS[str(old[1])] if value != old[2]])
+            return [("pod_label", old, False), ("pod_label", (pod, old[1], new_value), True)]
         if kind == "relabel":
             if ("pod_origin" in rows) != opposite:
                 return []
-            old = rows.get("pod_origin", (pod, rng.choice(PEERS)))
+            old = rows.get("pod_origin", (pod, rng.choice(names)))
             return [("pod_origin", old, not opposite)]
         if kind == "phase":
             new = "Running" if opposite else "Succeeded"
@@ -240,14 +253,14 @@ def policy(pods: int, seed: int = 1) -> Workload:
         name = f"pod-{number}"
         held[name] = new_pod(name)
         put(facts, held[name])
-    tenant = f"liqo-tenant-{PEERS[0]}"
+    tenant = f"liqo-tenant-{names[0]}"
     party = ("source", "destination")
     wide: dict[str, Event] = {
         "a namespace offloaded": [
             ("namespace_offloading", (namespaces[5], "LocalAndRemote"), True),
             *(
                 ("namespace_map_entry", (f"liqo-tenant-{peer}/map", namespaces[5], "there", "Accepted"), True)
-                for peer in PEERS
+                for peer in names
             ),
         ],
         "a rule added": [
@@ -256,7 +269,9 @@ def policy(pods: int, seed: int = 1) -> Workload:
             *(("policy_party", (f"{tenant}/policy", 99, side), True) for side in party),
             *(("policy_party_namespace", (f"{tenant}/policy", 99, side, namespaces[6]), True) for side in party),
         ],
-        "a peering added": peering(rng, "peer-new", 10, namespaces[::10], "from-peer-new", "virtual-peer-new"),
+        "a peering added": peering(
+            rng, "peer-new", peers, namespaces[::10], "from-peer-new", "virtual-peer-new", rules, more
+        ),
     }
     return Workload(
         "policy",
@@ -274,8 +289,13 @@ def remote_address(peer: str, number: int) -> str:
     return f"10.{128 + int(peer[5:])}.{number >> 8 & 255}.{number & 255}"
 
 
-def peering(rng: Random, peer: str, number: int, mapped: list[str], foreign: str, node: str) -> Event:
-    """A peering with everything: it offloads ``foreign`` to us, we offload ``mapped`` to it, and ten rules govern it."""
+def peering(
+    rng: Random, peer: str, number: int, mapped: list[str], foreign: str, node: str, rules: int, more: Random | None
+) -> Event:
+    """A peering with everything: it offloads ``foreign`` to us, we offload ``mapped`` to it, and some rules govern it.
+
+    ``more`` draws the fields besides groups and actions, if the rules are to have any.
+    """
     tenant = f"liqo-tenant-{peer}"
     network, policy, ours, theirs = (f"{tenant}/{name}" for name in ("network", "policy", "map", "their-map"))
     cidr = f"10.{128 + number}.0.0/16"
@@ -310,13 +330,57 @@ def peering(rng: Random, peer: str, number: int, mapped: list[str], foreign: str
         ("policy_created", (policy, 1_750_000_000)),
     ]
     groups = ("local-cluster", "remote-cluster", "offloaded", "vc-local", "vc-remote", "private-subnets")
-    for rule in range(10):
+    if more is not None:
+        rows.append(("policy_default", (policy, more.choice(("allow", "deny")))))
+    for rule in range(rules):
         rows += [("policy_rule", (policy, rule)), ("policy_action", (policy, rule, rng.choice(("allow", "deny"))))]
         for side in ("source", "destination"):
             if rng.random() < 0.8:
-                rows += [("policy_party", (policy, rule, side))]
-                rows += [("policy_party_group", (policy, rule, side, rng.choice(groups)))]
+                group = rng.choice(groups)
+                rows += [("policy_party", (policy, rule, side)), ("policy_party_group", (policy, rule, side, group))]
+                if more is not None and group in groups[2:5]:
+                    rows += selected(more, policy, rule, side)
+            elif more is not None:
+                cidr = f"192.0.2.{more.randrange(64) * 4}/30"
+                rows += [("policy_party", (policy, rule, side)), ("policy_party_cidr", (policy, rule, side, cidr))]
+        rows += [] if more is None else ports(more, policy, rule)
+    rows = list(dict.fromkeys(rows))
     return [(relation, row, True) for relation, row in rows]
+
+
+def selected(more: Random, policy: str, rule: int, side: str) -> list[tuple[str, Row]]:
+    """A selector of Pods, of one label or of two."""
+    app, tiers = more.choice(LABELS["app"]), sorted(more.sample(LABELS["tier"], 2))
+    found: dict[str, tuple[str, str, list[str]]] = {f"app={app}": ("app", "In", [app])}
+    if more.random() < 0.5:
+        found[f"tier notin ({','.join(tiers)})"] = ("tier", "NotIn", tiers)
+    selector = ",".join(sorted(found))
+    return [
+        ("policy_party_pod_selector", (policy, rule, side, selector)),
+        *(
+            ("policy_requirement", (policy, selector, text, key, operator))
+            for text, (key, operator, _) in found.items()
+        ),
+        *(
+            ("policy_requirement_value", (policy, text, value))
+            for text, (*_, values) in found.items()
+            for value in values
+        ),
+    ]
+
+
+def ports(more: Random, policy: str, rule: int) -> list[tuple[str, Row]]:
+    """Two ports of a rule, or none: a single one and a range."""
+    if more.random() < 0.5:
+        return []
+    port = more.randrange(1, 60_000)
+    return [
+        ("policy_rule_ports", (policy, rule)),
+        *(("policy_port", (policy, rule, entry)) for entry in (0, 1)),
+        *(("policy_port_protocol", (policy, rule, entry, ("TCP", "UDP")[entry])) for entry in (0, 1)),
+        *(("policy_port_number", (policy, rule, entry, port)) for entry in (0, 1)),
+        ("policy_port_end", (policy, rule, 1, port + 100)),
+    ]
 
 
 def offloading(namespace: str, peer: str, term: int) -> list[tuple[str, Row]]:
