@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from liqo_connectivity.facts.crd.generate import custom_resource_definition
+from liqo_connectivity.operator.explain import preset as presets
 from tests.support.api_client import ApiError
 from tests.support.control_plane import ControlPlane
 from tests.support.policy_documents import DOCUMENTS, Document, Object, rule, rules
@@ -156,3 +157,9 @@ def test_a_policy_of_an_older_definition_can_be_told_so_and_deleted(fresh_contro
     plane.admin.patch(path, released, apply, **query)
     with pytest.raises(ApiError, match="NotFound"):
         plane.admin.get(path)
+
+
+@pytest.mark.parametrize("name", presets.NAMES)
+def test_the_api_server_takes_every_preset(control_plane: ControlPlane, tenant: str, name: str) -> None:
+    policy = presets.load(name).policy("milan", tenant)
+    assert control_plane.admin.create(policy, fieldValidation="Strict")["spec"] == policy["spec"]

@@ -32,7 +32,7 @@ def shell(command: str) -> transcript.Result:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [*DOCUMENTS, *(f"examples/{example}/README.md" for example in (*EXAMPLES, "own-group"))]
+    "name", [*DOCUMENTS, *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("examples/**/README.md"))]
 )
 def test_document_shows_what_its_commands_print(name: str, request: pytest.FixtureRequest) -> None:
     document = ROOT / name

@@ -10,7 +10,7 @@ from tests.support.layers import LAYERS
 
 DOCUMENTS = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/**/*.md", "examples/*/README.md", "benchmarks/README.md", "changelog.d/README.md")
+    for pattern in ("*.md", "docs/**/*.md", "examples/**/README.md", "benchmarks/README.md", "changelog.d/README.md")
     for path in ROOT.glob(pattern)
 )
 MADE = {"build", "dist"}

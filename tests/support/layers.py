@@ -50,6 +50,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "proof_steps",
         "answer",
         "denial",
+        "matrix",
         "text",
         "document",
     ),
