@@ -134,14 +134,14 @@ class Membership:
         )
 
     def _has_bad_network(self, peering: str) -> bool:
-        broken = [one.namespace for one in self.cluster.malformed if one.kind == "Network"]
-        return any(self._concerns(namespace, peering) for namespace in broken) or any(
+        return self.misses_cidrs(peering) or any(
             network.status and not is_cidr(network.status) for network in self._networks(peering)
         )
 
     def misses_cidrs(self, peering: str) -> bool:
-        """Whether a peering may have a CIDR that is not known."""
-        return self._has_bad_network(peering) or (not self.is_settled(peering) and self._awaits_cidrs(peering))
+        """Whether IPAM may have assigned a CIDR to a peering that could not be read."""
+        broken = [one.namespace for one in self.cluster.malformed if one.kind == "Network"]
+        return any(self._concerns(namespace, peering) for namespace in broken)
 
     def is_settled(self, peering: str) -> bool:
         """Whether every CIDR that Liqo uses for a peering is known, of those that chains match."""
