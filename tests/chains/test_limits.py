@@ -21,7 +21,7 @@ from tests.support.seeds import SEEDS
 
 REMOTE, ANY = Party("remote-cluster"), None
 CLUSTERS = 200 if SEEDS == "all" else 14
-REFUSED = (0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 1)
+REFUSED = (0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 1)
 """Which of the first policies are too large, so that it is known that there are some of either kind."""
 
 
@@ -85,7 +85,7 @@ def test_any_policy_loads_or_is_pending(seed: int) -> None:
 
 
 PORT_CLUSTERS = 60 if SEEDS == "all" else 10
-REFUSED_WITH_PORTS = (0, 1, 1, 0, 1, 1, 1, 0, 1, 1)
+REFUSED_WITH_PORTS = (1, 1, 1, 0, 1, 0, 1, 0, 1, 1)
 
 
 def with_ports(described: Cluster, rng: Random) -> list[Object]:
