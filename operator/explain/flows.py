@@ -48,12 +48,15 @@ def flows_between(
     else:
         destinations = [(address, port) for address in _addresses(base, destination, model)]
     if model is not None and len(sources) * len(destinations) > _MANY:
-        addresses = {*sources, *(address for address, _ in destinations)}
-        model = solve(_CLASSES, [question(address, address, "new") for address in sorted(addresses)])
+        ends = {*sources, *(address for address, _ in destinations)}
+        model = solve(_CLASSES, [question(address, address, "new") for address in sorted(ends)])
         sources = classes(sources, model)
         # A Service has few endpoints, and the user may want to know about each.
         if not is_service(destination, base):
-            destinations = [(address, port) for address in classes([address for address, _ in destinations], model)]
+            addresses = [address for address, _ in destinations]
+            # Where both ends have a class, one of its addresses may or may not reach another.
+            kept = {*classes(addresses, model), *classes((a for a in addresses if a not in sources), model)}
+            destinations = [(address, port) for address in sorted(kept, key=numeric)]
     found = list(_pairs(sources, destinations))
     alike = [(s, target) for s, target in found if (":" in s) == (":" in target[0])]
     if not alike or (model is None and len(alike) < len(found)):
