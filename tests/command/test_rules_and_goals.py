@@ -27,7 +27,7 @@ def test_the_strata_are_listed_in_order(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_one_relation_is_shown_with_its_rules(capsys: pytest.CaptureFixture[str]) -> None:
     out = outputs(capsys, "rules", "show", "member")[1]
-    assert out.count('member(Peering, "') == 3
+    assert out.count('member(Peering, "') == 4
     assert ".decl range" not in out
 
 
