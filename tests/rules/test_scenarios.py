@@ -192,7 +192,11 @@ def test_scenario_42_nothing_is_written_that_the_agent_gets_wrong(path: Any) -> 
 
 
 def _check_entry(entry: Mapping[str, Any], sets: Mapping[str, Any]) -> None:
-    assert set(entry) in ({"op", "ip"}, {"op", "ctstate"})
+    assert set(entry) in ({"op", "ip"}, {"op", "ctstate"}, {"op", "proto"}, {"op", "proto", "port"})
+    if "port" in entry:
+        first, _, last = entry["port"]["value"].partition("-")
+        assert 0 <= int(first) <= int(last or first) <= 65535
+        assert (entry["port"]["position"], entry["proto"]["value"] in {"tcp", "udp"}) == ("dst", True)
     if "ip" in entry:
         value = entry["ip"]["value"]
         if value.startswith("@"):
@@ -206,7 +210,10 @@ def _check_entry(entry: Mapping[str, Any], sets: Mapping[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("source", "said"),
     [
-        ("group:internet@milan", "there is no group 'internet'; groups: local-cluster, offloaded, private-subnets"),
+        (
+            "group:intranet@milan",
+            "there is no group 'intranet'; groups: internet, local-cluster, nameserver, offloaded",
+        ),
         ("group:vc-remote@paris", "there is no peering 'paris'; peerings: milan"),
         ("shop/nobody", "there is no Pod 'shop/nobody' in the input"),
         ("ip:10.71.2.300", "'10.71.2.300' is not an IP address"),

@@ -81,7 +81,10 @@ GROUPS = {
     "rome-3": {("milan", "vc-local"): LOCAL | {"10.200.2.9"}},
     "rome-4": {("milan", "vc-local"): LOCAL | {"10.200.2.9"}},
     "milan": {
-        ("rome", "offloaded"): {f"10.244.{end}" for end in ("1.5", "1.6", "1.9", "2.6", "2.7", "2.8", "2.10")},
+        ("rome", "offloaded"): {
+            *(f"10.244.{end}" for end in ("1.5", "1.6", "1.9", "2.6", "2.7", "2.8", "2.10")),
+            *(f"fd00:10:244:2::{end}" for end in ("6", "7", "8", "10")),
+        },
     },
 }
 """The members of every group that is not empty, read from the objects by a person."""
@@ -177,7 +180,7 @@ def ground_truth(objects: list[dict[str, Any]]) -> dict[tuple[str, str], set[str
         origin = labels(pod).get("offloading.liqo.io/origin")
         own = next(n for n in kind("Namespace") if n["metadata"]["name"] == namespace)
         if origin and labels(own).get("liqo.io/remote-cluster-id") == origin:
-            found.setdefault((origin, "offloaded"), set()).add(address)
+            found.setdefault((origin, "offloaded"), set()).update(each["ip"] for each in pod["status"]["podIPs"])
     return found
 
 
