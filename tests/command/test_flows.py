@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 import yaml
 
+from tests.support.checkout import ROOT
 from tests.support.recorded_cluster import outputs
 
 
@@ -67,3 +69,23 @@ def test_a_proof_is_drawn_as_a_graph(cluster: str, capsys: pytest.CaptureFixture
     dot = outputs(capsys, "why", "shop/web-0", "shop/web-2", "-f", cluster, "-o", "dot")[1]
     drawn = subprocess.run(["dot", "-Tsvg"], input=dot, text=True, capture_output=True, check=True).stdout
     assert "status/podIP" in "".join(ElementTree.fromstring(drawn).itertext())
+
+
+def test_why_asks_about_two_addresses_that_no_rule_tells_apart(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    party = {"group": "offloaded"}
+    policy = {
+        "apiVersion": "security.liqo.io/v1",
+        "kind": "PeeringConnectivity",
+        "metadata": {"name": "rome", "namespace": "liqo-tenant-rome"},
+        "spec": {"rules": [{"source": party, "destination": party, "action": "deny"}]},
+    }
+    (tmp_path / "policy.yaml").write_text(yaml.safe_dump(policy), "utf-8")
+    provider = ROOT / "examples" / "provider"
+    files = [word for file in ("cluster", "liqo", "pods") for word in ("-f", str(provider / f"{file}.yaml"))]
+    files += ["-f", str(tmp_path)]
+    for group in ("offloaded", "local-cluster"):
+        code, out, _ = outputs(capsys, "why", f"group:{group}@rome", f"group:{group}@rome", *files)
+        assert code == 1, out
+    assert outputs(capsys, "why", "group:internet@rome", "group:internet@rome", *files)[0] == 0

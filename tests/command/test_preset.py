@@ -296,15 +296,3 @@ def test_wrong_usage(arguments: list[str], said: str, capsys: Capture) -> None:
     code, out, err = outputs(capsys, "preset", *arguments)
     assert (code, out) == (2, "")
     assert said in err
-
-
-def test_why_asks_about_two_addresses_that_no_rule_tells_apart(capsys: Capture, tmp_path: Path) -> None:
-    policy = presets.load("open").policy("rome", "liqo-tenant-rome")
-    party = {"group": "offloaded"}
-    policy["spec"]["rules"] = [{"source": party, "destination": party, "action": "deny"}]
-    (tmp_path / "policy.yaml").write_text(yaml.safe_dump(policy), "utf-8")
-    files = [*objects("provider"), "-f", str(tmp_path)]
-    for group in ("offloaded", "local-cluster"):
-        code, out, _ = outputs(capsys, "why", f"group:{group}@rome", f"group:{group}@rome", *files)
-        assert code == 1, out
-    assert outputs(capsys, "why", "group:internet@rome", "group:internet@rome", *files)[0] == 0
