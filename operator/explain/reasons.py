@@ -126,7 +126,11 @@ def by_cause(reasons: Iterable[tuple[object, object, object, object]]) -> list[t
     details: dict[tuple[object, object, object], dict[str, None]] = {}
     for reason, kind, found, detail in reasons:
         details.setdefault((reason, kind, found), {})[str(detail)] = None
-    return [(cause, sentence(*cause, _first(list(given)))) for cause, given in details.items()]
+    return [
+        # There are few kinds, and whoever adds what is missing has to know each.
+        (cause, sentence(*cause, "; ".join(given) if cause[0] == "KindAbsent" else _first(list(given))))
+        for cause, given in details.items()
+    ]
 
 
 def _first(details: list[str]) -> str:

