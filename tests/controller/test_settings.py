@@ -110,12 +110,12 @@ def test_the_documentation_names_every_reason() -> None:
     # The controller lists every kind, and nobody asks it about a flow.
     of_files = {"KindAbsent"}
     of_questions = {
-        *("EmptyGroup", "EndpointUnknown", "OffloadingUnknown"),
+        *("EmptyGroup", "EndpointUnknown", "OffloadingUnknown", "PortNotGiven", "IPv6NotEnforced"),
         *("ServiceUnresolved", "NodePort", "HostDestination"),
     }
     heads = re.findall(r'^(\w+)\([^")]*"(\w+)"', "".join(builtin_texts().values()), re.MULTILINE)
     assert ("pending", "TooLarge") in heads
-    about_flows = {"unknown_because", "blind_spot", "object_blind_spot", "finding"}
+    about_flows = {"unknown_because", "blind_spot", "object_blind_spot", "finding", "policy_finding"}
     assert not of_questions & {reason for head, reason in heads if head not in about_flows}
     said = {conditions.FABRIC_SYNCED, conditions.FABRIC_SYNC_FAILED, conditions.DELETION_FAILED, "NotProgrammed"}
     agents = [Agent(ObjectKey(AGENT, "liqo", "worker-1"), live=True)]
