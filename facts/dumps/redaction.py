@@ -20,6 +20,7 @@ from liqo_connectivity.facts.extraction.input_facts import FILES, INPUT
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.liqo_objects import REMOTE_CLUSTER
+from liqo_connectivity.facts.objects.service_objects import DNS_NAMESPACE
 from liqo_connectivity.rules import relations
 from liqo_connectivity.rules.relations import (
     RELATION_NAMES,
@@ -133,6 +134,8 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     "namespace-offloading": frozenset({"offloading"}),
     "label-key": frozenset({*_KEPT_LABELS, _NODE_NAME}),
     _FILE: frozenset({FIREWALL_CRD, FILES}),
+    # Rules know it, and every cluster has it.
+    _NAMESPACE: frozenset({DNS_NAMESPACE}),
 }
 _CIDR = re.compile(r"[0-9A-Fa-f.:]{1,45}(?:/[0-9]{1,3})?")
 _CONSTANT: Final = frozenset({"pod_shadow", "namespace_tenant", "node_virtual", "namespace_map_ours", "kind_absent"})
