@@ -127,7 +127,7 @@ def by_cause(reasons: Iterable[tuple[object, object, object, object]]) -> list[t
     for reason, kind, found, detail in reasons:
         details.setdefault((reason, kind, found), {})[str(detail)] = None
     return [
-        # There are few kinds, and whoever adds what is missing has to know each.
+        # There are few kinds, and to add what is missing, the reader has to know each.
         (cause, sentence(*cause, "; ".join(given) if cause[0] == "KindAbsent" else _first(list(given))))
         for cause, given in details.items()
     ]
