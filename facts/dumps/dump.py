@@ -121,7 +121,7 @@ def load_jsonl(text: str, file: str) -> Loaded:
     sources: dict[Source, Source] = {}
     if lines[-1]:
         loaded.problems.append(Problem(file, len(lines), message="ends inside a line", help=_HELP))
-    elif (entry := _object(lines[-2])) is None or entry.keys() != {_END}:
+    elif (entry := _object(lines[-2])) is None or set(entry) != {_END}:
         message = "has no line with the number of its facts at the end, so that some may be missing"
         loaded.problems.append(Problem(file, len(lines) - 1, message=message, help=_HELP))
     else:

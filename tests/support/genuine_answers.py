@@ -107,7 +107,7 @@ def _services(rng: Random, described: Cluster) -> list[Any]:
     found: list[Any] = []
     for number in range(rng.randint(1, 4)):
         name, namespace = f"made-{number}", rng.choice(("shop", "infra"))
-        externals = rng.sample(SHARED, rng.randint(0, 2))
+        externals: list[str] = [*rng.sample(SHARED, rng.randint(0, 2))]
         if own and chance(rng, 0.1):
             externals.append(rng.choice(own))
         ports = [{"port": port, "protocol": protocol} for port, protocol in rng.sample(PORTS, rng.randint(1, 2))]

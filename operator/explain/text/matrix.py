@@ -41,9 +41,10 @@ def _cell(cell: Cell | None, peering: str) -> str:
     """Say a cell: the verdict and what decides it, if that is the same for all."""
     if cell is None:
         return ""
-    if len(cell.outcomes) > 1 or cell.verdict == "unknown":
+    first, *others = cell.outcomes
+    if others or cell.verdict == "unknown":
         return cell.verdict if len(_verdicts(cell)) == 1 else _MIXED
-    return f"{cell.verdict} {' '.join(_marks(cell.outcomes[0], peering))}"
+    return f"{cell.verdict} {' '.join(_marks(first, peering))}"
 
 
 def _marks(outcome: Outcome, peering: str) -> list[str]:
