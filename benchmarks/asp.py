@@ -10,7 +10,7 @@ from typing import Any
 import clingo
 
 from liqo_connectivity.engine import Program, Row, Value
-from liqo_connectivity.engine.syntax.functors import BUILTIN
+from liqo_connectivity.engine.syntax.functors import BUILTIN, CONSTRAINTS
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
     Arithmetic,
@@ -34,7 +34,7 @@ class Functors:
     """What ``@name(...)`` calls: clingo looks the functions up here by their names."""
 
     def __getattr__(self, name: str) -> Callable[..., clingo.Symbol]:
-        function = BUILTIN[name]
+        function = {**BUILTIN, **CONSTRAINTS}[name]
         return lambda *arguments: _symbol(function(*[_value(argument) for argument in arguments]))
 
 

@@ -24,6 +24,8 @@ def test_the_example_of_the_package_runs() -> None:
 
 def test_the_table_of_functors_is_complete_and_declares_them_as_they_are() -> None:
     lines = (DOCS / "dialect.md").read_text("utf-8").splitlines()
-    declared = [line.split("`")[1] for line in lines if line.startswith(("| `address_", "| `cidr_", "| `text_"))]
+    declared = [
+        line.split("`")[1] for line in lines if line.startswith(("| `address_", "| `cidr_", "| `text_", "| `integer_"))
+    ]
     assert [text.partition("(")[0] for text in declared] == list(BUILTIN)
     Program.parse({"f.dl": "".join(f".functor {text}\n" for text in declared)})
