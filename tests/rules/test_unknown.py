@@ -183,8 +183,9 @@ def test_a_known_verdict_stays_once_the_missing_is_known(part: int) -> None:
         before = verdicts(solve(base_of(objects(described)), ["flow_verdict"], put))
         for number in range(COMPLETIONS):
             later = completed(Random(f"{seed} {number}"), described, nft=nft)
-            model = solve(base_of(objects(later)), ["flow_verdict", "too_large"], put)
-            if model.rows("too_large"):
+            model = solve(base_of(objects(later)), ["flow_verdict", "too_large", "peering", "network_ready"], put)
+            # The Networks of a peering count only in its tenant namespace, and some clusters have them elsewhere.
+            if model.rows("too_large") or len(model.rows("network_ready")) < len(model.rows("peering")):
                 continue
             after = verdicts(model)
             meaning = Meaning(later, nft=nft)
