@@ -113,7 +113,7 @@ def test_applying_it_again_changes_nothing(scene: Scene, applied: str, tmp_path:
 
 
 def test_explain_tells_what_the_fields_mean(scene: Scene, applied: str) -> None:
-    assert "first whose source and destination both match" in " ".join(
+    assert "first whose source, destination and ports all match" in " ".join(
         kubectl(scene, "explain", "peeringconnectivity.spec.rules").split()
     )
 
