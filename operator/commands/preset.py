@@ -13,9 +13,10 @@ from liqo_connectivity.operator.explain import preset as presets
 from liqo_connectivity.operator.sources.input import ObjectSource, read_objects
 
 if TYPE_CHECKING:
-    from liqo_connectivity.engine import Model, Row
+    from liqo_connectivity.engine import Model
     from liqo_connectivity.facts import FactBase
     from liqo_connectivity.operator.explain.matrix import Matrix
+    from liqo_connectivity.operator.sources.question import Question
 
 _KIND: Final = "PeeringConnectivity"
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -68,6 +69,7 @@ def command(
     from liqo_connectivity.operator.explain import report
     from liqo_connectivity.operator.explain.matrix import matrix
     from liqo_connectivity.operator.explain.reasons import sentence
+    from liqo_connectivity.operator.sources.question import question_facts
     from liqo_connectivity.operator.sources.rules import build_program, rule_texts
 
     _check("--peering", peering)
@@ -84,16 +86,16 @@ def command(
         base = _model(peering, _check("--namespace", tenant))
         about = "in a small cluster that has every role; -f or --context reads yours"
 
-    def solve(goals: "Iterable[str]", more: "Mapping[str, Iterable[Row]]") -> "Model":
-        return evaluate(program.slice(tuple(goals)), {**dict(base.relations()), **more}, limits)
+    def solve(goals: "Iterable[str]", asked: "Iterable[Question]" = ()) -> "Model":
+        return evaluate(program.slice(tuple(goals)), {**dict(base.relations()), **question_facts(asked)}, limits)
 
-    model = solve(("peering", "tenant_namespace", "idle_group"), {})
+    model = solve(("peering", "tenant_namespace", "idle_group"))
     namespace = _check("--namespace", _tenant(model, peering, namespace))
     preset = presets.load(name).without({str(group) for owner, group in model.rows("idle_group") if owner == peering})
     policy = f"{namespace}/{peering}"
     _put(base, preset.policy(peering, namespace))
-    found = matrix(solve, peering)
-    for owner, *reason in solve(("pending",), {}).rows("pending"):
+    found = matrix(solve, base, peering)
+    for owner, *reason in solve(("pending",)).rows("pending"):
         if owner == policy:
             click.echo(f"pending: {_KIND} {policy}: {sentence(*reason)}", err=True)
     if output == "json":

@@ -11,12 +11,10 @@ import click
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.endpoints import Endpoint, Port, numeric, pod_address
-from liqo_connectivity.operator.explain.groups import classes, group_addresses
+from liqo_connectivity.operator.explain.groups import CLASSES, RELATIONS, classes, group_addresses
 from liqo_connectivity.operator.explain.services import is_service, service_targets
 from liqo_connectivity.operator.sources.question import OTHER, Ports, Question, of_class, question
 
-_GROUPS: Final = ("peering", "group", "member", "member_cidr", "local_cidr", "remote_cidr", "node_ip", "party_block")
-_CLASSES: Final = ("in_group", "in_scope", "namespace_member", "located", "endpoint_place", "side_matches")
 _PORTS: Final = ("port_class",)
 _MANY: Final = 16
 """With more pairs than this, groups are first reduced to their classes."""
@@ -39,7 +37,7 @@ def flows_between(
     """
     if source.kind == "service":
         raise click.UsageError(f"{source.text!r}: a Service sends nothing; ask about one of its pods")
-    model = solve(_GROUPS) if "group" in (source.kind, destination.kind) else None
+    model = solve(RELATIONS) if "group" in (source.kind, destination.kind) else None
     sources = _addresses(base, source, model)
     if is_service(destination, base):
         destinations = service_targets(solve, base, destination, port)
@@ -49,7 +47,7 @@ def flows_between(
         destinations = [(address, port) for address in _addresses(base, destination, model)]
     if model is not None and len(sources) * len(destinations) > _MANY:
         ends = {*sources, *(address for address, _ in destinations)}
-        model = solve(_CLASSES, [question(address, address, "new") for address in sorted(ends)])
+        model = solve(CLASSES, [question(address, address, "new") for address in sorted(ends)])
         sources = classes(sources, model)
         # A Service has few endpoints, and the user may want to know about each.
         if not is_service(destination, base):
@@ -62,10 +60,10 @@ def flows_between(
     if not alike or (model is None and len(alike) < len(found)):
         raise click.UsageError("the two ends have addresses of different families")
     asked = [question(s, d, state, (to.number, to.protocol) if to else None) for s, (d, to) in alike]
-    return asked if port is not None else _for_all_ports(solve, base, asked)
+    return asked if port is not None else for_all_ports(solve, base, asked)
 
 
-def _for_all_ports(solve: Solve, base: FactBase, asked: list[Question]) -> list[Question]:
+def for_all_ports(solve: Solve, base: FactBase, asked: list[Question]) -> list[Question]:
     """Ask about each class of ports that rules tell apart, in place of all of them at once."""
     if not base.rows("policy_rule_ports"):
         return asked

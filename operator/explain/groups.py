@@ -6,12 +6,27 @@ of each class is enough. The classes are read from derived tuples.
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import click
 
 from liqo_connectivity.engine import BUILTIN, Model
 from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError, numeric
+
+RELATIONS: Final = (
+    "peering",
+    "group",
+    "member",
+    "member_cidr",
+    "local_cidr",
+    "remote_cidr",
+    "pod_ip",
+    "node_ip",
+    "party_block",
+)
+"""The relations that the addresses of a group are read from."""
+CLASSES: Final = ("in_group", "in_scope", "namespace_member", "located", "endpoint_place", "side_matches")
+"""The relations that tell classes of addresses apart, of a model with each address as a question about itself."""
 
 _Network: TypeAlias = IPv4Network | IPv6Network
 

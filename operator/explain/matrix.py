@@ -3,36 +3,23 @@
 Addresses that no rule tells apart are asked about once, so the matrix costs as much as a question or two of `why`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from liqo_connectivity.engine import Model, Row
+from liqo_connectivity.engine import Model
+from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError
-from liqo_connectivity.operator.explain.groups import classes, group_addresses
+from liqo_connectivity.operator.explain.flows import Solve, for_all_ports
+from liqo_connectivity.operator.explain.groups import CLASSES, RELATIONS, classes, group_addresses
+from liqo_connectivity.operator.explain.parties import ports_text
+from liqo_connectivity.operator.sources.question import Question, question
 
-_GROUPS: Final = (
-    "peering",
-    "group",
-    "member",
-    "member_cidr",
-    "local_cidr",
-    "remote_cidr",
-    "pod_ip",
-    "node_ip",
-    "party_block",
-)
-_CLASSES: Final = ("in_group", "in_scope", "namespace_member", "located", "endpoint_place", "side_matches")
 _ANSWERS: Final = ("flow_verdict", "peering_verdict", "decided_by", "governs")
 _WORST: Final = ("denied", "unknown", "allowed")
 _OTHERS: Final = 2
 """The most other peerings whose groups are in the matrix."""
 _COVERING: Final = "private-subnets"
 """The group that holds most of the others."""
-REST: Final = "other"
-"""The ports and protocols that no rule names."""
-
-Solve = Callable[[Iterable[str], Mapping[str, Iterable[Row]]], Model]
-"""Derives relations from the facts of a cluster and some more."""
 
 
 class Outcome(NamedTuple):
@@ -62,9 +49,9 @@ class Matrix(NamedTuple):
     cells: tuple[Cell, ...]
 
 
-def matrix(solve: Solve, peering: str) -> Matrix:
+def matrix(solve: Solve, base: FactBase, peering: str) -> Matrix:
     """Derive the matrix of a peering's groups, with what belongs to others. Raises click.UsageError for no such peering."""
-    model = solve(_GROUPS, {})
+    model = solve(RELATIONS)
     others = [str(name) for (name,) in model.rows("peering") if name != peering]
     names = [f"{group}@{peering}" for group, _ in model.rows("group") if group != _COVERING]
     names += [
@@ -80,36 +67,33 @@ def matrix(solve: Solve, peering: str) -> Matrix:
             if name.endswith(f"@{peering}"):
                 empty.append(name)
     asked = _told_apart(solve, {address for addresses in held.values() for address in addresses})
-    cells = _cells(solve, {name: [a for a in addresses if a in asked] for name, addresses in held.items()})
+    cells = _cells(solve, base, {name: [a for a in addresses if a in asked] for name, addresses in held.items()})
     return Matrix(tuple(held), tuple(empty), len(others[_OTHERS:]), cells)
 
 
 def _told_apart(solve: Solve, addresses: set[str]) -> set[str]:
     """Keep two addresses of each class that no rule tells apart: one may reach another of its class, or not."""
-    model = solve(_CLASSES, {"flow": [(address, address, address, "new") for address in addresses]})
+    model = solve(CLASSES, [question(address, address, "new") for address in sorted(addresses)])
     first = classes(addresses, model)
     return {*first, *classes(addresses - set(first), model)}
 
 
-def _cells(solve: Solve, ends: Mapping[str, list[str]]) -> tuple[Cell, ...]:
+def _cells(solve: Solve, base: FactBase, ends: Mapping[str, list[str]]) -> tuple[Cell, ...]:
     pairs = {(s, d): _pairs(ends[s], ends[d]) for s in ends for d in ends}
-    flows = {flow: (flow, *pair, "new") for some in pairs.values() for pair in some for flow in [" -> ".join(pair)]}
-    by_port = _port_classes(solve, flows)
-    questions: dict[str, list[Row]] = {"flow": [], "flow_port": []}
-    for flow, (_, *rest) in flows.items():
-        for asked, port in by_port.get(flow, {flow: None}).items():
-            questions["flow"].append((asked, *rest))
-            questions["flow_port"] += [] if port is None else [(asked, *port)]
-    model = solve(_ANSWERS, questions)
+    every = {pair: question(*pair, "new") for some in pairs.values() for pair in some}
+    asked: dict[str, list[Question]] = {}
+    for each in for_all_ports(solve, base, [*every.values()]):
+        asked.setdefault(each.pair, []).append(each)
+    model = solve(_ANSWERS, [each for some in asked.values() for each in some])
     verdicts = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
     decided = _decisions(model)
     cells: list[Cell] = []
     for (source, destination), some in pairs.items():
         found: dict[tuple[str, tuple[tuple[str, str, int], ...]], dict[str, None]] = {}
-        for flow in (" -> ".join(pair) for pair in some):
-            for asked in by_port.get(flow, {flow: None}):
-                ports = found.setdefault((verdicts[asked], decided.get((asked, verdicts[asked]), ())), {})
-                ports[asked.removeprefix(flow).strip()] = None
+        for each in (each for pair in some for each in asked[every[pair].pair]):
+            verdict = verdicts[each.flow.flow]
+            ports = found.setdefault((verdict, decided.get((each.flow.flow, verdict), ())), {})
+            ports[ports_text([each.ports]) if each.ports else ""] = None
         if found:
             outcomes = tuple(
                 Outcome(verdict, by, tuple(sorted(p for p in ports if p))) for (verdict, by), ports in found.items()
@@ -123,16 +107,6 @@ def _pairs(sources: list[str], destinations: list[str]) -> list[tuple[str, str]]
     """Pair addresses of one family; an address with itself only if there is no other pair, as `why` does."""
     alike = [(s, d) for s in sources for d in destinations if (":" in s) == (":" in d)]
     return [(s, d) for s, d in alike if s != d] or alike
-
-
-def _port_classes(solve: Solve, flows: Mapping[str, Row]) -> dict[str, dict[str, tuple[int, str] | None]]:
-    """Give, for each flow whose ports are told apart, a question for each class of ports, with a port of it."""
-    found: dict[str, dict[str, tuple[int, str] | None]] = {}
-    for flow, protocol, first, last in solve(("port_class",), {"flow": flows.values()}).rows("port_class"):
-        ports = f"{protocol}/{first}" if first == last else f"{protocol}/{first}-{last}"
-        asked = found.setdefault(str(flow), {f"{flow} {REST}": (0, REST)})
-        asked[f"{flow} {protocol if (first, last) == (0, 65535) else ports}"] = (int(first), str(protocol))
-    return found
 
 
 def _decisions(model: Model) -> dict[tuple[str, str], tuple[tuple[str, str, int], ...]]:

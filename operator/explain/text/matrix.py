@@ -3,7 +3,8 @@
 from typing import Final
 
 from liqo_connectivity.facts import one_line
-from liqo_connectivity.operator.explain.matrix import REST, Cell, Matrix, Outcome
+from liqo_connectivity.operator.explain.matrix import Cell, Matrix, Outcome
+from liqo_connectivity.operator.sources.question import OTHER
 
 _MIXED: Final = "mixed"
 LEGEND: Final = (
@@ -62,7 +63,7 @@ def _outcomes(cell: Cell, peering: str) -> str:
 
 def _outcome(outcome: Outcome, peering: str) -> str:
     ports = " and ".join(outcome.ports)
-    what = f" {'all other ports' if REST in outcome.ports else ports}" if ports else ""
+    what = f" {'all other ports' if OTHER in outcome.ports else ports}" if ports else ""
     if outcome.verdict == "unknown":
         return f"unknown{what}"
     if not outcome.by:
