@@ -11,8 +11,12 @@ import pytest
 from benchmarks import cluster
 from benchmarks.snapshot import write_json, write_yaml
 
-from liqo_connectivity.chains.limits import MAX_SET_ELEMENTS
+from liqo_connectivity.chains.limits import MAX_CHAIN_RULES, MAX_SET_ELEMENTS
 from liqo_connectivity.operator.cli import run
+from tests.support import nft
+from tests.support.descriptions import Party, Rule
+from tests.support.large_clusters import large
+from tests.support.manifests import objects
 
 PODS, YAML_PODS = 10_000, 1_000
 
@@ -85,3 +89,18 @@ def test_yaml_and_json_of_a_cluster_render_the_same(tmp_path: Path, capsys: pyte
         len(members(from_json["milan-connectivity"], "vc_remote"))
         == cluster.expected_members(YAML_PODS)["milan", "vc-remote"]
     )
+
+
+def test_nft_loads_a_policy_that_is_too_large_for_liqo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """200 namespaces, each beside 60 CIDRs: 12,000 rules of Liqo's, and one for each namespace of nft's."""
+    namespaces, cidrs = 200, 60
+    rules = [Rule("allow", Party("remote-cluster"), Party(namespace=f"ns{number}")) for number in range(namespaces)]
+    described = large([*rules, Rule("deny", Party("remote-cluster"), None)], namespaces, cidrs=cidrs)
+    file = tmp_path / "cluster.json"
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects(described))}), "utf-8")
+    assert namespaces * cidrs > MAX_CHAIN_RULES
+    assert run(["render", "-f", str(file)]) == 3
+    assert "TooLarge" in capsys.readouterr().err
+    assert run(["render", "-f", str(file), "-o", "nft"]) == 0
+    # The rule for established connections, one for each namespace, and the deny.
+    assert len(nft.objects(nft.load_script(capsys.readouterr().out), "rule")) == namespaces + 2
