@@ -45,7 +45,11 @@ def test_scenario_11_and_13_a_second_network_is_waited_for_with_the_last_chain_i
     scene.cluster.said(policy, "Ready", "True")
     before = scene.cluster.client.get(peering.firewall)
     second = f"22.{peering.octet}.0.0/16"
+    # As long as Liqo does not use it, a CIDR that is asked for holds nothing up.
     peering.network("pod", "10.245.0.0/16", None)
+    scene.cluster.settled(peering.namespace)
+    assert scene.cluster.conditions(policy)["Programmed"][0] == "True"
+    peering.uses(peering.cidr, second)
     waiting = scene.cluster.said(policy, "Programmed", "False", "NetworkNotReady")
     assert "the last enforced chain stays in place" in waiting["message"]
     scene.cluster.settled(peering.namespace)

@@ -173,11 +173,11 @@ def test_scenario_28_a_namespace_counts_while_it_is_offloaded_to_this_peering(sc
     held = {"metadata": {"finalizers": ["test.liqo.io/held"]}}
     scene.cluster.client.patch(path, held)
     scene.cluster.client.delete(path)
-    scene.cluster.settled(peering.namespace)
-    # It terminates for long, and the map is still there: its pods are what they were.
-    assert scene.cluster.elements(peering.firewall, LOCAL) == [address]
-    peering.withdraw(namespace)
+    # It terminates for long, and Liqo and the map still say otherwise: its pods are no members any more.
     scene.cluster.holds(peering.firewall, LOCAL)
+    peering.withdraw(namespace)
+    scene.cluster.settled(peering.namespace)
+    assert scene.cluster.elements(peering.firewall, LOCAL) == []
     scene.cluster.client.patch(path, {"metadata": {"finalizers": None}})
     peering.offload(namespace)
     scene.cluster.holds(peering.firewall, LOCAL, address)

@@ -119,12 +119,7 @@ class Peering:
             self._own("core.liqo.io/v1beta1", "ForeignCluster", self.name, spec={"clusterID": self.name}, namespace="")
             | {"status": {"role": role, "tenantNamespace": {"local": self.namespace}}}
         )
-        real = {"cidr": {"pod": ["10.244.0.0/16"], "external": ["10.70.0.0/16"]}}
-        seen = {"cidr": {"pod": [self.cidr], "external": [self.external_cidr]}}
-        place.put(
-            self._own("networking.liqo.io/v1beta1", "Configuration", f"cfg-{number}", spec={"remote": real})
-            | {"status": {"remote": seen}}
-        )
+        self.uses(self.cidr)
         self.pod_network = self.network("pod", "10.244.0.0/16", self.cidr if ready else None)
         self.network("external", "10.70.0.0/16", self.external_cidr if ready else None)
         self.virtual_node(self.name)
@@ -139,6 +134,13 @@ class Peering:
         """The path of a FirewallConfiguration for it in some namespace."""
         place = f"/apis/networking.liqo.io/v1beta1/namespaces/{namespace}"
         return f"{place}/firewallconfigurations/{self.name}-connectivity"
+
+    def uses(self, *cidrs: str) -> None:
+        """Write its Configuration, whose status says by which pod CIDRs Liqo reaches it."""
+        real = {"cidr": {"pod": ["10.244.0.0/16"], "external": ["10.70.0.0/16"]}}
+        seen = {"cidr": {"pod": list(cidrs), "external": [self.external_cidr]}}
+        written = self._own("networking.liqo.io/v1beta1", "Configuration", f"cfg-{self.octet}", spec={"remote": real})
+        self.place.put(written | {"status": {"remote": seen}})
 
     def network(self, kind: str, real: str, seen: str | None, name: str = "") -> str:
         """Write a Network of its pod or external CIDRs, with the CIDR that IPAM assigned unless there is none yet."""
