@@ -46,6 +46,32 @@ def holds_what_follows(database: Database, facts: Facts) -> None:
         assert {name: set(database.rows(name)) for name in truth} == truth
 
 
+def follow_an_aggregate_in_a_recursion() -> None:
+    """Change what an aggregate counts that only its rule's own recursion can give keys to, which few seeds draw."""
+    program = Program.parse(
+        {
+            "stops.dl": """.decl start(x: number)
+.decl stop(x: number)
+.decl reach(x: number)
+.input start
+.input stop
+reach(X) :- start(X).
+reach(X + 1) :- reach(X), X < 9, 0 = count : { stop(Z), Z < X }.
+"""
+        }
+    )
+    database = loaded(program, {"start": [(0,)]})
+    for stops, last in (({4}, 5), ({4, 2}, 3), ({7}, 8), (set[int](), 9)):
+        held = {number for (number,) in database.rows("stop")}
+        commit(database, [("stop", (number,), number in stops) for number in sorted(held | stops)])
+        assert database.rows("reach") == [(number,) for number in range(last + 1)]
+        assert not database.check()
+
+
+def test_an_aggregate_in_a_recursion_follows_what_it_counts() -> None:
+    follow_an_aggregate_in_a_recursion()
+
+
 @pytest.mark.parametrize("first", FAST)
 def test_after_every_batch_a_database_is_as_if_loaded(first: int) -> None:
     changed = [churn(seed) for seed in range(first, first + FAST.step)]

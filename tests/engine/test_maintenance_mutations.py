@@ -20,7 +20,7 @@ from liqo_connectivity.engine.incremental import (
 from liqo_connectivity.engine.plan import occurrences
 from liqo_connectivity.engine.storage import tables
 from tests.engine.test_aggregates import same_as_brute_force
-from tests.engine.test_database_churn import churn
+from tests.engine.test_database_churn import churn, follow_an_aggregate_in_a_recursion
 
 SEEDS = range(250)
 
@@ -183,6 +183,7 @@ def deadline() -> Iterator[None]:
 def is_found_out(seed: int) -> bool:
     signal.setitimer(signal.ITIMER_REAL, 5)
     try:
+        follow_an_aggregate_in_a_recursion()
         churn(seed)
         same_as_brute_force(seed)
     except Exception:  # noqa: BLE001  # a broken engine may fail in any way
