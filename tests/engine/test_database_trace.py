@@ -14,7 +14,7 @@ from tests.support.explaining import prove
 
 READ = 407
 """How many of the events are of objects that are read."""
-CHANGES = 219
+CHANGES = 224
 """How many of them change a fact."""
 PROVED = ("flow_verdict", "chain_rule", "chain_element", "pending", "finding")
 FLOWS = questions(
