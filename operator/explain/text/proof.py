@@ -1,7 +1,7 @@
 """A proof as text: an indented tree of at most a screenful.
 
-The short form keeps what a reader needs to check the verdict: each derived tuple once, what was looked for and not
-found beside it, and the objects' fields at the leaves. It leaves out steps that restate the question, constants of the
+The short form keeps what a reader needs to check the verdict: each derived tuple once, and beside it what was looked for
+and not found and the object's fields. It leaves out steps that restate the question, constants of the
 program and what was proved above; the full form leaves out nothing.
 """
 
@@ -81,9 +81,9 @@ def _short(root: Proof, base: FactBase) -> Iterator[str]:
             chain.append(derived[0])
         line = "  ".join([f"{indent}{' <- '.join(map(str, chain))}", f"[{place(chain[-1])}]", *remarks])
         asserting = [evidence(group) for _, group in groupby(_sorted_facts(facts, base), key=lambda fact: fact.source)]
-        if not derived and len(asserting) == 1:
-            yield f"{line}  <- {asserting[0]}"
-            continue
+        # What one object says stands beside the tuple; of several, each has a line below it.
+        if len(asserting) == 1:
+            line = f"{line}  <- {asserting.pop()}"
         yield line
         below: list[Proof | str] = [*derived, *asserting]
         pending.extend((part, indent + "  ") for part in reversed(below))
