@@ -16,6 +16,7 @@ from liqo_connectivity.facts.extraction.kinds import Kind
 from liqo_connectivity.facts.extraction.label_facts import Labels
 from liqo_connectivity.facts.extraction.policy_facts import unknown_policy_field
 from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
+from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.objects.fields import (
     LABEL_KEY_PATTERN,
     LABEL_PATTERN,
@@ -31,13 +32,15 @@ _NAME = pattern(SUBDOMAIN_PATTERN.replace("$", r"\Z"))
 
 _CRD: Final = "CustomResourceDefinition"
 _UNKNOWN: Final = "unexpected_keyword_argument"
+_MISSING: Final = "missing"
+NO_SUCH_FIELD: Final = "there is no such field"
 _MAX_UNKNOWN: Final = 20
 """How many unknown fields of one object are named; a policy with one is invalid already."""
 
 # What is wrong and what to do, for each type of error of pydantic and of facts.objects.fields.
 _OBJECT: Final = "must be an object"
 _MESSAGES: Final[Mapping[str, tuple[str, str]]] = {
-    "missing": ("is missing", "add it"),
+    _MISSING: ("is missing", "add it"),
     "string_type": ("must be a string", "put it in quotes"),
     "string_unicode": ("is not valid Unicode", "repair the text"),
     "bool_type": ("must be true or false", "write it without quotes"),
@@ -113,7 +116,11 @@ def decode_mapping(kind: Kind, value: object, file: str = "") -> Decoded:
             return _malformed(kind, value, error, file)
         decoded = decode_mapping(kind, _without(value, unknown), file)
         if decoded.problem is not None:
-            return decoded
+            # What is missing is perhaps there under another name.
+            field = one_line(pointer(*min(unknown, key=str)))
+            problem = decoded.problem._replace(field=field, message=NO_SUCH_FIELD, help=policy_field_hint(field))
+            source = decoded.facts[0].source
+            return malformed(problem, source.uid, source.resource_version)
         source = decoded.facts[0].source
         fields = sorted({one_line(pointer(*path)) for path in unknown})[:_MAX_UNKNOWN]
         return decoded._replace(facts=(*decoded.facts, *(unknown_policy_field(source, field) for field in fields)))
@@ -126,10 +133,11 @@ def _decoded(found: KubernetesObject) -> Decoded:
 
 
 def _unknown_fields(error: ValidationError) -> list[tuple[str | int, ...]]:
-    """The paths of the fields that a closed model does not declare, if nothing else is wrong."""
+    """The paths of the fields that a closed model does not declare, if nothing else is wrong but that some are missing."""
     details = error.errors(include_url=False, include_input=False, include_context=False)
-    unknown = [each["loc"] for each in details if each["type"] == _UNKNOWN]
-    return unknown if len(unknown) == len(details) else []
+    if {each["type"] for each in details} > {_UNKNOWN, _MISSING}:
+        return []
+    return [each["loc"] for each in details if each["type"] == _UNKNOWN]
 
 
 def _without(value: object, paths: list[tuple[str | int, ...]]) -> object:
@@ -198,4 +206,4 @@ def _explain(details: ErrorDetails) -> tuple[str, str]:
         message, help_text = _PATTERNS[details.get("ctx", {})["pattern"]]
     else:
         message, help_text = _MESSAGES.get(error_type, (details["msg"], ""))
-    return (message, help_text) if error_type == "missing" else (f"{show(details['input'])} {message}", help_text)
+    return (message, help_text) if error_type == _MISSING else (f"{show(details['input'])} {message}", help_text)

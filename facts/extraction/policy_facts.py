@@ -34,8 +34,6 @@ def extract_policy(policy: policy_objects.PeeringConnectivity) -> tuple[Fact, ..
     if deleted is not None:
         facts.append(Fact(relations.PolicyTerminating(key), source, "/metadata/deletionTimestamp", deleted))
     spec = policy.spec
-    if spec is None:
-        return tuple(facts)
     if spec.default_action is not None:
         row_default = relations.PolicyDefault(key, spec.default_action)
         facts.append(Fact(row_default, source, "/spec/defaultAction", spec.default_action))

@@ -134,7 +134,7 @@ class PeeringConnectivity:
     """
 
     metadata: PolicyMetadata
+    spec: PolicySpec
     api_version: Unread = field("apiVersion", default=None)
     kind: Unread = None
-    spec: PolicySpec | None = None
     status: Unread = None

@@ -8,7 +8,7 @@ from liqo_connectivity.facts.base.fact import Fact, ObjectKey
 from liqo_connectivity.facts.base.fact_base import FactBase
 from liqo_connectivity.facts.base.problems import Problem, one_line
 from liqo_connectivity.facts.dumps.dump import FACTS_FILE, Loaded
-from liqo_connectivity.facts.extraction.decode import Decoded, decode_mapping, malformed, name_at
+from liqo_connectivity.facts.extraction.decode import NO_SUCH_FIELD, Decoded, decode_mapping, malformed, name_at
 from liqo_connectivity.facts.extraction.kinds import KINDS, kind_of
 from liqo_connectivity.facts.extraction.label_facts import named_keys
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
@@ -161,9 +161,8 @@ class Collector:
         problems: list[Problem] = []
         for fact in unknown:
             line, column = place.position(fact.field)
-            message = "there is no such field"
             field, help_text = fact.field, policy_field_hint(fact.field)
-            problems.append(Problem(place.origin.file, line, *decoded.key, field, message, help_text, column))
+            problems.append(Problem(place.origin.file, line, *decoded.key, field, NO_SUCH_FIELD, help_text, column))
         problems.sort()
         self._problems += problems
         source = decoded.facts[0].source

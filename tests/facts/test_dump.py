@@ -221,7 +221,8 @@ def test_redaction_hides_what_the_controller_wrote_and_keeps_its_joins() -> None
             ObjectKey("FirewallConfiguration", "liqo-tenant-milan", "milan-connectivity"), "u", "1", "guard"
         ),
         decode_mapping(
-            KIND_BY_NAME["PeeringConnectivity"], {"metadata": {"name": "guard", "namespace": "liqo-tenant-milan"}}
+            KIND_BY_NAME["PeeringConnectivity"],
+            {"metadata": {"name": "guard", "namespace": "liqo-tenant-milan"}, "spec": {}},
         ).facts,
     ):
         base.replace(facts[0].source.key, facts)

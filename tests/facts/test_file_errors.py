@@ -130,9 +130,13 @@ PODS = "apiVersion: v1\nkind: List\nitems:\n"
             "a.yaml:7: PeeringConnectivity t/p: /spec/rules/1/action: 5 must be a string; put it in quotes",
         ),
         (
+            "apiVersion: security.liqo.io/v1\nkind: PeeringConnectivity\nmetadata: {name: p, namespace: t}\n",
+            "a.yaml:1: PeeringConnectivity t/p: /spec: is missing; add it",
+        ),
+        (
             (
                 "apiVersion: security.liqo.io/v1\nkind: PeeringConnectivity\n"
-                "metadata: {name: p, namespace: t, creationTimestamp: yesterday}\n"
+                "metadata: {name: p, namespace: t, creationTimestamp: yesterday}\nspec: {}\n"
             ),
             (
                 'a.yaml:3: PeeringConnectivity t/p: /metadata/creationTimestamp: "yesterday" is not a timestamp; write it as '

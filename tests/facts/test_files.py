@@ -64,7 +64,7 @@ def test_texts_that_older_yaml_would_convert_stay_texts(tmp_path: Path) -> None:
 def test_times_are_texts(tmp_path: Path) -> None:
     text = (
         "apiVersion: security.liqo.io/v1\nkind: PeeringConnectivity\n"
-        "metadata: {name: p, namespace: liqo-tenant-a, creationTimestamp: 1970-01-01T00:00:09Z}\n"
+        "metadata: {name: p, namespace: liqo-tenant-a, creationTimestamp: 1970-01-01T00:00:09Z}\nspec: {}\n"
     )
     assert read_text(tmp_path, text).base.rows("policy_created") == {("liqo-tenant-a/p", 9)}
 

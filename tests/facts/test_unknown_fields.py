@@ -27,8 +27,8 @@ POLICY_FIELDS = "the fields here are apiVersion, kind, metadata, spec, status"
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("rules: []\n", f"4:1: /rules: there is no such field; it belongs to /spec; {POLICY_FIELDS}"),
-        ("Spec: {}\n", f"4:1: /Spec: there is no such field; did you mean spec? {POLICY_FIELDS}"),
+        ("rules: []\n", f"4: /rules: there is no such field; it belongs to /spec; {POLICY_FIELDS}"),
+        ("Spec: {}\n", f"4: /Spec: there is no such field; did you mean spec? {POLICY_FIELDS}"),
         (
             "spec:\n  rule: []\n",
             "5:3: /spec/rule: there is no such field; did you mean rules? the fields here are defaultAction, rules",
