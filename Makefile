@@ -103,6 +103,15 @@ bench: $(VENV)/.bench ## Measure the engine beside pyDatalog, clingo, SQLite and
 soak: $(VENV)/.dev ## Run random checks for SOAK_SECONDS, from seed SOAK_SEED on: databases that change, hostile writers, verdicts, policies that fit, inputs, certificates
 	$(BIN)/python -m tools.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED)
 
+# How many packets `make truth` sends, for how long at most, and its first seed.
+TRUTH_PROBES  ?= 2000000
+TRUTH_SECONDS ?= 600
+TRUTH_SEED    ?= 0
+
+.PHONY: truth
+truth: $(VENV)/.dev tools ## Send TRUTH_PROBES packets through random topologies; the kernel must do with each what why says
+	$(BIN)/python -m tests.dataplane --probes $(TRUTH_PROBES) --seconds $(TRUTH_SECONDS) --seed $(TRUTH_SEED)
+
 .PHONY: cluster
 cluster: $(VENV)/.dev tools controlplane ## Run the tests that need a control plane, and no others
 	$(BIN)/python -m pytest -m control_plane

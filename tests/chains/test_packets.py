@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from ipaddress import ip_address, ip_network
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +15,7 @@ from liqo_connectivity import chains
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import FactBase, kind_of
 from tests.support import recordings
+from tests.support.checkout import ROOT
 from tests.support.clusters import RENDERED, VERDICTS, base_of, questions, solve, tables, verdicts
 
 ELSEWHERE = "203.0.113.0/24"
@@ -34,9 +34,8 @@ def forward(script: str, endpoints: dict[str, list[str]], flows: list[Flow]) -> 
         if shutil.which(tool) is None:
             raise NoRouterError(f"{tool} is not installed: these tests load what we render; install {package}")
     given = json.dumps({"script": script, "endpoints": endpoints, "flows": flows})
-    router = str(Path(__file__).parents[1] / "support" / "router.py")
-    command = ["unshare", "-rn", sys.executable, router]
-    run = subprocess.run(command, input=given, text=True, capture_output=True, timeout=SECONDS, check=False)
+    command = ["unshare", "-rn", sys.executable, "-m", "tests.support.router"]
+    run = subprocess.run(command, input=given, text=True, capture_output=True, timeout=SECONDS, check=False, cwd=ROOT)
     if run.returncode != 0:
         raise NoRouterError(
             f"the router ended with exit status {run.returncode}. If it is not allowed to make user or network "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 Address = IPv4Address | IPv6Address
@@ -37,6 +38,7 @@ def union(sets: Iterable[Iterable[Address]]) -> frozenset[Address]:
     return frozenset(address for found in sets for address in found)
 
 
+@cache
 def parsed(text: str) -> Address:
     """An address; one of IPv4 also when it is written as one of IPv6."""
     address = ip_address(text)

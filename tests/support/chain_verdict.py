@@ -6,6 +6,7 @@ A packet is of IPv4 or IPv6, and has a protocol: one with ports, ICMP (in IPv6 I
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from ipaddress import ip_address, ip_network
 from typing import Any, Literal, TypeAlias
 
@@ -34,6 +35,7 @@ class Packet:
         return "ipv6-icmp" if self.ipv6 and self.protocol == "icmp" else self.protocol
 
 
+@cache
 def inside(address: str, cidr: str) -> bool:
     return ip_address(address) in ip_network(cidr, strict=True)
 
@@ -134,7 +136,7 @@ def nft_verdict(commands: Iterable[Mapping[str, Any]], packet: Packet) -> Verdic
             decided = chain["policy"]
             for expressions in chain["rules"]:
                 *matches, verdict = expressions
-                if all(_match_holds(match["match"], table["sets"], packet) for match in matches):
+                if all(match_holds(match["match"], table["sets"], packet) for match in matches):
                     (decided,) = verdict
                     break
             if decided == "drop":
@@ -167,7 +169,8 @@ def _execute(tables: dict[tuple[str, str], dict[str, Any]], command: Mapping[str
         raise AssertionError(f"unknown command {kind}")
 
 
-def _match_holds(match: Mapping[str, Any], sets: Mapping[str, set[str]], packet: Packet) -> bool:
+def match_holds(match: Mapping[str, Any], sets: Mapping[str, set[str]], packet: Packet) -> bool:
+    """Whether a packet meets one match of a rule; ``sets`` are those of its table."""
     ((key, left),) = match["left"].items()
     right = match["right"]
     if key == "ct":

@@ -45,6 +45,15 @@ class Groups(Membership):
 
     def _maybe_mapped(self, peering: str) -> set[str]:
         """The namespaces of which it is not known whether they are offloaded to a peering."""
+        if peering not in self._maybe_mapped_found:
+            self._maybe_mapped_found[peering] = self._doubtful(peering)
+        return self._maybe_mapped_found[peering]
+
+    @cached_property
+    def _maybe_mapped_found(self) -> dict[str, set[str]]:
+        return {}
+
+    def _doubtful(self, peering: str) -> set[str]:
         if not self.may_be_provider(peering):
             return set()
         found = [o for o in self.cluster.offloadings if not o.terminating]

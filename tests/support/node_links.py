@@ -19,7 +19,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.router import inside, ip, new_namespace, path
+from tests.support.namespaces import inside, ip, new_namespace, path
 from tests.support.waiting import eventually
 
 NODE = "node"

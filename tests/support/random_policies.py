@@ -42,9 +42,11 @@ def random_policies(
     return found
 
 
-def random_rules(rng: Random, namespaces: list[str], addresses: list[str], count: int) -> list[Rule]:
-    """Rules with nothing wrong, of the forms that Liqo's agents can match."""
-    writer = _Writer(rng, namespaces, addresses, odd=False, plain=True)
+def random_rules(
+    rng: Random, namespaces: list[str], addresses: list[str], count: int, *, plain: bool = True
+) -> list[Rule]:
+    """Rules with nothing wrong; ``plain`` ones are of the forms that Liqo's agents can match."""
+    writer = _Writer(rng, namespaces, addresses, odd=False, plain=plain)
     return [writer.rule(wrong=False) for _ in range(count)]
 
 

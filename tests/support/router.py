@@ -1,6 +1,6 @@
 """A router between network namespaces, with a ruleset under test, and UDP packets that cross it.
 
-Run as a script in a new user and network namespace, which becomes the router. Each endpoint is a namespace
+Run as a module in a new user and network namespace, which becomes the router. Each endpoint is a namespace
 that owns whole CIDRs (any-IP: a local route on its loopback device), so one process sends from and receives at every
 address under test. No time-out decides a denial: after each batch a fence follows down every path, and what has not
 arrived before the fence was dropped. This module must not know which packets should pass.
@@ -9,7 +9,6 @@ Input on stdin: ``{"script": nft script, "endpoints": {name: [CIDR…]}, "flows"
 destination]…]}``. Output: for each flow whether it arrived, and whether the reply to it did.
 """
 
-import ctypes
 import ipaddress
 import json
 import os
@@ -18,17 +17,15 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
-NEW_NETWORK = 0x40000000
-"""CLONE_NEWNET of linux/sched.h."""
+from tests.support.namespaces import current, inside, ip, new_namespace, path
+
 IP_PKTINFO = 8
 """Of linux/in.h; Python 3.11 does not name it."""
 PORT, FENCE_PORT, FIRST_SOURCE_PORT = 4000, 4001, 20000
 FENCE_SECONDS = 10.0
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Endpoint:
@@ -52,41 +49,6 @@ class Endpoint:
             for cidr in cidrs:
                 ip("route", "add", cidr, "via", self.address)
         ip("route", "add", "default", "via", gateway)
-
-
-def new_namespace() -> int:
-    """A new network namespace, in which the process is from here on."""
-    check(_libc.unshare(NEW_NETWORK))
-    return os.open("/proc/self/ns/net", os.O_RDONLY)
-
-
-@contextmanager
-def inside(namespace: int) -> Iterator[None]:
-    """Be in a network namespace, for a block."""
-    before = os.open("/proc/self/ns/net", os.O_RDONLY)
-    check(_libc.setns(namespace, NEW_NETWORK))
-    try:
-        yield
-    finally:
-        check(_libc.setns(before, NEW_NETWORK))
-        os.close(before)
-
-
-def check(result: int) -> None:
-    """Raises OSError for what a function of libc gave back."""
-    if result != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-
-
-def path(descriptor: int) -> str:
-    """An open namespace, for other programs."""
-    return f"/proc/{os.getpid()}/fd/{descriptor}"
-
-
-def ip(*arguments: str) -> None:
-    """Run ip(8) in the current namespace."""
-    subprocess.run(["ip", *arguments], check=True)
 
 
 def _bound(address: str, port: int) -> socket.socket:
@@ -126,7 +88,7 @@ def main() -> None:
     given = json.load(sys.stdin)
     # On one CPU what was sent first is handled first.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    router = os.open("/proc/self/ns/net", os.O_RDONLY)
+    router = current()
     ip("link", "set", "lo", "up")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", "ascii")
     endpoints: dict[str, Endpoint] = {}

@@ -1,0 +1,142 @@
+"""A disagreement as a value: a federation, who enforces where, and one flow. It can be tried again, made smaller, and kept.
+
+Kept cases are the files of ``tests/data/dataplane/``; a test tries each of them again.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Final, TypeVar
+
+from pydantic import TypeAdapter
+
+from tests.dataplane.federation import Federation, Member
+from tests.dataplane.oracle import Oracle
+from tests.dataplane.probing import Prober
+from tests.dataplane.sites import Site
+from tests.dataplane.views import described
+from tests.support.clusters import shown
+from tests.support.descriptions import Policy, Traffic
+
+Part = TypeVar("Part")
+ATTEMPTS: Final = 12
+"""How often a flow of a case is opened: some of its first packets are fragments, or begin in the middle."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """``kind`` and ``became`` say which packet did what; they are not part of what is tried again."""
+
+    whole: Federation
+    name: str
+    nft: bool
+    traffic: Traffic
+    kind: str = ""
+    became: str = ""
+
+
+_ADAPTER: Final = TypeAdapter(Case)
+
+
+def written(case: Case) -> str:
+    """A case as a file has it."""
+    return json.dumps(_ADAPTER.dump_python(case, mode="json"), indent=1) + "\n"
+
+
+def read(file: Path) -> Case:
+    """The case of a file. Raises pydantic.ValidationError."""
+    return _ADAPTER.validate_json(file.read_text("utf-8"))
+
+
+def complaints(case: Case) -> list[str]:
+    """What is wrong with a case now; empty when the kernel and both oracles agree about its flow."""
+    oracle = Oracle(described(case.whole, case.name), [case.traffic], nft=case.nft)
+    (verdict,) = oracle.verdicts.values()
+    found = [f"the rules say {verdict}, the interpreter {other}" for _, other in oracle.differing]
+    if verdict != "unknown":
+        site = Site(case.whole, case.name)
+        try:
+            site.load(oracle.commands)
+            prober = Prober(site.fabric, Random(1))
+            prober.judge([site.flow(case.traffic, verdict)] * ATTEMPTS)
+            found += [f"{verdict}, {each.kind} packet: {each.became}" for each in prober.failures]
+        finally:
+            site.close()
+    return list(dict.fromkeys(found))
+
+
+def smaller(case: Case) -> Case:
+    """A case that is still wrong, and of which no rule, policy or pod can be left out."""
+    at, left = 0, case
+    while True:
+        less = next(islice(_parts(left), at, None), None)
+        if less is None:
+            if left == case:
+                return case
+            # What could not be left out before may be left out now.
+            at, case = 0, left
+        elif _is_wrong(less):
+            left = less
+        else:
+            at += 1
+
+
+def _is_wrong(case: Case) -> bool:
+    try:
+        return bool(complaints(case))
+    except KeyError:
+        # Without that pod the flow has no place to begin or to end at.
+        return False
+
+
+def _parts(case: Case) -> Iterator[Case]:
+    """The cases that have one thing less."""
+    for at, member in enumerate(case.whole.members):
+        for number in range(len(member.policies)):
+            yield _with(case, at, replace(member, policies=_without(member.policies, number)))
+        for number, policy in enumerate(member.policies):
+            for rule in range(len(policy.rules)):
+                less = replace(policy, rules=_without(policy.rules, rule))
+                yield _with(case, at, replace(member, policies=_changed(member.policies, number, less)))
+        for pod in range(len(member.pods)):
+            yield _with(case, at, replace(member, pods=_without(member.pods, pod)))
+
+
+def _with(case: Case, at: int, member: Member) -> Case:
+    members = case.whole.members
+    return replace(case, whole=Federation((*members[:at], member, *members[at + 1 :])))
+
+
+def _without(found: tuple[Part, ...], at: int) -> tuple[Part, ...]:
+    return found[:at] + found[at + 1 :]
+
+
+def _changed(found: tuple[Policy, ...], at: int, new: Policy) -> tuple[Policy, ...]:
+    return (*found[:at], new, *found[at + 1 :])
+
+
+def report(case: Case) -> str:
+    """Everything about a case, for a person to judge: packet, policy, proof, ruleset and topology."""
+    cluster = described(case.whole, case.name)
+    oracle = Oracle(cluster, [case.traffic], nft=case.nft)
+    site = Site(case.whole, case.name)
+    try:
+        site.load(oracle.commands)
+        ruleset = site.router.nft.ruleset()
+        places = "\n".join(f"{address} is at {place}" for address, place in sorted(site.places.items()))
+    finally:
+        site.close()
+    return "\n".join(
+        (
+            f"packet: {case.kind}, of {case.traffic} in {case.name}, nft enforces: {case.nft}: {case.became}",
+            f"now: {complaints(case) or 'nothing is wrong'}",
+            *(f"policy: {policy}" for policy in cluster.policies),
+            *(f"proof: {name}{row}" for name, rows in oracle.proof(case.traffic).items() for row in rows),
+            ruleset,
+            places,
+            shown(cluster),
+        )
+    )

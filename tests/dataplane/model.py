@@ -1,0 +1,112 @@
+"""What rulesets do to the packets of some flows, computed without a kernel: which mutants of a ruleset are as good as it is.
+
+Every packet is a bit, and what a match holds of is a number with these bits, so a ruleset of which one match has changed
+costs next to nothing. What a match means says ``tests/support/chain_verdict.py``.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from tests.dataplane.probing import SPORTS, Flow
+from tests.support.chain_verdict import Packet, match_holds
+
+KINDS: Final = ("new", "reply", "later", "related")
+SNAT: Final = 100
+"""The priority from which a chain at postrouting sees the source that NAT has given a packet."""
+Command = Mapping[str, Any]
+
+
+class Model:
+    """The packets of some flows, each of every kind, as a chain before source NAT sees them, and as one after it."""
+
+    def __init__(self, flows: Sequence[Flow], translated: Mapping[bytes, str]) -> None:
+        self.flows = flows
+        self._packets: dict[bool, list[Packet]] = {
+            after: [packet for flow in flows for packet in _packets(flow, translated if after else {})]
+            for after in (False, True)
+        }
+        self._known: dict[tuple[bool, str, str, str], int] = {}
+        bits = [(1 << at, packet.ipv6) for at, packet in enumerate(self._packets[False])]
+        self._families = {family: sum(bit for bit, six in bits if six == (family == "ip6")) for family in ("ip", "ip6")}
+
+    def failing(self, commands: Iterable[Command]) -> set[tuple[int, str]]:
+        """The packets that do what they should not once commands are loaded: number of the flow, kind.
+
+        What follows a first packet is sent only if that has arrived and had to.
+        """
+        dropped = self._dropped(commands)
+        found: set[tuple[int, str]] = set()
+        for number, flow in enumerate(self.flows):
+            here = dropped >> len(KINDS) * number
+            if flow.allowed == bool(here & 1):
+                found.add((number, "new"))
+            elif flow.allowed:
+                reply = here & 2
+                kinds = [("reply", reply), ("later", not reply and here & 4), ("related", here & 8)]
+                found |= {(number, kind) for kind, wrong in kinds if wrong}
+        return found
+
+    def _dropped(self, commands: Iterable[Command]) -> int:
+        """The packets that the base chains of some tables drop, as bits."""
+        tables: dict[tuple[str, str], tuple[dict[str, set[str]], list[list[Any]]]] = {}
+        priorities: dict[tuple[str, str], int] = {}
+        for command in commands:
+            ((kind, body),) = command.get("add", {"": {}}).items()
+            at = body.get("family", ""), body.get("table", "")
+            if kind == "chain":
+                assert (body["hook"], body["policy"]) == ("postrouting", "accept")
+                tables.setdefault(at, ({}, []))
+                priorities[at] = body["prio"]
+            elif kind == "set":
+                tables.setdefault(at, ({}, []))[0][body["name"]] = set()
+            elif kind == "element":
+                tables[at][0][body["name"]] |= set(body["elem"])
+            elif kind == "rule":
+                tables[at][1].append(body["expr"])
+        found = 0
+        for at, (sets, rules) in tables.items():
+            found |= self._dropped_by(sets, rules, at[0], priorities.get(at, 0) > SNAT)
+        return found
+
+    def _dropped_by(self, sets: Mapping[str, set[str]], rules: Iterable[list[Any]], family: str, after: bool) -> int:
+        left, found = self._families[family], 0
+        for *matches, verdict in rules:
+            held = left
+            for match in matches:
+                if not held:
+                    break
+                held &= self._holding(match["match"], sets, family, after)
+            if "drop" in verdict:
+                found |= held
+            left &= ~held
+        return found
+
+    def _holding(self, match: Mapping[str, Any], sets: Mapping[str, set[str]], family: str, after: bool) -> int:
+        """The packets of a family that meet a match, as bits."""
+        right = match["right"]
+        named = {right[1:]: sets[right[1:]]} if isinstance(right, str) and right.startswith("@") else {}
+        key = after, family, json.dumps(match), json.dumps([sorted(elements) for elements in named.values()])
+        if key not in self._known:
+            self._known[key] = sum(
+                1 << at
+                for at, packet in enumerate(self._packets[after])
+                if packet.ipv6 == (family == "ip6") and match_holds(match, named, packet)
+            )
+        return self._known[key]
+
+
+def _packets(flow: Flow, translated: Mapping[bytes, str]) -> list[Packet]:
+    """The packets of a flow, one of each kind."""
+    asked = flow.traffic
+    source, destination = translated.get(flow.source, asked.source), asked.destination
+    # An answer goes to the address and port that the first packet came from; NAT gives it them before any chain sees it.
+    back = SPORTS[0] if asked.port else 0
+    six = ":" in source
+    echo, echoed = ("echo-request", "echo-reply") if asked.protocol == "icmp" and six else ("", "")
+    return [
+        Packet(source, destination, "new", asked.protocol, asked.port, echo),
+        Packet(destination, asked.source, "established", asked.protocol, back, echoed),
+        Packet(source, destination, "established", asked.protocol, asked.port, echo),
+        Packet(destination, asked.source, "related", "icmp", 0, "destination-unreachable" if six else ""),
+    ]

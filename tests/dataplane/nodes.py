@@ -1,0 +1,197 @@
+"""Nodes as network namespaces with a kernel that forwards, and the cables between them and the wire.
+
+Neighbours and routes are written down, so no packet waits for a node to find something out. Beside the chains under test
+each node counts what enters and leaves its postrouting hook, but for what it sends to its neighbours: what is lost in between was
+dropped there, and a probe that is missing elsewhere is lost. This module must not know which packets should pass.
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Final
+
+from tests.dataplane import conntrack
+from tests.dataplane.frames import UDP, Probe, packed, packet
+from tests.dataplane.libnftables import Nft
+from tests.dataplane.wire import FENCE, Wire, WireError
+from tests.support.namespaces import current, enter, inside, ip_batch, new_namespace, path
+
+_FORWARDING: Final[Mapping[str, str]] = {
+    "ipv4/ip_forward": "1",
+    "ipv6/conf/all/forwarding": "1",
+    "ipv6/conf/default/accept_dad": "0",
+    "ipv4/conf/all/rp_filter": "0",
+    "ipv4/conf/default/rp_filter": "0",
+    "ipv4/conf/all/send_redirects": "0",
+    "ipv4/conf/default/send_redirects": "0",
+}
+_COUNTERS: Final = """
+add table inet harness
+add counter inet harness entered
+add counter inet harness left
+add chain inet harness first { type filter hook postrouting priority -400; }
+add chain inet harness last { type filter hook postrouting priority 400; }
+add rule inet harness first icmpv6 type { 130-137, 143 } accept
+add rule inet harness last icmpv6 type { 130-137, 143 } accept
+add rule inet harness first ip daddr != 169.254.0.0/16 counter name entered
+add rule inet harness first ip6 daddr != 2001:db8:fe::/48 counter name entered
+add rule inet harness last ip daddr != 169.254.0.0/16 counter name left
+add rule inet harness last ip6 daddr != 2001:db8:fe::/48 counter name left
+"""
+_IP4, _IP6 = b"\x08\x00", b"\x86\xdd"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A place from which probes start and where they end: the far end of a cable of a node."""
+
+    name: str
+    device: int
+    head: bytes
+    """The link addresses of its frames."""
+    fences: tuple[bytes, bytes]
+    """Addresses here that no policy concerns, of IPv4 and IPv6."""
+
+    def frame(self, whole: bytes) -> bytes:
+        """An IP packet as a frame."""
+        return self.head + (_IP4 if whole[0] >> 4 == 4 else _IP6) + whole
+
+
+class Node:
+    """A network namespace that forwards."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        outside = current()
+        try:
+            self.namespace = new_namespace()
+            _write(_FORWARDING)
+            ip_batch("link set lo up")
+        finally:
+            _enter(outside)
+        self.nft = Nft(self.namespace)
+        self.nft.run(_COUNTERS)
+        self._dropped = 0
+        self._loaded: list[dict[str, str]] = []
+
+    def dropped(self) -> int:
+        """How many probes ended in the postrouting hook since the last call."""
+        listed = self.nft.listed("counters table inet harness")
+        held = {one["counter"]["name"]: int(one["counter"]["packets"]) for one in listed if "counter" in one}
+        before, self._dropped = self._dropped, held["entered"] - held["left"]
+        return self._dropped - before
+
+    def load(self, commands: Sequence[Mapping[str, Any]]) -> None:
+        """Run the commands of a transaction of tables; those of the last one that it does not have go. Raises NftError."""
+        named = [each["add"]["table"] for each in commands if "table" in each.get("add", ())]
+        added = [table for at, table in enumerate(named) if table not in named[:at]]
+        # Added first: the last transaction may have emptied it, and what is not there cannot be deleted.
+        gone = [{way: {"table": one}} for one in self._loaded if one not in added for way in ("add", "delete")]
+        self.nft.run_json({"nftables": [*commands, *gone]})
+        self._loaded = added
+
+    def ip(self, *lines: str) -> None:
+        """Run commands of ip(8) here."""
+        with inside(self.namespace):
+            ip_batch(*lines)
+
+    def forget(self) -> None:
+        """Forget all connections."""
+        with inside(self.namespace):
+            conntrack.flush()
+
+    def close(self) -> None:
+        """Leave the namespace, which goes with its last user."""
+        self.nft.close()
+        os.close(self.namespace)
+
+
+class Fabric:
+    """The nodes of a topology, the ports to send from and to, and the wire behind them."""
+
+    def __init__(self) -> None:
+        self._outside = current()
+        self._namespace = new_namespace()
+        # Else each device here announces itself to its node.
+        _write({"ipv6/conf/default/disable_ipv6": "1"})
+        self.wire = Wire()
+        self.nodes: dict[str, Node] = {}
+        self.ports: dict[str, Port] = {}
+        self._number = 0
+
+    def node(self, name: str) -> Node:
+        """A new node."""
+        self.nodes[name] = Node(name)
+        return self.nodes[name]
+
+    def port(self, name: str, node: Node, destinations: Iterable[str]) -> Port:
+        """A cable from a node to the wire, behind which are some addresses or CIDRs."""
+        at = len(self.ports) + 1
+        far, near, here, there = f"02:00:00:00:{at:02x}:02", f"02:00:00:00:{at:02x}:01", f"w{at}", f"p{at}"
+        fence, fence6 = f"169.254.{at}.2", f"2001:db8:fe::{at:x}"
+        ip_batch(
+            f"link add {here} address {far} type veth peer name {there} address {near} netns {path(node.namespace)}",
+            f"link set {here} up",
+        )
+        routes = [
+            f"route add {target} via inet{6 if ':' in target else ''} {'fe80::2' if ':' in target else fence} dev {there}"
+            for target in (*destinations, fence6)
+        ]
+        node.ip(
+            f"link set {there} up",
+            f"addr add 169.254.{at}.1/24 scope link dev {there}",
+            f"neigh replace {fence} lladdr {far} nud permanent dev {there}",
+            f"neigh replace fe80::2 lladdr {far} nud permanent dev {there}",
+            *routes,
+        )
+        head = bytes.fromhex((near + far).replace(":", ""))
+        self.ports[name] = Port(name, self.wire.add(here, name), head, (packed(fence), packed(fence6)))
+        return self.ports[name]
+
+    def fence(self, start: Port, end: Port) -> set[int]:
+        """Send two packets that follow all that was sent from one port to another; their numbers.
+
+        If either arrives, nothing else is on its way. One is of IPv4 and one of IPv6, as chains may be wrong in one family.
+        """
+        numbers = set[int]()
+        for source, destination in zip(start.fences, end.fences, strict=True):
+            self._number += 1
+            number = FENCE | self._number
+            self.wire.send(start.device, start.frame(packet(Probe(source, destination, UDP, 9, 9), number)))
+            numbers.add(number)
+        return numbers
+
+    def check(self, sent: int, arrived: int) -> None:
+        """Raises WireError unless each probe that was sent has arrived or was dropped by a node's chains."""
+        dropped, unseen = sum(node.dropped() for node in self.nodes.values()), self.wire.lost()
+        if unseen or sent != arrived + dropped:
+            raise WireError(
+                f"of {sent} probes {arrived} arrived and {dropped} were dropped in a postrouting hook; {unseen} did "
+                f"not fit into the ring"
+            )
+
+    def close(self) -> None:
+        """Leave every namespace."""
+        self.wire.close()
+        for node in self.nodes.values():
+            node.close()
+        _enter(self._outside)
+        os.close(self._namespace)
+
+
+def prefix(address: str) -> str:
+    """An address as the CIDR that holds only it."""
+    return str(ip_network(address))
+
+
+def _write(values: Mapping[str, str]) -> None:
+    for name, value in values.items():
+        Path("/proc/sys/net", name).write_text(value, "ascii")
+
+
+def _enter(namespace: int) -> None:
+    """Go into a network namespace for good, and close it."""
+    enter(namespace)
+    os.close(namespace)

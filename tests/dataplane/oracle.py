@@ -1,0 +1,67 @@
+"""What every flow of a cluster has to do, twice: as the rules derive it, and as the interpreter says.
+
+A flow whose verdict is ``unknown`` is not expected to do anything, and nothing is learnt from it.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from liqo_connectivity import chains
+from liqo_connectivity.engine import Model
+from liqo_connectivity.facts import FactBase
+from tests.support.clusters import RENDERED, VERDICTS, base_of, layout, questions, solve, verdicts
+from tests.support.descriptions import Cluster, Traffic
+from tests.support.interpreter import Meaning
+from tests.support.manifests import objects
+
+
+class Oracle:
+    """The decisions on some flows, each there once, and the chains that are to enforce them.
+
+    ``nft`` says that nft enforces, of both families; else Liqo's agents do.
+    """
+
+    def __init__(self, cluster: Cluster, asked: Sequence[Traffic], *, nft: bool) -> None:
+        self.cluster = cluster
+        self.asked = asked
+        self.nft = nft
+
+    @cached_property
+    def _base(self) -> FactBase:
+        return base_of(objects(self.cluster))
+
+    @cached_property
+    def _model(self) -> Model:
+        return solve(self._base, (*RENDERED, "too_large", "flow_verdict"), questions(self.asked, nft=self.nft))
+
+    @cached_property
+    def tables(self) -> tuple[chains.Table, ...]:
+        """The tables under test, as the operator writes them for who enforces."""
+        found = layout(self._model)
+        return chains.assemble_nft(found) if self.nft else chains.assemble(found)
+
+    @cached_property
+    def commands(self) -> list[dict[str, Any]]:
+        """The transaction that loads the tables under test."""
+        found: list[dict[str, Any]] = json.loads(chains.nft_transaction_json(self.tables))["nftables"]
+        return found
+
+    @cached_property
+    def verdicts(self) -> dict[Traffic, str]:
+        """The derived verdict on each flow."""
+        return dict(zip(self.asked, verdicts(self._model), strict=True))
+
+    @cached_property
+    def differing(self) -> list[tuple[Traffic, str]]:
+        """The flows on which the interpreter says another thing, and what it says."""
+        unfit = {str(row[0]) for row in self._model.rows("too_large")}
+        meaning = Meaning(self.cluster, nft=self.nft, unfit=unfit)
+        second = ((flow, meaning.decide(flow).verdict) for flow in self.asked)
+        return [(flow, verdict) for flow, verdict in second if verdict != self.verdicts[flow]]
+
+    def proof(self, flow: Traffic) -> dict[str, list[tuple[object, ...]]]:
+        """The derived tuples about one flow, for a person to judge."""
+        model = solve(self._base, VERDICTS, questions([flow], nft=self.nft))
+        return {name: [tuple(row) for row in model.rows(name)] for name in VERDICTS}

@@ -1,0 +1,211 @@
+"""Sends the packets of flows through a topology, and says which of them did what they should not.
+
+A flow is asked more than once: by its first packet, the reply, an error about it, a later packet of the connection. What a
+receiver answers is made of what arrived, translated or not. A missing packet is a denial only if a node counted it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Final, NamedTuple
+
+from tests.dataplane.frames import (
+    ICMP,
+    ICMP6,
+    PUSH_ACK,
+    SYN,
+    SYN_ACK,
+    TCP,
+    UDP,
+    Probe,
+    Seen,
+    fragments,
+    packed,
+    packet,
+    unreachable,
+)
+from tests.dataplane.nodes import Fabric
+from tests.support.descriptions import Traffic
+
+BATCH: Final = 300
+"""Probes on their way at a time: each CPU of a kernel has room for a thousand packets that wait (netdev_max_backlog)."""
+SPORTS: Final = range(40000, 65000)
+"""Where flows begin: no rule has a port in between. A topology opens no more flows, so no two are of one connection."""
+_FILLER: Final = bytes(48)
+_PROTOCOLS: Final = {
+    **{("tcp", size): TCP for size in (4, 16)},
+    **{("udp", size): UDP for size in (4, 16)},
+    ("icmp", 4): ICMP,
+    ("icmp", 16): ICMP6,
+}
+
+
+class Flow(NamedTuple):
+    """A flow, the ports where it begins and ends, the addresses with which its packets arrive, and if they have to."""
+
+    traffic: Traffic
+    start: str
+    end: str
+    source: bytes
+    destination: bytes
+    allowed: bool
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A packet that did what it should not: of which flow, of which kind, and what became of it."""
+
+    flow: Flow
+    kind: str
+    became: str
+
+
+class Shot(NamedTuple):
+    """A packet to send, whole or in fragments, and what has to become of it: the addresses with which it arrives, or None."""
+
+    flow: Flow
+    start: str
+    end: str
+    packets: tuple[bytes, ...]
+    arrives: tuple[bytes, bytes] | None
+
+
+class Connection(NamedTuple):
+    """A connection that was opened: its flow, its first packet as it was sent, and how that arrived."""
+
+    flow: Flow
+    first: Probe
+    arrived: Seen
+
+    def answer(self) -> Probe:
+        """What the receiver of the first packet answers."""
+        if self.arrived.is_fragment:
+            ends = self.arrived.destination, self.arrived.source
+            return self.first._replace(
+                source=ends[0], destination=ends[1], sport=self.first.dport, dport=self.first.sport
+            )
+        return self.arrived.answer(SYN_ACK if self.first.flags == SYN else PUSH_ACK)
+
+
+class Prober:
+    """Probes the flows of one topology. ``count`` are the packets whose fate was checked.
+
+    ``odd`` is how many packets of UDP come in fragments and how many connections of TCP begin in the middle, ``errors``
+    about how many connections an error comes back, both as a part of one.
+    """
+
+    def __init__(self, fabric: Fabric, rng: Random, odd: float = 0.15, errors: float = 0.2) -> None:
+        self._odd, self._errors = odd, errors
+        self.fabric = fabric
+        self.count = 0
+        self.failures: list[Failure] = []
+        self._rng = rng
+        self._number = 0
+        self._sport = 0
+
+    def judge(self, flows: Sequence[Flow]) -> list[Connection]:
+        """Send the first packets of flows, and then those that belong to what arrived; the connections that were opened."""
+        begun = [self._begin(flow) for flow in flows]
+        numbers = self._numbers(len(begun))
+        shots = [self._first(flow, probe, number) for (flow, probe), number in zip(begun, numbers, strict=True)]
+        opened = [Connection(*begun[at], one) for at, one in self._fire("new", shots, numbers)]
+        self.follow(opened)
+        return opened
+
+    def follow(self, opened: Sequence[Connection]) -> None:
+        """Send what belongs to connections: replies, later packets, errors. All of it has to arrive."""
+        numbers = self._numbers(len(opened))
+        shots = [self._back(one.flow, packet(one.answer(), n)) for one, n in zip(opened, numbers, strict=True)]
+        replied = [(opened[at].flow, one) for at, one in self._fire("reply", shots, numbers)]
+        numbers = self._numbers(len(replied))
+        shots = [self._later(flow, one, number) for (flow, one), number in zip(replied, numbers, strict=True)]
+        self._fire("later", shots, numbers)
+        refused = [one for one in opened if self._rng.random() < self._errors and not one.arrived.is_fragment]
+        numbers = self._numbers(len(refused))
+        shots = [self._error(one, number) for one, number in zip(refused, numbers, strict=True)]
+        self._fire("related", shots, numbers)
+
+    # ---- Packets ----
+
+    def _begin(self, flow: Flow) -> tuple[Flow, Probe]:
+        """The first packet of a flow, each from another port; some of TCP as if nodes had missed the beginning."""
+        traffic = flow.traffic
+        source, destination = packed(traffic.source), packed(traffic.destination)
+        protocol = _PROTOCOLS[traffic.protocol, len(source)]
+        self._sport = (self._sport + 1) % len(SPORTS)
+        probe = Probe(source, destination, protocol, SPORTS[self._sport], traffic.port or 8)
+        if protocol == TCP and self._rng.random() < self._odd:
+            probe = probe._replace(flags=PUSH_ACK, sequence=77, acknowledged=99)
+        return flow, probe
+
+    def _first(self, flow: Flow, probe: Probe, number: int) -> Shot:
+        ends = (flow.source, flow.destination) if flow.allowed else None
+        packets: tuple[bytes, ...] = (packet(probe, number),)
+        if probe.protocol == UDP and len(probe.source) == 4 and self._rng.random() < self._odd:
+            packets = tuple(fragments(packet(probe, number, _FILLER), 32))
+        return Shot(flow, flow.start, flow.end, packets, ends)
+
+    def _later(self, flow: Flow, reply: Seen, number: int) -> Shot:
+        """A packet after the reply to the first one."""
+        probe = reply.answer(PUSH_ACK)
+        if probe.protocol in (ICMP, ICMP6):
+            probe = probe._replace(dport=8)
+        return Shot(flow, flow.start, flow.end, (packet(probe, number),), (flow.source, flow.destination))
+
+    def _error(self, one: Connection, number: int) -> Shot:
+        """The message that a port is unreachable, from where the first packet arrived."""
+        arrived = one.arrived
+        return self._back(one.flow, unreachable(arrived.destination, arrived.source, arrived.packet, number))
+
+    def _back(self, flow: Flow, whole: bytes) -> Shot:
+        ends = packed(flow.traffic.destination), packed(flow.traffic.source)
+        return Shot(flow, flow.end, flow.start, (whole,), ends)
+
+    def _numbers(self, count: int) -> range:
+        self._number += count
+        return range(self._number - count, self._number)
+
+    # ---- On the wire ----
+
+    def _fire(self, kind: str, shots: Sequence[Shot], numbers: Sequence[int]) -> list[tuple[int, Seen]]:
+        """Send, note what went wrong, and give what arrived where it should, each with its place in ``shots``."""
+        arrived: dict[int, list[Seen]] = {}
+        for begin in range(0, len(shots), BATCH):
+            for one in self._batch(shots[begin : begin + BATCH]):
+                arrived.setdefault(one.number, []).append(one)
+        self.fabric.check(len(shots), sum(map(len, arrived.values())))
+        self.count += len(shots)
+        found: list[tuple[int, Seen]] = []
+        for at, (shot, number) in enumerate(zip(shots, numbers, strict=True)):
+            became = arrived.get(number, [])
+            wrong = self._wrong(shot, became)
+            if wrong:
+                self.failures.append(Failure(shot.flow, kind, wrong))
+            elif became:
+                found.append((at, became[0]))
+        return found
+
+    def _batch(self, shots: Sequence[Shot]) -> Iterator[Seen]:
+        ports, wire = self.fabric.ports, self.fabric.wire
+        for shot in shots:
+            start = ports[shot.start]
+            for whole in shot.packets:
+                wire.send(start.device, start.frame(whole))
+        ways = {(shot.start, shot.end) for shot in shots}
+        fences = [self.fabric.fence(ports[start], ports[end]) for start, end in sorted(ways)]
+        yield from wire.received(fences)
+
+    def _wrong(self, shot: Shot, became: Sequence[Seen]) -> str:
+        if not became:
+            return "dropped, but has to arrive" if shot.arrives else ""
+        if len(became) > 1:
+            return f"arrived {len(became)} times"
+        (one,) = became
+        where = self.fabric.wire.names[one.device]
+        if not shot.arrives:
+            return f"arrived at {where}, but has to be dropped"
+        if one.device != self.fabric.ports[shot.end].device:
+            return f"arrived at {where} instead of {shot.end}"
+        if (one.source, one.destination) != shot.arrives:
+            return f"arrived from {one.source.hex()} to {one.destination.hex()}"
+        return ""
