@@ -7,6 +7,7 @@ code and decodes only to the classes listed here.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, cast
 
@@ -102,7 +103,9 @@ def decode(data: Data, texts: Mapping[str, str], functors: Mapping[str, Functor]
     value = values.__getitem__
     for made, places in groups:
         if made < _TUPLE:
-            values += [*map(_CLASSES[made], *(map(value, column) for column in places))]
+            # All are named tuples: without their own constructors, which check arguments, they are made in C.
+            fields = zip(*(map(value, column) for column in places), strict=True)
+            values += map(partial(tuple.__new__, _CLASSES[made]), fields)
         elif made == _TUPLE:
             values += [tuple(map(value, parts)) for parts in places]
         elif made == _SET:

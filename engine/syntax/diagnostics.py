@@ -15,7 +15,6 @@ The engine's exceptions::
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 from unicodedata import combining, east_asian_width
@@ -42,8 +41,7 @@ class Span(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One error, warning or note about a program: its code (``DL001``), place, cause (``note``) and fix (``help``)."""
 
     code: str

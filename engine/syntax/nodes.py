@@ -1,12 +1,12 @@
 """The syntax tree of a program: frozen nodes, each with its place in the text.
 
 Nodes keep what the author wrote (several heads, ``;``, comments on declarations), so that a printed program parses to
-the same tree; ``normalize`` turns clauses into the plain rules that evaluation uses. Equality ignores places.
+the same tree; ``normalize`` turns clauses into the plain rules that evaluation uses. Equality ignores places. Nodes are
+named tuples, because a program has thousands of them, and tuples are the quickest to make and to declare.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from liqo_connectivity.engine.syntax.diagnostics import Span
 
@@ -19,51 +19,77 @@ Row = tuple[Value, ...]
 
 _NOWHERE: Final = Span("", 0, 0, 0, 0)
 
+_N = TypeVar("_N", bound=tuple[object, ...])
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+
+def _node(declared: type[_N]) -> type[_N]:
+    """Compare, hash and print a named tuple by its class and fields, without its place, which is its last field."""
+    names = [name for name in declared.__annotations__ if name != "span"]
+    fields = slice(len(names))
+
+    def equal(node: Any, other: object) -> bool:
+        return type(other) is declared and node[fields] == other[fields]
+
+    def unequal(node: Any, other: object) -> bool:
+        return not equal(node, other)
+
+    def hashed(node: Any) -> int:
+        return hash(node[fields])
+
+    def show(node: Any) -> str:
+        values = ", ".join([f"{name}={value!r}" for name, value in zip(names, node[fields], strict=True)])
+        return f"{declared.__name__}({values})"
+
+    methods = {"__eq__": equal, "__ne__": unequal, "__hash__": hashed, "__repr__": show}
+    for name, method in methods.items():
+        setattr(declared, name, method)
+    return declared
+
+
+@_node
+class Variable(NamedTuple):
     """A variable, named as written."""
 
     name: str
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+@_node
+class Wildcard(NamedTuple):
     """``_``: any value."""
 
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+@_node
+class Constant(NamedTuple):
     """A symbol (``str``) or a number (``int``, 32 bits signed as in Soufflé)."""
 
     value: Value
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
+@_node
+class Arithmetic(NamedTuple):
     """``left operator right`` over numbers; division and remainder truncate towards zero, as in Soufflé."""
 
     operator: Literal["+", "-", "*", "/", "%"]
     left: "Term"
     right: "Term"
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+@_node
+class Call(NamedTuple):
     """``@functor(arguments)``: a built-in function of values."""
 
     functor: str
     arguments: tuple["Term", ...]
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
+@_node
+class Aggregate(NamedTuple):
     """``count : { body }``, or ``min``, ``max`` or ``sum target : { body }``, as one side of a comparison.
 
     ``outer`` holds the variables bound outside the braces, sorted; ``normalize`` fills it in, since it depends on the
@@ -74,7 +100,7 @@ class Aggregate:
     target: Variable | None
     body: "tuple[Literal_, ...]"
     outer: tuple[str, ...] = ()
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
     @property
     def adds(self) -> bool:
@@ -85,42 +111,42 @@ class Aggregate:
 Term = Variable | Wildcard | Constant | Arithmetic | Call | Aggregate
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+@_node
+class Atom(NamedTuple):
     """``relation(terms)``."""
 
     relation: str
     terms: tuple[Term, ...]
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+@_node
+class Negation(NamedTuple):
     """``!atom``: no such tuple exists."""
 
     atom: Atom
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@_node
+class Comparison(NamedTuple):
     """``left operator right``; symbols are ordered by code point, numbers as numbers."""
 
     operator: Literal["=", "!=", "<", "<=", ">", ">="]
     left: Term
     right: Term
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Conjunction:
+@_node
+class Conjunction(NamedTuple):
     """Items joined by ``,``."""
 
     items: tuple["Body", ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Disjunction:
+@_node
+class Disjunction(NamedTuple):
     """Alternatives joined by ``;``."""
 
     alternatives: tuple["Body", ...]
@@ -130,34 +156,34 @@ Literal_ = Atom | Negation | Comparison
 Body = Literal_ | Conjunction | Disjunction
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+@_node
+class Clause(NamedTuple):
     """A fact or rule as written: one or more heads, and a body or ``None`` for a fact."""
 
     heads: tuple[Atom, ...]
     body: Body | None
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class TypeDeclaration:
+@_node
+class TypeDeclaration(NamedTuple):
     """``.type name <: base``."""
 
     name: str
     base: str
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+@_node
+class Column(NamedTuple):
     """A column of a relation or a parameter of a functor: its name and the name of its type."""
 
     name: str
     type: str
 
 
-@dataclass(frozen=True, slots=True)
-class RelationDeclaration:
+@_node
+class RelationDeclaration(NamedTuple):
     """``.decl name(columns)``; ``doc`` is the text of the ``//`` lines right above it.
 
     ``hints`` are the qualifiers that only say how to evaluate, such as ``inline``; they change nothing.
@@ -167,44 +193,44 @@ class RelationDeclaration:
     columns: tuple[Column, ...]
     doc: str = ""
     hints: tuple[str, ...] = ()
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class FunctorDeclaration:
+@_node
+class FunctorDeclaration(NamedTuple):
     """``.functor name(parameters): result``."""
 
     name: str
     parameters: tuple[Column, ...]
     result: str
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+@_node
+class Directive(NamedTuple):
     """``.input`` or ``.output`` of relations."""
 
     kind: Literal["input", "output"]
     relations: tuple[str, ...]
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
+@_node
+class Hint(NamedTuple):
     """``.pragma``, ``.plan`` or ``.printsize``: it says how to evaluate or what to print, and changes nothing here.
 
     ``text`` is the statement as it was written, on one line.
     """
 
     text: str
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
 Statement = TypeDeclaration | RelationDeclaration | FunctorDeclaration | Directive | Hint | Clause
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+@_node
+class Rule(NamedTuple):
     """A rule ready for evaluation: one head and a conjunction, which is empty for a fact.
 
     ``number`` counts a program's rules from 0 in reading order; proofs refer to the rule by it.
@@ -213,7 +239,7 @@ class Rule:
     number: int
     head: Atom
     body: tuple[Literal_, ...]
-    span: Span = field(default=_NOWHERE, compare=False, repr=False)
+    span: Span = _NOWHERE
 
 
 def variables(item: Term | Literal_) -> tuple[Variable, ...]:

@@ -44,7 +44,7 @@ class Builder(Transformer[Token, object]):
 
     def program(self, _: Meta, children: list[Any]) -> object:
         # A declaration may be of several relations.
-        return tuple(s for child in children for s in (child if isinstance(child, tuple) else (child,)))
+        return tuple(s for child in children for s in (child if type(child) is tuple else (child,)))
 
     def goal(self, _: Meta, children: list[Any]) -> object:
         return children[0]

@@ -5,7 +5,6 @@ derive more; programs that share no relation can be evaluated apart or together.
 """
 
 import re
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -42,13 +41,13 @@ def shuffled(body: Body, rng: Random) -> Body:
         case Disjunction(alternatives=branches):
             return Disjunction(tuple(shuffled(branch, rng) for branch in rng.sample(branches, len(branches))))
         case Comparison(left=left, right=right):
-            return replace(body, left=_inside(left, rng), right=_inside(right, rng))
+            return body._replace(left=_inside(left, rng), right=_inside(right, rng))
         case _:
             return body
 
 
 def _inside(term: Term, rng: Random) -> Term:
-    return replace(term, body=tuple(rng.sample(term.body, len(term.body)))) if isinstance(term, Aggregate) else term
+    return term._replace(body=tuple(rng.sample(term.body, len(term.body)))) if isinstance(term, Aggregate) else term
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -56,7 +55,7 @@ def test_the_order_inside_a_body_does_not_matter(seed: int) -> None:
     program, facts = program_of(2 * seed)
     rng = Random(seed)
     statements = [
-        replace(s, body=shuffled(s.body, rng)) if isinstance(s, Clause) and s.body is not None else s
+        s._replace(body=shuffled(s.body, rng)) if isinstance(s, Clause) and s.body is not None else s
         for s in program.statements
     ]
     other = Program.build(statements, program.texts)

@@ -1,13 +1,15 @@
 """Reading and printing programs: what is printed reads back as the same program, however it was laid out."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from liqo_connectivity.engine import ProgramError
+from liqo_connectivity.engine import ProgramError, Span
 from liqo_connectivity.engine.syntax.nodes import (
     Aggregate,
     Arithmetic,
@@ -42,42 +44,47 @@ names = st.from_regex(r"[A-Za-z?][A-Za-z0-9_?]{0,5}|_[A-Za-z0-9_?]{1,5}", fullma
 )
 symbols = st.text(max_size=12)
 numbers = st.integers(-(2**31), 2**31 - 1)
-constants = st.builds(Constant, symbols | numbers)
+
+
+def built(node: Callable[..., Any], *fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Build nodes; hypothesis alone would make up the optional fields of a named tuple too, such as the place."""
+    return st.tuples(*fields).map(lambda values: node(*values))
+
+
+constants = built(Constant, symbols | numbers)
 terms: st.SearchStrategy[Term] = st.recursive(
-    st.builds(Variable, names) | st.builds(Wildcard) | constants,
+    built(Variable, names) | built(Wildcard) | constants,
     lambda inner: (
-        st.builds(Arithmetic, st.sampled_from(["+", "-", "*", "/", "%"]), inner, inner)
-        | st.builds(Call, names, st.lists(inner, max_size=3).map(tuple))
+        built(Arithmetic, st.sampled_from(["+", "-", "*", "/", "%"]), inner, inner)
+        | built(Call, names, st.lists(inner, max_size=3).map(tuple))
     ),
     max_leaves=6,
 )
-atoms = st.builds(Atom, names, st.lists(terms, max_size=3).map(tuple))
+atoms = built(Atom, names, st.lists(terms, max_size=3).map(tuple))
 operators = st.sampled_from(["=", "!=", "<", "<=", ">", ">="])
-plain = atoms | st.builds(Negation, atoms) | st.builds(Comparison, operators, terms, terms)
+plain = atoms | built(Negation, atoms) | built(Comparison, operators, terms, terms)
 inner = st.lists(plain, min_size=1, max_size=3).map(tuple)
-aggregates = st.builds(Aggregate, st.just("count"), st.none(), inner) | st.builds(
-    Aggregate, st.sampled_from(["min", "max"]), st.builds(Variable, names), inner
+aggregates = built(Aggregate, st.just("count"), st.none(), inner) | built(
+    Aggregate, st.sampled_from(["min", "max"]), built(Variable, names), inner
 )
-literals = (
-    plain | st.builds(Comparison, operators, terms, aggregates) | st.builds(Comparison, operators, aggregates, terms)
-)
+literals = plain | built(Comparison, operators, terms, aggregates) | built(Comparison, operators, aggregates, terms)
 
 
 def _conjunctions(inner: st.SearchStrategy[Body]) -> st.SearchStrategy[Body]:
-    return st.builds(Conjunction, st.lists(inner, min_size=2, max_size=3).map(tuple)) | st.builds(
+    return built(Conjunction, st.lists(inner, min_size=2, max_size=3).map(tuple)) | built(
         Disjunction, st.lists(inner, min_size=2, max_size=3).map(tuple)
     )
 
 
 bodies: st.SearchStrategy[Body] = st.recursive(literals, _conjunctions, max_leaves=6)
-columns = st.lists(st.builds(Column, names, names), max_size=3).map(tuple)
+columns = st.lists(built(Column, names, names), max_size=3).map(tuple)
 docs = st.from_regex(r"[A-Za-z0-9.,:()/é]{1,8}( [A-Za-z0-9.,:()/é]{1,8}){0,3}", fullmatch=True) | st.just("")
 statements = (
-    st.builds(TypeDeclaration, names, names)
-    | st.builds(RelationDeclaration, names, columns, docs)
-    | st.builds(FunctorDeclaration, names, columns, names)
-    | st.builds(Directive, st.sampled_from(["input", "output"]), st.lists(names, min_size=1, max_size=3).map(tuple))
-    | st.builds(Clause, st.lists(atoms, min_size=1, max_size=2).map(tuple), bodies | st.none())
+    built(TypeDeclaration, names, names)
+    | built(RelationDeclaration, names, columns, docs)
+    | built(FunctorDeclaration, names, columns, names)
+    | built(Directive, st.sampled_from(["input", "output"]), st.lists(names, min_size=1, max_size=3).map(tuple))
+    | built(Clause, st.lists(atoms, min_size=1, max_size=2).map(tuple), bodies | st.none())
 )
 
 
@@ -259,3 +266,19 @@ def test_an_empty_text_is_an_empty_program(text: str) -> None:
 def test_what_is_no_goal(text: str) -> None:
     with pytest.raises(ProgramError):
         parse_goal(text)
+
+
+def test_nodes_are_equal_by_class_and_fields_and_not_by_place() -> None:
+    here, there = (Variable("X", Span("p.dl", line, 1, line, 2)) for line in (1, 2))
+    assert here == there
+    assert hash(here) == hash(there)
+    assert repr(here) == "Variable(name='X')"
+    assert here != Variable("Y", here.span)
+    assert Atom("p", (here,)) == Atom("p", (there,))
+    assert {Atom("p", (here,)), Atom("p", (there,))} == {Atom("p", (Variable("X"),))}
+    items = (Atom("p", ()), Atom("q", ()))
+    others: list[object] = [Conjunction(items), Disjunction(items), items, (items,)]
+    assert [one == other for one in others for other in others] == [one is other for one in others for other in others]
+    assert [one != other for one in others for other in others] == [
+        one is not other for one in others for other in others
+    ]

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -56,10 +55,7 @@ def cached() -> bool:
 def assert_same(first: object, second: object) -> None:
     """Compare values with the places of syntax, which do not take part in their equality."""
     assert type(first) is type(second)
-    if is_dataclass(first):
-        for field in fields(first):
-            assert_same(getattr(first, field.name), getattr(second, field.name))
-    elif isinstance(first, tuple):
+    if isinstance(first, tuple):
         assert len(first) == len(second)  # type: ignore[arg-type]
         for one, other in zip(first, second, strict=True):  # type: ignore[call-overload]
             assert_same(one, other)
