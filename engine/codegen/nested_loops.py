@@ -5,8 +5,8 @@ change.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from liqo_connectivity.engine.codegen.source import Capture, Writer, tuple_of
 from liqo_connectivity.engine.plan.join_steps import Aggregation, Bind, JoinStep, Lookup, Scan, Test
@@ -57,19 +57,17 @@ def write_fold(writer: Writer, kind: str, found: str, value: str) -> None:
     writer.line(f"elif {value} {'<' if kind == 'min' else '>'} {found}[0]: {found}[0] = {value}")
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """A block that several joins share: its indentation, and the identifiers of its lookups.
 
     A lookup at the start of one join serves all later ones.
     """
 
     depth: int
-    lookups: dict[str, str] = field(default_factory=dict[str, str])
+    lookups: dict[str, str]
 
 
-@dataclass(frozen=True)
-class Join:
+class Join(NamedTuple):
     """Writes one join.
 
     ``emit`` writes the code for an instance, and reads the variables ``wanted``. ``guards`` maps positions of the body
@@ -85,7 +83,7 @@ class Join:
     emit: Callable[[Names], None]
     wanted: frozenset[str]
     parameters: tuple[str, ...] = ()
-    guards: Mapping[int, str] = field(default_factory=dict[int, str])
+    guards: Mapping[int, str] = MappingProxyType({})
     kept: frozenset[int] = frozenset()
     counters: str = ""
     charge: Charge | None = None
@@ -101,7 +99,7 @@ class Join:
         writer, depth = self.writer, self.writer.depth
         if loops >= _DEEPEST or depth > 4 * _DEEPEST:
             arguments = dict.fromkeys([*self.parameters, *names.values()])
-            writer.helper(tuple(arguments), lambda: replace(self, block=None).write(steps, names))
+            writer.helper(tuple(arguments), lambda: self._replace(block=None).write(steps, names))
             return
         step, rest = steps[0], steps[1:]
         if self.counters and isinstance(step, Scan | Lookup):

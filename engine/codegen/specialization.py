@@ -4,8 +4,8 @@ Each is written once per program and kept as compiled source; each database bind
 function for changes does the work of all rules that read a relation, in one pass.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
@@ -14,7 +14,21 @@ from liqo_connectivity.engine.codegen.nested_loops import Block, Charge, Join, N
 from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, key, remembered, tuple_of
 from liqo_connectivity.engine.plan.join_steps import JoinStep, Scan, backward_steps, delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
-from liqo_connectivity.engine.syntax.nodes import Atom, Literal_, Negation, Rule, Variable, variables
+from liqo_connectivity.engine.syntax.nodes import (
+    Aggregate,
+    Arithmetic,
+    Atom,
+    Call,
+    Comparison,
+    Constant,
+    Literal_,
+    Negation,
+    Rule,
+    Term,
+    Variable,
+    Wildcard,
+    variables,
+)
 
 NO_RANK: Final = 2**62
 """The rank of a row without a derivation."""
@@ -30,11 +44,12 @@ class Specializer:
     flow: Dataflow
     profiled: bool = False
     limited: bool = False
-    _kept: dict[tuple[str, str | Rule], Template] = field(default_factory=dict[tuple[str, str | Rule], Template])
+    _kept: dict[tuple[str, str | int], Template] = field(default_factory=dict[tuple[str, str | int], Template])
 
     def load(self, rule: Rule) -> Template:
         """``f()``: count the head of each instance of a rule; for a recursive component, ``min`` or ``max`` only note it."""
-        return self._keep("load", rule, lambda: remembered(self._key(rule), lambda: self._load(rule)))
+        # Known by its identity, since the flow keeps the rule: hashing all of it takes long.
+        return self._keep("load", id(rule), lambda: remembered(self._key(rule), lambda: self._load(rule)))
 
     def positive(self, relation: str) -> Template:
         """``f(rows, sign)``: propagate rows added to a relation, or removed, to the heads of the rules that read it."""
@@ -48,8 +63,7 @@ class Specializer:
 
     def inner(self, relation: str) -> Template:
         """``f(rows, sign)``: the same for the rules of the relation's recursive component."""
-        found = self.flow.reads.inner.get(relation, ())
-        return self._keep("inner", relation, lambda: self._changes("inner", relation, found))
+        return self._keep("inner", relation, lambda: self._changes("inner", relation, self.flow.inner_reads(relation)))
 
     def forward(self, relation: str) -> Template:
         """``f(row, found)``: append ``(relation, head, rank)`` for each instance of the row's component that reads it."""
@@ -66,7 +80,7 @@ class Specializer:
         place = f"{rule.number} {rule.span}"
         return "\n".join([place, repr(about), *map(_written, (rule.head, *rule.body))])
 
-    def _keep(self, kind: str, subject: str | Rule, write: Callable[[], Template]) -> Template:
+    def _keep(self, kind: str, subject: str | int, write: Callable[[], Template]) -> Template:
         found = self._kept.get((kind, subject))
         if found is None:
             found = self._kept[kind, subject] = write()
@@ -89,7 +103,7 @@ class Specializer:
         def follow(occurrence: Occurrence, columns: Sequence[str], block: Block) -> None:
             rule, position = occurrence.rule, occurrence.position
             guards = dict.fromkeys(_earlier(rule, position), "rows")
-            join = replace(self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards), block=block)
+            join = self._heads(writer, rule, "changes", "sign", ("rows", "sign"), guards)._replace(block=block)
             steps = delta_steps(rule, position, occurrence.inside, self.flow.small)
             if join.charge:
                 join.charge("1")
@@ -97,7 +111,7 @@ class Specializer:
 
         def body() -> None:
             writer.open("for row in rows:")
-            columns, block = _columns(writer, occurrences), Block(writer.depth)
+            columns, block = _columns(writer, occurrences), Block(writer.depth, {})
             for occurrence in occurrences:
                 follow(occurrence, columns, block)
 
@@ -121,7 +135,7 @@ class Specializer:
             _from_change(join, delta_steps(rule, position, small=self.flow.small), columns)
 
         def body() -> None:
-            occurrences = self.flow.reads.inner.get(relation, ())
+            occurrences = self.flow.inner_reads(relation)
             columns = _columns(writer, occurrences)
             for occurrence in occurrences:
                 follow(occurrence.rule, occurrence.position, columns)
@@ -258,11 +272,30 @@ def _rank(writer: Writer, rule: Rule, ranked: Sequence[int], names: Names) -> st
     return f"1 + {ranks[0]}" if ranks else str(int(bool(rule.body)))
 
 
-def _written(item: Literal_) -> str:
-    """Return a text that no other literal has. Atoms are most of a program, and their ``repr`` takes long."""
-    if not isinstance(item, Atom):
-        return repr(item)
-    return f"{item.relation}({', '.join([t.name if isinstance(t, Variable) else repr(t) for t in item.terms])})"
+def _written(item: Literal_ | Term) -> str:
+    """Return a text that no other literal or term has, which is quicker to make than ``repr``."""
+    match item:
+        case Variable(name=name):
+            return name
+        case Constant(value=value):
+            return repr(value)
+        case Wildcard():
+            return "_"
+        case Atom(relation=relation, terms=terms):
+            return f"{relation}({_listed(terms)})"
+        case Negation(atom=atom):
+            return f"!{atom.relation}({_listed(atom.terms)})"
+        case Comparison(operator=operator, left=left, right=right):
+            return f"{_written(left)} {operator} {_written(right)}"
+        case Call(functor=functor, arguments=arguments):
+            return f"@{functor}({_listed(arguments)})"
+        case Arithmetic() | Aggregate():
+            return repr(item)
+
+
+def _listed(terms: Iterable[Term]) -> str:
+    # Most terms are variables: these without a call.
+    return ", ".join([term.name if isinstance(term, Variable) else _written(term) for term in terms])
 
 
 def _head_variables(rule: Rule) -> frozenset[str]:

@@ -100,6 +100,11 @@ class Dataflow:
         """The readers of each relation, which a change needs and a load does not."""
         return _reads(self.components, self.numbers)
 
+    def inner_reads(self, relation: str) -> tuple[Occurrence, ...]:
+        """List where rules of a relation's own recursive component read it, which a load needs too."""
+        own = [component for component in self.components if relation in component.relations]
+        return _reads(own, self.numbers).inner.get(relation, ())
+
     def readers(self, relation: str) -> tuple[Occurrence, ...]:
         """List where rules of other components read a relation."""
         return (*self.reads.positive.get(relation, ()), *self.reads.negative.get(relation, ()))

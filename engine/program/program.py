@@ -95,7 +95,7 @@ class Program:
         once = [*singletons.check_singletons(self.statements), *_ignored(self.statements)]
         if not self.schema.outputs:
             return tuple(once)
-        needed = stratification.needed_relations(self.rules, self.schema.outputs)
+        needed = stratification.needed_relations(self.rules_by_head, self.schema.outputs)
         hint = "use the relation in a rule that leads to an output, or declare it as .output"
         unused = [rule for rule in self.rules if rule.head.relation not in needed]
         found = [
@@ -106,7 +106,7 @@ class Program:
 
     def slice(self, goals: Iterable[str]) -> "Program":
         """Return the part of the program that derives the goals, with the same rule numbers."""
-        needed = stratification.needed_relations(self.rules, goals)
+        needed = stratification.needed_relations(self.rules_by_head, goals)
         rules = tuple(rule for rule in self.rules if rule.head.relation in needed)
         # The relations of a component need each other, so the slice has all of them or none.
         components = tuple(component for component in self.components if component.relations[0] in needed)

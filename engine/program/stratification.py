@@ -8,7 +8,7 @@ ordered, and importing networkx takes longer than answering a question.
 # networkx is only partly typed: pyright does not know some of its members.
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -50,14 +50,14 @@ def dependencies(rules: Iterable[Rule]) -> Reads:
     return found
 
 
-def _reads(item: Literal_) -> Iterator[tuple[str, Negation | Aggregate | None]]:
-    """Yield each relation that a literal reads, with the negation or aggregate that needs the whole relation."""
+def _reads(item: Literal_) -> Iterable[tuple[str, Negation | Aggregate | None]]:
+    """List the relations that a literal reads, each with the negation or aggregate that needs the whole relation."""
     if isinstance(item, Atom):
-        yield item.relation, None
-    elif isinstance(item, Negation):
-        yield item.atom.relation, item
-    elif aggregate := aggregate_of(item):
-        yield from ((relation, aggregate) for inner in aggregate.body for relation, _ in _reads(inner))
+        return ((item.relation, None),)
+    if isinstance(item, Negation):
+        return ((item.atom.relation, item),)
+    aggregate = aggregate_of(item)
+    return [(name, aggregate) for inner in aggregate.body for name, _ in _reads(inner)] if aggregate else ()
 
 
 def _graph(reads: Reads) -> "nx.DiGraph[str]":
@@ -124,14 +124,13 @@ def components(rules: Iterable[Rule]) -> tuple[Component, ...]:
     return tuple(ordered)
 
 
-def needed_relations(rules: Iterable[Rule], goals: Iterable[str]) -> frozenset[str]:
+def needed_relations(rules_by_head: Mapping[str, Iterable[Rule]], goals: Iterable[str]) -> frozenset[str]:
     """Return the goals and every relation that they depend on."""
-    reads = dependencies(rules)
     needed: set[str] = set()
     pending = list(goals)
     while pending:
         name = pending.pop()
         if name not in needed:
             needed.add(name)
-            pending.extend(reads.get(name, ()))
+            pending += [read for rule in rules_by_head.get(name, ()) for item in rule.body for read, _ in _reads(item)]
     return frozenset(needed)

@@ -108,12 +108,11 @@ def cidr_contains(cidr: str, address: str) -> int:
 
 def cidr_covers(outer: str, inner: str) -> int:
     """Return 1 if the outer CIDR contains every address of the inner one, 0 otherwise."""
-    wide, narrow = _network(outer), _network(inner)
-    if isinstance(wide, IPv4Network) and isinstance(narrow, IPv4Network):
-        return int(narrow.subnet_of(wide))
-    if isinstance(wide, IPv6Network) and isinstance(narrow, IPv6Network):
-        return int(narrow.subnet_of(wide))
-    return 0
+    wide, narrow = _masked(outer), _masked(inner)
+    if wide is None or narrow is None or wide[0] != narrow[0]:
+        return 0
+    # The mask of the inner one is at least as long, and their addresses are equal under that of the outer one.
+    return int(narrow[1] & wide[1] == wide[1] and narrow[2] & wide[1] == wide[2])
 
 
 def cidr_lower(cidr: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from liqo_connectivity.engine.proofs.proof import Absent, Proof
 from liqo_connectivity.engine.syntax.nodes import Atom, Constant, Literal_, Rule, Value, Wildcard
@@ -11,8 +11,7 @@ from liqo_connectivity.engine.syntax.printer import format_atom, format_body
 Reason = Literal["asserted", "derived", "depth", "above"]
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """A rule that could derive a goal but fails.
 
     ``holding`` lists the literals that hold together, with their values, in lookup order; ``failing`` is the first
