@@ -4,8 +4,8 @@ It is keyed by object, because a cluster reports its changes by object.
 """
 
 from collections.abc import Iterable, Iterator, KeysView
-from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey, Row
 from liqo_connectivity.rules.relations import RELATION_NAMES
@@ -14,8 +14,7 @@ AssertedRow = tuple[str, Row]
 """The name of a relation and one of its rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class FactChange:
+class FactChange(NamedTuple):
     """The rows that left a fact base and those that came. No row is in both, and none is repeated."""
 
     removed: tuple[AssertedRow, ...] = ()

@@ -1,17 +1,15 @@
 """The kinds of objects that are read: API group, name, scope and decoder of each."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from liqo_connectivity.facts.extraction.extract import KubernetesObject
 from liqo_connectivity.facts.objects import core_objects, liqo_objects, policy_objects, service_objects
 from liqo_connectivity.facts.objects.models import validator
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A kind of Kubernetes object that asserts facts.
 
     ``group`` is empty for core kinds; ``version`` and ``plural`` are those that Kubernetes or Liqo v1.2 serves, for

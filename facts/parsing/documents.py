@@ -5,8 +5,7 @@ Nothing here calls a constructor that a document names.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import yaml
 
@@ -50,12 +49,11 @@ class UnparsableError(Exception):
         self.help = help_text
 
 
-@dataclass(frozen=True, slots=True)
-class YamlDocument:
-    """One document of a YAML text: its root node, its index in the text, and the line it starts on, from 1."""
+class YamlDocument(NamedTuple):
+    """One document of a YAML text: its root node, its number in the text, from 0, and the line it starts on, from 1."""
 
     node: yaml.Node
-    index: int
+    number: int
     line: int
 
 

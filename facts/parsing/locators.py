@@ -55,7 +55,7 @@ class YamlLocator:
     def position(self, path: Sequence[str | int]) -> Position:
         """Where the last field of the path that exists begins."""
         if self._root is None:
-            self._root = next(document.node for document in parse_yaml(self._text) if document.index == self._index)
+            self._root = next(document.node for document in parse_yaml(self._text) if document.number == self._index)
         node = self._root
         mark = node.start_mark
         for step in path:

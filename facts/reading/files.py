@@ -232,7 +232,7 @@ class _Reader:
                     self._problem(shown, error.line, error.message, error.help)
                     continue
                 self._parsed()
-                locator = YamlLocator(text, document.index)
+                locator = YamlLocator(text, document.number)
                 self._collector.add_document(value, Origin(shown, locator))
         except UnparsableError as error:
             self._problem(shown, error.line, error.message, error.help)

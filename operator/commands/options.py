@@ -1,7 +1,6 @@
 """The options that commands share, so that input and output are named the same way everywhere."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields
 from functools import wraps
 from typing import Any, Final, TypeVar
 
@@ -20,20 +19,25 @@ def object_options(function: Callable[..., _R]) -> Callable[..., _R]:
     @wraps(function)
     def command(**parameters: Any) -> _R:
         # --operator is not an option of every command.
-        objects = ObjectSource(**{f.name: parameters.pop(f.name) for f in fields(ObjectSource) if f.name in parameters})
+        objects = ObjectSource(**{name: parameters.pop(name) for name in ObjectSource._fields if name in parameters})
         return function(objects=objects, **parameters)
 
     return _with(command, _OBJECT_OPTIONS)
 
 
 def input_options(function: Callable[..., _R]) -> Callable[..., _R]:
-    """Give a command the options that all answers share, as one parameter ``given: Input``."""
+    """Give a command the options that all answers share, as one parameter ``given: Input``.
+
+    The command raises click.UsageError for rule files together with ``--operator``.
+    """
 
     @wraps(function)
     def command(**parameters: Any) -> _R:
         if parameters.pop("all_namespaces"):
             parameters["namespace"] = ""
-        given = Input(**{field.name: parameters.pop(field.name) for field in fields(Input)})
+        given = Input(**{name: parameters.pop(name) for name in Input._fields})
+        if given.objects.operator and given.rules:
+            raise click.UsageError("--operator answers by the controller's rules: leave out --rules")
         return function(given=given, **parameters)
 
     return object_options(_with(command, _ANSWER_OPTIONS))

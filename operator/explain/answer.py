@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from liqo_connectivity.engine import Absence, Aggregated, Explainer, Model, Proof, pattern, proofs, prove, why_not
@@ -34,23 +33,21 @@ WORST: Final = ("denied", "unknown", "allowed")
 """The verdicts, in the order in which one of several counts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What decided: the built-in ``established`` or ``default``, or a ``rule`` with its index in the policy."""
+class Decision(NamedTuple):
+    """What decided: the built-in ``established`` or ``default``, or a rule, by its index in the policy."""
 
     kind: str
-    index: int | None
+    rule: int | None
     action: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A rule of a policy that does not match a flow: its index, its action, and the sides that do not match.
+class Mismatch(NamedTuple):
+    """A rule of a policy, by its index, that does not match a flow: its action, and the sides that do not match.
 
     If both sides match, its ports do not.
     """
 
-    index: int
+    rule: int
     action: str
     sides: tuple[str, ...]
 
@@ -217,7 +214,7 @@ def _mismatches(model: Model, peering: str, flow: str, decision: Decision | None
     return tuple(
         Mismatch(index, action, tuple(side for side in SIDES if (index, side) not in matching))
         for index, action in rules
-        if (decision.index is None or index < decision.index) and index not in whole
+        if (decision.rule is None or index < decision.rule) and index not in whole
     )
 
 

@@ -62,7 +62,7 @@ def relations_used(denials: tuple[Denial, ...]) -> set[str]:
 
 def _denial(explainer: Explainer, peering: PeeringAnswer, found: Answer, depth: int) -> Denial:
     model = explainer.model
-    decided = peering.decision.index if peering.decision else None
+    decided = peering.decision.rule if peering.decision else None
     allowing = [
         int(index) for owner, index, action in model.rows("rule") if (owner, action) == (peering.peering, "allow")
     ]

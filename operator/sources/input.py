@@ -3,10 +3,7 @@
 Plain data, so that declaring the options imports none of the readers.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-import click
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from liqo_connectivity.facts import Reading
@@ -17,8 +14,7 @@ NFTABLES: Final = "nftables"
 """What loads the chains: Liqo's agents, or nft itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectSource:
+class ObjectSource(NamedTuple):
     """Where the cluster's objects come from.
 
     ``files`` are paths or ``-`` for stdin. Without any, they are listed from the live cluster of ``kubeconfig`` and
@@ -33,12 +29,11 @@ class ObjectSource:
     assume_complete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """The objects that an answer is about, and how to derive it.
 
     ``namespace`` is empty for all namespaces. ``rules`` are paths of rule files. ``seconds`` and ``megabytes`` limit
-    the evaluation, by either evaluator. ``enforcer`` is liqo or nftables. Raises click.UsageError for rule files together with ``--operator``.
+    the evaluation, by either evaluator. ``enforcer`` is liqo or nftables.
     """
 
     objects: ObjectSource
@@ -49,10 +44,6 @@ class Input:
     seconds: float
     megabytes: int
     enforcer: str = LIQO
-
-    def __post_init__(self) -> None:
-        if self.objects.operator and self.rules:
-            raise click.UsageError("--operator answers by the controller's rules: leave out --rules")
 
 
 def read_objects(source: ObjectSource) -> "Reading":

@@ -4,8 +4,7 @@ All commands derive through here, so that ``--engine`` and ``--verify`` mean the
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from liqo_connectivity.engine import LimitError, Limits, Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.facts import Reading
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from liqo_connectivity.engine.pydatalog.child_process import ChildLimits
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """What a command works on."""
 
     given: Input
@@ -36,7 +34,7 @@ class Session:
 
     def enforced_by(self, enforcer: str) -> "Session":
         """Give the session for chains that something else than Liqo's agents loads."""
-        return replace(self, enforcer=enforcer)
+        return self._replace(enforcer=enforcer)
 
     def facts(self, asked: Iterable[Question] = ()) -> Mapping[str, Iterable[Row]]:
         """Give the facts of the objects, who enforces, and the questions."""

@@ -142,6 +142,6 @@ def test_a_proof_that_several_failures_need_is_written_once() -> None:
     (proof,) = document["proofs"]
     assert [step["relation"] for step in proof["steps"]] == ["bad", "given"]
     early = replace(
-        found, failures=tuple(replace(f, because=proved_early(Explainer(model), "bad", (1,))) for f in found.failures)
+        found, failures=tuple(f._replace(because=proved_early(Explainer(model), "bad", (1,))) for f in found.failures)
     )
     assert [line.strip() for line in absence_lines(early, FactBase(), full=True)].count(EARLY) == 2

@@ -71,7 +71,7 @@ def _peering(peering: PeeringAnswer, base: FactBase) -> dict[str, Any]:
         "namespace": peering.namespace,
         "policy": peering.policy,
         "verdict": peering.verdict,
-        "decidedBy": decided and {"kind": decided.kind, "index": decided.index, "action": decided.action},
+        "decidedBy": decided and {"kind": decided.kind, "index": decided.rule, "action": decided.action},
         "proof": proof_document(peering.proof, base),
         **(others if peering.alternatives else {}),
     }

@@ -46,7 +46,7 @@ def _passed_over(peering: PeeringAnswer, base: FactBase, full: bool) -> list[str
     """Explain why the rules before the deciding one do not match."""
     if peering.decision is None or not peering.passed_over:
         return []
-    index, shown = peering.decision.index or 0, len(peering.passed_over)
+    index, shown = peering.decision.rule or 0, len(peering.passed_over)
     more = f"; of the {index} rules before it, the last {shown}" if shown < index else ""
     named = f"rule {index}{rule_name(base, peering.policy, index)}"
     lines = [f"{named} is the first that matches{more}:"]
@@ -116,7 +116,7 @@ def deciding(peering: PeeringAnswer, found: Answer) -> str:
     match peering.decision:
         case None:
             decided = _undecided(peering, policy)
-        case Decision(kind="rule", index=index, action=action):
+        case Decision(kind="rule", rule=index, action=action):
             rule = int(index or 0)
             decided = f"by rule {rule}{rule_name(base, peering.policy, rule)} of {policy}: {action} {rule_text(base, peering.policy, rule)}"
         case Decision(kind="established"):

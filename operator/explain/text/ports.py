@@ -44,5 +44,5 @@ def _decider(policy: str, decision: Decision | None, answer: Answer) -> str:
         return "default"
     if decision.kind == "established":
         return "the rule for established connections"
-    index = decision.index or 0
+    index = decision.rule or 0
     return f"rule {index}{rule_name(answer.base, policy, index)}"

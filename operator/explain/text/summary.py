@@ -91,7 +91,7 @@ def _because(peering: PeeringAnswer, found: Answer) -> list[str]:
     base = found.base
     matching = {str(node.row[2]): node for node in _nodes(peering.proof, "side_matches")}
     if peering.decision is not None and peering.decision.kind == "rule":
-        index = int(peering.decision.index or 0)
+        index = int(peering.decision.rule or 0)
         named = zip(SIDES, parties(base, peering.policy, index), strict=True)
         lines = [_end(side, party, matching[side], found) for side, party in named if side in matching]
     else:
@@ -166,10 +166,10 @@ def _rules_before(peering: PeeringAnswer, base: FactBase) -> list[str]:
     return [f"{rules} do not match: {', '.join(shown)}{more}"]
 
 
-def _mismatch(rule: Mismatch, peering: PeeringAnswer, base: FactBase) -> str:
-    what = "both ends" if len(rule.sides) == 2 else f"the {rule.sides[0]}" if rule.sides else "the port"
-    name = rule_name(base, peering.policy, rule.index)
-    return f"rule {rule.index}{name} ({rule_text(base, peering.policy, rule.index)}) for {what}"
+def _mismatch(found: Mismatch, peering: PeeringAnswer, base: FactBase) -> str:
+    what = "both ends" if len(found.sides) == 2 else f"the {found.sides[0]}" if found.sides else "the port"
+    name = rule_name(base, peering.policy, found.rule)
+    return f"rule {found.rule}{name} ({rule_text(base, peering.policy, found.rule)}) for {what}"
 
 
 def _more(found: Answer) -> str:
