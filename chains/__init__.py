@@ -3,12 +3,17 @@
 The tuples of ``rules/chains.dl`` (a ``Layout``) become tables in one of two encodings. ``assemble`` makes one ``Table`` for
 each peering, with only what Liqo's agents can match; ``assemble_nft`` makes two, one for each family, with fewer rules.
 The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents,
-``nft_script`` and ``nft_transaction_json`` for nft. Both encodings and all writers give every packet the same verdict. What
+``nft_script`` and ``nft_transaction_json`` for nft. The views of ``comparison`` read what is stored and what a kernel has,
+and ``differences`` says how it differs. Both encodings and all writers give every packet the same verdict. What
 cannot be written with the same meaning is a ``ChainError``. This room decides nothing: it names, orders, splits and spells.
 """
 
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
 from liqo_connectivity.chains.assemble_nft import assemble_nft
+from liqo_connectivity.chains.comparison.differences import Difference, differences
+from liqo_connectivity.chains.comparison.nft_listing import view_listing
+from liqo_connectivity.chains.comparison.stored_spec import view_spec
+from liqo_connectivity.chains.comparison.views import TableView, view_table
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.model import (
@@ -23,7 +28,7 @@ from liqo_connectivity.chains.model import (
     StateMatch,
     Table,
 )
-from liqo_connectivity.chains.sets import Elements, Party
+from liqo_connectivity.chains.sets import Elements, Party, party_of
 from liqo_connectivity.chains.writers.firewall_configuration import (
     LABELS,
     FirewallConfiguration,
@@ -43,6 +48,7 @@ __all__ = [
     "Chain",
     "ChainError",
     "CidrMatch",
+    "Difference",
     "Elements",
     "FirewallConfiguration",
     "FirewallTemplate",
@@ -56,9 +62,11 @@ __all__ = [
     "SetMatch",
     "StateMatch",
     "Table",
+    "TableView",
     "assemble",
     "assemble_nft",
     "assemble_one",
+    "differences",
     "fill_template",
     "firewall_json",
     "firewall_object",
@@ -67,5 +75,9 @@ __all__ = [
     "nft_script",
     "nft_transaction",
     "nft_transaction_json",
+    "party_of",
+    "view_listing",
+    "view_spec",
+    "view_table",
     "with_elements",
 ]

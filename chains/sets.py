@@ -39,6 +39,12 @@ def set_base(where: str, kind: str, name: str) -> str:
     return f"{kind}.{name.replace('-', '_')}"
 
 
+def party_of(set_name: str, parties: Iterable[Party]) -> Party | None:
+    """The party that a set holds addresses of, None if it is of none of these."""
+    base = set_name.rpartition(".")[0]
+    return next((party for party in sorted(parties) if set_base("", *party) == base), None)
+
+
 class Elements:
     """The addresses of one party, unique and in numeric order, kept so as they come and go.
 

@@ -1,0 +1,95 @@
+"""What differs between two views of a table: rules in their order, members of sets, chains and sets.
+
+A rule's name holds a hash of all rules before it, so rules are aligned by what they do: one change is one difference,
+not one for each rule after it.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from itertools import islice
+from typing import Literal, TypeAlias, TypeVar
+
+from liqo_connectivity.chains.comparison.views import ChainView, RuleView, TableView
+
+T = TypeVar("T")
+Change: TypeAlias = Literal["missing", "extra", "moved", "renamed", "changed"]
+Part: TypeAlias = Literal["object", "label", "table", "chain", "rule", "set", "member"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """One difference: ``part`` of what kind, by its ``name``, and what became of it (``change``).
+
+    ``missing`` is wanted and not found, ``extra`` found and not wanted. For a rule, ``text`` says what it does, and for
+    a changed chain what is wanted and found. The name of a member is its address, and ``text`` its set.
+    """
+
+    part: Part
+    change: Change
+    name: str = ""
+    text: str = ""
+
+
+def differences(wanted: TableView, found: TableView) -> list[Difference]:
+    """All differences between two views of one table, rules first, in their order."""
+    result: list[Difference] = []
+    for name, ours, theirs in _pairs(wanted.chains, found.chains):
+        if ours is None or theirs is None:
+            result.append(Difference("chain", "missing" if theirs is None else "extra", name))
+            continue
+        if ours.base != theirs.base:
+            result.append(Difference("chain", "changed", name, f"{theirs.base}, not {ours.base}"))
+        result += _rules(ours, theirs)
+    for name, members, held in _pairs(wanted.sets, found.sets):
+        if members is None or held is None:
+            result.append(Difference("set", "missing" if held is None else "extra", name))
+        result += (
+            Difference("member", "missing", each, name)
+            for each in sorted((members or frozenset()) - (held or frozenset()))
+        )
+        result += (
+            Difference("member", "extra", each, name)
+            for each in sorted((held or frozenset()) - (members or frozenset()))
+        )
+    return result
+
+
+def _pairs(wanted: Mapping[str, T], found: Mapping[str, T]) -> Iterator[tuple[str, T | None, T | None]]:
+    for name in sorted({*wanted, *found}):
+        yield name, wanted.get(name), found.get(name)
+
+
+def _rules(wanted: ChainView, found: ChainView) -> Iterator[Difference]:
+    ours, theirs = [_does(rule) for rule in wanted.rules], [_does(rule) for rule in found.rules]
+    missing: list[RuleView] = []
+    extra: list[RuleView] = []
+    renamed: list[RuleView] = []
+    for kind, start, end, their_start, their_end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if kind == "equal":
+            pairs = zip(wanted.rules[start:end], found.rules[their_start:their_end], strict=True)
+            renamed += (mine for mine, other in pairs if mine.name != other.name)
+        else:
+            missing += wanted.rules[start:end]
+            extra += found.rules[their_start:their_end]
+    moved = Counter(map(_does, missing)) & Counter(map(_does, extra))
+    yield from _without(missing, moved, "missing")
+    yield from _without(extra, moved, "extra")
+    yield from (Difference("rule", "moved", rule.name, str(rule)) for rule in missing if _does(rule) in moved)
+    # Names follow from the rules before, so they say something only where nothing else does.
+    if not missing and not extra:
+        yield from (Difference("rule", "renamed", rule.name, str(rule)) for rule in islice(renamed, 1))
+
+
+def _does(rule: RuleView) -> tuple[object, str]:
+    return rule.matches, rule.verdict
+
+
+def _without(rules: Sequence[RuleView], moved: Counter[tuple[object, str]], change: Change) -> Iterator[Difference]:
+    left = moved.copy()
+    for rule in rules:
+        if left[_does(rule)]:
+            left[_does(rule)] -= 1
+        else:
+            yield Difference("rule", change, rule.name, str(rule))

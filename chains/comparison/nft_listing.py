@@ -1,0 +1,199 @@
+"""Our tables in what ``nft -j list ruleset`` prints (libnftables-json(5)), from nft 1.0.2 on.
+
+nft shows expressions, not what was written: it leaves out what another match implies, prints an address with all its bits
+as an address, and sorts and joins what is in anonymous sets. What is not understood stays as text and equals nothing.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from typing import Final, TypeAlias, cast
+
+from liqo_connectivity.chains.comparison.views import (
+    PREFIX,
+    AddressRange,
+    ChainView,
+    Matches,
+    RuleView,
+    TableView,
+    addresses_text,
+    base_text,
+    ends_of,
+    ports_text,
+    protocol_text,
+    set_text,
+    state_text,
+    types_text,
+)
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.limits import MAX_PORT
+from liqo_connectivity.chains.model import Side
+
+Fields: TypeAlias = Mapping[str, object]
+
+_SIDES: Final[Mapping[object, Side]] = {"saddr": "source", "daddr": "destination"}
+_NUMBERS: Final[Mapping[object, str]] = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
+"""IANA protocol numbers, which ``nft -n`` prints."""
+_PRIORITIES: Final = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
+"""Priorities that have names in family ip (nft(8))."""
+_UNSEEN: Final = ("counter", "comment")
+"""Expressions that change no verdict."""
+
+
+def view_listing(text: str) -> dict[tuple[str, str], TableView]:
+    """The tables of a listing whose names begin as ours do, by family and name.
+
+    Raises ChainError for a text that is no such listing.
+    """
+    try:
+        parsed: object = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ChainError("is not JSON; write it with: nft -j list ruleset") from None
+    entries = _fields(parsed).get("nftables")
+    if not isinstance(entries, list):
+        raise ChainError("has no list named nftables; write it with: nft -j list ruleset")
+    found: defaultdict[str, list[Fields]] = defaultdict(list)
+    for entry in cast("list[object]", entries):
+        for kind, value in _fields(entry).items():
+            found[kind].append(_fields(value))
+    if not found["metainfo"]:
+        raise ChainError("is not whole: it lacks the line about nft's version; write it with: nft -j list ruleset")
+    tables = [(str(table.get("family")), str(table.get("name"))) for table in found["table"]]
+    return {key: _table(key, found) for key in tables if key[1].startswith(PREFIX)}
+
+
+def _table(key: tuple[str, str], found: Mapping[str, list[Fields]]) -> TableView:
+    def held(kind: str) -> list[Fields]:
+        return [each for each in found.get(kind, ()) if (each.get("family"), each.get("table")) == key]
+
+    rules: defaultdict[object, list[RuleView]] = defaultdict(list)
+    for rule in held("rule"):
+        rules[rule.get("chain")].append(_rule(rule))
+    chains = {str(each.get("name")): ChainView(_base(each), tuple(rules[each.get("name")])) for each in held("chain")}
+    sets = {str(each.get("name")): frozenset(map(_element, _list(each.get("elem")))) for each in held("set")}
+    # A map decides as rules do, and no table of ours has one.
+    sets |= {f"map {each.get('name')}": frozenset[str]() for each in held("map")}
+    return TableView(*key, chains, sets)
+
+
+def _base(chain: Fields) -> str:
+    priority = chain.get("prio")
+    if isinstance(priority, str):
+        name, _, offset = priority.replace(" ", "").partition("+" if "+" in priority else "-")
+        if name in _PRIORITIES and (offset.isdigit() or not offset):
+            priority = _PRIORITIES[name] + int(offset or 0) * (1 if "+" in priority else -1)
+    return base_text(chain.get("type"), chain.get("hook"), priority, chain.get("policy"))
+
+
+def _element(element: object) -> str:
+    """An element as text; a timeout or a counter with it is left out."""
+    inner = _fields(element).get("elem")
+    value = _fields(inner).get("val", inner) if inner is not None else element
+    return value if isinstance(value, str) else _unknown(value)
+
+
+def _rule(rule: Fields) -> RuleView:
+    found: set[str] = set()
+    ports = (0, MAX_PORT)
+    verdict = "continue"
+    for expression in _list(rule.get("expr")):
+        ((kind, value),) = list(_fields(expression).items())[:1] or [("nothing", expression)]
+        match _fields(value) if kind == "match" else {}:
+            case {"left": left, "op": ">=" | "<=" as operator, "right": int(port)} if _is_port(left):
+                # One range may be shown as its two ends.
+                ports = (max(ports[0], port), ports[1]) if operator == ">=" else (ports[0], min(ports[1], port))
+                found |= _implied(left)
+            case {"left": left, "op": "==" | "in", "right": right}:
+                found |= _match(_fields(left), right)
+            case _ if kind in _UNSEEN:
+                pass
+            case _ if kind in ("accept", "drop") and verdict == "continue":
+                verdict = kind
+            case _:
+                found.add(_unknown(expression))
+    if ports != (0, MAX_PORT):
+        found.add(ports_text([ports]))
+    return RuleView(str(rule.get("comment", "")), frozenset(found), verdict)
+
+
+def _match(left: Fields, right: object) -> Matches:
+    """The texts of a match for equality, or membership; right is a value, or several."""
+    values = _values(right)
+    match left:
+        case {"ct": {"key": "state"}} if all(isinstance(value, str) for value in values):
+            return frozenset({state_text(map(str, values))})
+        case {"meta": {"key": "l4proto"}} if len(values) == 1:
+            return frozenset({protocol_text(_NUMBERS.get(values[0], str(values[0])))})
+        case {"payload": {"protocol": "ip" | "ip6", "field": "saddr" | "daddr" as field}}:
+            side = _SIDES[field]
+            if isinstance(right, str) and right.startswith("@"):
+                return frozenset({set_text(side, right[1:])})
+            ranges = [_addresses(value) for value in values]
+            if all(ranges):
+                return frozenset({addresses_text(side, (each for each in ranges if each))})
+        case {"payload": {"protocol": "icmpv6", "field": "type"}} if all(isinstance(value, str) for value in values):
+            return frozenset({protocol_text("icmpv6"), types_text(map(str, values))})
+        case _ if _is_port(left):
+            ports = [_ports(value) for value in values]
+            if all(ports):
+                return _implied(left) | {ports_text(port for port in ports if port)}
+        case _:
+            pass
+    return frozenset({_unknown({"left": left, "right": right})})
+
+
+def _is_port(left: object) -> bool:
+    payload = _fields(_fields(left).get("payload"))
+    return payload.get("protocol") in ("tcp", "udp", "sctp", "th") and payload.get("field") == "dport"
+
+
+def _implied(left: object) -> Matches:
+    """The protocol that a match of a port implies: nft leaves out that match."""
+    protocol = _fields(_fields(left).get("payload")).get("protocol")
+    return frozenset() if protocol == "th" else frozenset({protocol_text(str(protocol))})
+
+
+def _addresses(value: object) -> AddressRange | None:
+    try:
+        match value:
+            case str():
+                return ends_of(ip_network(value))
+            case {"prefix": {"addr": str(address), "len": int(length)}}:
+                return ends_of(ip_network(f"{address}/{length}"))
+            case {"range": [str(first), str(last)]}:
+                ends = ip_address(first), ip_address(last)
+                return ends if ends[0].version == ends[1].version else None
+            case _:
+                return None
+    except ValueError:
+        return None
+
+
+def _ports(value: object) -> tuple[int, int] | None:
+    match value:
+        case int():
+            return value, value
+        case {"range": [int(first), int(last)]}:
+            return first, last
+        case _:
+            return None
+
+
+def _values(right: object) -> list[object]:
+    if isinstance(right, list):
+        return cast("list[object]", right)
+    several = _fields(right).get("set")
+    return _list(several) if several is not None else [right]
+
+
+def _unknown(value: object) -> str:
+    return f"unknown {json.dumps(value, sort_keys=True)}"
+
+
+def _fields(value: object) -> Fields:
+    return cast("Fields", value) if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -1,0 +1,160 @@
+"""A table in a form that does not depend on where it was read, so that tables from different places can be compared.
+
+What a rule matches is a set of short texts, such as ``source 10.0.0.0/8``, ``port 80-90`` or ``state established,related``.
+Each reader writes the same text for the same match; what it does not know becomes a text that no rendered rule has. So
+two rules are equal only if they match the same packets.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from typing import Final, TypeAlias
+
+from liqo_connectivity.chains.model import (
+    Chain,
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    PortMatch,
+    SetMatch,
+    Side,
+    StateMatch,
+    Table,
+)
+from liqo_connectivity.chains.names import port_text
+from liqo_connectivity.chains.values import Network
+
+Matches: TypeAlias = frozenset[str]
+AddressRange: TypeAlias = tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]
+"""The first and the last address, of one family."""
+PREFIX: Final = "connectivity-"
+"""How the names of the tables begin; the rest is a cluster id."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """A rule: its name (the comment in a kernel), what it matches, and its verdict."""
+
+    name: str
+    matches: Matches
+    verdict: str
+
+    def __str__(self) -> str:
+        """What it does, as text: ``drop source 10.0.0.0/8``."""
+        return " ".join([self.verdict, *sorted(self.matches)])
+
+
+@dataclass(frozen=True, slots=True)
+class ChainView:
+    """A chain: ``base`` is its type, hook, priority and policy as text, and ``rules`` are in order."""
+
+    base: str
+    rules: tuple[RuleView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """A table: its chains by name, and the elements of its sets by name."""
+
+    family: str
+    name: str
+    chains: Mapping[str, ChainView]
+    sets: Mapping[str, frozenset[str]]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Family and name: what a kernel knows a table by."""
+        return self.family, self.name
+
+
+def view_table(table: Table) -> TableView:
+    """View a table that an encoding made."""
+    return TableView(
+        table.family,
+        table.name,
+        {chain.name: _chain(chain) for chain in table.chains},
+        {held.name: frozenset(element.text for element in held.elements) for held in table.sets},
+    )
+
+
+def base_text(kind: object, hook: object, priority: object, policy: object) -> str:
+    """What makes a chain a base chain, as text."""
+    return f"type {kind} hook {hook} priority {priority} policy {policy}"
+
+
+def addresses_text(side: Side, ranges: Iterable[AddressRange]) -> str:
+    """A match of the addresses in any of some ranges.
+
+    nft joins ranges that touch in an anonymous set, so they are joined here too.
+    """
+    joined: list[AddressRange] = []
+    for first, last in sorted(ranges, key=lambda each: (each[0].version, int(each[0]))):
+        if joined and joined[-1][1].version == first.version and int(first) <= int(joined[-1][1]) + 1:
+            first, end = joined.pop()
+            last = max(end, last, key=int)
+        joined.append((first, last))
+    return f"{side} {','.join(map(_range_text, joined))}"
+
+
+def _range_text(ends: AddressRange) -> str:
+    """A range as a CIDR if it is one, else by its ends."""
+    first, last = ends
+    size = int(last) - int(first) + 1
+    bits = size.bit_length() - 1
+    if size == 1 << bits and int(first) % size == 0:
+        return f"{first}/{first.max_prefixlen - bits}"
+    return f"{first}-{last}"
+
+
+def ends_of(cidr: Network) -> AddressRange:
+    """The first and the last address of a CIDR."""
+    return cidr.network_address, cidr.broadcast_address
+
+
+def set_text(side: Side, name: str) -> str:
+    """A match of the addresses of a set."""
+    return f"{side} @{name}"
+
+
+def state_text(states: Iterable[str]) -> str:
+    """A match of connection states."""
+    return f"state {','.join(sorted(states))}"
+
+
+def protocol_text(protocol: str) -> str:
+    """A match of a protocol; ICMP is called the same in both families."""
+    return f"protocol {'icmp' if protocol in ('icmpv6', 'ipv6-icmp') else protocol}"
+
+
+def ports_text(ports: Iterable[tuple[int, int]]) -> str:
+    """A match of destination ports: ranges that are apart."""
+    return f"port {','.join(map(port_text, sorted(ports)))}"
+
+
+def types_text(types: Iterable[str]) -> str:
+    """A match of ICMPv6 types."""
+    return f"icmp type {','.join(sorted(types))}"
+
+
+def _chain(chain: Chain) -> ChainView:
+    rules = (RuleView(rule.name, _matches(rule.matches), rule.verdict) for rule in chain.rules)
+    return ChainView(base_text(chain.type, chain.hook, chain.priority, chain.policy), tuple(rules))
+
+
+def _matches(matches: Iterable[Match]) -> Matches:
+    found: set[str] = set()
+    for match in matches:
+        match match:
+            case StateMatch(states):
+                found.add(state_text(states))
+            case CidrMatch(side, cidrs):
+                found.add(addresses_text(side, map(ends_of, cidrs)))
+            case SetMatch(side, name):
+                found.add(set_text(side, name))
+            case PortMatch(protocol, ranges):
+                found.add(protocol_text(protocol))
+                if ranges:
+                    found.add(ports_text(ranges))
+            case Icmp6Match(types):
+                found |= {protocol_text("icmpv6"), types_text(types)}
+    return frozenset(found)
