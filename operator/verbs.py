@@ -22,6 +22,7 @@ VERBS: Final = {
     "query": ("query", "Query facts and derived relations with a Datalog goal."),
     "verify": ("verify", "Verify the proof of an answer, independently of the engine."),
     "preset": ("preset", "Print a policy for a common wish, and who then reaches whom."),
+    "drift": ("drift", "Compare policies with what is stored for Liqo's agents, and with a kernel."),
     "check": ("check", "Validate policies and rule files, and report findings."),
     "facts": ("facts", "Dump the facts of a cluster, or load a dump."),
     "rules": ("rules", "Show the Datalog rules and their dependencies."),

@@ -1,4 +1,4 @@
-"""What differs between two views of a table: rules in their order, members of sets, chains and sets.
+"""What differs between two views of a table: rules in their order, elements of sets, chains and sets.
 
 A rule's name holds a hash of all rules before it, so rules are aligned by what they do: one change is one difference,
 not one for each rule after it.
@@ -15,7 +15,7 @@ from liqo_connectivity.chains.comparison.views import ChainView, RuleView, Table
 
 T = TypeVar("T")
 Change: TypeAlias = Literal["missing", "extra", "moved", "renamed", "changed"]
-Part: TypeAlias = Literal["object", "label", "table", "chain", "rule", "set", "member"]
+Part: TypeAlias = Literal["object", "label", "table", "chain", "rule", "set", "element"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -23,7 +23,7 @@ class Difference:
     """One difference: ``part`` of what kind, by its ``name``, and what became of it (``change``).
 
     ``missing`` is wanted and not found, ``extra`` found and not wanted. For a rule, ``text`` says what it does, and for
-    a changed chain what is wanted and found. The name of a member is its address, and ``text`` its set.
+    a changed chain what is wanted and found. The name of an element is its address, and ``text`` its set.
     """
 
     part: Part
@@ -46,11 +46,11 @@ def differences(wanted: TableView, found: TableView) -> list[Difference]:
         if members is None or held is None:
             result.append(Difference("set", "missing" if held is None else "extra", name))
         result += (
-            Difference("member", "missing", each, name)
+            Difference("element", "missing", each, name)
             for each in sorted((members or frozenset()) - (held or frozenset()))
         )
         result += (
-            Difference("member", "extra", each, name)
+            Difference("element", "extra", each, name)
             for each in sorted((held or frozenset()) - (members or frozenset()))
         )
     return result

@@ -1,7 +1,7 @@
 """Parsed documents in, one fact base out: counts kinds, and compares objects that are given twice."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey
@@ -29,7 +29,8 @@ class Reading(NamedTuple):
     ``problems`` are sorted by file and line. ``objects`` counts the objects that were read, by kind, and
     ``unknown_kinds`` those that were not, by ``apiVersion kind``. ``absent`` are the kinds of which there was none, sorted:
     nothing says whether the cluster has none. ``passed_over`` are the files of folders that were not read, sorted, and
-    ``logs`` counts the logs of containers that stood between objects.
+    ``logs`` counts the logs of containers that stood between objects. ``kept`` are the objects that the caller asked for and
+    no rule reads, as parsed, with their files.
     """
 
     base: FactBase
@@ -39,12 +40,16 @@ class Reading(NamedTuple):
     absent: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
     logs: int = 0
+    kept: tuple[tuple[Mapping[str, object], str], ...] = ()
 
 
 class Collector:
     """Takes documents in any order; the result does not depend on it, but for the events of a watch."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: Collection[str] = ()) -> None:
+        """``keep`` are the kinds that no rule reads, each as ``group/name``, whose objects are wanted as parsed."""
+        self._keep = keep
+        self._kept: list[tuple[Mapping[str, object], str]] = []
         self._states: dict[ObjectKey, list[State]] = {}
         self._problems: list[Problem] = []
         self._unknown: Counter[str] = Counter()
@@ -133,11 +138,15 @@ class Collector:
             tuple(sorted(absent)),
             tuple(sorted(self._passed_over)),
             self._logs,
+            tuple(self._kept),
         )
 
     def _add_object(self, found: Enclosed, place: Place) -> None:
         kind = kind_of(found.api_version, found.kind)
         if kind is None:
+            if f"{found.api_version.rpartition('/')[0]}/{found.kind}" in self._keep:
+                self._kept.append((found.value, place.origin.file))
+                return
             self._unknown[one_line(f"{found.api_version} {found.kind}"[:253])] += 1
             return
         decoded = decode_mapping(kind, found.value, place.origin.file)

@@ -8,7 +8,7 @@ import gc
 import os
 import stat
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -52,14 +52,16 @@ def read(
     stdin: BinaryIO | None = None,
     progress: Progress | None = None,
     max_bytes: int = MAX_BYTES,
+    keep: Collection[str] = (),
 ) -> Reading:
     """Read manifests and dumps of facts from files, folders and standard input (``-``).
 
     A folder is read recursively, without hidden files and links to folders. A file may hold YAML or JSON documents,
     ``List`` objects and events of a watch included, or a dump as :mod:`~liqo_connectivity.facts.dumps.dump` writes it, also
     as a folder. It may be packed by gzip. ``stdin`` replaces the standard input of the process. ``progress`` is called while and after each file is read.
+    ``keep`` is that of :class:`~liqo_connectivity.facts.Collector`.
     """
-    reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes)
+    reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes, keep)
     with _no_garbage_collection():
         return reader.read(paths)
 
@@ -77,14 +79,14 @@ def _no_garbage_collection() -> Generator[None]:
 
 
 class _Reader:
-    def __init__(self, stdin: BinaryIO, progress: Progress | None, max_bytes: int) -> None:
+    def __init__(self, stdin: BinaryIO, progress: Progress | None, max_bytes: int, keep: Collection[str]) -> None:
         self._stdin = stdin
         self._progress = progress
         self._max_bytes = max_bytes
         self._done = 0
         self._total = 0
         self._left = 0
-        self._collector = Collector()
+        self._collector = Collector(keep)
 
     def read(self, paths: Sequence[str | Path]) -> Reading:
         files: list[str] = []

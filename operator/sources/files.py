@@ -6,7 +6,7 @@ A missing path is wrong usage; a defect inside a file is a problem of the readin
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Self
 
 import click
@@ -23,8 +23,8 @@ _CLEAR = "\x1b[A\x1b[K"
 """Goes up to the line on which click leaves the finished bar, and erases it."""
 
 
-def read_files(paths: Sequence[str], assume_complete: bool = False) -> Reading:
-    """Read manifests and dumps; ``-`` is stdin.
+def read_files(paths: Sequence[str], assume_complete: bool = False, keep: Collection[str] = ()) -> Reading:
+    """Read manifests and dumps; ``-`` is stdin. ``keep`` is that of Collector.
 
     A kind without any object is a fact, unless the files are said to be complete. Raises click.UsageError for a path that
     does not exist.
@@ -32,18 +32,18 @@ def read_files(paths: Sequence[str], assume_complete: bool = False) -> Reading:
     for path in paths:
         if path != "-" and not os.path.exists(path):
             raise click.UsageError(f"there is no file or folder {path!r}; -f takes manifests, a dump, or - for stdin")
-    reading = _read(paths)
+    reading = _read(paths, keep)
     if reading.absent and not assume_complete:
         facts = kinds_absent(reading.absent)
         reading.base.replace(facts[0].source.key, facts)
     return reading
 
 
-def _read(paths: Sequence[str]) -> Reading:
+def _read(paths: Sequence[str], keep: Collection[str]) -> Reading:
     if not sys.stderr.isatty():
-        return read(paths)
+        return read(paths, keep=keep)
     with _ProgressBar() as bar:
-        return read(paths, progress=bar.advance)
+        return read(paths, progress=bar.advance, keep=keep)
 
 
 class _ProgressBar:

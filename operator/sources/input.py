@@ -46,8 +46,12 @@ class Input(NamedTuple):
     enforcer: str = LIQO
 
 
-def read_objects(source: ObjectSource) -> "Reading":
-    """Read the objects of a source.
+FIREWALLS: Final = "networking.liqo.io/FirewallConfiguration"
+"""What the controller writes, which no rule reads: group and name of its kind, as Collector keeps objects."""
+
+
+def read_objects(source: ObjectSource, keep: tuple[str, ...] = ()) -> "Reading":
+    """Read the objects of a source, and keep those of some kinds that no rule reads as they are; so far FIREWALLS.
 
     Raises click.UsageError for a path that does not exist, or a cluster or controller that cannot be reached.
     """
@@ -59,7 +63,7 @@ def read_objects(source: ObjectSource) -> "Reading":
     if source.files:
         from liqo_connectivity.operator.sources.files import read_files
 
-        return read_files(source.files, source.assume_complete)
+        return read_files(source.files, source.assume_complete, keep)
     from liqo_connectivity.operator.sources.live import read_cluster
 
-    return read_cluster(source.kubeconfig, source.context)
+    return read_cluster(source.kubeconfig, source.context, keep=keep)

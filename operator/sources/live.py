@@ -12,6 +12,7 @@ from liqo_connectivity.facts import FIREWALL_CRD, KINDS, Collector, FixedLine, K
 from liqo_connectivity.operator.kube.connection import NotConfigured, connect
 from liqo_connectivity.operator.kube.errors import ApiError, Forbidden, NotFound, Unreachable
 from liqo_connectivity.operator.kube.rest_client import NO_ANSWER, RestClient
+from liqo_connectivity.operator.sources.input import FIREWALLS
 
 PAGE: Final = 500
 """Objects for each request; kubectl uses the same number."""
@@ -21,6 +22,8 @@ TIMEOUT: Final = 60.0
 
 _SINGLE: Final = {"CustomResourceDefinition": FIREWALL_CRD}
 """The name of the one object that is read of a kind: listing all definitions would read megabytes."""
+KEPT: Final = {FIREWALLS: "/apis/networking.liqo.io/v1beta1/firewallconfigurations"}
+"""The paths of kinds that no rule reads, each as ``group/name``."""
 
 
 def read_cluster(
@@ -29,10 +32,12 @@ def read_cluster(
     kinds: Iterable[Kind] = KINDS,
     single: Mapping[str, str] = _SINGLE,
     instead: str = "-f reads files instead",
+    keep: Iterable[str] = (),
 ) -> Reading:
     """List the objects of some kinds, by default of every kind that rules read; of those in ``single``, get the named one.
 
-    ``instead`` says what to do without a cluster.
+    ``instead`` says what to do without a cluster. The objects of the kinds in ``keep``, a choice of KEPT, are listed as well
+    and kept as they are.
 
     Raises click.UsageError if no cluster is configured, or its API server does not answer or refuses the credentials.
     """
@@ -43,12 +48,14 @@ def read_cluster(
         )
     except NotConfigured as error:
         raise click.UsageError(f"{error}; {instead}") from None
-    collector = Collector()
+    keep = tuple(keep)
+    collector = Collector(keep)
     # Objects of a live cluster have no lines.
     origin = Origin("", FixedLine(0))
-    for kind in kinds:
+    paths = [(kind.name, _path(kind)) for kind in kinds] + [(kind, KEPT[kind]) for kind in keep]
+    for kind, path in paths:
         try:
-            for document in _documents(api, kind, single.get(kind.name)):
+            for document in _documents(api, path, single.get(kind)):
                 collector.add_document(document, origin)
         except NotFound:
             # The kind has no CRD, or Liqo is not installed.
@@ -61,13 +68,16 @@ def read_cluster(
                 raise click.UsageError(f"the API server refuses the credentials: {error}") from None
             message = f"cannot be listed: {error}"
             hint = "check the cluster and your permission to list it"
-            collector.add_problem(Problem(kind=kind.name, message=message, help=hint))
+            collector.add_problem(Problem(kind=kind.rpartition("/")[2], message=message, help=hint))
     return collector.reading()
 
 
-def _documents(api: RestClient, kind: Kind, name: str | None) -> list[object]:
+def _path(kind: Kind) -> str:
     prefix = f"/apis/{kind.group}" if kind.group else "/api"
-    path = f"{prefix}/{kind.version}/{kind.plural}"
+    return f"{prefix}/{kind.version}/{kind.plural}"
+
+
+def _documents(api: RestClient, path: str, name: str | None) -> list[object]:
     if name is not None:
         return [api.get(f"{path}/{name}")]
     pages: list[object] = []

@@ -27,10 +27,10 @@ class Session(NamedTuple):
     """What loads the chains: liqo, for Liqo's agents, or nftables."""
 
     @classmethod
-    def open(cls, given: Input) -> "Session":
-        """Read rules and objects. Raises click.UsageError."""
+    def open(cls, given: Input, keep: tuple[str, ...] = ()) -> "Session":
+        """Read rules and objects; ``keep`` is that of read_objects. Raises click.UsageError."""
         program = read_program(given)
-        return cls(given, read_objects(given.objects), program, given.enforcer)
+        return cls(given, read_objects(given.objects, keep), program, given.enforcer)
 
     def enforced_by(self, enforcer: str) -> "Session":
         """Give the session for chains that something else than Liqo's agents loads."""

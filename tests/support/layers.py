@@ -37,6 +37,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "assemble_nft",
         "batch_size",
         "writers",
+        "comparison",
     ),
     "facts": ("base", "objects", "extraction", "crd", "parsing", "dumps", "reading"),
     "operator": ("exits", "kube", "sources", "explain", "controller", "commands"),
