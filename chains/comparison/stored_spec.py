@@ -1,4 +1,4 @@
-"""The table of a FirewallConfiguration as it is stored, whoever wrote it.
+"""The table of a FirewallConfiguration as it is stored, by any writer.
 
 The API server drops fields that its definition lacks, other writers use any field: what is not understood stays as text
 and equals nothing that is rendered.

@@ -69,7 +69,7 @@ class Tables(NamedTuple):
 
 
 def stored_table(value: Mapping[str, object]) -> StoredTable:
-    """View a FirewallConfiguration in parsed form, whoever wrote it."""
+    """View a FirewallConfiguration in parsed form, of any writer."""
     fields = cast("Mapping[str, Any]", value)
     metadata = _fields(fields.get("metadata"))
     namespace = str(metadata.get("namespace", ""))
