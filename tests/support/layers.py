@@ -52,6 +52,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "answer",
         "denial",
         "matrix",
+        "drift",
         "text",
         "document",
     ),
