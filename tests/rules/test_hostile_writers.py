@@ -49,7 +49,7 @@ BELIEVING = {
     ),
     "a pod's label takes a pod of another namespace": (
         "label-writer",
-        "pods_member(P, Pods, A) :- party_pods(P, _, _, Pods), selection(Pods, _, _, _, S), selected_pod(S, Pod), live(Pod, A).",
+        "pods_member(P, N, A) :- selecting(P, _, N), requirement_value(_, Key, _, Value), pod_label(Pod, Key, Value), live(Pod, A).",
     ),
     "a pod's label makes a peering's namespace": (
         "namespace-user",
