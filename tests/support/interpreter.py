@@ -61,6 +61,7 @@ class Meaning(DataPath):
         """What decides a flow; None if it stands for all ports, and a rule for some decides unlike what decides the rest."""
         ends = parsed(flow.source), parsed(flow.destination)
         parts: set[str] = set()
+        taken: set[tuple[str, int]] = set()
         found: Decision = "default", 0, policy.default or "allow"
         for index, rule in enumerate(policy.rules):
             parties = (rule.source, rule.destination)
@@ -70,7 +71,10 @@ class Meaning(DataPath):
                 found = "rule", index, str(rule.action)
                 break
             if not flow.protocol:
-                parts.add(str(rule.action))
+                own = every_port(rule)
+                if own - taken:
+                    parts.add(str(rule.action))
+                taken |= own
         return None if parts - {found[2]} else found
 
     def _may_govern(self, peering: str, end: Address) -> bool:
@@ -231,6 +235,16 @@ class Meaning(DataPath):
             and any(other != peering and not self._sound_cidrs[other] for other in self.clusters_of(pod))
             for pod in self._readable
         )
+
+
+def every_port(rule: Rule) -> set[tuple[str, int]]:
+    """Each port that a rule is for, with its protocol; 0 to 65535 of a protocol without ports."""
+    found: set[tuple[str, int]] = set()
+    for port in rule.ports or ():
+        first = 0 if port.first is None else port.first
+        last = 65535 if port.first is None else port.last or port.first
+        found.update((str(port.protocol), number) for number in range(first, last + 1))
+    return found
 
 
 def has_port(rule: Rule, flow: Traffic) -> bool:

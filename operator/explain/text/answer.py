@@ -136,7 +136,7 @@ def _undecided(peering: PeeringAnswer, policy: str) -> str:
     because = {premise.relation for premise in peering.proof.premises if isinstance(premise, Proof)}
     if "may_join" in because:
         return "until Liqo says what is offloaded to it"
-    if "port_decides" in because:
+    if "port_not_given" in because:
         return f"while the port is not known, which rules of {policy} tell apart"
     return f"while {policy} is pending"
 
