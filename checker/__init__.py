@@ -6,10 +6,11 @@ follow. Absence, and that no governing peering is left out, is checked against e
 facts, which is derived here a second time. This room imports no other room and nothing outside the standard library.
 """
 
-from liqo_connectivity.checker.certificate import Checked, NotShownError, check
+from liqo_connectivity.checker.certificate import Checked, check
 from liqo_connectivity.checker.dialect import read_rules
 from liqo_connectivity.checker.dump import DumpError, SourcedFacts, read_facts
 from liqo_connectivity.checker.limits import LimitError, Limits
+from liqo_connectivity.checker.pairs import NotShownError
 from liqo_connectivity.checker.proof import RejectedError
 from liqo_connectivity.checker.schema import read_certificate
 from liqo_connectivity.checker.syntax import RulesError, TrustedRules

@@ -1,13 +1,12 @@
 """A whole certificate, the answer of ``why`` to one question, checked from its claims down to the facts.
 
 The claims: the ends have these addresses; exactly these peerings govern the flow; each has the verdict that its proof
-proves, by the decision it names; the unknowns are complete; and the verdict at the top follows. Between groups, a
-denial is shown by one pair of addresses, but "allowed" would need every pair, which a certificate does not hold. Of all
-ports, it holds each class that rules tell apart. The
-relations named here are those of rules/verdicts.dl.
+proves, by the decision it names; the unknowns are complete; and the verdict at the top follows. Of few pairs of addresses, a
+certificate holds each. Of many, and between groups, a denial is shown by one pair, but "allowed" would need every pair. Of
+all ports, it holds each class that rules tell apart. The relations named here are those of rules/verdicts.dl.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -15,16 +14,9 @@ from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import ENFORCER, QUESTION, QUESTION_PORT, SourcedFacts
 from liqo_connectivity.checker.ends import End, check_ends, lacks_address, read_end
 from liqo_connectivity.checker.limits import Limits, Meter
+from liqo_connectivity.checker.pairs import PairClaim, check_pairs, read_pairs
 from liqo_connectivity.checker.proof import RejectedError, fields_of, tuples
-from liqo_connectivity.checker.questions import (
-    PortClass,
-    Question,
-    check_classes,
-    deciding,
-    other_question,
-    port_classes,
-    question,
-)
+from liqo_connectivity.checker.questions import WORST, Question, check_classes, deciding, other_question
 from liqo_connectivity.checker.schema import Schema, check_form
 from liqo_connectivity.checker.steps import StepChecker
 from liqo_connectivity.checker.syntax import Constant, Literal, Row, Rule, TrustedRules
@@ -45,13 +37,8 @@ CLAIMS: Final = (
     "port_class",
     "unwritten",
 )
-VERDICTS: Final = ("allowed", "denied", "unknown")
 _MISSED: Final = ("rewritten", "passes_input", "unwritten")
 """The relations of flows whose packets need not cross a chain, or not with these addresses."""
-
-
-class NotShownError(Exception):
-    """The certificate neither proves nor disproves a claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,43 +67,53 @@ def check(
     verdict, state = answer.get("verdict"), answer.get("state")
     if answer.get("schemaVersion") != SCHEMA_VERSION:
         raise RejectedError("/schemaVersion", str(answer.get("schemaVersion")), f"version {SCHEMA_VERSION} is needed")
-    if verdict not in VERDICTS or state not in ("new", "established"):
+    if verdict not in WORST or state not in ("new", "established"):
         raise RejectedError("/verdict", str(verdict), "a verdict on a new or established connection is needed")
     rules = _with_groups(rules)
     source, destination = read_end(answer, "source"), read_end(answer, "destination")
     if source.address is None or destination.address is None:
         return _check_no_address(answer, (source, destination), rules, facts, meter)
-    peerings = [fields_of(p, f"/peerings/{n}") for n, p in enumerate(_list(answer.get("peerings"), "/peerings"))]
-    classes = port_classes(answer)
-    ends = (source.address, destination.address, str(state))
-    whole = question(*ends, destination.flow_port)
-    asked = deciding(classes).asked(*ends) if classes else whole
-    mentioned = list(tuples([answer.get("peerings"), answer.get("ports")]))
+    claims = read_pairs(answer, source, destination, str(state))
+    mentioned = list(tuples([answer.get("peerings"), answer.get("steps")]))
     others = (other_question(row, str(state)) for name, row in mentioned if name == QUESTION)
     questions = {
-        whole,
-        asked,
-        *(each.asked(*ends) for each in classes),
+        *(asked for claim in claims for asked in claim.questions()),
         *(other for other in others if other is not None),
     }
     asserted = _asserted(questions, answer.get("enforcer"))
     given = {name: rows.keys() for name, rows in facts.items()}
     named = {name for name, _ in mentioned if name in rules.columns}
     follows = Consequences(rules.rules, {**given, **asserted}, named.union(CLAIMS), meter)
-    single = check_ends(source, destination, facts, follows)
+    meant = check_ends(source, destination, facts, follows)
     steps = StepChecker(rules, facts, asserted, follows)
-    for number, peering in enumerate(peerings):
-        _check_peering(peering, f"/peerings/{number}", asked.name, steps)
-    _check_claims(answer, "", asked, follows)
-    _check_ports(classes, destination, ends, steps)
-    check_classes(classes, whole, follows)
-    if classes and deciding(classes).verdict != verdict:
-        raise RejectedError("/verdict", str(verdict), "it is not the worst of all ports")
-    _check_pairs(answer, str(verdict), single=single)
-    owners = tuple(str(peering.get("peering")) for peering in peerings)
+    steps.check_shared(_list(answer.get("steps", []), "/steps"), set(_roots(claims)))
+    for claim in claims:
+        for fields, place, asked in claim.parts():
+            for number, peering in enumerate(_peerings(fields, place)):
+                _check_peering(peering, f"{place}/peerings/{number}", asked.name, steps)
+            _check_claims(fields, place, asked, follows)
+        _check_ports(claim, follows)
+    check_pairs(answer, claims, meant, str(verdict))
+    owners = tuple(str(peering.get("peering")) for peering in _peerings(answer, ""))
     return Checked(
         str(verdict), source.address, destination.address, owners, steps.derived, steps.leaves, steps.absences
     )
+
+
+def _peerings(part: Mapping[str, object], place: str) -> list[Mapping[str, object]]:
+    entries = enumerate(_list(part.get("peerings"), f"{place}/peerings"))
+    return [fields_of(entry, f"{place}/peerings/{number}") for number, entry in entries]
+
+
+def _roots(claims: Iterable[PairClaim]) -> Iterator[int]:
+    """Give the numbers of the shared steps that proofs name as their roots."""
+    for claim in claims:
+        for fields, place, _ in claim.parts():
+            for peering in _peerings(fields, place):
+                for proof in (peering.get("proof"), *_list(peering.get("alternatives", []), place)):
+                    root = fields_of(proof, place).get("root")
+                    if type(root) is int:
+                        yield root
 
 
 def _asserted(questions: Iterable[Question], enforcer: object) -> dict[str, set[Row]]:
@@ -127,18 +124,17 @@ def _asserted(questions: Iterable[Question], enforcer: object) -> dict[str, set[
     return {QUESTION: {each.flow for each in questions}, QUESTION_PORT: ports, ENFORCER: loads}
 
 
-def _check_ports(
-    classes: Sequence[PortClass], destination: End, ends: tuple[str, str, str], steps: StepChecker
-) -> None:
-    """Check the claims about each class of ports."""
-    if classes and destination.port is not None:
-        raise RejectedError("/ports", "", "the question names a port")
-    for each in classes:
-        asked = each.asked(*ends)
-        for number, peering in enumerate(_list(each.fields.get("peerings"), f"{each.place}/peerings")):
-            place = f"{each.place}/peerings/{number}"
-            _check_peering(fields_of(peering, place), place, asked.name, steps)
-        _check_claims(each.fields, each.place, asked, steps.follows)
+def _check_ports(claim: PairClaim, follows: Consequences) -> None:
+    """Check that a claim about all ports holds each class of ports, and is about the worst."""
+    if claim.destination.port is not None:
+        if claim.classes:
+            raise RejectedError(f"{claim.place}/ports", "", "the question names a port")
+        return
+    check_classes(claim.classes, claim.place, claim.whole, follows)
+    if claim.classes and deciding(claim.classes).verdict != claim.fields.get("verdict"):
+        raise RejectedError(
+            f"{claim.place}/verdict", str(claim.fields.get("verdict")), "it is not the worst of all ports"
+        )
 
 
 def _check_no_address(
@@ -147,7 +143,10 @@ def _check_no_address(
     """Check an answer about an end without a known address: it claims nothing else."""
     if answer.get("verdict") != "unknown" or answer.get("peerings") != []:
         raise RejectedError("/verdict", str(answer.get("verdict")), "without addresses no verdict is known")
-    _check_pairs(answer, "unknown", single=True)
+    if answer.get("pairs") != {"allowed": 0, "denied": 0, "unknown": 1} or {"ports", "otherPairs", "steps"} & set(
+        answer
+    ):
+        raise RejectedError("/pairs", str(answer.get("pairs")), "without addresses there is one pair, which is unknown")
     entries = _list(answer.get("unknown"), "/unknown")
     entry = fields_of(entries[0] if len(entries) == 1 else None, "/unknown/0")
     claimed = str(entry.get("object"))
@@ -189,7 +188,7 @@ def _check_peering(claim: Mapping[str, object], place: str, flow: str, steps: St
 def _check_claims(answer: Mapping[str, object], place: str, asked: Question, follows: Consequences) -> None:
     """Check what stands above the proofs: that all peerings and reasons are there, and that the verdict follows."""
     flow = asked.name
-    claims = [fields_of(p, f"{place}/peerings") for p in _list(answer.get("peerings"), f"{place}/peerings")]
+    claims = _peerings(answer, place)
     named = [claim.get("peering") for claim in claims]
     for peering, policy, other in sorted(follows.rows("governs")):
         if other == flow and peering not in named:
@@ -218,19 +217,6 @@ def _check_claims(answer: Mapping[str, object], place: str, asked: Question, fol
     # The same by the rules: this fails if the rules change what a verdict follows from.
     if answer.get("verdict") != verdict or (flow, verdict) not in follows.rows("flow_verdict"):
         raise RejectedError(f"{place}/verdict", str(answer.get("verdict")), f"the verdict that follows is {verdict}")
-
-
-def _check_pairs(answer: Mapping[str, object], verdict: str, *, single: bool) -> None:
-    pairs = fields_of(answer.get("pairs"), "/pairs")
-    counts = {name: pairs.get(name) for name in VERDICTS}
-    asked = [count for count in counts.values() if type(count) is int and count >= 0]
-    if len(asked) != len(VERDICTS) or len(pairs) != len(VERDICTS) or not counts[verdict]:
-        raise RejectedError("/pairs", str(pairs), "the verdict is that of no pair")
-    if sum(asked) != 1 and single:
-        raise RejectedError("/pairs", str(pairs), "there is one pair of addresses")
-    if not single and verdict != "denied":
-        shown = f"one pair of addresses is shown to be {verdict}, and not that every other one is"
-        raise NotShownError(f"{shown}: of several pairs, a certificate shows a denial only")
 
 
 def _with_groups(rules: TrustedRules) -> TrustedRules:

@@ -10,25 +10,27 @@ from typing import TypeAlias
 
 from liqo_connectivity.checker.consequences import Consequences
 from liqo_connectivity.checker.dump import SourcedFacts
-from liqo_connectivity.checker.functors import address_family, bits, canonical_address, cidr_family
+from liqo_connectivity.checker.functors import address_family, canonical_address, cidr_family
 from liqo_connectivity.checker.limits import Meter
 from liqo_connectivity.checker.proof import RejectedError, fields_of
 from liqo_connectivity.checker.syntax import TrustedRules, Value
 
 Target: TypeAlias = tuple[str, int | None]
 """An address, and its port if nodes rewrite that."""
+Pair: TypeAlias = tuple[str, str, int | None]
+"""The addresses of a source and a destination, and the port of that if nodes rewrite it."""
 
 _SERVICE_FORMS = ("svc", "service", "services")
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end: its side, what the question names, its address if it is known, and the port of a destination.
+    """One end: the pointer of its address, what the question names, its address if it is known, and the port of a destination.
 
     ``target`` is the port to which nodes rewrite that of a Service, if it is known.
     """
 
-    side: str
+    place: str
     endpoint: str
     address: str | None
     port: tuple[int, str] | None
@@ -79,34 +81,39 @@ def read_end(answer: Mapping[str, object], side: str) -> End:
     if target is not None and (type(target) is not int or port is None):
         raise RejectedError(f"/{side}/targetPort", str(target), "it stands for the port of a Service")
     if port is None and protocol is None:
-        return End(side, endpoint, address, None)
+        return End(f"/{side}/address", endpoint, address, None)
     if port is None and protocol == "icmp":
-        return End(side, endpoint, address, (0, "icmp"))
+        return End(f"/{side}/address", endpoint, address, (0, "icmp"))
     if type(port) is not int or not 0 < port < 65536 or protocol not in ("tcp", "udp", "sctp"):
         raise RejectedError(f"/{side}/port", str(port), "a port and its protocol are needed")
-    return End(side, endpoint, address, (port, str(protocol)), target)
+    return End(f"/{side}/address", endpoint, address, (port, str(protocol)), target)
 
 
-def check_ends(source: End, destination: End, facts: SourcedFacts, follows: Consequences) -> bool:
-    """Check the address of each end; tell whether only one pair of addresses can be meant. Raises RejectedError."""
+def check_ends(source: End, destination: End, facts: SourcedFacts, follows: Consequences) -> set[Pair]:
+    """Check the address of each end; give the pairs that the question is about, none if an end is a group.
+
+    Raises RejectedError.
+    """
     for end in (source, destination):
-        place = f"/{end.side}/address"
         if not end.address or canonical_address(end.address) != end.address:
-            raise RejectedError(place, str(end.address), "it is not an IP address in the notation of facts")
-    family = address_family(str(source.address))
-    alone: set[Target] = {(address, None) for address in _addresses(source, facts)}
-    meant = [alone, _destinations(destination, family, facts, follows)]
-    if not source.group and len(meant[1]) > 1:
-        # No question among others is about an address and itself.
-        meant[1] = {target for target in meant[1] if target[0] != source.address}
-    for end, targets in zip((source, destination), meant, strict=True):
+            raise RejectedError(end.place, str(end.address), "it is not an IP address in the notation of facts")
+    senders = {str(source.address)} if source.group else _addresses(source, facts)
+    alike: set[Pair] = {
+        (sender, *target)
+        for sender in senders
+        for target in _destinations(destination, address_family(sender), facts, follows)
+    }
+    # Among several pairs, none is of an address and itself.
+    meant = {pair for pair in alike if pair[0] != pair[1]} or alike
+    receivers = {receiver for sender, receiver, _ in meant if sender == source.address}
+    for end, known in ((source, senders), (destination, receivers)):
         group = (*end.group, end.address) if end.group else None
-        if group not in follows.rows("in_group") if group else end.address not in {address for address, _ in targets}:
-            raise RejectedError(f"/{end.side}/address", str(end.address), f"it is not the address of {end.endpoint}")
-    if not destination.group and (destination.address, destination.target) not in meant[1]:
-        place = f"/{destination.side}/targetPort"
+        if group not in follows.rows("in_group") if group else end.address not in known:
+            raise RejectedError(end.place, str(end.address), f"it is not the address of {end.endpoint}")
+    if not destination.group and (source.address, destination.address, destination.target) not in meant:
+        place = f"{destination.place.rpartition('/')[0]}/targetPort"
         raise RejectedError(place, str(destination.target), f"nodes do not rewrite {destination.endpoint} to it")
-    return not (source.group or destination.group) and len(meant[1]) == 1
+    return set() if source.group or destination.group else meant
 
 
 def lacks_address(end: End, claimed: str, rules: TrustedRules, facts: SourcedFacts, meter: Meter) -> bool:
@@ -131,14 +138,14 @@ def lacks_address(end: End, claimed: str, rules: TrustedRules, facts: SourcedFac
 
 
 def _addresses(end: End, facts: SourcedFacts) -> set[str]:
-    """Give the address that an end has by itself: that of a pod, or the one that names it."""
+    """Give the addresses that an end has by itself: those of a pod, or the one that names it."""
     if end.endpoint.startswith("ip:"):
         return {end.named} if end.named else set()
     return _pod_addresses(end.endpoint, facts) if _is_pod(end.endpoint, facts) else set()
 
 
 def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequences) -> set[Target]:
-    """Give the addresses for which a destination stands, which nodes choose among, with their ports; none for a group.
+    """Give the addresses of a family for which a destination stands, with their ports; none for a group.
 
     An address of Services stands for their endpoints, and for itself as long as one of them has none that are known.
     """
@@ -148,7 +155,7 @@ def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequ
         return _with_ports(end, known, follows)
     services = {str(service) for service, address in facts.get("service_ip", {}) if address == end.named}
     if not services:
-        return {(address, None) for address in _addresses(end, facts)}
+        return {(address, None) for address in _addresses(end, facts) if address_family(address) == family}
     if end.port is not None:
         ports = {(service, port, protocol) for service, _, port, protocol in facts.get("service_port", {})}
         services = {service for service in services if (service, *end.port) in ports}
@@ -189,6 +196,4 @@ def _is_pod(pod: str, facts: SourcedFacts) -> bool:
 
 
 def _pod_addresses(pod: str, facts: SourcedFacts) -> set[str]:
-    """Give the address that stands for a pod, the least one."""
-    own = [str(address) for owner, address in facts.get("pod_ip", {}) if owner == pod]
-    return {min(own, key=lambda address: bits(address) or (0, 0))} if own else set()
+    return {str(address) for owner, address in facts.get("pod_ip", {}) if owner == pod}

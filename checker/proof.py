@@ -1,10 +1,11 @@
-"""A proof as certificates hold it: a list of numbered steps.
+"""Proofs as certificates hold them: a list of numbered steps, of one proof or of several that share it.
 
-Each step is about one tuple, no two about the same one, and its premises are later steps, so a proof cannot be
-circular. Step 0 is the root. An error names the step at fault by a JSON pointer (RFC 6901), which ends in its number.
+Each step is about one tuple, and its premises are later steps, so a proof cannot be circular. In a list of one proof, step 0
+is the root, and no two steps are about the same tuple. An error names the step at fault by a JSON pointer (RFC 6901), which
+ends in its number.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -29,7 +30,7 @@ class RejectedError(Exception):
 class ProofStep:
     """One step of a proof: its number, its pointer, its fields, and the tuple that it speaks of."""
 
-    proof: "Proof"
+    proof: "Steps"
     number: int
     place: str
     fields: Mapping[str, object]
@@ -46,25 +47,33 @@ class ProofStep:
         return RejectedError(place or self.place, write_tuple(self.tuple), problem)
 
 
-class Proof:
-    """The steps of one proof. Every step but the root must be a premise of an earlier one."""
+class Steps:
+    """A list of steps. Every step but the roots of proofs must be a premise of an earlier one."""
 
-    def __init__(self, document: object, pointer: str, columns: Mapping[str, tuple[str, ...]]) -> None:
-        """Read the steps. Raises RejectedError for a malformed one."""
-        fields = fields_of(document, pointer)
-        steps = fields.get("steps")
-        if set(fields) != {"minimal", "steps"} or type(fields["minimal"]) is not bool or not isinstance(steps, list):
-            raise RejectedError(pointer, "", "a proof has the fields minimal and steps")
-        if not steps:
-            raise RejectedError(f"{pointer}/steps", "", "a proof has a step")
-        places = enumerate(cast("list[object]", steps))
-        self._steps = [self._read(step, f"{pointer}/steps/{number}", number, columns) for number, step in places]
-        self._used = {0}
+    def __init__(
+        self,
+        entries: Sequence[object],
+        pointer: str,
+        columns: Mapping[str, tuple[str, ...]],
+        roots: Collection[int],
+        *,
+        distinct: bool,
+    ) -> None:
+        """Read the steps, no two of which may be about the same tuple if they are ``distinct``.
 
-    @property
-    def root(self) -> ProofStep:
-        """Give the step of the tuple that is proved."""
-        return self._steps[0]
+        Raises RejectedError for a malformed one.
+        """
+        self._distinct = distinct
+        self._steps = [self._read(step, f"{pointer}/{n}", n, columns) for n, step in enumerate(entries)]
+        self._used = set(roots)
+
+    def __len__(self) -> int:
+        """Count the steps."""
+        return len(self._steps)
+
+    def __getitem__(self, number: int) -> ProofStep:
+        """Give a step by its number."""
+        return self._steps[number]
 
     def in_order(self) -> Iterator[ProofStep]:
         """Give the steps by number. Raises RejectedError for one that no earlier step uses."""
@@ -73,7 +82,7 @@ class Proof:
             if step.number not in self._used:
                 raise step.error("no step before it rests on it")
             other = known.setdefault(step.tuple, step.number)
-            if other != step.number:
+            if self._distinct and other != step.number:
                 raise step.error(f"step {other} speaks of it already")
             yield step
 
@@ -103,6 +112,17 @@ class Proof:
         if frozenset(fields) not in (DERIVED, FACT):
             raise found.error("a step has a height, and either a rule and premises or sources")
         return found
+
+
+def steps_of_one(document: object, pointer: str, columns: Mapping[str, tuple[str, ...]]) -> Steps:
+    """Read the steps of a proof that has its own. Raises RejectedError for a malformed one."""
+    fields = fields_of(document, pointer)
+    entries = fields.get("steps")
+    if set(fields) != {"minimal", "steps"} or type(fields["minimal"]) is not bool or not isinstance(entries, list):
+        raise RejectedError(pointer, "", "a proof has the fields minimal and steps, or minimal and root")
+    if not entries:
+        raise RejectedError(f"{pointer}/steps", "", "a proof has a step")
+    return Steps(cast("list[object]", entries), f"{pointer}/steps", columns, (0,), distinct=True)
 
 
 def fields_of(node: object, place: str) -> Mapping[str, object]:

@@ -20,7 +20,8 @@ _WITH_PORTS: Final = ("tcp", "udp", "sctp")
 _WITHOUT: Final = ("icmp", "other")
 REST: Final = ("other", 0, 65535)
 """The class of the traffic that no other class holds."""
-_WORST: Final = ("denied", "unknown", "allowed")
+WORST: Final = ("denied", "unknown", "allowed")
+"""The verdicts, in the order in which one of several counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +87,40 @@ class PortClass:
         return question(source, destination, state, (first, protocol))
 
 
-def port_classes(answer: Mapping[str, object]) -> list[PortClass]:
-    """Read the classes of ports of an answer, none if it is about one port. Raises RejectedError."""
+def port_classes(answer: Mapping[str, object], start: str) -> list[PortClass]:
+    """Read the classes of ports of an answer, none if it is about one port. Raises RejectedError.
+
+    ``start`` is the pointer of the answer.
+    """
     entries = answer.get("ports", [])
     found: list[PortClass] = []
     for number, entry in enumerate(cast("list[object]", entries) if isinstance(entries, list) else ()):
-        place = f"/ports/{number}"
+        place = f"{start}/ports/{number}"
         fields = fields_of(entry, place)
         row = row_of([fields.get(name) for name in ("protocol", "first", "last")], ("symbol", "number", "number"))
         verdict = fields.get("verdict")
-        if row is None or verdict not in _WORST:
+        if row is None or verdict not in WORST:
             raise RejectedError(place, "", "a class of ports and its verdict are needed")
         protocol, first, last = row
         found.append(PortClass(fields, place, (str(protocol), int(first), int(last)), str(verdict)))
     return found
 
 
-def check_classes(classes: Sequence[PortClass], whole: Question, follows: Consequences) -> None:
-    """Check that the classes are those that rules tell apart, each once, and the rest. Raises RejectedError."""
+def check_classes(classes: Sequence[PortClass], place: str, whole: Question, follows: Consequences) -> None:
+    """Check that the classes are those that rules tell apart, each once, and the rest. Raises RejectedError.
+
+    ``whole`` is the question that they divide, without a port, and ``place`` the pointer of its answer.
+    """
     told = [row[1:] for row in sorted(follows.rows("port_class")) if row[0] == whole.name]
     known = {*told, REST} if told else set[object]()
     named = [each.ports for each in classes]
     for each in classes:
         if each.ports not in known or named.count(each.ports) > 1:
             raise RejectedError(each.place, str(each.ports), "rules do not tell these ports apart, or they come twice")
-    if classes and len(classes) != len(known):
-        raise RejectedError("/ports", "", "a class of ports is left out")
+    if len(classes) != len(known):
+        raise RejectedError(f"{place}/ports", "", "a class of ports is left out")
 
 
 def deciding(classes: Sequence[PortClass]) -> PortClass:
     """Give the class that the top of an answer is about: with the worst verdict, and of several the rest or the first."""
-    return min(classes, key=lambda each: (_WORST.index(each.verdict), each.ports != REST))
+    return min(classes, key=lambda each: (WORST.index(each.verdict), each.ports != REST))

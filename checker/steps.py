@@ -4,7 +4,7 @@ An error names the first node at fault by its JSON pointer (RFC 6901): the steps
 absent, least or counted, the last first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from liqo_connectivity.checker.consequences import Consequences, value
 from liqo_connectivity.checker.dialect import read_comparison, read_rule
 from liqo_connectivity.checker.dump import ASKED, SourcedFacts, source_of
 from liqo_connectivity.checker.functors import UndefinedError
-from liqo_connectivity.checker.proof import Proof, ProofStep, RejectedError, fields_of
+from liqo_connectivity.checker.proof import ProofStep, RejectedError, Steps, fields_of, steps_of_one
 from liqo_connectivity.checker.substitution import Tuple, agrees, fill_in, unify, value_if_known, write, write_tuple
 from liqo_connectivity.checker.syntax import Aggregate, Literal, Row, Rule, TrustedRules, Value, Variable, Wildcard
 
@@ -30,13 +30,34 @@ class StepChecker:
     derived: int = 0
     leaves: int = 0
     absences: int = 0
+    _shared: Steps | None = None
     _known: dict[str, list[Rule]] = field(default_factory=dict[str, list[Rule]])
     _later: "list[Callable[[], None]]" = field(default_factory=list["Callable[[], None]"])
 
     def check(self, document: object, pointer: str) -> Tuple:
         """Check a proof; give the tuple that it proves. Raises RejectedError."""
-        proof = Proof(document, pointer, self.rules.columns)
-        for step in proof.in_order():
+        fields = fields_of(document, pointer)
+        if "root" in fields:
+            root = fields["root"]
+            if set(fields) != {"minimal", "root"} or type(root) is not int:
+                raise RejectedError(pointer, "", "a proof has the fields minimal and steps, or minimal and root")
+            if self._shared is None or not 0 <= root < len(self._shared):
+                raise RejectedError(f"{pointer}/root", str(root), "there is no such step")
+            return self._shared[root].tuple
+        steps = steps_of_one(document, pointer, self.rules.columns)
+        self._check(steps)
+        return steps[0].tuple
+
+    def check_shared(self, entries: Sequence[object], roots: Collection[int]) -> None:
+        """Check the steps that proofs share, each once, of which some are their roots. Raises RejectedError.
+
+        Two proofs may prove a tuple in different ways, if the search for one of them ended early.
+        """
+        self._shared = Steps(entries, "/steps", self.rules.columns, roots, distinct=False)
+        self._check(self._shared)
+
+    def _check(self, steps: Steps) -> None:
+        for step in steps.in_order():
             if "rule" in step.fields:
                 self._instance(step)
             else:
@@ -46,7 +67,6 @@ class StepChecker:
         self._later.clear()
         for judge in later:
             judge()
-        return proof.root.tuple
 
     def _leaf(self, step: ProofStep) -> None:
         relation, row = step.tuple

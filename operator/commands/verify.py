@@ -36,7 +36,7 @@ def command(proof: str, dump: str, rules: tuple[str, ...], output: str, seconds:
     governing peering is missing, and that the verdict follows.
 
     Exits with 0 if the certificate holds, 5 if it does not, naming the first wrong step, and 3 if DUMP is damaged or
-    the claim cannot be certified (of several pairs of addresses, only denials can). Rules that take more than the limits
+    the claim cannot be certified (between groups, only denials can). Rules that take more than the limits
     end it with 4.
     """
     try:

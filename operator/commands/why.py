@@ -87,7 +87,7 @@ def command(
         if proofs > 1:
             found = answer.with_alternatives(found, explainer, proofs)
         if output in ("json", "yaml"):
-            found = answer.with_port_proofs(found, explainer)
+            found = answer.with_every_proof(found, explainer)
         session.verify(model, {*GOALS, *answer.relations_used(found)}, asked)
     found = found._replace(enforcer=session.enforcer)
     if output == "text":

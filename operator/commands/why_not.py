@@ -61,7 +61,7 @@ def command(given: Input, source: str, destination: str, state: str, depth: int,
         explainer = Explainer(model)
         found = answer.make(explainer, session.reading.base, asked, start, end, port)
         if output != "text":
-            found = answer.with_port_proofs(found, explainer)
+            found = answer.with_every_proof(found, explainer)
         denials = denial.denials_of(found, explainer, depth)
         used = {*goals, *answer.relations_used(found), *denial.relations_used(denials)}
         session.verify(model, used, asked)

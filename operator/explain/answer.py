@@ -1,13 +1,19 @@
 """The answer to ``why`` as data: the verdict, what decided it at each peering, the proofs, and what is unknown."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from liqo_connectivity.engine import Absence, Aggregated, Explainer, Model, Proof, pattern, proofs, prove, why_not
+from liqo_connectivity.engine import Absence, Aggregated, Explainer, Model, Proof, pattern, proofs, why_not
 from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.explain.decisions import (
+    Decision,
+    PeeringAnswer,
+    decisions_on,
+    peerings_of,
+    unknown_about,
+)
 from liqo_connectivity.operator.explain.endpoints import Endpoint, Port, UnknownEndpointError
-from liqo_connectivity.operator.explain.parties import SIDES
 from liqo_connectivity.operator.explain.proof_steps import relations_of
 from liqo_connectivity.operator.sources.input import LIQO
 from liqo_connectivity.operator.sources.question import OTHER, Ports, Question
@@ -29,56 +35,15 @@ RELATIONS: Final = (
 """The relations that an answer is read from."""
 _PASSED_OVER = 3
 _DEPTH = 8
+_OTHER_PAIRS = 7
+"""With more pairs of addresses beside the one that decides, only their verdicts are part of an answer."""
 WORST: Final = ("denied", "unknown", "allowed")
 """The verdicts, in the order in which one of several counts."""
 
 
-class Decision(NamedTuple):
-    """What decided: the built-in ``established`` or ``default``, or a rule, by its index in the policy."""
+class FlowAnswer(NamedTuple):
+    """The verdict on a flow, and what decided it, by peering. ``unknown`` is as in `Answer`. ``peerings`` are filled if requested."""
 
-    kind: str
-    rule: int | None
-    action: str
-
-
-class Mismatch(NamedTuple):
-    """A rule of a policy, by its index, that does not match a flow: its action, and the sides that do not match.
-
-    If both sides match, its ports do not.
-    """
-
-    rule: int
-    action: str
-    sides: tuple[str, ...]
-
-
-class PeeringAnswer(NamedTuple):
-    """The verdict of one governing peering. ``decision`` is ``None`` while it is unknown.
-
-    ``mismatches`` are the rules before the deciding one, in their order. If requested, ``passed_over`` explains why the
-    last few of them do not match, and ``alternatives`` are further proofs of the same verdict; ``complete`` tells that no
-    others exist.
-    """
-
-    peering: str
-    namespace: str
-    policy: str
-    verdict: str
-    decision: Decision | None
-    proof: Proof
-    mismatches: tuple[Mismatch, ...]
-    passed_over: tuple[Absence, ...] = ()
-    alternatives: tuple[Proof, ...] = ()
-    complete: bool = False
-
-
-class PortsAnswer(NamedTuple):
-    """The verdict on a class of ports of the pair of addresses, and what decided it, by peering.
-
-    ``unknown`` is as in `Answer`. ``peerings`` are filled if requested.
-    """
-
-    ports: Ports
     flow: Flow
     verdict: str
     decisions: tuple[tuple[str, str, str, Decision | None], ...]
@@ -87,11 +52,30 @@ class PortsAnswer(NamedTuple):
     peerings: tuple[PeeringAnswer, ...] = ()
 
 
+class PortsAnswer(NamedTuple):
+    """The answer about a class of ports of a pair of addresses."""
+
+    ports: Ports
+    answer: FlowAnswer
+
+
+class PairAnswer(NamedTuple):
+    """The answer about a pair of addresses: ``answer`` is about its worst ports, and ``by_ports`` is as in `Answer`.
+
+    ``port`` is the one at which chains see it, if it is known.
+    """
+
+    answer: FlowAnswer
+    port: int | None
+    by_ports: tuple[PortsAnswer, ...]
+
+
 class Answer(NamedTuple):
     """The whole answer about ``flow``, the pair of addresses with the worst verdict, and of its ports those with the worst.
 
     ``pairs`` counts the verdicts of all pairs asked about, and ``verdicts`` has that of each. ``by_ports`` has the verdict
-    on each class of ports that rules tell apart; it is empty if there was one question about the pair. ``unknown`` lists (object, reason, detail) of what keeps the
+    on each class of ports that rules tell apart; it is empty if there was one question about the pair. ``others`` are all other
+    pairs; it is empty if an end is a group or there are too many. ``unknown`` lists (object, reason, detail) of what keeps the
     verdict unknown, and ``blind_spots`` (code, kind, object, detail) of what the verdict does not cover. ``base`` tells
     where facts come from.
     """
@@ -108,6 +92,7 @@ class Answer(NamedTuple):
     blind_spots: tuple[tuple[str, str, str, str], ...] = ()
     verdicts: tuple[tuple[Question, str], ...] = ()
     by_ports: tuple[PortsAnswer, ...] = ()
+    others: tuple[PairAnswer, ...] = ()
     enforcer: str = LIQO
 
 
@@ -135,6 +120,9 @@ def make(
     )
     each_pair = tuple((q, verdicts[q.flow.flow]) for q in worst)
     counts = Counter(verdict for _, verdict in each_pair)
+    others = [q for q in worst if q is not chosen]
+    if len(others) > _OTHER_PAIRS or "group" in (source.kind, destination.kind):
+        others = []
     return Answer(
         source,
         destination,
@@ -142,80 +130,35 @@ def make(
         flow,
         verdicts[flow.flow],
         {verdict: counts[verdict] for verdict in ("allowed", "denied", "unknown")},
-        _peerings(explainer, flow.flow),
-        _unknown(model, flow.flow),
+        peerings_of(explainer, flow.flow),
+        unknown_about(model, flow.flow),
         base,
         spots,
         each_pair,
+        _by_ports(model, pairs[chosen.pair], verdicts),
         tuple(
-            PortsAnswer(
-                q.ports, q.flow, verdicts[q.flow.flow], _decisions(model, q.flow.flow), _unknown(model, q.flow.flow)
+            PairAnswer(
+                _about(model, q, verdicts),
+                q.port.port if port is not None and q.port is not None else None,
+                _by_ports(model, pairs[q.pair], verdicts),
             )
-            for q in pairs[chosen.pair]
-            if q.ports is not None
+            for q in others
         ),
     )
 
 
-def _rank(asked: Question, verdicts: dict[str, str]) -> tuple[int, bool]:
+def _rank(asked: Question, verdicts: Mapping[str, str]) -> tuple[int, bool]:
     """Rank a question of a pair: the worst verdict first, and of equal ones that on the traffic of no named port."""
     return WORST.index(verdicts[asked.flow.flow]), asked.ports is not None and asked.ports.protocol != OTHER
 
 
-def _unknown(model: Model, flow: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple(
-        (f"{kind} {found}".strip(), str(reason), str(detail))
-        for named, reason, kind, found, detail in model.rows("unknown_because")
-        if named == flow
-    )
+def _about(model: Model, asked: Question, verdicts: Mapping[str, str]) -> FlowAnswer:
+    name = asked.flow.flow
+    return FlowAnswer(asked.flow, verdicts[name], decisions_on(model, name), unknown_about(model, name))
 
 
-def _decisions(model: Model, flow: str) -> tuple[tuple[str, str, str, Decision | None], ...]:
-    return tuple(
-        (str(peering), str(policy), *_verdict(model, str(peering), flow))
-        for peering, policy, named in model.rows("governs")
-        if named == flow
-    )
-
-
-def _verdict(model: Model, peering: str, flow: str) -> tuple[str, Decision | None]:
-    ((verdict,),) = [row[2:] for row in model.rows("peering_verdict") if row[:2] == (peering, flow)]
-    decided = [row[2:] for row in model.rows("decided_by") if row[:2] == (peering, flow)]
-    if not decided:
-        return str(verdict), None
-    kind, index, action = decided[0]
-    return str(verdict), Decision(str(kind), int(index) if kind == "rule" else None, str(action))
-
-
-def _peerings(explainer: Explainer, flow: str) -> tuple[PeeringAnswer, ...]:
-    return tuple(
-        _peering(explainer, peering, policy, flow, verdict, decision)
-        for peering, policy, verdict, decision in _decisions(explainer.model, flow)
-    )
-
-
-def _peering(
-    explainer: Explainer, peering: str, policy: str, flow: str, verdict: str, decision: Decision | None
-) -> PeeringAnswer:
-    proof = prove(explainer, "peering_verdict", (peering, flow, verdict))
-    if proof is None:
-        raise AssertionError("a derived tuple has a proof")
-    mismatches = _mismatches(explainer.model, peering, flow, decision)
-    return PeeringAnswer(peering, policy.split("/")[0], policy, verdict, decision, proof, mismatches)
-
-
-def _mismatches(model: Model, peering: str, flow: str, decision: Decision | None) -> tuple[Mismatch, ...]:
-    """List the rules that do not match, up to the one that decides; none if no rule was consulted."""
-    if decision is None or decision.kind == "established":
-        return ()
-    matching = {(row[1], str(row[2])) for row in model.rows("side_matches") if (row[0], row[3]) == (peering, flow)}
-    whole = {row[1] for row in model.rows("matches") if (row[0], row[2]) == (peering, flow)}
-    rules = sorted((int(index), str(action)) for owner, index, action in model.rows("rule") if owner == peering)
-    return tuple(
-        Mismatch(index, action, tuple(side for side in SIDES if (index, side) not in matching))
-        for index, action in rules
-        if (decision.rule is None or index < decision.rule) and index not in whole
-    )
+def _by_ports(model: Model, asked: Sequence[Question], verdicts: Mapping[str, str]) -> tuple[PortsAnswer, ...]:
+    return tuple(PortsAnswer(q.ports, _about(model, q, verdicts)) for q in asked if q.ports is not None)
 
 
 def _passed_over(explainer: Explainer, proof: Proof) -> tuple[Absence, ...]:
@@ -232,10 +175,17 @@ def with_passed_over(found: Answer, explainer: Explainer) -> Answer:
     return found._replace(peerings=peerings)
 
 
-def with_port_proofs(found: Answer, explainer: Explainer) -> Answer:
-    """Add the proofs of each class of ports."""
-    by_ports = tuple(p._replace(peerings=_peerings(explainer, p.flow.flow)) for p in found.by_ports)
-    return found._replace(by_ports=by_ports)
+def with_every_proof(found: Answer, explainer: Explainer) -> Answer:
+    """Add the proofs of each class of ports, and of each other pair of addresses."""
+
+    def proved(answer: FlowAnswer) -> FlowAnswer:
+        return answer._replace(peerings=peerings_of(explainer, answer.flow.flow))
+
+    def by_ports(some: tuple[PortsAnswer, ...]) -> tuple[PortsAnswer, ...]:
+        return tuple(each._replace(answer=proved(each.answer)) for each in some)
+
+    others = tuple(pair._replace(answer=proved(pair.answer), by_ports=by_ports(pair.by_ports)) for pair in found.others)
+    return found._replace(by_ports=by_ports(found.by_ports), others=others)
 
 
 def with_alternatives(found: Answer, explainer: Explainer, count: int) -> Answer:
@@ -254,17 +204,24 @@ def unresolved(
     return Answer(source, destination, port, Flow("", "", "", state), "unknown", counted, (), unknown, FactBase())
 
 
-def is_rewritten(found: Answer) -> bool:
-    """Whether nodes rewrite the destination: it is a Service, or an address of one, and the flow is about an endpoint."""
+def is_rewritten(found: Answer, address: str) -> bool:
+    """Whether nodes rewrite the destination to an address: it is a Service, or an address of one, and that is an endpoint."""
     if found.destination.kind == "service":
         return True
-    return found.destination.kind == "ip" and found.flow.destination not in (found.destination.name, "")
+    return found.destination.kind == "ip" and address not in (found.destination.name, "")
+
+
+def further_proofs(found: Answer) -> list[Proof]:
+    """List the proofs of classes of ports, and of other pairs of addresses."""
+    parts = [*found.by_ports, *(part for pair in found.others for part in pair.by_ports)]
+    answers = [*(part.answer for part in parts), *(pair.answer for pair in found.others)]
+    return [peering.proof for each in answers for peering in each.peerings]
 
 
 def proofs_of(found: Answer) -> list[Proof]:
-    """List the proofs of an answer, each peering's alternatives after its first, and those of classes of ports last."""
-    peerings = [*found.peerings, *(peering for each in found.by_ports for peering in each.peerings)]
-    return [proof for peering in peerings for proof in (peering.proof, *peering.alternatives)]
+    """List the proofs of an answer, each peering's alternatives after its first, and those of other flows last."""
+    own = [proof for peering in found.peerings for proof in (peering.proof, *peering.alternatives)]
+    return [*own, *further_proofs(found)]
 
 
 def relations_used(found: Answer) -> set[str]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from liqo_connectivity.engine import Absence, Explainer, pattern, why_not
-from liqo_connectivity.operator.explain.answer import Answer, PeeringAnswer
+from liqo_connectivity.operator.explain.answer import Answer
+from liqo_connectivity.operator.explain.decisions import PeeringAnswer
 from liqo_connectivity.operator.explain.parties import SIDES, parties
 
 RELATIONS: Final = ("failed_clause",)

@@ -92,13 +92,13 @@ def parse_destination(text: str, namespace: str) -> tuple[Endpoint, Port | None]
     return parse_endpoint(text[: found.start()], namespace), Port(port, found["protocol"])
 
 
-def pod_address(endpoint: Endpoint, base: FactBase) -> str:
-    """Give the address of a pod or ``ip:`` endpoint; IPv4 if the pod has several.
+def own_addresses(endpoint: Endpoint, base: FactBase) -> list[str]:
+    """Give the addresses of a pod or ``ip:`` endpoint, IPv4 first.
 
     Raises click.UsageError for a pod that does not exist, UnknownEndpointError if its address is unknown.
     """
     if endpoint.kind == "ip":
-        return endpoint.name
+        return [endpoint.name]
     namespace, _, name = endpoint.name.partition("/")
     for kind, *place, problem in base.rows("unreadable"):
         if kind == "Pod" and place == [namespace, name]:
@@ -108,7 +108,7 @@ def pod_address(endpoint: Endpoint, base: FactBase) -> str:
     own = [str(address) for pod, address in base.rows("pod_ip") if pod == endpoint.name]
     if not own:
         raise UnknownEndpointError(f"Pod {endpoint.name}", "/status/podIP is not set")
-    return min(own, key=numeric)
+    return sorted(set(own), key=numeric)
 
 
 def numeric(address: str) -> tuple[int, int]:

@@ -30,11 +30,11 @@ def proofs_below(node: Premise) -> list[Proof]:
     ]
 
 
-def top_down(root: Node, below: Callable[[Node], Iterable[Node]]) -> list[Node]:
-    """List the nodes of an acyclic graph in topological order: the root first, each node before those below it."""
+def top_down(roots: Iterable[Node], below: Callable[[Node], Iterable[Node]]) -> list[Node]:
+    """List the nodes of an acyclic graph in topological order: the first root first, each node before those below it."""
     ordered: list[Node] = []
     seen: set[int] = set()
-    pending = [(root, False)]
+    pending = [(root, False) for root in roots]
     while pending:
         node, is_left = pending.pop()
         if is_left:

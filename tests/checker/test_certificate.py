@@ -1,21 +1,25 @@
 """Certificates of real answers hold, whatever is asked, and say what was checked."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from liqo_connectivity import checker
-from liqo_connectivity.engine import Explainer
+from liqo_connectivity.engine import Explainer, Model
 from liqo_connectivity.facts.dumps.dump import jsonl_lines
 from liqo_connectivity.operator.explain import answer
 from liqo_connectivity.operator.explain.document.answer import answer_document
-from liqo_connectivity.operator.explain.endpoints import Endpoint
-from liqo_connectivity.operator.sources.question import Question
+from liqo_connectivity.operator.explain.endpoints import Endpoint, Port
+from liqo_connectivity.operator.explain.flows import for_all_ports
+from liqo_connectivity.operator.sources.input import LIQO, NFTABLES
+from liqo_connectivity.operator.sources.question import Question, question
 from liqo_connectivity.rules.program import builtin_texts
-from liqo_connectivity.rules.relations import Flow
+from liqo_connectivity.rules.relations import Enforcer, Flow, FlowPort
 from tests.support.certificates import FLOWS, RULES, SCHEMA, call, certificate, derives, dump, facts, nodes
-from tests.support.clusters import VERDICTS, base_of, example, solve
+from tests.support.clusters import base_of, example, solve
+from tests.support.descriptions import Traffic
 from tests.support.dump_lines import whole
 from tests.support.manifests import objects
 
@@ -52,30 +56,40 @@ def test_the_certificate_of_what_is_not_known_holds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
-    described, asked = example(seed, 12)
+    described, flows = example(seed, 5)
     base = base_of(objects(described))
-    flows = list(dict.fromkeys(Flow(f"{one.source} -> {one.destination}", *one[:3]) for one in asked))
     read = checker.read_facts([f"{line}\n" for line in jsonl_lines(base)], RULES)
+    enforcer = (LIQO, NFTABLES)[seed % 2]
+    loads = [Enforcer(NFTABLES)] if enforcer == NFTABLES else []
+
+    def solved(goals: Iterable[str], asked: Iterable[Question] = ()) -> Model:
+        asked = list(asked)
+        facts: list[Flow | FlowPort] = [q.flow for q in asked]
+        facts += [q.port for q in asked if q.port is not None]
+        return solve(base, goals, [*loads, *facts])
+
     # Services are asked about by `why` itself in the tests of genuine answers: it asks about their endpoints.
     rewritten = {address for _, address in base.rows("service_ip")}
     for state in ("new", "established"):
         # Asked together, as the pairs of two groups are: a proof may mention another question.
-        together = [flow for flow in flows if flow.state == state]
-        model = solve(base, VERDICTS, together)
-        explainer = Explainer(model)
-        for flow in together:
-            if flow.destination in rewritten:
-                continue
-            source, destination = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
-            document = json.loads(
-                json.dumps(
-                    answer_document(
-                        answer.make(explainer, base, [Question(flow, None, flow.flow)], source, destination, None)
-                    )
-                )
-            )
-            document["pairs"] = {verdict: int(verdict == document["verdict"]) for verdict in document["pairs"]}
+        asked = [_asked(flow) for flow in flows if flow.state == state and flow.destination not in rewritten]
+        parts = {q.pair: [q] for q in asked if q.port is not None}
+        for each in for_all_ports(solved, base, list({q.pair: q for q in asked if q.port is None}.values())):
+            parts.setdefault(each.pair, []).append(each)
+        explainer = Explainer(solved(answer.RELATIONS, [q for own in parts.values() for q in own]))
+        for own in parts.values():
+            flow, port = own[0].flow, own[0].port if own[0].ports is None else None
+            start, end = (Endpoint(f"ip:{ip}", "ip", ip) for ip in (flow.source, flow.destination))
+            found = answer.make(explainer, base, own, start, end, Port(port.port, port.protocol) if port else None)
+            found = answer.with_every_proof(found, explainer)._replace(enforcer=enforcer)
+            document = json.loads(json.dumps(answer_document(found)))
             assert checker.check(document, RULES, read, SCHEMA).verdict == document["verdict"]
+
+
+def _asked(flow: Traffic) -> Question:
+    # Nobody can ask about a protocol of no name alone.
+    port = (flow.port, flow.protocol) if flow.protocol not in ("", "other") else None
+    return question(flow.source, flow.destination, flow.state, port)
 
 
 def test_all_proofs_of_a_certificate_are_checked() -> None:

@@ -55,6 +55,34 @@ def test_where_all_ports_agree_nothing_is_said_of_them(given: list[str]) -> None
     assert (code, text.splitlines()[1].partition(" of ")[0]) == (0, 'milan: ALLOWED by rule 1 "partner"')
 
 
+def test_classes_of_ports_share_their_proofs(given: list[str]) -> None:
+    document = json.loads(call("why", "shop/web-2", "shop/web-0", *given, "-o", "json")[1])
+    tuples = [(step["relation"], *step["row"]) for step in document["steps"]]
+    assert len(tuples) == len(set(tuples))
+    roots = [peering["proof"]["root"] for each in document["ports"] for peering in each["peerings"]]
+    assert len(set(roots)) == len(document["ports"])
+    assert 4 * len(tuples) < 3 * sum(len(_below(root, document["steps"])) for root in roots)
+
+
+def _below(root: int, steps: list[Any]) -> set[int]:
+    """The steps on which one rests, and itself."""
+    found, pending = set[int](), [root]
+    while pending:
+        number = pending.pop()
+        if number not in found:
+            found.add(number)
+            pending += _numbers(steps[number].get("premises", []))
+    return found
+
+
+def _numbers(premises: Any) -> list[int]:
+    if isinstance(premises, int):
+        return [premises]
+    if isinstance(premises, list):
+        return [n for premise in premises for n in _numbers(premise)]
+    return _numbers(premises["aggregated"]["witnesses"]) if "aggregated" in premises else []
+
+
 def _drop(document: Any) -> None:
     del document["ports"][0]
 

@@ -11,7 +11,7 @@ from liqo_connectivity.engine import Explainer, Program, Proof, Row, evaluate
 from liqo_connectivity.engine.why_not.absence import pattern
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.commands import query
-from liqo_connectivity.operator.explain import answer
+from liqo_connectivity.operator.explain import decisions
 from liqo_connectivity.operator.explain.document.absence import absence_document
 from liqo_connectivity.operator.explain.document.proof import proof_document
 from liqo_connectivity.operator.explain.text.absence import absence_lines
@@ -96,7 +96,7 @@ def test_a_search_that_ended_early_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     asked = ("query", "peering(P)", "-f", str(dump()), "--why")
     before = [call(*command)[1] for command in (why, (*why, "--full"), (*why, "-o", "dot"), asked)]
     assert not [text for text in before if EARLY in text]
-    monkeypatch.setattr(answer, "prove", proved_early)
+    monkeypatch.setattr(decisions, "prove", proved_early)
     monkeypatch.setattr(query, "prove", proved_early)
     for command in ((*why, "--proof"), (*why, "--full"), asked):
         assert [line.strip() for line in call(*command)[1].splitlines()].count(EARLY) == 1

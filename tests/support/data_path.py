@@ -52,7 +52,8 @@ class DataPath(Groups):
     def is_node_port(self, flow: Traffic) -> bool:
         """Whether a flow goes to a port of a Service on a node, where the node gives it another destination and source."""
         ports = {service.node_port for service in self.cluster.services} - {None}
-        return flow.protocol == "tcp" and flow.port in ports and bool(self._hosts(parsed(flow.destination)))
+        meant = bool(ports) if not flow.protocol else flow.protocol == "tcp" and flow.port in ports
+        return meant and bool(self._hosts(parsed(flow.destination)))
 
     def is_out_of_sight(self, flow: Traffic) -> bool:
         """Whether nodes rewrite the packets of a flow, or may take them, before a chain sees them."""

@@ -49,6 +49,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "services",
         "flows",
         "proof_steps",
+        "decisions",
         "answer",
         "denial",
         "matrix",

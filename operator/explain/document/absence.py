@@ -15,7 +15,7 @@ def absence_document(found: Absence, base: FactBase) -> dict[str, Any]:
     Goal 0 is the one asked about. A failure refers to the goal or proof that explains it by number. A goal's number is
     greater than those of all goals that lead to it.
     """
-    goals = top_down(found, _goals_below)
+    goals = top_down([found], _goals_below)
     proofs = {id(why): why for goal in goals for failure in goal.failures if isinstance(why := failure.because, Proof)}
     number = {id(goal): position for position, goal in enumerate(goals)}
     number |= {key: position for position, key in enumerate(proofs)}

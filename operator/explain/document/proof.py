@@ -1,9 +1,9 @@
 """A proof as a document: a flat list of steps, one for each tuple.
 
-A nested form would repeat shared steps up to 2^height times.
+A nested form would repeat shared steps up to 2^height times. Several proofs may share a list too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from liqo_connectivity.engine import Absent, Aggregated, Holds, Premise, Proof, Rule, format_rule
@@ -17,9 +17,20 @@ def proof_document(root: Proof, base: FactBase) -> dict[str, Any]:
     Step 0 is the proved tuple. A step refers to its premises by number, always greater than its own: steps are in
     depth-first order, and a shared step comes after the last step that uses it.
     """
-    steps = top_down(root, proofs_below)
-    number = {id(node): position for position, node in enumerate(steps)}
-    return {"minimal": root.minimal, "steps": [_step(node, number, base) for node in steps]}
+    return {"minimal": root.minimal, "steps": SharedSteps([root], base).steps}
+
+
+class SharedSteps:
+    """The steps of several proofs: ``steps`` in their published form, each of which stands once."""
+
+    def __init__(self, roots: Iterable[Proof], base: FactBase) -> None:
+        nodes = top_down(roots, proofs_below)
+        self._numbers = {id(node): position for position, node in enumerate(nodes)}
+        self.steps = [_step(node, self._numbers, base) for node in nodes]
+
+    def proof(self, root: Proof) -> dict[str, Any]:
+        """Give one of the proofs: the number of its root among the steps."""
+        return {"minimal": root.minimal, "root": self._numbers[id(root)]}
 
 
 def _step(node: Proof, number: Mapping[int, int], base: FactBase) -> dict[str, Any]:

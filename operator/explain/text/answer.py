@@ -2,13 +2,14 @@
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase
-from liqo_connectivity.operator.explain.answer import WORST, Answer, Decision, PeeringAnswer, is_rewritten
+from liqo_connectivity.operator.explain.answer import WORST, Answer, is_rewritten
+from liqo_connectivity.operator.explain.decisions import Decision, PeeringAnswer
 from liqo_connectivity.operator.explain.endpoints import Port
 from liqo_connectivity.operator.explain.parties import rule_name, rule_text
 from liqo_connectivity.operator.explain.proof_steps import caveat
 from liqo_connectivity.operator.explain.reasons import blind_spot_sentences, sentences
 from liqo_connectivity.operator.explain.text.absence import absence_lines, failure_lines
-from liqo_connectivity.operator.explain.text.ports import by_ports
+from liqo_connectivity.operator.explain.text.ports import by_addresses, by_ports
 from liqo_connectivity.operator.explain.text.proof import proof_lines
 from liqo_connectivity.operator.sources.question import Question
 
@@ -63,8 +64,12 @@ def headlines(found: Answer) -> list[str]:
     """State the verdict and the flow; of several pairs of addresses, also how many were asked about; and the ports."""
     lines = [_headline(found)]
     asked = sum(found.pairs.values())
-    if found.source.kind != "group" and (found.destination.kind == "service" or is_rewritten(found)):
+    if found.source.kind != "group" and (
+        found.destination.kind == "service" or is_rewritten(found, found.flow.destination)
+    ):
         lines.append(_endpoints(found))
+    elif found.others:
+        return [*lines, *by_ports(found), *by_addresses(found)]
     elif asked > 1:
         lines.append(
             f"of {asked} pairs of addresses that the rules can tell apart: {_counts(found)}; the rest is about the pair above"

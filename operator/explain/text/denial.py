@@ -51,7 +51,7 @@ def _title(rule: AllowRule, policy: str, base: FactBase) -> str:
 
 def _port(found: Answer) -> str:
     """Name the port that was asked about, or the ports that the answer is about."""
-    own = [each.ports for each in found.by_ports if each.flow == found.flow]
+    own = [each.ports for each in found.by_ports if each.answer.flow == found.flow]
     if own:
         return "all other traffic" if own[0].protocol == OTHER else ports_text(own)
     return next(

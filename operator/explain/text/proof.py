@@ -109,7 +109,7 @@ def _parts(node: Proof, left_out: Container[int]) -> tuple[list[Proof], list[Pro
 def _restating(root: Proof) -> set[int]:
     """Find the steps that only restate the question: the flow is the only fact below them."""
     asking, beyond = set[int](), set[int]()
-    for node in reversed(top_down(root, proofs_below)):
+    for node in reversed(top_down([root], proofs_below)):
         if node.rule is None:
             says_more = node.relation != QUESTION
         else:

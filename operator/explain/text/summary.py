@@ -9,7 +9,8 @@ from typing import Final
 
 from liqo_connectivity.engine import Proof
 from liqo_connectivity.facts import FactBase, one_line
-from liqo_connectivity.operator.explain.answer import WORST, Answer, Mismatch, PeeringAnswer
+from liqo_connectivity.operator.explain.answer import WORST, Answer
+from liqo_connectivity.operator.explain.decisions import Mismatch, PeeringAnswer
 from liqo_connectivity.operator.explain.parties import ANY, SIDES, parties, rule_name, rule_text
 from liqo_connectivity.operator.explain.proof_steps import QUESTION, evidence, place, sources
 from liqo_connectivity.operator.explain.text.answer import (
