@@ -60,7 +60,7 @@ demo: $(VENV)/.runtime ## Install what a user needs, write an example's chains, 
 .PHONY: test
 # Tests with a control plane come one after the other, and nothing else runs beside them: on two cores, a second API server
 # or two workers that compute make them wait for longer than they do.
-test: lint types docs tools controlplane ## Lint, types, tests: everything CI runs
+test: lint types docs tools controlplane liqoagent ## Lint, types, tests: everything CI runs
 	$(BIN)/python -m pytest -n auto -m 'not control_plane' --durations=10
 	$(BIN)/python -m pytest -m control_plane --durations=10
 
@@ -145,6 +145,17 @@ tools: ## Install what the tests run (Debian: nftables, iproute2, Graphviz, buil
 .PHONY: controlplane
 controlplane: $(VENV)/.dev ## Build the Kubernetes control plane of the tests: minutes the first time, nothing after
 	$(BIN)/python -m tools.control_plane_binaries
+
+.PHONY: liqoagent
+liqoagent: $(VENV)/.dev ## Build Liqo's own agent, with which tests apply objects: minutes the first time, nothing after
+	$(BIN)/python -m tools.liqo_agent
+
+# How many objects `make edits` takes, each with six edits.
+SEQUENCES ?= 10000
+
+.PHONY: edits
+edits: liqoagent ## Edit SEQUENCES objects six times each, and apply every version with Liqo's own agent to a real kernel
+	SEQUENCES=$(SEQUENCES) $(BIN)/python -m pytest -n auto tests/chains/test_liqo_program.py
 
 .PHONY: playground
 playground: controlplane ## Run the controller in a real control plane with an example in it; KEEP=1 leaves it running

@@ -33,12 +33,21 @@ class PreparationError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """An executable: its name, the folder with the go.mod and go.sum that pin it, and the package it is built from."""
+    """An executable: its name, the module with the go.mod and go.sum that pin it, and the package it is built from.
+
+    ``folder`` is that of the module, by default one of MODULES. Its own sources, if it has any, are pinned with it.
+    """
 
     name: str
     module: str
     package: str
     flags: str = ""
+    folder: Path | None = None
+
+    @property
+    def source(self) -> Path:
+        """The folder of the module."""
+        return self.folder or MODULES / self.module
 
     def build_flags(self) -> tuple[str, ...]:
         return ("-mod=readonly", "-trimpath", "-ldflags", f"-s -w {self.flags}".strip())
@@ -46,8 +55,9 @@ class Program:
     def cached(self) -> Path:
         """Where the program is, or will be, in the cache; another pin or flag is another place."""
         digest = hashlib.sha256(" ".join(self.build_flags()).encode())
-        for file in ("go.mod", "go.sum"):
-            digest.update((MODULES / self.module / file).read_bytes())
+        for file in sorted(self.source.iterdir()):
+            if file.name in ("go.mod", "go.sum") or file.suffix == ".go":
+                digest.update(file.read_bytes())
         return cache() / f"{self.module}-{digest.hexdigest()[:16]}" / self.name
 
 
@@ -68,7 +78,7 @@ def built(program: Program) -> Path:
 
 
 def _build(program: Program, path: Path) -> None:
-    source = MODULES / program.module
+    source = program.source
     compiler, environment = go()
     # Those that the package needs, and each must have its sum; `go mod download` would also take some that have none.
     modules = [compiler, "list", "-mod=readonly", "-deps", program.package]
