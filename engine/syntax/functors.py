@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from socket import AF_INET, inet_pton
+from struct import Struct
 from typing import Final
 
 from liqo_connectivity.engine.syntax.arithmetic import EvaluationError
@@ -24,6 +25,8 @@ Functor = Callable[..., Value]
 _ADDRESS = re.compile(r"[0-9A-Fa-f:.]+")
 _CIDR = re.compile(r"[0-9A-Fa-f:.]+/[0-9]{1,3}")
 _INTEGER = re.compile(r"([+-]?)0*([0-9]{1,19})", re.ASCII)
+_NUMBER: Final = Struct("!I")
+"""An IPv4 address as four bytes."""
 _SHOWN: Final = 80
 """How many characters of a pattern an error quotes."""
 _MAPPED_LENGTH: Final = 96
@@ -49,17 +52,18 @@ def _masked(cidr: str) -> tuple[int, int, int] | None:
     return (network.version, int(network.netmask), int(network.network_address)) if network else None
 
 
-def _address(address: str) -> tuple[int, int] | None:
-    """Return the family and the numeric value of an address."""
+# inet_pton accepts the same IPv4 text as ipaddress, thirty times as fast. Every Pod's address is parsed here, more than once.
+def _is_ipv4(address: str) -> bool:
     try:
-        # Accepts the same IPv4 text as ipaddress, thirty times as fast: every Pod's address is parsed here.
-        return 4, int.from_bytes(inet_pton(AF_INET, address), "big")
+        inet_pton(AF_INET, address)
     except (OSError, ValueError):
-        return _other_address(address)
+        return False
+    return True
 
 
 @lru_cache(maxsize=65536)
 def _other_address(address: str) -> tuple[int, int] | None:
+    """Return the family and the numeric value of an address that is not written as an IPv4 address."""
     try:
         parsed = ip_address(address) if _ADDRESS.fullmatch(address) else None
     except ValueError:
@@ -71,19 +75,21 @@ def _other_address(address: str) -> tuple[int, int] | None:
 
 def address_family(address: str) -> int:
     """Return 4 or 6 for an IP address, 0 for any other text."""
-    parsed = _address(address)
+    if _is_ipv4(address):
+        return 4
+    parsed = _other_address(address)
     return parsed[0] if parsed else 0
 
 
 def address_canonical(address: str) -> str:
     """Return the one text of an address that facts use (``FD00:0::1`` → ``fd00::1``), ``""`` for any other text."""
-    parsed = _address(address)
+    if _is_ipv4(address):
+        return address
+    parsed = _other_address(address)
     if parsed is None:
         return ""
     family, number = parsed
-    if family == 6:
-        return str(IPv6Address(number))
-    return str(IPv4Address(number)) if ":" in address else address
+    return str(IPv6Address(number) if family == 6 else IPv4Address(number))
 
 
 def cidr_family(cidr: str) -> int:
@@ -100,10 +106,16 @@ def cidr_canonical(cidr: str) -> str:
 
 def cidr_contains(cidr: str, address: str) -> int:
     """Return 1 if the CIDR contains the address; 0 if not, if the families differ, or if either text is invalid."""
-    network, parsed = _masked(cidr), _address(address)
-    if network is None or parsed is None or network[0] != parsed[0]:
+    network = _masked(cidr)
+    if network is None:
         return 0
-    return int(parsed[1] & network[1] == network[2])
+    family, mask, start = network
+    try:
+        (number,) = _NUMBER.unpack(inet_pton(AF_INET, address))
+    except (OSError, ValueError):
+        parsed = _other_address(address)
+        return int(parsed is not None and parsed[0] == family and parsed[1] & mask == start)
+    return int(family == 4 and number & mask == start)
 
 
 def cidr_covers(outer: str, inner: str) -> int:
