@@ -11,18 +11,14 @@ from typing import Final
 
 from tests.dataplane.cases import Case
 from tests.dataplane.federation import federation, with_policies
-from tests.dataplane.flows import flows
-from tests.dataplane.oracle import Oracle
-from tests.dataplane.probing import Connection, Failure, Prober
-from tests.dataplane.sites import Site
-from tests.dataplane.views import described
-from tests.support.descriptions import Traffic
+from tests.dataplane.probing import Connection, Prober
+from tests.dataplane.world import World, built, known
 
 POLICIES: Final = 3
 """How often the policies of a topology change."""
 FLOWS: Final = 2000
-ATTEMPTS: Final = 2
-"""How often each flow is opened: from two ports, by packets of other kinds."""
+ATTEMPTS: Final = 3
+"""How often each flow is opened: from other ports, by packets of other kinds."""
 KEPT: Final = 40
 """How many connections live on when the policies change."""
 ENOUGH: Final = 20
@@ -35,7 +31,7 @@ class Tally:
 
     probes: int = 0
     policies: int = 0
-    topologies: int = 0
+    topologies: Counter[str] = field(default_factory=Counter[str])
     told: Counter[str] = field(default_factory=Counter[str])
     wrong: list[Case] = field(default_factory=list[Case])
 
@@ -43,35 +39,33 @@ class Tally:
 def trial(seed: int, tally: Tally) -> None:
     """One topology, and some policies in it one after the other. Adds to the tally."""
     rng = Random(seed)
-    whole = federation(rng)
-    name, nft = rng.choice(whole.members).name, rng.random() < 0.7
-    site = Site(whole, name)
+    whole, nft = federation(rng), rng.random() < 0.7
+    behind = rng.choice(whole.members).name if rng.random() < 0.5 else None
+    topology = built(whole, behind)
     try:
-        prober, alive = Prober(site.fabric, rng), list[Connection]()
+        prober, alive = Prober(topology.fabric, rng), list[Connection]()
         for number in range(POLICIES):
             whole = with_policies(rng, whole) if number else whole
-            cluster = described(whole, name)
-            oracle = Oracle(cluster, flows(rng, site.places, cluster, FLOWS), nft=nft)
-            site.load(oracle.commands)
+            world = World(topology, whole, nft=nft)
+            flows, oracles = world.oracles(topology.draw(rng, world.described, FLOWS))
+            world.load(oracles)
             # What was open before the policies changed stays open.
             prober.follow(alive)
-            known = [site.flow(*one) for one in oracle.verdicts.items() if one[1] != "unknown"]
-            opened = [each for _ in range(ATTEMPTS) for each in prober.judge(known)]
+            sent = known(flows, oracles)
+            opened = [each for _ in range(ATTEMPTS) for each in prober.judge(sent)]
             alive = rng.sample(opened, min(KEPT, len(opened)))
-            tally.told.update(oracle.verdicts.values())
             tally.policies += 1
-            seconds = [(traffic, f"the interpreter says {verdict}") for traffic, verdict in oracle.differing]
-            tally.wrong += [Case(whole, name, nft, traffic, "oracles", became) for traffic, became in seconds]
-            tally.wrong += [Case(whole, name, nft, *_shown(each)) for each in prober.failures]
+            for name, oracle in oracles.items():
+                tally.told.update(oracle.verdicts.values())
+                second = [(traffic, f"the interpreter says {verdict}") for traffic, verdict in oracle.differing]
+                tally.wrong += [Case(whole, name, name, nft, traffic, "oracles", said) for traffic, said in second]
+            failures = [(each.flow, each.kind, each.became) for each in prober.failures]
+            tally.wrong += [Case(whole, behind, f.asked[0][0], nft, f.traffic, *rest) for f, *rest in failures]
             prober.failures.clear()
         tally.probes += prober.count
-        tally.topologies += 1
+        tally.topologies[type(topology).__name__.lower()] += 1
     finally:
-        site.close()
-
-
-def _shown(failure: Failure) -> tuple[Traffic, str, str]:
-    return failure.flow.traffic, failure.kind, failure.became
+        topology.close()
 
 
 def run(first: int, probes: int, seconds: float) -> tuple[Tally, range]:

@@ -14,10 +14,8 @@ from typing import Final, TypeVar
 from pydantic import TypeAdapter
 
 from tests.dataplane.federation import Federation, Member
-from tests.dataplane.oracle import Oracle
 from tests.dataplane.probing import Prober
-from tests.dataplane.sites import Site
-from tests.dataplane.views import described
+from tests.dataplane.world import World, built, known
 from tests.support.clusters import shown
 from tests.support.descriptions import Policy, Traffic
 
@@ -28,9 +26,13 @@ ATTEMPTS: Final = 12
 
 @dataclass(frozen=True)
 class Case:
-    """``kind`` and ``became`` say which packet did what; they are not part of what is tried again."""
+    """A flow as the cluster ``name`` sees it, in all of a federation, or in the cluster ``behind`` a router.
+
+    ``kind`` and ``became`` say which packet did what; they are not part of what is tried again.
+    """
 
     whole: Federation
+    behind: str | None
     name: str
     nft: bool
     traffic: Traffic
@@ -52,20 +54,19 @@ def read(file: Path) -> Case:
 
 
 def complaints(case: Case) -> list[str]:
-    """What is wrong with a case now; empty when the kernel and both oracles agree about its flow."""
-    oracle = Oracle(described(case.whole, case.name), [case.traffic], nft=case.nft)
-    (verdict,) = oracle.verdicts.values()
-    found = [f"the rules say {verdict}, the interpreter {other}" for _, other in oracle.differing]
-    if verdict != "unknown":
-        site = Site(case.whole, case.name)
-        try:
-            site.load(oracle.commands)
-            prober = Prober(site.fabric, Random(1))
-            prober.judge([site.flow(case.traffic, verdict)] * ATTEMPTS)
-            found += [f"{verdict}, {each.kind} packet: {each.became}" for each in prober.failures]
-        finally:
-            site.close()
-    return list(dict.fromkeys(found))
+    """What is wrong with a case now; empty when the kernel and both oracles agree about its flow. Raises KeyError without a way."""
+    topology = built(case.whole, case.behind)
+    try:
+        world = World(topology, case.whole, nft=case.nft)
+        flows, oracles = world.oracles([(case.name, case.traffic)])
+        found = [f"the interpreter says {other}" for oracle in oracles.values() for _, other in oracle.differing]
+        world.load(oracles)
+        prober = Prober(topology.fabric, Random(1))
+        prober.judge(known(flows, oracles) * ATTEMPTS)
+    finally:
+        topology.close()
+    verdict = ", ".join(str(*oracle.verdicts.values()) for oracle in oracles.values() if oracle.asked)
+    return [f"{verdict}: {line}" for line in dict.fromkeys([*found, *map(str, prober.failures)])]
 
 
 def smaller(case: Case) -> Case:
@@ -119,24 +120,30 @@ def _changed(found: tuple[Policy, ...], at: int, new: Policy) -> tuple[Policy, .
 
 
 def report(case: Case) -> str:
-    """Everything about a case, for a person to judge: packet, policy, proof, ruleset and topology."""
-    cluster = described(case.whole, case.name)
-    oracle = Oracle(cluster, [case.traffic], nft=case.nft)
-    site = Site(case.whole, case.name)
+    """Everything about a case, for a person to judge: packet, policies, proofs, rulesets and topology."""
+    wrong = complaints(case)
+    topology = built(case.whole, case.behind)
     try:
-        site.load(oracle.commands)
-        ruleset = site.router.nft.ruleset()
-        places = "\n".join(f"{address} is at {place}" for address, place in sorted(site.places.items()))
+        world = World(topology, case.whole, nft=case.nft)
+        flows, oracles = world.oracles([(case.name, case.traffic)])
+        world.load(oracles)
+        rulesets = [f"---- {name}\n{node.nft.ruleset()}" for name, node in topology.fabric.nodes.items()]
     finally:
-        site.close()
+        topology.close()
+    asked = [(name, traffic) for flow in flows for name, traffic in flow.asked]
     return "\n".join(
         (
             f"packet: {case.kind}, of {case.traffic} in {case.name}, nft enforces: {case.nft}: {case.became}",
-            f"now: {complaints(case) or 'nothing is wrong'}",
-            *(f"policy: {policy}" for policy in cluster.policies),
-            *(f"proof: {name}{row}" for name, rows in oracle.proof(case.traffic).items() for row in rows),
-            ruleset,
-            places,
-            shown(cluster),
+            f"now: {wrong or 'nothing is wrong'}",
+            *(f"policy: {policy}" for name, _ in asked for policy in world.described[name].policies),
+            *(
+                f"proof: {name}: {relation}{row}"
+                for name, traffic in asked
+                for relation, rows in oracles[name].proof(traffic).items()
+                for row in rows
+            ),
+            *rulesets,
+            *topology.places(),
+            *(shown(world.described[name]) for name, _ in asked),
         )
     )

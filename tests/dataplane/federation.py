@@ -61,7 +61,10 @@ class Member:
     @property
     def node_addresses(self) -> dict[str, tuple[str, ...]]:
         """Of each worker, outside all pod CIDRs."""
-        return {worker: (f"172.18.{self.number}.{11 + at}",) for at, worker in enumerate(WORKERS)}
+        return {
+            worker: (f"172.18.{self.number}.{11 + at}", f"fd00:18:{self.number}::{11 + at}")
+            for at, worker in enumerate(WORKERS)
+        }
 
     @property
     def external(self) -> Mapping[str, str]:

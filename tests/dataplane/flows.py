@@ -15,17 +15,22 @@ PROBED: Final = ("tcp", "udp", "icmp")
 
 def flows(rng: Random, places: Mapping[str, str], cluster: Cluster, count: int) -> list[Traffic]:
     """Up to ``count`` flows, each once, between addresses that have a place."""
-    services = sorted({*USUAL, *_edges(cluster)})
+    known = services(cluster)
     addresses = sorted(places)
     pairs = [(a, b) for a in addresses for b in addresses if a != b and (":" in a) == (":" in b)]
     rng.shuffle(pairs)
     found: dict[Traffic, None] = {}
     for source, destination in pairs:
-        for protocol, port in rng.sample(services, min(len(services), max(2, count // len(pairs)))):
+        for protocol, port in rng.sample(known, min(len(known), max(2, count // len(pairs)))):
             found[Traffic(source, destination, "new", protocol, port)] = None
         if len(found) >= count:
             break
     return list(found)
+
+
+def services(cluster: Cluster) -> list[tuple[str, int]]:
+    """The protocols and ports to ask about, sorted."""
+    return sorted({*USUAL, *_edges(cluster)})
 
 
 def _edges(cluster: Cluster) -> Iterator[tuple[str, int]]:

@@ -12,13 +12,11 @@ from random import Random
 from typing import Final
 
 from tests.dataplane.federation import Federation, Member, federation
-from tests.dataplane.flows import flows
 from tests.dataplane.model import Model
 from tests.dataplane.mutants import Mutant, mutants
-from tests.dataplane.oracle import Oracle
 from tests.dataplane.probing import Flow, Prober
 from tests.dataplane.sites import MASQUERADED, Site
-from tests.dataplane.views import described
+from tests.dataplane.world import World, known
 
 FLOWS: Final = 150
 EACH: Final = 4
@@ -55,29 +53,29 @@ def breed(seed: int, score: Score) -> None:
     name = rng.choice(whole.members).name
     site = Site(whole, name)
     try:
-        cluster = described(whole, name)
-        oracle = Oracle(cluster, flows(rng, site.places, cluster, FLOWS), nft=True)
-        known = [site.flow(*one) for one in oracle.verdicts.items() if one[1] != "unknown"]
-        model = Model(known, MASQUERADED)
+        world = World(site, whole, nft=True)
+        flows, oracles = world.oracles(site.draw(rng, world.described, FLOWS))
+        oracle, sent = oracles[name], known(flows, oracles)
+        model = Model(sent, MASQUERADED)
         unmutated = model.failing(oracle.commands)
         if unmutated:
             score.wrong.append(f"seed {seed}: the model disagrees with the rules about {unmutated}")
             return
-        addresses, views = sorted(site.places), _views(whole, whole.member(name))
+        addresses, views = site.addresses, _views(whole, whole.member(name))
         for mutant in mutants(rng, oracle.commands, addresses, views, EACH):
-            _try(seed, site, known, model, mutant, score)
+            _try(seed, site, sent, model, mutant, score)
     finally:
         site.close()
 
 
-def _try(seed: int, site: Site, known: list[Flow], model: Model, mutant: Mutant, score: Score) -> None:
+def _try(seed: int, site: Site, sent: list[Flow], model: Model, mutant: Mutant, score: Score) -> None:
     """Load a mutant and probe every flow, with no idea of what is wrong."""
     expected = model.failing(mutant.commands)
-    site.load(mutant.commands)
+    site.router.load(mutant.commands)
     site.router.forget()
     prober = Prober(site.fabric, Random(seed), odd=0, errors=1)
-    prober.judge(known)
-    places = {flow: number for number, flow in enumerate(known)}
+    prober.judge(sent)
+    places = {flow: number for number, flow in enumerate(sent)}
     noticed = {(places[each.flow], each.kind) for each in prober.failures}
     if noticed != expected:
         score.wrong.append(
@@ -91,7 +89,7 @@ def _views(whole: Federation, member: Member) -> Mapping[str, str]:
     """CIDRs that may be taken for each other: as a peer has it, and as this cluster knows it."""
     found: dict[str, str] = {}
     for peer, seen in member.sees.items():
-        for real, known in zip(whole.member(peer).cidrs, seen, strict=True):
-            if real != known:
-                found |= {known: real, real: known}
+        for real, here in zip(whole.member(peer).cidrs, seen, strict=True):
+            if real != here:
+                found |= {here: real, real: here}
     return found

@@ -8,7 +8,6 @@ dropped there, and a probe that is missing elsewhere is lost. This module must n
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +47,7 @@ class Port:
     """A place from which probes start and where they end: the far end of a cable of a node."""
 
     name: str
+    number: int
     device: int
     head: bytes
     """The link addresses of its frames."""
@@ -92,10 +92,10 @@ class Node:
         self.nft.run_json({"nftables": [*commands, *gone]})
         self._loaded = added
 
-    def ip(self, *lines: str) -> None:
-        """Run commands of ip(8) here."""
+    def ip(self, *lines: str, six: bool = False) -> None:
+        """Run commands of ip(8) here; ``six`` matters where no address tells the family."""
         with inside(self.namespace):
-            ip_batch(*lines)
+            ip_batch(*lines, six=six)
 
     def forget(self) -> None:
         """Forget all connections."""
@@ -129,25 +129,15 @@ class Fabric:
     def port(self, name: str, node: Node, destinations: Iterable[str]) -> Port:
         """A cable from a node to the wire, behind which are some addresses or CIDRs."""
         at = len(self.ports) + 1
-        far, near, here, there = f"02:00:00:00:{at:02x}:02", f"02:00:00:00:{at:02x}:01", f"w{at}", f"p{at}"
-        fence, fence6 = f"169.254.{at}.2", f"2001:db8:fe::{at:x}"
+        far, near, here, there = link_address(at, 2), link_address(at, 1), f"w{at}", f"p{at}"
+        fences = fences_of(at)
         ip_batch(
             f"link add {here} address {far} type veth peer name {there} address {near} netns {path(node.namespace)}",
             f"link set {here} up",
         )
-        routes = [
-            f"route add {target} via inet{6 if ':' in target else ''} {'fe80::2' if ':' in target else fence} dev {there}"
-            for target in (*destinations, fence6)
-        ]
-        node.ip(
-            f"link set {there} up",
-            f"addr add 169.254.{at}.1/24 scope link dev {there}",
-            f"neigh replace {fence} lladdr {far} nud permanent dev {there}",
-            f"neigh replace fe80::2 lladdr {far} nud permanent dev {there}",
-            *routes,
-        )
+        node.ip(f"link set {there} up", *next_hop(there, far), *routes((*destinations, *fences), there))
         head = bytes.fromhex((near + far).replace(":", ""))
-        self.ports[name] = Port(name, self.wire.add(here, name), head, (packed(fence), packed(fence6)))
+        self.ports[name] = Port(name, at, self.wire.add(here, name), head, (packed(fences[0]), packed(fences[1])))
         return self.ports[name]
 
     def fence(self, start: Port, end: Port) -> set[int]:
@@ -163,13 +153,16 @@ class Fabric:
             numbers.add(number)
         return numbers
 
-    def check(self, sent: int, arrived: int) -> None:
-        """Raises WireError unless each probe that was sent has arrived or was dropped by a node's chains."""
+    def check(self, sent: int, arrived: int, missing: Sequence[str]) -> None:
+        """Raises WireError unless each probe that was sent has arrived or was dropped by a node's chains.
+
+        ``missing`` are those that should have arrived and have not.
+        """
         dropped, unseen = sum(node.dropped() for node in self.nodes.values()), self.wire.lost()
         if unseen or sent != arrived + dropped:
             raise WireError(
                 f"of {sent} probes {arrived} arrived and {dropped} were dropped in a postrouting hook; {unseen} did "
-                f"not fit into the ring"
+                f"not fit into the ring; missing are {', '.join(missing[:3])}"
             )
 
     def close(self) -> None:
@@ -181,9 +174,24 @@ class Fabric:
         os.close(self._namespace)
 
 
-def prefix(address: str) -> str:
-    """An address as the CIDR that holds only it."""
-    return str(ip_network(address))
+def link_address(number: int, end: int) -> str:
+    """The link address of one end of a cable."""
+    return f"02:00:00:{number >> 8:02x}:{number & 255:02x}:{end:02x}"
+
+
+def fences_of(number: int) -> tuple[str, str]:
+    """The addresses of the fences of a port, by its number, in each family."""
+    return f"169.254.{number}.2", f"2001:db8:fe::{number:x}"
+
+
+def next_hop(device: str, address: str) -> tuple[str, ...]:
+    """Commands that make known who is at the other end of a device; ``routes`` sends to it."""
+    return (f"neigh replace fe80::2 lladdr {address} nud permanent dev {device}",)
+
+
+def routes(targets: Iterable[str], device: str, table: str = "main") -> list[str]:
+    """Commands that send packets for some addresses or CIDRs out of a device, to what is at its other end."""
+    return [f"route add {target} via inet6 fe80::2 dev {device} table {table}" for target in targets]
 
 
 def _write(values: Mapping[str, str]) -> None:

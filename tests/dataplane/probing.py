@@ -41,14 +41,18 @@ _PROTOCOLS: Final = {
 
 
 class Flow(NamedTuple):
-    """A flow, the ports where it begins and ends, the addresses with which its packets arrive, and if they have to."""
+    """A flow as it is sent, the ports where it begins and ends, and the addresses with which its packets arrive, if they do.
+
+    ``asked`` is how each cluster on its way sees it; ``allowed`` says that its packets have to arrive, or else be dropped.
+    """
 
     traffic: Traffic
     start: str
     end: str
     source: bytes
     destination: bytes
-    allowed: bool
+    asked: tuple[tuple[str, Traffic], ...]
+    allowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,9 @@ class Failure:
     flow: Flow
     kind: str
     became: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} packet {self.became}"
 
 
 class Shot(NamedTuple):
@@ -173,7 +180,8 @@ class Prober:
         for begin in range(0, len(shots), BATCH):
             for one in self._batch(shots[begin : begin + BATCH]):
                 arrived.setdefault(one.number, []).append(one)
-        self.fabric.check(len(shots), sum(map(len, arrived.values())))
+        missing = [shot for shot, number in zip(shots, numbers, strict=True) if shot.arrives and number not in arrived]
+        self.fabric.check(len(shots), sum(map(len, arrived.values())), [f"{kind} packet of {m.flow}" for m in missing])
         self.count += len(shots)
         found: list[tuple[int, Seen]] = []
         for at, (shot, number) in enumerate(zip(shots, numbers, strict=True)):

@@ -4,13 +4,16 @@ The router does what a node does beside the chains: it masquerades what pods sen
 """
 
 from collections.abc import Mapping, Sequence
+from random import Random
 from typing import Any
 
 from tests.dataplane.federation import OUTSIDE, WORKERS, Federation
+from tests.dataplane.flows import flows
 from tests.dataplane.frames import packed
-from tests.dataplane.nodes import Fabric, prefix
+from tests.dataplane.nodes import Fabric
 from tests.dataplane.probing import Flow
-from tests.support.descriptions import Traffic
+from tests.dataplane.topology import Asked, Topology
+from tests.support.descriptions import Cluster
 
 REST = "outside"
 MASQUERADE = ("172.18.0.1", "fd00:18::1")
@@ -18,22 +21,23 @@ MASQUERADE = ("172.18.0.1", "fd00:18::1")
 MASQUERADED = {packed(address): address for address in MASQUERADE}
 
 
-class Site:
+class Site(Topology):
     """A router, and where each address is."""
 
     def __init__(self, whole: Federation, name: str) -> None:
+        self.clusters = (name,)
         member = whole.member(name)
-        self.places: dict[str, str] = dict.fromkeys(OUTSIDE, REST)
-        self.places |= {address: pod.node for pod in member.pods for address in pod.addresses}
+        self._places: dict[str, str] = dict.fromkeys(OUTSIDE, REST)
+        self._places |= {address: pod.node for pod in member.pods for address in pod.addresses}
         inner = [*member.cidrs]
         for peer in member.sees:
             known = [whole.known_as(name, peer, a) for pod in whole.member(peer).pods for a in pod.addresses]
-            self.places |= dict.fromkeys(known, peer)
+            self._places |= dict.fromkeys(known, peer)
             inner += member.sees[peer]
         self.fabric = Fabric()
         self.router = self.fabric.node(name)
         for place in (*WORKERS, *member.sees, REST):
-            own = [prefix(address) for address, at in self.places.items() if at == place]
+            own = [address for address, at in self._places.items() if at == place]
             self.fabric.port(place, self.router, own)
         outward = f"p{len(self.fabric.ports)}"
         four, six = (", ".join(cidr for cidr in inner if (":" in cidr) == is_six) for is_six in (False, True))
@@ -44,20 +48,32 @@ class Site:
             f"add rule inet cni masquerading ip6 saddr {member.cidrs[1]} ip6 daddr != {{ {six} }} masquerade\n"
         )
         # What the router sends in its own name.
-        self.router.ip(*(f"addr add {prefix(address)} dev {outward}" for address in MASQUERADE))
+        self.router.ip(*(f"addr add {address} dev {outward}" for address in MASQUERADE))
 
-    def load(self, commands: Sequence[Mapping[str, Any]]) -> None:
-        """Put the chains of a transaction in the place of those that are there. Raises NftError."""
-        self.router.load(commands)
+    def draw(self, rng: Random, described: Mapping[str, Cluster], count: int) -> list[Asked]:
+        """Between any two addresses; the other clusters need not answer."""
+        (name,) = self.clusters
+        return [(name, traffic) for traffic in flows(rng, self._places, described[name], count)]
 
-    def flow(self, traffic: Traffic, verdict: str) -> Flow:
-        """A flow through this topology, and what a verdict on it makes of its packets."""
-        start, end = self.places[traffic.source], self.places[traffic.destination]
+    def flow(self, asked: Asked) -> Flow:
+        """Through the router, where what leaves the cluster is masqueraded."""
+        traffic = asked[1]
+        start, end = self._places[traffic.source], self._places[traffic.destination]
         source, destination = packed(traffic.source), packed(traffic.destination)
         if end == REST and start in WORKERS:
             source = packed(MASQUERADE[len(source) == 16])
-        return Flow(traffic, start, end, source, destination, verdict == "allowed")
+        return Flow(traffic, start, end, source, destination, (asked,))
 
-    def close(self) -> None:
-        """Leave all namespaces."""
-        self.fabric.close()
+    def places(self) -> list[str]:
+        """By address."""
+        return [f"{address} is at {place}" for address, place in sorted(self._places.items())]
+
+    @property
+    def addresses(self) -> list[str]:
+        """All addresses, sorted."""
+        return sorted(self._places)
+
+    def load(self, cluster: str, commands: Sequence[Mapping[str, Any]]) -> None:
+        """On the router, which is the only node."""
+        assert cluster in self.clusters
+        self.router.load(commands)

@@ -24,7 +24,7 @@ _FRAME, _FRAMES, _BLOCK = 1024, 4096, 1 << 16
 _HEADER = struct.Struct("=IIIHH")
 """The begin of a tpacket2_hdr: status, length, length captured, where the frame begins, where its packet does."""
 _DEVICE_AT = 32 + 4
-FENCE_SECONDS: Final = 20.0
+FENCE_SECONDS: Final = 10.0
 FENCE: Final = 0xF0000000
 """The smallest number of a fence."""
 

@@ -60,6 +60,6 @@ def ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True)
 
 
-def ip_batch(*lines: str) -> None:
-    """Run commands of ip(8) in the current namespace, one a line, in one process."""
-    subprocess.run(["ip", "-batch", "-"], input="\n".join(lines), text=True, check=True)
+def ip_batch(*lines: str, six: bool = False) -> None:
+    """Run commands of ip(8) in the current namespace, one a line, in one process; of IPv6 only for ``six``."""
+    subprocess.run(["ip", *(["-6"] if six else []), "-batch", "-"], input="\n".join(lines), text=True, check=True)

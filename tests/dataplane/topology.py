@@ -1,0 +1,40 @@
+"""What a topology is for those who send through it: clusters whose chains are loaded, flows, and the ways that these take."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any, TypeAlias
+
+from tests.dataplane.nodes import Fabric
+from tests.dataplane.probing import Flow
+from tests.support.descriptions import Cluster, Traffic
+
+Asked: TypeAlias = tuple[str, Traffic]
+"""A flow as a cluster sees it, by the cluster's name."""
+
+
+class Topology(ABC):
+    """``clusters`` are those whose nodes are here, and whose chains are under test."""
+
+    fabric: Fabric
+    clusters: tuple[str, ...]
+
+    @abstractmethod
+    def draw(self, rng: Random, described: Mapping[str, Cluster], count: int) -> list[Asked]:
+        """Up to ``count`` flows, each once, as the cluster sees them in which they begin."""
+
+    @abstractmethod
+    def flow(self, asked: Asked) -> Flow:
+        """The way of a flow, and what each cluster on it sees. Raises KeyError if there is none."""
+
+    @abstractmethod
+    def places(self) -> list[str]:
+        """Where each address is, a line each, for a person to read."""
+
+    @abstractmethod
+    def load(self, cluster: str, commands: Sequence[Mapping[str, Any]]) -> None:
+        """Put the chains of a transaction on all nodes of a cluster, in the place of those there. Raises NftError."""
+
+    def close(self) -> None:
+        """Leave all namespaces."""
+        self.fabric.close()
