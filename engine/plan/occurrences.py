@@ -6,6 +6,7 @@ write brackets, so no name clashes. A positive atom in a join is projected too, 
 reads: otherwise the join would visit and count every row that it matches, once for each choice of the other atoms.
 """
 
+from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -196,13 +197,13 @@ def _project(rule: Rule, own: Container[str], groups: Mapping[str, Group], proje
 def _columns_read(rule: Rule, own: Container[str]) -> dict[int, list[int]]:
     """Return the places of the atoms to project, with the columns that the rest of the rule reads."""
     used = [[v.name for v in variables(item)] for item in rule.body]
-    uses = [*(v.name for v in variables(rule.head)), *chain.from_iterable(used)]
+    uses = Counter(chain((v.name for v in variables(rule.head)), *used))
     atoms = {place: item for place, item in enumerate(rule.body) if isinstance(item, Atom)}
     names: dict[int, set[str]] = {}
     found: dict[int, list[int]] = {}
     for place, atom in atoms.items():
         own_uses = [term.name for term in atom.terms if isinstance(term, Variable)]
-        names[place] = {name for name in used[place] if own_uses.count(name) < uses.count(name)}
+        names[place] = {name for name in used[place] if own_uses.count(name) < uses[name]}
         if atom.relation not in own:
             found[place] = [column for column, term in enumerate(atom.terms) if _is_read(term, names[place])]
     for place, columns in found.items():

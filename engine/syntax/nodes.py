@@ -242,6 +242,10 @@ class Rule(NamedTuple):
     span: Span = _NOWHERE
 
 
+_WITHOUT: Final = (Wildcard, Constant)
+"""Terms without variables."""
+
+
 def variables(item: Term | Literal_) -> tuple[Variable, ...]:
     """List the variables of a term or literal, in reading order, with repetitions.
 
@@ -254,17 +258,17 @@ def variables(item: Term | Literal_) -> tuple[Variable, ...]:
                 # Without a call for each of them: most terms are variables.
                 if isinstance(term, Variable):
                     found.append(term)
-                elif not isinstance(term, Wildcard | Constant):
+                elif not isinstance(term, _WITHOUT):
                     found += variables(term)
             return tuple(found)
+        case Negation(atom=atom):
+            return variables(atom)
         case Variable():
             return (item,)
         case Wildcard() | Constant():
             return ()
         case Arithmetic(left=left, right=right) | Comparison(left=left, right=right):
             return variables(left) + variables(right)
-        case Negation(atom=atom):
-            return variables(atom)
         case Aggregate(body=body, outer=outer):
             return tuple(v for literal in body for v in variables(literal) if v.name in outer)
 

@@ -6,9 +6,6 @@ from liqo_connectivity.engine import Explainer
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, operator_option, output_option, state_option
 from liqo_connectivity.operator.explain import answer, endpoints, report
-from liqo_connectivity.operator.explain.document.answer import answer_document
-from liqo_connectivity.operator.explain.document.output import echo_document
-from liqo_connectivity.operator.explain.dot import proofs_dot
 from liqo_connectivity.operator.explain.flows import flows_between
 from liqo_connectivity.operator.explain.text.answer import answer_lines
 from liqo_connectivity.operator.explain.text.summary import summary_lines
@@ -93,7 +90,13 @@ def command(
     if output == "text":
         click.echo("\n".join(answer_lines(found, full) if with_proof else summary_lines(found)))
     elif output == "dot":
+        # The forms that are asked for less often are imported with their use.
+        from liqo_connectivity.operator.explain.dot import proofs_dot
+
         click.echo(proofs_dot(answer.proofs_of(found), found.base), nl=False)
     else:
+        from liqo_connectivity.operator.explain.document.answer import answer_document
+        from liqo_connectivity.operator.explain.document.output import echo_document
+
         echo_document(answer_document(found), output)
     return EXITS[found.verdict]
