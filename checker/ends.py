@@ -13,7 +13,7 @@ from liqo_connectivity.checker.dump import SourcedFacts
 from liqo_connectivity.checker.functors import address_family, canonical_address, cidr_family
 from liqo_connectivity.checker.limits import Meter
 from liqo_connectivity.checker.proof import RejectedError, fields_of
-from liqo_connectivity.checker.syntax import TrustedRules, Value
+from liqo_connectivity.checker.syntax import TrustedRules
 
 Target: TypeAlias = tuple[str, int | None]
 """An address, and its port if nodes rewrite that."""
@@ -101,7 +101,8 @@ def check_ends(source: End, destination: End, facts: SourcedFacts, follows: Cons
     alike: set[Pair] = {
         (sender, *target)
         for sender in senders
-        for target in _destinations(destination, address_family(sender), facts, follows)
+        for target in _destinations(destination, facts, follows)
+        if address_family(target[0]) == address_family(sender)
     }
     # Among several pairs, none is of an address and itself.
     meant = {pair for pair in alike if pair[0] != pair[1]} or alike
@@ -144,18 +145,17 @@ def _addresses(end: End, facts: SourcedFacts) -> set[str]:
     return _pod_addresses(end.endpoint, facts) if _is_pod(end.endpoint, facts) else set()
 
 
-def _destinations(end: End, family: Value, facts: SourcedFacts, follows: Consequences) -> set[Target]:
-    """Give the addresses of a family for which a destination stands, with their ports; none for a group.
+def _destinations(end: End, facts: SourcedFacts, follows: Consequences) -> set[Target]:
+    """Give the addresses for which a destination stands, with their ports; none for a group.
 
     An address of Services stands for their endpoints, and for itself as long as one of them has none that are known.
     """
     if end.service is not None:
         endpoints = {str(found) for service, found in follows.rows("service_endpoint") if service == end.service}
-        known = [(end.service, found) for found in endpoints if address_family(found) == family]
-        return _with_ports(end, known, follows)
+        return _with_ports(end, [(end.service, found) for found in endpoints], follows)
     services = {str(service) for service, address in facts.get("service_ip", {}) if address == end.named}
     if not services:
-        return {(address, None) for address in _addresses(end, facts) if address_family(address) == family}
+        return {(address, None) for address in _addresses(end, facts)}
     if end.port is not None:
         ports = {(service, port, protocol) for service, _, port, protocol in facts.get("service_port", {})}
         services = {service for service in services if (service, *end.port) in ports}

@@ -1,7 +1,7 @@
 """Whether the checker accepts what `why -o json` itself answers, about random clusters with Services of every sort.
 
-Services share addresses, have no endpoints, or some that could not be read, and are asked about by name, by address, with a
-port and without.
+Services share addresses, have no endpoints, or some that could not be read, rewrite ports, and have node ports; they are asked
+about by name, by address, with a port and without. Policies have every field, and either Liqo's agents or nft enforce.
 """
 
 import json
@@ -25,7 +25,8 @@ from tests.support.draws import canonical_address, chance
 from tests.support.manifests import objects
 
 QUESTIONS: Final = 8
-PORTS: Final = ((80, "TCP"), (80, "UDP"), (53, "UDP"))
+PORTS: Final = ((80, "TCP"), (80, "UDP"), (53, "UDP"), (443, "TCP"), (8080, "SCTP"))
+NODE_PORT: Final = 30080
 SHARED: Final = ("198.51.100.7", "198.51.100.8", "10.96.0.200")
 """Addresses that several Services may have at once."""
 
@@ -50,6 +51,7 @@ def refused(seed: int) -> list[str]:
         for source, destination, state, *_ in flows:
             asked = _question(rng, described, found, source, destination)
             several = ["--proofs", "3"] if chance(rng, 0.2) else []
+            several += ["--enforcer", rng.choice(("liqo", "nftables"))]
             code, text = _said("why", *asked, *given, "--state", state, "-o", "json", *several)
             if code in (exits.OK, exits.DENIED, exits.UNKNOWN):
                 wrong += [f"{' '.join(asked)} --state {state}: {line}" for line in _against(text, facts)]
@@ -92,9 +94,12 @@ def _question(rng: Random, described: Cluster, found: list[Any], source: str, de
         rng.choice(pods),
         *(rng.choice(some) for some in (names, addresses, addresses) if some),
     ]
-    number, protocol = rng.choice(PORTS)
-    port = f":{number}/{protocol.lower()}" if chance(rng, 0.3) else ""
-    return rng.choice(starts), rng.choice(ends) + port
+    nodes = [f"ip:{address}" for node in described.nodes for address in node.addresses]
+    ends += [rng.choice(nodes)] if nodes and chance(rng, 0.3) else []
+    number, protocol = rng.choice((*PORTS, (NODE_PORT, "TCP")))
+    port = rng.choice((f":{number}/{protocol.lower()}", ":icmp")) if chance(rng, 0.3) else ""
+    start, end = rng.choice(starts), rng.choice(ends)
+    return start, f"ip:[{end.removeprefix('ip:')}]{port}" if port and end.count(":") > 1 else end + port
 
 
 def _addresses_of(service: Any) -> list[str]:
@@ -110,9 +115,15 @@ def _services(rng: Random, described: Cluster) -> list[Any]:
         externals: list[str] = [*rng.sample(SHARED, rng.randint(0, 2))]
         if own and chance(rng, 0.1):
             externals.append(rng.choice(own))
-        ports = [{"port": port, "protocol": protocol} for port, protocol in rng.sample(PORTS, rng.randint(1, 2))]
+        drawn = rng.sample(PORTS, rng.randint(1, 3))
+        ports: list[Any] = [{"name": f"p{n}", "port": port, "protocol": of} for n, (port, of) in enumerate(drawn)]
+        node_port = chance(rng, 0.3) and drawn[0][1] == "TCP"
+        if node_port:
+            ports[0]["nodePort"] = NODE_PORT
         cluster_ip = "None" if chance(rng, 0.2) else f"10.96.1.{number}"
         spec: Any = {"clusterIP": cluster_ip, "externalIPs": externals, "ports": ports}
+        if node_port:
+            spec["type"] = "NodePort"
         if chance(rng, 0.05):
             spec = {"clusterIP": 7}
         found.append(_made("v1", "Service", namespace, name, spec=spec))
@@ -125,6 +136,10 @@ def _services(rng: Random, described: Cluster) -> list[Any]:
             labels = {"kubernetes.io/service-name": name}
             made = _made("discovery.k8s.io/v1", "EndpointSlice", namespace, f"{name}-{part}", endpoints=endpoints)
             made["metadata"]["labels"] = labels
+            # Nodes rewrite a port to that of its name, if the list has one.
+            made["ports"] = [{**one, "port": rng.choice(PORTS)[0]} for one in ports if chance(rng, 0.8)]
+            for one in made["ports"]:
+                one.pop("nodePort", None)
             found.append(made)
     return found
 
