@@ -32,7 +32,7 @@ class AggregateMaintenance:
         for load in self._loads:
             load()
         table = self.propagator.table
-        found = [self._row(key, added) for key, added in table.changes.items()]
+        found = [self._row(key, added, None) for key, added in table.changes.items()]
         table.changes.clear()
         table.insert({row: 1 for row in found if row is not None})
 
@@ -42,7 +42,8 @@ class AggregateMaintenance:
         deleted: Numbers = {}
         inserted: Numbers = {}
         for key, added in table.changes.items():
-            old, new = self._current(key), self._row(key, added)
+            old = self._current(key)
+            new = self._row(key, added, old)
             if old != new:
                 if old is not None:
                     deleted[old] = 1
@@ -52,9 +53,8 @@ class AggregateMaintenance:
         if deleted or inserted:
             self.propagator.change(log, deleted, inserted)
 
-    def _row(self, key: Row, added: int) -> Row | None:
+    def _row(self, key: Row, added: int, old: Row | None) -> Row | None:
         if self._values is None:
-            old = self._current(key)
             total = in_range(added + (int(old[-1]) if old else 0))
             return (*key, total) if total else None
         values = [int(row[-1]) for row in _of_key(self._values, key)]
