@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from liqo_connectivity import checker
 from liqo_connectivity.checker.schema import UNDERSTOOD
+from tests.support.case_folder import CASES, load
 from tests.support.certificates import FLOWS, RULES, SCHEMA, certificate, dump, facts, nodes
 from tests.support.certificates import call as run
 from tests.support.genuine_answers import refused
@@ -89,10 +91,10 @@ def damage(text: str, rng: Random) -> str:
     return text[:place] + rng.choice(["", "{", "[" * 5000, '"', "1.5", "-", "\\u0000", "9" * 5000]) + text[place + 1 :]
 
 
-def judged(text: str) -> checker.Checked | None:
+def judged(text: str, known: checker.SourcedFacts | None = None) -> checker.Checked | None:
     """Give what a certificate is found to say, ``None`` if it is refused in one of the ways that are foreseen."""
     try:
-        return checker.check(checker.read_certificate(text), RULES, facts(), SCHEMA)
+        return checker.check(checker.read_certificate(text), RULES, known or facts(), SCHEMA)
     except (checker.RejectedError, checker.NotShownError):
         return None
 
@@ -113,6 +115,31 @@ def test_a_changed_certificate_is_refused_or_says_what_the_first_one_said(seed: 
         text = json.dumps(document)
         found = judged(damage(text, rng) if rng.random() < 0.3 else text)
         assert found is None or (found.verdict, found.source, found.destination, found.peerings) == said(name), text
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_changed_certificate_of_ports_and_pairs_is_refused_or_says_what_the_first_one_said(
+    seed: int, tmp_path: Path
+) -> None:
+    for name, content in load(CASES / "dual-stack-pods-by-name").inputs().items():
+        (tmp_path / name).write_bytes(content)
+    given = ("-f", str(tmp_path))
+    known = checker.read_facts(run("facts", "dump", *given)[1].splitlines(keepends=True), RULES)
+    text = run("why", "shop/far-0", "shop/dual-0", *given, "--enforcer", "nftables", "-o", "json")[1]
+    genuine = judged(text, known)
+    assert genuine is not None
+    assert {"ports", "otherPairs", "steps", "enforcer"} <= set(json.loads(text))
+    rng = Random(seed)
+    for _ in range(8):
+        document = json.loads(text)
+        for _ in range(rng.choice((1, 1, 2))):
+            change(document, rng)
+        found = judged(json.dumps(document), known)
+        assert _says(found) in (None, _says(genuine)), document
+
+
+def _says(found: checker.Checked | None) -> tuple[object, ...] | None:
+    return found and (found.verdict, found.source, found.destination, found.peerings)
 
 
 def said(name: str) -> tuple[object, ...]:
