@@ -139,7 +139,7 @@ def test_a_changed_certificate_of_ports_and_pairs_is_refused_or_says_what_the_fi
 
 
 def _says(found: checker.Checked | None) -> tuple[object, ...] | None:
-    return found and (found.verdict, found.source, found.destination, found.peerings)
+    return None if found is None else (found.verdict, found.source, found.destination, found.peerings)
 
 
 def said(name: str) -> tuple[object, ...]:
