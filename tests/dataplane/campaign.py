@@ -5,13 +5,16 @@ Bounded by a count of probes and by seconds. A run says which seeds it took, so 
 
 import time
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from tests.dataplane.cases import Case
 from tests.dataplane.federation import federation, with_policies
-from tests.dataplane.probing import Connection, Prober
+from tests.dataplane.frames import packed
+from tests.dataplane.probing import SPORTS, Connection, Prober
+from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.world import World, built, known
 
 POLICIES: Final = 3
@@ -19,6 +22,9 @@ POLICIES: Final = 3
 FLOWS: Final = 2000
 ATTEMPTS: Final = 3
 """How often each flow is opened: from other ports, by packets of other kinds."""
+TURNED: Final = range(SPORTS[0] - 200, SPORTS[0])
+TURNS: Final = len(TURNED)
+"""For how many flows the server may speak first, and to which ports of the clients."""
 KEPT: Final = 40
 """How many connections live on when the policies change."""
 ENOUGH: Final = 20
@@ -29,11 +35,16 @@ ENOUGH: Final = 20
 class Tally:
     """What a run did. ``told`` counts verdicts on flows, each once."""
 
-    probes: int = 0
+    kinds: Counter[str] = field(default_factory=Counter[str])
     policies: int = 0
     topologies: Counter[str] = field(default_factory=Counter[str])
     told: Counter[str] = field(default_factory=Counter[str])
     wrong: list[Case] = field(default_factory=list[Case])
+
+    @property
+    def probes(self) -> int:
+        """How many packets were sent whose fate was checked."""
+        return self.kinds.total()
 
 
 def trial(seed: int, tally: Tally) -> None:
@@ -47,11 +58,16 @@ def trial(seed: int, tally: Tally) -> None:
         for number in range(POLICIES):
             whole = with_policies(rng, whole) if number else whole
             world = World(topology, whole, nft=nft)
-            flows, oracles = world.oracles(topology.draw(rng, world.described, FLOWS))
+            asked = topology.draw(rng, world.described, FLOWS)
+            turns = list(_turns(topology, rng.sample(asked, min(TURNS, len(asked)))))
+            flows, oracles = world.oracles([*asked, *(turned for _, turned in turns)])
             world.load(oracles)
             # What was open before the policies changed stays open.
             prober.follow(alive)
-            sent = known(flows, oracles)
+            sent = known(flows[: len(asked)], oracles)
+            verdicts = {flow.asked[0]: flow for flow in known(flows, oracles)}
+            pairs = [(verdicts[one], verdicts[other]) for one, other in turns if {one, other} <= verdicts.keys()]
+            prober.turn([(flow, turned) for flow, turned in pairs if turned.allowed and not flow.allowed])
             opened = [each for _ in range(ATTEMPTS) for each in prober.judge(sent)]
             alive = rng.sample(opened, min(KEPT, len(opened)))
             tally.policies += 1
@@ -62,10 +78,23 @@ def trial(seed: int, tally: Tally) -> None:
             failures = [(each.flow, each.kind, each.became) for each in prober.failures]
             tally.wrong += [Case(whole, behind, f.asked[0][0], nft, f.traffic, *rest) for f, *rest in failures]
             prober.failures.clear()
-        tally.probes += prober.count
+        tally.kinds += prober.kinds
         tally.topologies[type(topology).__name__.lower()] += 1
     finally:
         topology.close()
+
+
+def _turns(topology: Topology, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Asked]]:
+    """Flows that no node translates, each with the flow from the server to a port of the client."""
+    for number, (name, traffic) in enumerate(asked):
+        back = traffic._replace(source=traffic.destination, destination=traffic.source, port=TURNED[number])
+        try:
+            ways = topology.flow((name, traffic)), topology.flow((name, back))
+        except KeyError:
+            continue
+        translated = any(way.source != packed(way.traffic.source) or len(way.asked) > 1 for way in ways)
+        if traffic.port and not translated:
+            yield (name, traffic), (name, back)
 
 
 def run(first: int, probes: int, seconds: float) -> tuple[Tally, range]:

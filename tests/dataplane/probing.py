@@ -4,6 +4,7 @@ A flow is asked more than once: by its first packet, the reply, an error about i
 receiver answers is made of what arrived, translated or not. A missing packet is a denial only if a node counted it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -95,7 +96,7 @@ class Connection(NamedTuple):
 
 
 class Prober:
-    """Probes the flows of one topology. ``count`` are the packets whose fate was checked.
+    """Probes the flows of one topology. ``kinds`` counts the packets whose fate was checked.
 
     ``odd`` is how many packets of UDP come in fragments and how many connections of TCP begin in the middle, ``errors``
     about how many connections an error comes back, both as a part of one.
@@ -104,7 +105,7 @@ class Prober:
     def __init__(self, fabric: Fabric, rng: Random, odd: float = 0.15, errors: float = 0.2) -> None:
         self._odd, self._errors = odd, errors
         self.fabric = fabric
-        self.count = 0
+        self.kinds = Counter[str]()
         self.failures: list[Failure] = []
         self._rng = rng
         self._number = 0
@@ -132,18 +133,43 @@ class Prober:
         shots = [self._error(one, number) for one, number in zip(refused, numbers, strict=True)]
         self._fire("related", shots, numbers)
 
+    def turn(self, pairs: Sequence[tuple[Flow, Flow]]) -> None:
+        """For a flow that is denied and one that is allowed, from its port back to its client: the server speaks first.
+
+        The client's packet is dropped before the server has spoken, and arrives afterwards: it is of the server's connection.
+        """
+        clients = [self._probe(flow, turned.traffic.port) for flow, turned in pairs]
+        numbers = self._numbers(len(pairs))
+        shots = [
+            Shot(flow, flow.start, flow.end, (packet(client, number),), None)
+            for (flow, _), client, number in zip(pairs, clients, numbers, strict=True)
+        ]
+        self._fire("client first", shots, numbers)
+        numbers = self._numbers(len(pairs))
+        shots = [
+            Shot(turned, turned.start, turned.end, (packet(back, number),), (turned.source, turned.destination))
+            for (_, turned), back, number in zip(pairs, map(_turned, clients), numbers, strict=True)
+        ]
+        spoken = [(pairs[at][0], one) for at, one in self._fire("server first", shots, numbers)]
+        numbers = self._numbers(len(spoken))
+        shots = [self._later(flow, one, number) for (flow, one), number in zip(spoken, numbers, strict=True)]
+        self._fire("answer to the server", shots, numbers)
+
     # ---- Packets ----
 
     def _begin(self, flow: Flow) -> tuple[Flow, Probe]:
         """The first packet of a flow, each from another port; some of TCP as if nodes had missed the beginning."""
+        self._sport = (self._sport + 1) % len(SPORTS)
+        probe = self._probe(flow, SPORTS[self._sport])
+        if probe.protocol == TCP and self._rng.random() < self._odd:
+            probe = probe._replace(flags=PUSH_ACK, sequence=77, acknowledged=99)
+        return flow, probe
+
+    def _probe(self, flow: Flow, sport: int) -> Probe:
         traffic = flow.traffic
         source, destination = packed(traffic.source), packed(traffic.destination)
         protocol = _PROTOCOLS[traffic.protocol, len(source)]
-        self._sport = (self._sport + 1) % len(SPORTS)
-        probe = Probe(source, destination, protocol, SPORTS[self._sport], traffic.port or 8)
-        if protocol == TCP and self._rng.random() < self._odd:
-            probe = probe._replace(flags=PUSH_ACK, sequence=77, acknowledged=99)
-        return flow, probe
+        return Probe(source, destination, protocol, sport, traffic.port or 8)
 
     def _first(self, flow: Flow, probe: Probe, number: int) -> Shot:
         ends = (flow.source, flow.destination) if flow.allowed else None
@@ -182,7 +208,7 @@ class Prober:
                 arrived.setdefault(one.number, []).append(one)
         missing = [shot for shot, number in zip(shots, numbers, strict=True) if shot.arrives and number not in arrived]
         self.fabric.check(len(shots), sum(map(len, arrived.values())), [f"{kind} packet of {m.flow}" for m in missing])
-        self.count += len(shots)
+        self.kinds[kind] += len(shots)
         found: list[tuple[int, Seen]] = []
         for at, (shot, number) in enumerate(zip(shots, numbers, strict=True)):
             became = arrived.get(number, [])
@@ -217,3 +243,9 @@ class Prober:
         if (one.source, one.destination) != shot.arrives:
             return f"arrived from {one.source.hex()} to {one.destination.hex()}"
         return ""
+
+
+def _turned(probe: Probe) -> Probe:
+    """A packet from where a probe goes to where it comes from, in the middle of a connection if it is of TCP."""
+    source, destination, protocol, sport, dport, *_ = probe
+    return Probe(destination, source, protocol, dport, sport, PUSH_ACK, sequence=77, acknowledged=99)

@@ -4,6 +4,7 @@ Run as a module in a new user and network namespace, it finds a disagreement, ma
 """
 
 import json
+from functools import cached_property
 from itertools import count
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.dataplane.oracle import Oracle
 class Forgetful(Oracle):
     """The verdicts as they are, and chains that drop nothing."""
 
-    @property
+    @cached_property
     def commands(self) -> list[dict[str, Any]]:
         return [each for each in super().commands if {"drop": None} not in _expressions(each)]
 

@@ -12,7 +12,7 @@ from tests.support.checkout import ROOT
 from tests.support.seeds import SEEDS
 
 CASES = sorted((ROOT / "tests" / "data" / "dataplane").glob("*.json"))
-PROBES = 20_000 if SEEDS == "few" else 200_000
+PROBES = 80_000 if SEEDS == "few" else 200_000
 MUTANTS = 100 if SEEDS == "few" else 1_000
 
 
@@ -39,6 +39,10 @@ def test_the_kernel_does_what_why_says() -> None:
     assert counted(said, "disagreements") == 0
     assert counted(said, "flows denied") > PROBES / 100
     assert counted(said, "flows allowed") > PROBES / 100
+    for kind in ("new", "reply", "later", "related", "client first", "server first", "answer to the server"):
+        assert counted(said, f"of kind {kind}") > 0
+    assert counted(said, "topologies (mesh)") > 0
+    assert counted(said, "topologies (site)") > 0
     assert counted(said, "flows unknown") < counted(said, "flows denied")
 
 
