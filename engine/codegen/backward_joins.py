@@ -97,9 +97,13 @@ def extreme(
 
     def write() -> None:
         names, _ = write_head(writer, head)
+
+        def emit(inside: Names) -> None:
+            write_fold(writer, kind, "found", inside[target])
+
         join = Join(
             writer,
-            lambda inside: write_fold(writer, kind, "found", inside[target]),
+            emit,
             frozenset((target,)),
             parameters,
             charge=charge,

@@ -125,9 +125,13 @@ class Join(NamedTuple):
         writer, aggregate, found = self.writer, step.aggregate, self.writer.name("a")
         target = aggregate.target
         writer.line(f"{found} = {'[]' if step.aggregate.kind in ('min', 'max') else '[0]'}")
+
+        def emit(inside: Names) -> None:
+            write_fold(writer, aggregate.kind, found, inside[target.name] if target else "")
+
         inner = Join(
             writer,
-            lambda inside: write_fold(writer, aggregate.kind, found, inside[target.name] if target else ""),
+            emit,
             frozenset() if target is None else frozenset((target.name,)),
             (found, *self.parameters),
             counters=self.counters,

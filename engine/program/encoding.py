@@ -6,7 +6,7 @@ positions for each field, so that ``map`` makes the objects; any other group has
 code and decodes only to the classes listed here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import groupby
 from typing import Any, Final, cast
@@ -45,6 +45,7 @@ _CLASSES: Final[tuple[type[Any], ...]] = (
     nodes.Variable,
     nodes.Wildcard,
 )
+_NEW: Final[Callable[..., Any]] = cast("Any", tuple).__new__
 _TUPLE, _SET, _MAPPING = range(len(_CLASSES), len(_CLASSES) + 3)
 _FIELDS: Final[Mapping[type, tuple[str, ...]]] = {made: made.__match_args__ for made in _CLASSES}
 
@@ -105,7 +106,7 @@ def decode(data: Data, texts: Mapping[str, str], functors: Mapping[str, Functor]
         if made < _TUPLE:
             # All are named tuples: without their own constructors, which check arguments, they are made in C.
             fields = zip(*(map(value, column) for column in places), strict=True)
-            values += map(partial(tuple.__new__, _CLASSES[made]), fields)
+            values += map(partial(_NEW, _CLASSES[made]), fields)
         elif made == _TUPLE:
             values += [tuple(map(value, parts)) for parts in places]
         elif made == _SET:

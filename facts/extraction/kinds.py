@@ -53,17 +53,16 @@ def _kind(
 ) -> Kind:
     # A command seldom reads every kind, so each has its validator made when its first object comes.
     made = cache(lambda: validator(decoded))
-    return Kind(
-        group,
-        decoded.__name__,
-        version,
-        older,
-        plural,
-        namespaced,
-        lambda data: made().validate_json(data),
-        lambda value: made().validate_python(value),
-        watched,
-    )
+
+    def from_json(data: bytes) -> KubernetesObject:
+        found: KubernetesObject = made().validate_json(data)
+        return found
+
+    def from_mapping(value: object) -> KubernetesObject:
+        found: KubernetesObject = made().validate_python(value)
+        return found
+
+    return Kind(group, decoded.__name__, version, older, plural, namespaced, from_json, from_mapping, watched)
 
 
 _ALPHA: Final = ("v1alpha1",)
