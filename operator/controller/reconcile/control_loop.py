@@ -276,4 +276,4 @@ class ControlLoop:
         facts, derived = self._state.counts()
         shown = [c for policy in self._state.policies.values() for c in policy.conditions]
         kinds = Counter((c.type, c.status, c.reason) for c in shown)
-        self._gauges = GaugeValues(facts=facts, derived=derived, conditions=kinds)
+        self._gauges = GaugeValues(facts=facts, derived=derived, conditions=kinds, rules=self._state.named_rules())

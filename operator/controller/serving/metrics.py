@@ -2,10 +2,10 @@
 
 Metrics that mean the same as in client-go or controller-runtime have their names; all others start with
 ``liqo_connectivity_``. No label holds the name of a pod or of a policy: the number of time series must not grow with the
-cluster.
+cluster. Rules are known by peering and index, and only those that an administrator named have a series.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from liqo_connectivity import __version__
 
-_Key = TypeVar("_Key", tuple[str], tuple[str, str, str])
+_Key = TypeVar("_Key", tuple[str], tuple[str, str, str], tuple[str, str, str, str])
 
 PREFIX: Final = "liqo_connectivity_"
 QUEUE: Final = "peeringconnectivity"
@@ -33,9 +33,10 @@ CALLS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60
 
 @dataclass(frozen=True, slots=True)
 class GaugeValues:
-    """The values of the gauges: facts and derived tuples by relation, conditions of policies, and changes.
+    """The values of the gauges: facts and derived tuples by relation, conditions of policies, named rules, and changes.
 
-    ``conditions`` counts policies by (type, status, reason) of their conditions. ``waiting`` is how many changed objects
+    ``conditions`` counts policies by (type, status, reason) of their conditions. ``rules`` are the rules with a name of
+    governing policies, as (peering, index, name, action). ``waiting`` is how many changed objects
     the control loop has not taken yet, ``adds`` how many changes ever came in. Never modified.
     """
 
@@ -44,6 +45,7 @@ class GaugeValues:
     facts: Mapping[str, int] = field(default_factory=dict[str, int])
     derived: Mapping[str, int] = field(default_factory=dict[str, int])
     conditions: Mapping[tuple[str, str, str], int] = field(default_factory=dict[tuple[str, str, str], int])
+    rules: Sequence[tuple[str, str, str, str]] = ()
 
 
 class Metrics:
@@ -165,6 +167,8 @@ class _GaugeCollector(Collector):
         yield _gauge(f"{PREFIX}derived", "Derived tuples of each relation.", relation, derived)
         about = "PeeringConnectivities by their conditions."
         yield _gauge(f"{PREFIX}policy_conditions", about, ("type", "status", "reason"), gauges.conditions)
+        about = "1 for each rule that its policy gives a name."
+        yield _gauge(f"{PREFIX}rule_info", about, ("peering", "rule", "name", "action"), dict.fromkeys(gauges.rules, 1))
 
 
 def _gauge(name: str, about: str, labels: tuple[str, ...], rows: Mapping[_Key, int]) -> Metric:

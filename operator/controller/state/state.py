@@ -144,6 +144,17 @@ class State:
         """How many facts, and how many tuples, each relation has."""
         return self._facts.counts()
 
+    def named_rules(self) -> list[tuple[str, str, str, str]]:
+        """The rules of governing policies that have a name: peering, index, name and action, sorted."""
+        peerings = {policy: peering for peering, policy in self.rows("governing")}
+        actions = {(policy, rule): action for policy, rule, action in self.rows("policy_action")}
+        named = [
+            (str(peerings[policy]), str(rule), str(name), str(actions.get((policy, rule), "")))
+            for policy, rule, name in self.rows("policy_rule_name")
+            if policy in peerings
+        ]
+        return sorted(named)
+
     def is_news(self, key: ObjectKey, observed: Observed | None) -> bool:
         """Whether an object differs from its last applied state, ignoring resourceVersion; for any thread."""
         if observed is None:
