@@ -98,20 +98,19 @@ def _rule(rule: Fields) -> RuleView:
     ports = (0, MAX_PORT)
     verdict = "continue"
     for expression in _list(rule.get("expr")):
-        ((kind, value),) = list(_fields(expression).items())[:1] or [("nothing", expression)]
-        match _fields(value) if kind == "match" else {}:
-            case {"left": left, "op": ">=" | "<=" as operator, "right": int(port)} if _is_port(left):
-                # One range may be shown as its two ends.
-                ports = (max(ports[0], port), ports[1]) if operator == ">=" else (ports[0], min(ports[1], port))
-                found |= _implied(left)
-            case {"left": left, "op": "==" | "in", "right": right}:
-                found |= _match(_fields(left), right)
-            case _ if kind in _UNSEEN:
-                pass
-            case _ if kind in ("accept", "drop") and verdict == "continue":
-                verdict = kind
-            case _:
-                found.add(_unknown(expression))
+        kind, value = next(iter(_fields(expression).items()), ("nothing", None))
+        fields = _fields(value) if kind == "match" else _fields(None)
+        left, operator, right = fields.get("left"), fields.get("op"), fields.get("right")
+        if operator in (">=", "<=") and isinstance(right, int) and _is_port(left):
+            # One range may be shown as its two ends.
+            ports = (max(ports[0], right), ports[1]) if operator == ">=" else (ports[0], min(ports[1], right))
+            found |= _implied(left)
+        elif operator in ("==", "in"):
+            found |= _match(_fields(left), right)
+        elif kind in ("accept", "drop") and verdict == "continue":
+            verdict = kind
+        elif kind not in _UNSEEN:
+            found.add(_unknown(expression))
     if ports != (0, MAX_PORT):
         found.add(ports_text([ports]))
     return RuleView(str(rule.get("comment", "")), frozenset(found), verdict)
@@ -125,8 +124,8 @@ def _match(left: Fields, right: object) -> Matches:
             return frozenset({state_text(map(str, values))})
         case {"meta": {"key": "l4proto"}} if len(values) == 1:
             return frozenset({protocol_text(_NUMBERS.get(values[0], str(values[0])))})
-        case {"payload": {"protocol": "ip" | "ip6", "field": "saddr" | "daddr" as field}}:
-            side = _SIDES[field]
+        case {"payload": {"protocol": "ip" | "ip6", "field": "saddr" | "daddr"}}:
+            side = _SIDES[_fields(left["payload"])["field"]]
             if isinstance(right, str) and right.startswith("@"):
                 return frozenset({set_text(side, right[1:])})
             ranges = [_addresses(value) for value in values]

@@ -77,7 +77,7 @@ def stored_table(value: Mapping[str, object]) -> StoredTable:
     conditions = _fields(fields.get("status")).get("conditions")
     reports = [
         Report(str(each.get("host")), each.get("status") == "True", str(each.get("lastTransitionTime", "")))
-        for each in map(_fields, conditions if isinstance(conditions, list) else [])
+        for each in map(_fields, _list(conditions))
         if each.get("type") == "Applied"
     ]
     return StoredTable(
@@ -187,10 +187,14 @@ def _peering(view: TableView) -> str:
 def _last_write(metadata: Mapping[str, Any]) -> str:
     """The time of the last write to an object other than to its status, as the API server noted it."""
     managed = metadata.get("managedFields")
-    entries = map(_fields, managed if isinstance(managed, list) else [])
+    entries = map(_fields, _list(managed))
     times = [str(each.get("time")) for each in entries if each.get("time") and each.get("subresource") != "status"]
     return max(times, default=str(metadata.get("creationTimestamp") or ""))
 
 
 def _fields(value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
