@@ -6,12 +6,11 @@ function for changes does the work of all rules that read a relation, in one pas
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal
 
 from liqo_connectivity.engine.codegen.nested_loops import Block, Charge, Join, Names, row_name, write_head
-from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, key, remembered, tuple_of
+from liqo_connectivity.engine.codegen.source import Capture, Template, Writer, remembered, tuple_of
 from liqo_connectivity.engine.plan.join_steps import JoinStep, Scan, backward_steps, delta_steps, full_steps
 from liqo_connectivity.engine.plan.occurrences import Dataflow, Occurrence
 from liqo_connectivity.engine.syntax.nodes import (
@@ -300,49 +299,3 @@ def _listed(terms: Iterable[Term]) -> str:
 
 def _head_variables(rule: Rule) -> frozenset[str]:
     return frozenset(v.name for v in variables(rule.head))
-
-
-@lru_cache(maxsize=256)
-def inserter(columns: tuple[tuple[int, ...], ...]) -> Template:
-    """``f(rows)``: add new rows to a table and to its indexes on ``columns``."""
-    writer = Writer()
-
-    def body() -> None:
-        writer.line(f"{writer.capture(Capture('rows'))}.update(rows)")
-        if not columns:
-            return
-        writer.open("for row in rows:")
-        for place in columns:
-            index = writer.capture(Capture("index", columns=place))
-            writer.line(f"key = {key(place, 'row')}")
-            writer.line(f"bucket = {index}.get(key)")
-            writer.line("if bucket is None:")
-            writer.line(f" {index}[key] = row")
-            writer.line("elif type(bucket) is dict:")
-            writer.line(" bucket[row] = None")
-            writer.line("else:")
-            writer.line(f" {index}[key] = {{bucket: None, row: None}}")
-
-    return writer.finish(writer.function(("rows",), body), "insertion into a table")
-
-
-@lru_cache(maxsize=256)
-def remover(columns: tuple[tuple[int, ...], ...]) -> Template:
-    """``f(rows)``: remove rows from a table and from its indexes on ``columns``."""
-    writer = Writer()
-
-    def body() -> None:
-        writer.open("for row in rows:")
-        writer.line(f"del {writer.capture(Capture('rows'))}[row]")
-        for place in columns:
-            index = writer.capture(Capture("index", columns=place))
-            writer.line(f"key = {key(place, 'row')}")
-            writer.line(f"bucket = {index}[key]")
-            writer.line("if type(bucket) is dict:")
-            writer.line(" del bucket[row]")
-            writer.line(" if len(bucket) == 1:")
-            writer.line(f"  {index}[key], = bucket")
-            writer.line("else:")
-            writer.line(f" del {index}[key]")
-
-    return writer.finish(writer.function(("rows",), body), "removal from a table")

@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import cast
 
 from liqo_connectivity.engine.codegen.source import Capture
-from liqo_connectivity.engine.codegen.specialization import inserter, remover
+from liqo_connectivity.engine.codegen.table_updates import inserter, remover
 from liqo_connectivity.engine.syntax.nodes import Row
 
 Bucket = Row | dict[Row, None]
