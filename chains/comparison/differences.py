@@ -33,8 +33,10 @@ class Difference:
 
 
 def differences(wanted: TableView, found: TableView) -> list[Difference]:
-    """All differences between two views of one table, rules first, in their order."""
-    result: list[Difference] = []
+    """All differences between two views of one table: those of the table, then its rules in their order, then its sets."""
+    result = [
+        Difference("table", "changed", found.name, f"it has {each}") for each in sorted(found.others - wanted.others)
+    ]
     for name, ours, theirs in _pairs(wanted.chains, found.chains):
         if ours is None or theirs is None:
             result.append(Difference("chain", "missing" if theirs is None else "extra", name))

@@ -37,6 +37,8 @@ _NUMBERS: Final[Mapping[object, str]] = {1: "icmp", 6: "tcp", 17: "udp", 58: "ic
 """IANA protocol numbers, which ``nft -n`` prints."""
 _PRIORITIES: Final = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
 """Priorities that have names in family ip (nft(8))."""
+_UNDERSTOOD: Final = frozenset({"metainfo", "table", "chain", "rule", "set"})
+"""The kinds of entries that are read. Of any other, such as a map, no table of ours has one."""
 _UNSEEN: Final = ("counter", "comment")
 """Expressions that change no verdict."""
 
@@ -72,9 +74,12 @@ def _table(key: tuple[str, str], found: Mapping[str, list[Fields]]) -> TableView
         rules[rule.get("chain")].append(_rule(rule))
     chains = {str(each.get("name")): ChainView(_base(each), tuple(rules[each.get("name")])) for each in held("chain")}
     sets = {str(each.get("name")): frozenset(map(_element, _list(each.get("elem")))) for each in held("set")}
-    # A map decides as rules do, and no table of ours has one.
-    sets |= {f"map {each.get('name')}": frozenset[str]() for each in held("map")}
-    return TableView(*key, chains, sets)
+    (table, *_) = (each for each in found["table"] if (each.get("family"), each.get("name")) == key)
+    # Which flags, nft 1.0.6 does not print right.
+    others = {"flags, such as that of a dormant table, which filters nothing"} if "flags" in table else set[str]()
+    for kind in found.keys() - _UNDERSTOOD:
+        others.update(f"a {kind} named {each.get('name')}" for each in held(kind))
+    return TableView(*key, chains, sets, frozenset(others))
 
 
 def _base(chain: Fields) -> str:
@@ -98,7 +103,8 @@ def _rule(rule: Fields) -> RuleView:
     ports = (0, MAX_PORT)
     verdict = "continue"
     for expression in _list(rule.get("expr")):
-        kind, value = next(iter(_fields(expression).items()), ("nothing", None))
+        entries = _fields(expression)
+        kind, value = next(iter(entries.items())) if len(entries) == 1 else ("several", None)
         fields = _fields(value) if kind == "match" else _fields(None)
         left, operator, right = fields.get("left"), fields.get("op"), fields.get("right")
         if operator in (">=", "<=") and isinstance(right, int) and _is_port(left):

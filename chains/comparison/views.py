@@ -54,12 +54,16 @@ class ChainView:
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """A table: its chains by name, and the elements of its sets by name."""
+    """A table: its chains by name, the elements of its sets by name, and what ``others`` it has, which none of ours has.
+
+    A flag is one of these: a dormant table has its rules, and filters nothing.
+    """
 
     family: str
     name: str
     chains: Mapping[str, ChainView]
     sets: Mapping[str, frozenset[str]]
+    others: frozenset[str] = frozenset()
 
     @property
     def key(self) -> tuple[str, str]:

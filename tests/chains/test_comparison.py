@@ -121,22 +121,19 @@ LISTED: tuple[tuple[str, Sequence[Any], frozenset[str]], ...] = (
 )  # fmt: skip
 
 
+PLACE = {"family": "ip", "table": "connectivity-milan"}
+
+
+def listed(expressions: Sequence[object]) -> list[dict[str, Any]]:
+    """The entries of a listing with one chain of one rule."""
+    chain = {**PLACE, "name": "connectivity", "type": "filter", "hook": "postrouting", "prio": 90, "policy": "accept"}
+    rule = {**PLACE, "chain": "connectivity", "comment": "r", "expr": [*expressions, {"accept": None}]}
+    table = {"family": "ip", "name": "connectivity-milan"}
+    return [{"metainfo": {"version": "1.0.2"}}, {"table": table}, {"chain": chain}, {"rule": rule}]
+
+
 def rule_of(expressions: Sequence[object]) -> TableView:
-    chain = {
-        "family": "ip",
-        "table": "connectivity-milan",
-        "name": "connectivity",
-        "type": "filter",
-        "hook": "postrouting",
-    }
-    place = {"family": "ip", "table": "connectivity-milan", "chain": "connectivity", "comment": "r"}
-    entries = [
-        {"metainfo": {"version": "1.0.2"}},
-        {"table": {"family": "ip", "name": "connectivity-milan"}},
-        {"chain": {**chain, "prio": 90, "policy": "accept"}},
-        {"rule": {**place, "expr": [*expressions, {"accept": None}]}},
-    ]
-    return view_listing(json.dumps({"nftables": entries}))["ip", "connectivity-milan"]
+    return view_listing(json.dumps({"nftables": listed(expressions)}))["ip", "connectivity-milan"]
 
 
 @pytest.mark.parametrize(("matches", "texts"), [case[1:] for case in LISTED], ids=[case[0] for case in LISTED])
@@ -176,6 +173,30 @@ def test_a_protocol_may_be_a_number(number: object) -> None:
 def test_what_is_not_understood_equals_nothing(expression: object) -> None:
     wanted, found = rule_of([]), rule_of([expression])
     assert differences(wanted, found)
+
+
+DORMANT = "it has flags, such as that of a dormant table, which filters nothing"
+
+
+@pytest.mark.parametrize("flags", ["dormant", ["dormant", "owner"], "\x00"])
+def test_a_dormant_table_is_not_the_same(flags: object) -> None:
+    """The kernel keeps all of a dormant table, and runs none of it."""
+    wanted = rule_of([])
+    found = view_listing(json.dumps({"nftables": [*listed([]), {"map": {**PLACE, "name": "m"}}]}))[wanted.key]
+    assert differences(wanted, found) == [Difference("table", "changed", wanted.name, "it has a map named m")]
+    sleeping = [
+        {**each, "table": {**each["table"], "flags": flags}} if "table" in each else each for each in listed([])
+    ]
+    found = view_listing(json.dumps({"nftables": sleeping}))[wanted.key]
+    assert [each.text for each in differences(wanted, found)] == [DORMANT]
+
+
+def test_a_dormant_table_of_a_real_kernel_is_seen() -> None:
+    table = next(table for seed in count() for table in drawn(seed, nft_only=True))
+    view = view_table(table)
+    loaded = nft.load_script(nft_script([table]), f"table {table.family} {table.name} {{ flags dormant; }}\n")
+    found = view_listing(json.dumps({"nftables": loaded}))[view.key]
+    assert differences(view, found) == [Difference("table", "changed", table.name, DORMANT)]
 
 
 @pytest.mark.parametrize(
