@@ -17,7 +17,12 @@ from liqo_connectivity.facts.base.fact_base import FactBase, FactChange
 from liqo_connectivity.facts.base.problems import Problem, one_line, unreadable
 from liqo_connectivity.facts.dumps.dump import jsonl_lines, load_jsonl, sorted_lines, write_folder
 from liqo_connectivity.facts.dumps.redaction import redact
-from liqo_connectivity.facts.extraction.controller_facts import FIREWALL_SUFFIX, enforcing, firewall_configuration
+from liqo_connectivity.facts.extraction.controller_facts import (
+    FIREWALL_SUFFIX,
+    OWNER_ANNOTATION,
+    enforcing,
+    firewall_configuration,
+)
 from liqo_connectivity.facts.extraction.decode import Decoded, decode_json, decode_mapping
 from liqo_connectivity.facts.extraction.input_facts import kinds_absent
 from liqo_connectivity.facts.extraction.kinds import KIND_BY_NAME, KINDS, Kind, kind_of
@@ -45,6 +50,7 @@ __all__ = [
     "FIREWALL_SUFFIX",
     "KINDS",
     "KIND_BY_NAME",
+    "OWNER_ANNOTATION",
     "Collector",
     "Decoded",
     "Fact",

@@ -8,8 +8,9 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
-from typing import Final, TypeAlias, cast
+from typing import Final, cast
 
+from liqo_connectivity.chains.comparison.json_values import Fields, fields, items, unknown
 from liqo_connectivity.chains.comparison.views import (
     PREFIX,
     AddressRange,
@@ -29,8 +30,6 @@ from liqo_connectivity.chains.comparison.views import (
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import MAX_PORT
 from liqo_connectivity.chains.model import Side
-
-Fields: TypeAlias = Mapping[str, object]
 
 _SIDES: Final[Mapping[object, Side]] = {"saddr": "source", "daddr": "destination"}
 _NUMBERS: Final[Mapping[object, str]] = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
@@ -52,13 +51,13 @@ def view_listing(text: str) -> dict[tuple[str, str], TableView]:
         parsed: object = json.loads(text)
     except (ValueError, RecursionError):
         raise ChainError("is not JSON; write it with: nft -j list ruleset") from None
-    entries = _fields(parsed).get("nftables")
+    entries = fields(parsed).get("nftables")
     if not isinstance(entries, list):
         raise ChainError("has no list named nftables; write it with: nft -j list ruleset")
     found: defaultdict[str, list[Fields]] = defaultdict(list)
     for entry in cast("list[object]", entries):
-        for kind, value in _fields(entry).items():
-            found[kind].append(_fields(value))
+        for kind, value in fields(entry).items():
+            found[kind].append(fields(value))
     if not found["metainfo"]:
         raise ChainError("is not whole: it lacks the line about nft's version; write it with: nft -j list ruleset")
     tables = [(str(table.get("family")), str(table.get("name"))) for table in found["table"]]
@@ -73,7 +72,7 @@ def _table(key: tuple[str, str], found: Mapping[str, list[Fields]]) -> TableView
     for rule in held("rule"):
         rules[rule.get("chain")].append(_rule(rule))
     chains = {str(each.get("name")): ChainView(_base(each), tuple(rules[each.get("name")])) for each in held("chain")}
-    sets = {str(each.get("name")): frozenset(map(_element, _list(each.get("elem")))) for each in held("set")}
+    sets = {str(each.get("name")): frozenset(map(_element, items(each.get("elem")))) for each in held("set")}
     (table, *_) = (each for each in found["table"] if (each.get("family"), each.get("name")) == key)
     # Which flags, nft 1.0.6 does not print right.
     others = {"flags, such as that of a dormant table, which filters nothing"} if "flags" in table else set[str]()
@@ -93,30 +92,30 @@ def _base(chain: Fields) -> str:
 
 def _element(element: object) -> str:
     """An element as text; a timeout or a counter with it is left out."""
-    inner = _fields(element).get("elem")
-    value = _fields(inner).get("val", inner) if inner is not None else element
-    return value if isinstance(value, str) else _unknown(value)
+    inner = fields(element).get("elem")
+    value = fields(inner).get("val", inner) if inner is not None else element
+    return value if isinstance(value, str) else unknown(value)
 
 
 def _rule(rule: Fields) -> RuleView:
     found: set[str] = set()
     ports = (0, MAX_PORT)
     verdict = "continue"
-    for expression in _list(rule.get("expr")):
-        entries = _fields(expression)
+    for expression in items(rule.get("expr")):
+        entries = fields(expression)
         kind, value = next(iter(entries.items())) if len(entries) == 1 else ("several", None)
-        fields = _fields(value) if kind == "match" else _fields(None)
-        left, operator, right = fields.get("left"), fields.get("op"), fields.get("right")
+        match = fields(value if kind == "match" else None)
+        left, operator, right = match.get("left"), match.get("op"), match.get("right")
         if operator in (">=", "<=") and isinstance(right, int) and _is_port(left):
             # One range may be shown as its two ends.
             ports = (max(ports[0], right), ports[1]) if operator == ">=" else (ports[0], min(ports[1], right))
             found |= _implied(left)
         elif operator in ("==", "in"):
-            found |= _match(_fields(left), right)
+            found |= _match(fields(left), right)
         elif kind in ("accept", "drop") and verdict == "continue":
             verdict = kind
         elif kind not in _UNSEEN:
-            found.add(_unknown(expression))
+            found.add(unknown(expression))
     if ports != (0, MAX_PORT):
         found.add(ports_text([ports]))
     return RuleView(str(rule.get("comment", "")), frozenset(found), verdict)
@@ -131,7 +130,7 @@ def _match(left: Fields, right: object) -> Matches:
         case {"meta": {"key": "l4proto"}} if len(values) == 1:
             return frozenset({protocol_text(_NUMBERS.get(values[0], str(values[0])))})
         case {"payload": {"protocol": "ip" | "ip6", "field": "saddr" | "daddr"}}:
-            side = _SIDES[_fields(left["payload"])["field"]]
+            side = _SIDES[fields(left["payload"])["field"]]
             if isinstance(right, str) and right.startswith("@"):
                 return frozenset({set_text(side, right[1:])})
             ranges = [_addresses(value) for value in values]
@@ -145,17 +144,17 @@ def _match(left: Fields, right: object) -> Matches:
                 return _implied(left) | {ports_text(port for port in ports if port)}
         case _:
             pass
-    return frozenset({_unknown({"left": left, "right": right})})
+    return frozenset({unknown({"left": left, "right": right})})
 
 
 def _is_port(left: object) -> bool:
-    payload = _fields(_fields(left).get("payload"))
+    payload = fields(fields(left).get("payload"))
     return payload.get("protocol") in ("tcp", "udp", "sctp", "th") and payload.get("field") == "dport"
 
 
 def _implied(left: object) -> Matches:
     """The protocol that a match of a port implies: nft leaves out that match."""
-    protocol = _fields(_fields(left).get("payload")).get("protocol")
+    protocol = fields(fields(left).get("payload")).get("protocol")
     return frozenset() if protocol == "th" else frozenset({protocol_text(str(protocol))})
 
 
@@ -188,17 +187,5 @@ def _ports(value: object) -> tuple[int, int] | None:
 def _values(right: object) -> list[object]:
     if isinstance(right, list):
         return cast("list[object]", right)
-    several = _fields(right).get("set")
-    return _list(several) if several is not None else [right]
-
-
-def _unknown(value: object) -> str:
-    return f"unknown {json.dumps(value, sort_keys=True)}"
-
-
-def _fields(value: object) -> Fields:
-    return cast("Fields", value) if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []
+    several = fields(right).get("set")
+    return items(several) if several is not None else [right]

@@ -4,11 +4,11 @@ The API server drops fields that its definition lacks, other writers use any fie
 and equals nothing that is rendered.
 """
 
-import json
 from collections.abc import Mapping
 from ipaddress import ip_network
-from typing import Final, TypeAlias, cast
+from typing import Final
 
+from liqo_connectivity.chains.comparison.json_values import Fields, fields, items, unknown
 from liqo_connectivity.chains.comparison.views import (
     ChainView,
     Matches,
@@ -25,8 +25,6 @@ from liqo_connectivity.chains.comparison.views import (
 from liqo_connectivity.chains.model import Side
 from liqo_connectivity.chains.writers.firewall_configuration import POSITIONS
 
-Fields: TypeAlias = Mapping[str, object]
-
 _FAMILIES: Final = {"IPV4": "ip", "IPV6": "ip6"}
 _SIDES: Final[Mapping[object, Side]] = {position: side for side, position in POSITIONS.items()}
 _CRITERIA: Final = ("ip", "proto", "port", "ctstate", "dev")
@@ -34,29 +32,29 @@ _CRITERIA: Final = ("ip", "proto", "port", "ctstate", "dev")
 
 def view_spec(spec: object) -> TableView:
     """View the table of a spec; one that is not understood at all has no chain and no set."""
-    table = _fields(_fields(spec).get("table"))
+    table = fields(fields(spec).get("table"))
     family = str(table.get("family"))
     chains: dict[str, ChainView] = {}
-    for chain in map(_fields, _list(table.get("chains"))):
-        rules = _fields(chain.get("rules"))
-        views = [_rule(_fields(rule)) for rule in _list(rules.get("filterRules"))]
+    for chain in map(fields, items(table.get("chains"))):
+        rules = fields(chain.get("rules"))
+        views = [_rule(fields(rule)) for rule in items(rules.get("filterRules"))]
         views += [
-            RuleView("", frozenset({_unknown(rules[kind])}), kind) for kind in sorted(rules) if kind != "filterRules"
+            RuleView("", frozenset({unknown(rules[kind])}), kind) for kind in sorted(rules) if kind != "filterRules"
         ]
         base = base_text(chain.get("type"), chain.get("hook"), chain.get("priority"), chain.get("policy"))
         chains[str(chain.get("name"))] = ChainView(base, tuple(views))
-    sets = {str(held.get("name")): _elements(held) for held in map(_fields, _list(table.get("sets")))}
+    sets = {str(held.get("name")): _elements(held) for held in map(fields, items(table.get("sets")))}
     return TableView(_FAMILIES.get(family, family), str(table.get("name")), chains, sets)
 
 
 def _elements(held: Fields) -> frozenset[str]:
-    elements = {str(_fields(element).get("key")) for element in _list(held.get("elements"))}
+    elements = {str(fields(element).get("key")) for element in items(held.get("elements"))}
     return frozenset(elements if held.get("keyType") == "ipv4_addr" else {f"unknown {held.get('keyType')}", *elements})
 
 
 def _rule(rule: Fields) -> RuleView:
     found: set[str] = set()
-    for entry in map(_fields, _list(rule.get("match"))):
+    for entry in map(fields, items(rule.get("match"))):
         found |= _entry(entry)
     return RuleView(str(rule.get("name", "")), frozenset(found), str(rule.get("action")))
 
@@ -64,15 +62,15 @@ def _rule(rule: Fields) -> RuleView:
 def _entry(entry: Fields) -> Matches:
     """The texts of one entry of a match. One without a criterion matches every packet, as Liqo's agent takes it."""
     if entry.get("op") != "eq" or not {*entry} <= {"op", *_CRITERIA} or "dev" in entry:
-        return frozenset({_unknown(entry)})
+        return frozenset({unknown(entry)})
     texts = [
-        _address(_fields(entry.get("ip"))) if "ip" in entry else "",
-        protocol_text(str(_fields(entry.get("proto")).get("value"))) if "proto" in entry else "",
-        _port(_fields(entry.get("port"))) if "port" in entry else "",
-        state_text(map(str, _list(_fields(entry.get("ctstate")).get("value")))) if "ctstate" in entry else "",
+        _address(fields(entry.get("ip"))) if "ip" in entry else "",
+        protocol_text(str(fields(entry.get("proto")).get("value"))) if "proto" in entry else "",
+        _port(fields(entry.get("port"))) if "port" in entry else "",
+        state_text(map(str, items(fields(entry.get("ctstate")).get("value")))) if "ctstate" in entry else "",
     ]
     return frozenset(
-        {text for text in texts if text is not None and text} | ({_unknown(entry)} if None in texts else set())
+        {text for text in texts if text is not None and text} | ({unknown(entry)} if None in texts else set())
     )
 
 
@@ -93,15 +91,3 @@ def _port(match: Fields) -> str | None:
     if match.get("position") != "dst" or not (first.isdecimal() and (last or first).isdecimal()):
         return None
     return ports_text([(int(first), int(last or first))])
-
-
-def _unknown(value: object) -> str:
-    return f"unknown {json.dumps(value, sort_keys=True, default=str)}"
-
-
-def _fields(value: object) -> Fields:
-    return cast("Fields", value) if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []

@@ -66,6 +66,11 @@ class TableView:
     others: frozenset[str] = frozenset()
 
     @property
+    def peering(self) -> str:
+        """The cluster id of its peering; empty if its name does not begin as ours do."""
+        return self.name.removeprefix(PREFIX) if self.name.startswith(PREFIX) else ""
+
+    @property
     def key(self) -> tuple[str, str]:
         """Family and name: what a kernel knows a table by."""
         return self.family, self.name

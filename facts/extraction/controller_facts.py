@@ -14,6 +14,8 @@ CONTROLLER: Final = "Controller"
 FIREWALL_CONFIGURATION: Final = "FirewallConfiguration"
 FIREWALL_SUFFIX: Final = "-connectivity"
 """The suffix of a FirewallConfiguration's name, after the cluster id of its peering."""
+OWNER_ANNOTATION: Final = "security.liqo.io/owner"
+"""The annotation of a FirewallConfiguration that names the policy it is written for, in the same namespace."""
 
 
 def enforcing(name: str) -> tuple[Fact, ...]:

@@ -11,11 +11,9 @@ from typing import Any, Final, NamedTuple, cast
 
 from liqo_connectivity import chains
 from liqo_connectivity.chains import Difference, TableView
+from liqo_connectivity.facts import FIREWALL_SUFFIX, OWNER_ANNOTATION
 
 _RULE: Final = re.compile(r"r\d{3,}-(?:rule-(\d+)|(established|neighbours|default))-[0-9a-f]{12}")
-OWNER: Final = "security.liqo.io/owner"
-"""The annotation of a FirewallConfiguration that names its policy, in the same namespace."""
-PREFIX: Final = "connectivity-"
 
 
 class Report(NamedTuple):
@@ -28,12 +26,16 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """A FirewallConfiguration: ``name`` is namespace/name, ``policy`` the one it is written for, ``since`` its last write."""
+    """A FirewallConfiguration: ``name`` is namespace/name, ``policy`` the one it is written for, ``since`` its last write.
+
+    ``going`` says that it is being deleted.
+    """
 
     name: str
     policy: str
     labels: Mapping[str, object]
     since: str
+    going: bool
     reports: tuple[Report, ...]
     view: TableView
 
@@ -73,7 +75,7 @@ def stored_table(value: Mapping[str, object]) -> StoredTable:
     fields = cast("Mapping[str, Any]", value)
     metadata = _fields(fields.get("metadata"))
     namespace = str(metadata.get("namespace", ""))
-    owner = _fields(metadata.get("annotations")).get(OWNER)
+    owner = _fields(metadata.get("annotations")).get(OWNER_ANNOTATION)
     conditions = _fields(fields.get("status")).get("conditions")
     reports = [
         Report(str(each.get("host")), each.get("status") == "True", str(each.get("lastTransitionTime", "")))
@@ -85,6 +87,7 @@ def stored_table(value: Mapping[str, object]) -> StoredTable:
         f"{namespace}/{owner}" if owner else "",
         _fields(metadata.get("labels")),
         _last_write(metadata),
+        "deletionTimestamp" in metadata,
         tuple(sorted(reports)),
         chains.view_spec(fields.get("spec")),
     )
@@ -115,10 +118,10 @@ def rule_index(difference: Difference) -> tuple[str, int] | None:
 def _stored(
     rendered: Sequence[chains.Table], stored: Sequence[StoredTable], waiting: frozenset[str]
 ) -> Iterator[Comparison]:
-    left = {each.name: each for each in stored if each.managed or _peering(each.view)}
+    left = {each.name: each for each in stored if each.managed or each.view.peering}
     for table in rendered:
         wanted = chains.view_table(table)
-        name = f"{table.namespace}/{table.peering}-connectivity"
+        name = f"{table.namespace}/{table.peering}{FIREWALL_SUFFIX}"
         match = left.pop(name, None)
         if match is None:
             missing = Difference("object", "missing", f"FirewallConfiguration {name}")
@@ -135,13 +138,13 @@ def _stored(
     for each in left.values():
         extra = Difference("object", "extra", f"FirewallConfiguration {each.name}")
         waits = each.policy in waiting
-        yield Comparison(
-            _peering(each.view), each.policy, "the policies", "what is stored", (extra,), each.since, waits
-        )
+        yield Comparison(each.view.peering, each.policy, "the policies", "what is stored", (extra,), each.since, waits)
 
 
 def _object(stored: StoredTable, table: chains.Table) -> Iterator[Difference]:
     """What of an object besides its table keeps agents from applying it."""
+    if stored.going:
+        yield Difference("object", "changed", f"FirewallConfiguration {stored.name}", "it is being deleted")
     for label, value in chains.LABELS.items():
         if stored.labels.get(label) != value:
             yield Difference("label", "missing", label, value)
@@ -171,17 +174,13 @@ def _listed(tables: Tables, waiting: frozenset[str]) -> Iterator[Comparison]:
             lines: tuple[Difference, ...] = (Difference("table", "missing", " ".join(view.key)),)
         else:
             lines = tuple(chains.differences(view, match))
-        yield Comparison(_peering(view), policy, name, f"table {' '.join(view.key)} of the kernel", lines, since)
+        yield Comparison(view.peering, policy, name, f"table {' '.join(view.key)} of the kernel", lines, since)
     for view in left.values():
         extra = Difference("table", "extra", " ".join(view.key))
         # Nothing says which policy it was written for.
         yield Comparison(
-            _peering(view), "", "what is stored", "the kernel", (extra,), "", bool(waiting) and tables.stored is None
+            view.peering, "", "what is stored", "the kernel", (extra,), "", bool(waiting) and tables.stored is None
         )
-
-
-def _peering(view: TableView) -> str:
-    return view.name.removeprefix(PREFIX) if view.name.startswith(PREFIX) else ""
 
 
 def _last_write(metadata: Mapping[str, Any]) -> str:

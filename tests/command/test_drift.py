@@ -47,6 +47,10 @@ def _other_table(made: Object) -> None:
     made["spec"]["table"]["name"] = "connectivity-other"
 
 
+def _going(made: Object) -> None:
+    made["metadata"]["deletionTimestamp"] = "2026-07-01T10:30:00Z"
+
+
 def _without_states(made: Object) -> None:
     made["spec"]["table"]["chains"][0]["rules"]["filterRules"][0]["match"][0].pop("ctstate")
 
@@ -75,6 +79,7 @@ def _emptied(made: Object) -> None:
             _without_label,
             "missing: label networking.liqo.io/firewall-category=fabric, without which no agent applies the object",
         ),
+        (_going, "changed: FirewallConfiguration liqo-tenant-milan/milan-connectivity: it is being deleted"),
         (_other_table, "changed: table connectivity-milan: ip connectivity-other"),
         (_without_states, "missing: the rule for established connections: accept state established,related"),
         (_without_sets, "missing: set group.vc_local.0"),

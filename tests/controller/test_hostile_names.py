@@ -6,12 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liqo_connectivity.facts import ObjectKey
+from liqo_connectivity.facts import OWNER_ANNOTATION, ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     MANAGED_BY_LABEL,
     MANAGER,
-    OWNER_ANNOTATION,
     POLICY,
     stored_firewall,
 )

@@ -10,7 +10,7 @@ from hashlib import sha256
 from json import dumps
 from typing import Final, NamedTuple, cast
 
-from liqo_connectivity.facts import Fact, Labels, ObjectKey
+from liqo_connectivity.facts import OWNER_ANNOTATION, Fact, Labels, ObjectKey
 
 POLICY: Final = "PeeringConnectivity"
 FIREWALL: Final = "FirewallConfiguration"
@@ -21,8 +21,6 @@ MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGER: Final = "liqo-connectivity-engine"
 OWNER_UID_LABEL: Final = "security.liqo.io/owner-uid"
 """The uid of the policy that a FirewallConfiguration is written for."""
-OWNER_ANNOTATION: Final = "security.liqo.io/owner"
-"""The name of that policy, in the same namespace."""
 
 READ_LABELS: Final = (
     MANAGED_BY_LABEL,

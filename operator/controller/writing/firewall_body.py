@@ -3,9 +3,9 @@
 from typing import Final
 
 from liqo_connectivity import chains
+from liqo_connectivity.facts import OWNER_ANNOTATION
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
-    OWNER_ANNOTATION,
     OWNER_UID_LABEL,
     StoredFirewall,
     StoredPolicy,

@@ -11,11 +11,10 @@ from typing import Final, cast
 import yaml
 
 from liqo_connectivity.chains import ChainError
-from liqo_connectivity.facts import ObjectKey
+from liqo_connectivity.facts import OWNER_ANNOTATION, ObjectKey
 from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
-    OWNER_ANNOTATION,
     OWNER_UID_LABEL,
     READ_LABELS,
     pruned,

@@ -55,6 +55,8 @@ def sentence(difference: Difference, compared: Comparison, base: FactBase) -> st
             return f"missing: label {name}={text}, without which no agent applies the object"
         case "chain" | "table" as part, "changed":
             return f"changed: {part} {name}: {text}"
+        case "object", "changed":
+            return f"changed: {name}: {text}"
         case "object", change:
             return f"{change}: {name}"
         case part, change:
