@@ -76,9 +76,8 @@ def _rules(wanted: ChainView, found: ChainView) -> Iterator[Difference]:
             missing += wanted.rules[start:end]
             extra += found.rules[their_start:their_end]
     moved = Counter(map(_does, missing)) & Counter(map(_does, extra))
-    yield from _without(missing, moved, "missing")
-    yield from _without(extra, moved, "extra")
-    yield from (Difference("rule", "moved", rule.name, str(rule)) for rule in missing if _does(rule) in moved)
+    yield from _changes(missing, moved, "missing", "moved")
+    yield from _changes(extra, moved, "extra", None)
     # Names follow from the rules before, so they say something only where nothing else does.
     if not missing and not extra:
         yield from (Difference("rule", "renamed", rule.name, str(rule)) for rule in islice(renamed, 1))
@@ -88,10 +87,14 @@ def _does(rule: RuleView) -> tuple[object, str]:
     return rule.matches, rule.verdict
 
 
-def _without(rules: Sequence[RuleView], moved: Counter[tuple[object, str]], change: Change) -> Iterator[Difference]:
+def _changes(
+    rules: Sequence[RuleView], moved: Counter[tuple[object, str]], change: Change, again: Change | None
+) -> Iterator[Difference]:
+    """The change of each rule: ``again`` for as many as moved, of which nothing is said if it is None."""
     left = moved.copy()
     for rule in rules:
-        if left[_does(rule)]:
-            left[_does(rule)] -= 1
-        else:
-            yield Difference("rule", change, rule.name, str(rule))
+        is_moved = left[_does(rule)] > 0
+        left[_does(rule)] -= 1
+        kind = again if is_moved else change
+        if kind is not None:
+            yield Difference("rule", kind, rule.name, str(rule))

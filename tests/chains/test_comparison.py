@@ -23,6 +23,7 @@ from liqo_connectivity.chains import (
     view_spec,
     view_table,
 )
+from liqo_connectivity.chains.comparison.views import ChainView, RuleView
 from liqo_connectivity.rules.relations import Enforcer
 from tests.support import netlink_agent, nft
 from tests.support.clusters import RENDERED, base_of, layout, solve
@@ -97,6 +98,15 @@ def test_any_change_is_a_difference() -> None:
                 assert differences(other, view)
                 tried += 1
     assert tried > 200
+
+
+def test_a_rule_that_stood_twice_and_moved_once_is_missing_once() -> None:
+    def view(*names: str) -> TableView:
+        rules = tuple(RuleView("", frozenset({name}), "drop") for name in names)
+        return TableView("ip", "connectivity-milan", {"c": ChainView("", rules)}, {})
+
+    found = differences(view("a", "a", "b", "c"), view("b", "c", "a"))
+    assert sorted(each.change for each in found) == ["missing", "moved"]
 
 
 LISTED: tuple[tuple[str, Sequence[Any], frozenset[str]], ...] = (

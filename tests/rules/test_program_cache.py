@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -56,8 +57,8 @@ def assert_same(first: object, second: object) -> None:
     """Compare values with the places of syntax, which do not take part in their equality."""
     assert type(first) is type(second)
     if isinstance(first, tuple):
-        assert len(first) == len(second)  # type: ignore[arg-type]
-        for one, other in zip(first, second, strict=True):  # type: ignore[call-overload]
+        parts = cast("tuple[object, ...]", first), cast("tuple[object, ...]", second)
+        for one, other in zip(*parts, strict=True):
             assert_same(one, other)
     else:
         assert first == second
