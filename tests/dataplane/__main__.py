@@ -95,6 +95,7 @@ def _sent(options: Namespace) -> dict[str, Any]:
     counts = {"probes": tally.probes, "policies": tally.policies}
     counts |= {f"topologies ({kind})": count for kind, count in sorted(tally.topologies.items())}
     counts |= {f"of kind {kind}": count for kind, count in tally.kinds.items()}
+    counts |= {f"by way of {path}": count for path, count in sorted(tally.paths.items())}
     counts |= {f"flows {verdict}": count for verdict, count in sorted(tally.told.items())}
     return _found(f"seeds {seeds[0]} to {seeds[-1]}", counts, lines, len(tally.wrong))
 

@@ -12,10 +12,9 @@ from typing import Final
 
 from tests.dataplane.cases import Case
 from tests.dataplane.federation import federation, with_policies
-from tests.dataplane.frames import packed
 from tests.dataplane.probing import SPORTS, Connection, Prober
 from tests.dataplane.topology import Asked, Topology
-from tests.dataplane.world import World, built, known
+from tests.dataplane.world import World, built, known, misresolved
 
 POLICIES: Final = 3
 """How often the policies of a topology change."""
@@ -36,6 +35,7 @@ class Tally:
     """What a run did. ``told`` counts verdicts on flows, each once."""
 
     kinds: Counter[str] = field(default_factory=Counter[str])
+    paths: Counter[str] = field(default_factory=Counter[str])
     policies: int = 0
     topologies: Counter[str] = field(default_factory=Counter[str])
     told: Counter[str] = field(default_factory=Counter[str])
@@ -58,6 +58,10 @@ def trial(seed: int, tally: Tally) -> None:
         for number in range(POLICIES):
             whole = with_policies(rng, whole) if number else whole
             world = World(topology, whole, nft=nft)
+            if not number:
+                for name, cluster in world.described.items():
+                    found = misresolved(cluster, whole.member(name).services)
+                    tally.wrong += [Case(whole, behind, name, nft, flow, "Service", said) for flow, said in found]
             asked = topology.draw(rng, world.described, FLOWS)
             turns = list(_turns(topology, rng.sample(asked, min(TURNS, len(asked)))))
             flows, oracles = world.oracles([*asked, *(turned for _, turned in turns)])
@@ -79,6 +83,7 @@ def trial(seed: int, tally: Tally) -> None:
             tally.wrong += [Case(whole, behind, f.asked[0][0], nft, f.traffic, *rest) for f, *rest in failures]
             prober.failures.clear()
         tally.kinds += prober.kinds
+        tally.paths += prober.paths
         tally.topologies[type(topology).__name__.lower()] += 1
     finally:
         topology.close()
@@ -92,8 +97,7 @@ def _turns(topology: Topology, asked: Sequence[Asked]) -> Iterator[tuple[Asked, 
             ways = topology.flow((name, traffic)), topology.flow((name, back))
         except KeyError:
             continue
-        translated = any(way.source != packed(way.traffic.source) or len(way.asked) > 1 for way in ways)
-        if traffic.port and not translated:
+        if traffic.port and not any(way.translated for way in ways):
             yield (name, traffic), (name, back)
 
 

@@ -15,9 +15,9 @@ from pydantic import TypeAdapter
 
 from tests.dataplane.federation import Federation, Member
 from tests.dataplane.probing import Prober
-from tests.dataplane.world import World, built, known
+from tests.dataplane.world import World, built, known, misresolved
 from tests.support.clusters import shown
-from tests.support.descriptions import Policy, Traffic
+from tests.support.descriptions import Traffic
 
 Part = TypeVar("Part")
 ATTEMPTS: Final = 12
@@ -39,6 +39,11 @@ class Case:
     kind: str = ""
     became: str = ""
 
+    @property
+    def is_about_service(self) -> bool:
+        """Whether it is about the endpoints of a Service: then its flow goes from the Service to itself."""
+        return self.traffic.source == self.traffic.destination
+
 
 _ADAPTER: Final = TypeAdapter(Case)
 
@@ -58,6 +63,9 @@ def complaints(case: Case) -> list[str]:
     topology = built(case.whole, case.behind)
     try:
         world = World(topology, case.whole, nft=case.nft)
+        if case.is_about_service:
+            services = case.whole.member(case.name).services
+            return [said for flow, said in misresolved(world.described[case.name], services) if flow == case.traffic]
         flows, oracles = world.oracles([(case.name, case.traffic)])
         found = [f"the interpreter says {other}" for oracle in oracles.values() for _, other in oracle.differing]
         world.load(oracles)
@@ -65,12 +73,12 @@ def complaints(case: Case) -> list[str]:
         prober.judge(known(flows, oracles) * ATTEMPTS)
     finally:
         topology.close()
-    verdict = ", ".join(str(*oracle.verdicts.values()) for oracle in oracles.values() if oracle.asked)
+    verdict = ", ".join(verdict for oracle in oracles.values() for verdict in oracle.verdicts.values())
     return [f"{verdict}: {line}" for line in dict.fromkeys([*found, *map(str, prober.failures)])]
 
 
 def smaller(case: Case) -> Case:
-    """A case that is still wrong, and of which no rule, policy or pod can be left out."""
+    """A case that is still wrong, and of which no rule, policy, Service or pod can be left out."""
     at, left = 0, case
     while True:
         less = next(islice(_parts(left), at, None), None)
@@ -94,7 +102,9 @@ def _is_wrong(case: Case) -> bool:
 
 
 def _parts(case: Case) -> Iterator[Case]:
-    """The cases that have one thing less."""
+    """The cases that have one thing less; and first that without any Service, of which most cases need none."""
+    if any(member.services for member in case.whole.members):
+        yield replace(case, whole=Federation(tuple(replace(member, services=()) for member in case.whole.members)))
     for at, member in enumerate(case.whole.members):
         for number in range(len(member.policies)):
             yield _with(case, at, replace(member, policies=_without(member.policies, number)))
@@ -102,6 +112,11 @@ def _parts(case: Case) -> Iterator[Case]:
             for rule in range(len(policy.rules)):
                 less = replace(policy, rules=_without(policy.rules, rule))
                 yield _with(case, at, replace(member, policies=_changed(member.policies, number, less)))
+        for number, service in enumerate(member.services):
+            yield _with(case, at, replace(member, services=_without(member.services, number)))
+            for each in range(len(service.endpoints)):
+                fewer = replace(service, endpoints=_without(service.endpoints, each))
+                yield _with(case, at, replace(member, services=_changed(member.services, number, fewer)))
         for pod in range(len(member.pods)):
             yield _with(case, at, replace(member, pods=_without(member.pods, pod)))
 
@@ -115,7 +130,7 @@ def _without(found: tuple[Part, ...], at: int) -> tuple[Part, ...]:
     return found[:at] + found[at + 1 :]
 
 
-def _changed(found: tuple[Policy, ...], at: int, new: Policy) -> tuple[Policy, ...]:
+def _changed(found: tuple[Part, ...], at: int, new: Part) -> tuple[Part, ...]:
     return (*found[:at], new, *found[at + 1 :])
 
 
@@ -125,7 +140,7 @@ def report(case: Case) -> str:
     topology = built(case.whole, case.behind)
     try:
         world = World(topology, case.whole, nft=case.nft)
-        flows, oracles = world.oracles([(case.name, case.traffic)])
+        flows, oracles = world.oracles([] if case.is_about_service else [(case.name, case.traffic)])
         world.load(oracles)
         rulesets = [f"---- {name}\n{node.nft.ruleset()}" for name, node in topology.fabric.nodes.items()]
     finally:

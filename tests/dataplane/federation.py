@@ -14,7 +14,7 @@ from typing import Final
 from tests.support.descriptions import Policy
 from tests.support.draws import chance
 from tests.support.random_labels import pod_labels
-from tests.support.random_policies import FIRST, random_rules
+from tests.support.random_policies import FIRST, PORTS, random_rules
 
 NAMES: Final = ("rome", "milan", "naples")
 NAMESPACES: Final = ("shop", "batch", "infra")
@@ -27,6 +27,11 @@ _EXTERNAL: Final = ("10.81.0.0/16", "10.82.0.0/16", "10.83.0.0/16")
 _SIX: Final = ("fd00:1::/64", "fd00:2::/64", "2001:db8:3::/64")
 OUTSIDE: Final = ("203.0.113.5", "192.168.1.9", "10.99.0.1", "2001:db8:99::5", "fd00:5::5")
 """Addresses of no cluster: of the internet and of private networks."""
+OWN_EXTERNAL: Final = "10.70.0.0/16"
+"""The external CIDR of each cluster, as itself knows it."""
+UNKNOWN_AT: Final = 1
+"""Where in its external CIDR the address is by which a node sends to a peer what comes from no pod of the cluster."""
+_NODE_PORTS: Final = (30080, 31000, 31001, 31002)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,24 @@ class RealPod:
     labels: tuple[tuple[str, str], ...] = ()
     origin: str | None = None
     home: str = ""
+
+
+@dataclass(frozen=True)
+class RealService:
+    """A Service of one family: what goes to ``port`` at its address is for ``target`` at an endpoint.
+
+    So is what goes to ``node_port`` at a node. ``endpoints`` are addresses as the cluster knows them, at most two; ``local`` is
+    its externalTrafficPolicy.
+    """
+
+    name: str
+    address: str
+    protocol: str
+    port: int
+    target: int
+    endpoints: tuple[str, ...]
+    node_port: int | None = None
+    local: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,12 +80,18 @@ class Member:
     pods: tuple[RealPod, ...]
     labels: Mapping[str, tuple[tuple[str, str], ...]]
     policies: tuple[Policy, ...] = ()
+    services: tuple[RealService, ...] = ()
+
+    @property
+    def service_cidrs(self) -> tuple[str, str]:
+        """Of IPv4 and IPv6."""
+        return f"10.96.{self.number}.0/24", f"fd00:96:{self.number}::/64"
 
     @property
     def node_addresses(self) -> dict[str, tuple[str, ...]]:
         """Of each worker, outside all pod CIDRs."""
         return {
-            worker: (f"172.18.{self.number}.{11 + at}", f"fd00:18:{self.number}::{11 + at}")
+            worker: (f"172.18.{self.number}.{11 + at}", str(ip_address(f"fd00:18:{self.number}::{11 + at}")))
             for at, worker in enumerate(WORKERS)
         }
 
@@ -107,8 +136,9 @@ def federation(rng: Random, size: int | None = None) -> Federation:
         labels = {namespace: pod_labels(rng) for namespace in spaces}
         members.append(Member(name, number, (four[number], _SIX[number]), sees, offloads, (), labels))
     placed = Federation(tuple(members))
-    made = tuple(_with_pods(rng, placed, member) for member in members)
-    return with_policies(rng, Federation(made))
+    made = Federation(tuple(_with_pods(rng, placed, member) for member in members))
+    served = tuple(replace(member, services=tuple(_services(rng, made, member))) for member in made.members)
+    return with_policies(rng, Federation(served))
 
 
 def with_policies(rng: Random, placed: Federation) -> Federation:
@@ -134,6 +164,32 @@ def _pod(rng: Random, member: Member, namespace: str, name: str, hosts: Iterator
     addresses = [str(ip_network(cidr)[host]) for cidr in member.cidrs]
     kept = addresses if both or chance(rng, 0.5) else addresses[:1]
     return RealPod(namespace, name, rng.choice(WORKERS), tuple(kept), pod_labels(rng))
+
+
+def _services(rng: Random, made: Federation, member: Member) -> Iterator[RealService]:
+    """Services with endpoints among the pods that are here, those that the cluster offloaded, other pods of peers, and others."""
+    own = [address for pod in member.pods for address in pod.addresses]
+    away = [(pod, peer) for peer in member.sees for pod in made.member(peer).pods]
+    known = [(pod, made.known_as(member.name, peer, a)) for pod, peer in away for a in pod.addresses]
+    shadows = [address for pod, address in known if pod.origin == member.name]
+    others = [address for pod, address in known if pod.origin != member.name]
+    for number, node_port in enumerate(_NODE_PORTS[: rng.randint(2, 4)]):
+        six = chance(rng, 0.3)
+        found: dict[str, None] = {}
+        for _ in range(2):
+            kinds = (own, own, shadows, shadows, others, OUTSIDE)
+            taken = [address for address in rng.choice(kinds) if (":" in address) == six]
+            found |= dict.fromkeys(rng.sample(taken, min(len(taken), 1)))
+        yield RealService(
+            f"service-{number}",
+            str(ip_network(member.service_cidrs[six])[10 + number]),
+            rng.choice(("tcp", "tcp", "udp")),
+            rng.choice((53, 80, 443, 8080)),
+            rng.choice(PORTS),
+            tuple(found),
+            rng.choice((None, node_port, node_port)),
+            chance(rng, 0.4),
+        )
 
 
 def _policies(rng: Random, placed: Federation, member: Member) -> Iterator[Policy]:

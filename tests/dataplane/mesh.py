@@ -6,26 +6,27 @@ peer's gateway, which gives the source the address by which its cluster knows it
 tunnels are VXLAN here, where Liqo has Geneve and WireGuard. Their packets cross the chains of the nodes like all others.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from itertools import combinations
 from random import Random
 from typing import Any, Final
 
-from tests.dataplane.federation import OUTSIDE, WORKERS, Federation, Member
+from tests.dataplane.federation import OUTSIDE, OWN_EXTERNAL, UNKNOWN_AT, WORKERS, Federation, Member
 from tests.dataplane.flows import services
-from tests.dataplane.frames import packed
+from tests.dataplane.hosts import TUNNEL
 from tests.dataplane.nodes import Fabric, Node, fences_of, link_address, next_hop, routes
+from tests.dataplane.paths import REST, Paths, host_of, kube_proxy, port_of
 from tests.dataplane.probing import Flow
 from tests.dataplane.topology import Asked, Topology
-from tests.support.descriptions import Cluster, Traffic
+from tests.support.descriptions import Cluster
 from tests.support.namespaces import path
 
-REST: Final = "outside"
 EVERYWHERE: Final = ("0.0.0.0/0", "::/0")
-_GENEVE, _TUNNEL = 6081, 51840
+_TUNNEL: Final = 51840
 _OUTER: Final = "nolearning"
 """Else a tunnel would send to addresses that NAT has made of a node's."""
-_FROM_TUNNEL, _FROM_NODES = "100", "200"
+_FROM_TUNNEL, _FROM_NODES, _OF_NODE = "100", "200", 300
 """The routing tables of a gateway."""
 
 
@@ -38,12 +39,17 @@ class Mesh(Topology):
         self.fabric = Fabric()
         self._cables = 0x100
         self._core = self.fabric.node("core")
-        self._workers = {(m.name, w): self.fabric.node(f"{m.name}/{w}") for m in whole.members for w in WORKERS}
+        self._paths = Paths(whole)
+        self._known: dict[Asked, Flow] = {}
+        names = [(member.name, worker) for member in whole.members for worker in WORKERS]
+        self._workers = {each: self.fabric.node(port_of(*each), host=True) for each in names}
         for member in whole.members:
             for worker in WORKERS:
                 own = [a for pod in member.pods if pod.node == worker for a in pod.addresses]
-                self.fabric.port(f"{member.name}/{worker}", self._workers[member.name, worker], own)
+                self.fabric.port(port_of(member.name, worker), self._workers[member.name, worker], own)
         self.fabric.port(REST, self._core, OUTSIDE)
+        for each in names:
+            self.fabric.host(host_of(*each), self._workers[each])
         for member in whole.members:
             self._underlay(member)
         for one, other in combinations(whole.members, 2):
@@ -55,62 +61,36 @@ class Mesh(Topology):
     # ---- Flows ----
 
     def draw(self, rng: Random, described: Mapping[str, Cluster], count: int) -> list[Asked]:
-        """From any pod to any other address that it can reach."""
+        """From any pod to any other address that it can reach, to Services, and from and to nodes."""
         known = {name: services(described[name]) for name in self.clusters}
-        pairs = [(name, *pair) for name in self.clusters for pair in self._pairs(self.whole.member(name))]
-        rng.shuffle(pairs)
         found: dict[Asked, None] = {}
-        for name, source, destination in pairs:
-            for protocol, port in rng.sample(known[name], min(len(known[name]), max(2, count // len(pairs)))):
-                found[name, Traffic(source, destination, "new", protocol, port)] = None
-            if len(found) >= count:
-                break
-        return list(found)
+        for some, share in ((self._paths.services, 8), (self._paths.hosts, 8), (self._paths.pods, 1)):
+            pairs = [(name, traffic) for name in self.clusters for traffic in some(name)]
+            rng.shuffle(pairs)
+            last = len(found) + (count - len(found)) // share
+            each = max(2, count // len(pairs))
+            for name, traffic in pairs:
+                if traffic.port:
+                    found[name, traffic] = None
+                else:
+                    for protocol, port in rng.sample(known[name], min(len(known[name]), each)):
+                        found[name, traffic._replace(protocol=protocol, port=port)] = None
+                if len(found) >= last:
+                    break
+        return [asked for asked in found if self._has_way(asked)]
 
-    def _pairs(self, member: Member) -> Iterator[tuple[str, str]]:
-        own = [address for pod in member.pods for address in pod.addresses]
-        theirs = [
-            self.whole.known_as(member.name, peer, address)
-            for peer in member.sees
-            for pod in self.whole.member(peer).pods
-            for address in pod.addresses
-        ]
-        for source in own:
-            for destination in (*own, *theirs, *OUTSIDE):
-                if source != destination and (":" in source) == (":" in destination):
-                    yield source, destination
+    def _has_way(self, asked: Asked) -> bool:
+        try:
+            self.flow(asked)
+        except KeyError:
+            return False
+        return True
 
     def flow(self, asked: Asked) -> Flow:
-        """The way from a pod of the cluster that asks; a peer sees both ends by other addresses."""
-        name, traffic = asked
-        source, destination = traffic.source, traffic.destination
-        start = self._place(name, source)
-        if destination in OUTSIDE:
-            member = self.whole.member(name)
-            node = start.partition("/")[2]
-            seen = member.node_addresses[node][":" in source]
-            return Flow(traffic, start, REST, packed(seen), packed(destination), (asked,))
-        for peer in self.whole.member(name).sees:
-            real = self._real(name, peer, destination)
-            if real is not None:
-                known = self.whole.known_as(peer, name, source)
-                there = peer, traffic._replace(source=known, destination=real)
-                return Flow(traffic, start, self._place(peer, real), packed(known), packed(real), (asked, there))
-        return Flow(traffic, start, self._place(name, destination), packed(source), packed(destination), (asked,))
-
-    def _place(self, name: str, address: str) -> str:
-        for pod in self.whole.member(name).pods:
-            if address in pod.addresses:
-                return f"{name}/{pod.node}"
-        raise KeyError(address)
-
-    def _real(self, name: str, peer: str, address: str) -> str | None:
-        """The address that a pod of a peer really has, by the one that a cluster knows it by."""
-        for pod in self.whole.member(peer).pods:
-            for real in pod.addresses:
-                if self.whole.known_as(name, peer, real) == address:
-                    return real
-        return None
+        """The way of a flow."""
+        if asked not in self._known:
+            self._known[asked] = self._paths.flow(asked)
+        return self._known[asked]
 
     def places(self) -> list[str]:
         """By pod, with the addresses that it really has."""
@@ -147,6 +127,7 @@ class Mesh(Topology):
                 "add table inet liqo\n"
                 "add chain inet liqo kept { type nat hook postrouting priority 99; }\n"
                 "add chain inet liqo entry { type nat hook prerouting priority dstnat; }\n"
+                + kube_proxy(member, worker).rules()
             )
 
     def _beyond(self, member: Member, worker: str) -> list[str]:
@@ -191,17 +172,22 @@ class Mesh(Topology):
         host.ip(*routes((own,), inward))
         self._workers[member.name, WORKERS[1]].ip(*routes((own,), "peer"))
         liqo = f"liqo.{peer.name}"
+        unknown = str(ip_network(OWN_EXTERNAL)[UNKNOWN_AT])
         there = [fence for worker in WORKERS for fence in fences_of(self.fabric.ports[f"{peer.name}/{worker}"].number)]
         for number, worker in enumerate(WORKERS):
             self._cables += 1
             node, address = self._workers[member.name, worker], member.node_addresses[worker][0]
-            node.ip(*self._vxlan(liqo, self._cables, 0, address, own), *routes((*member.sees[peer.name], *there), liqo))
+            seen = (*member.sees[peer.name], member.external[peer.name], *there)
+            node.ip(*self._vxlan(liqo, self._cables, 0, address, own), *routes(seen, liqo))
             device = f"node-{number}"
             behind = [a for pod in member.pods if pod.node == worker for a in pod.addresses]
             fences = fences_of(self.fabric.ports[f"{member.name}/{worker}"].number)
             gateway.ip(
                 *self._vxlan(device, self._cables, 1, own, address),
                 *routes((*behind, *fences), device, _FROM_TUNNEL),
+                # All nodes send by the same address, so an answer follows the mark of its connection.
+                f"rule add to {unknown} fwmark {1 + number} lookup {_OF_NODE + number}",
+                *routes((unknown,), device, str(_OF_NODE + number)),
             )
             for family, cidr in zip(("ip", "ip6"), member.cidrs, strict=True):
                 # Liqo keeps the CNI from masquerading what goes to a peer.
@@ -209,6 +195,10 @@ class Mesh(Topology):
                     f"add rule inet liqo kept oifname {liqo} {family} saddr {cidr} "
                     f"snat {family} prefix to {family} saddr map {{ {cidr} : {cidr} }}"
                 )
+            # What is no pod's has the same address for the peer. Fences keep theirs.
+            node.nft.run(
+                f"add rule inet liqo kept oifname {liqo} ip saddr != {{ {member.cidrs[0]}, 169.254.0.0/16 }} snat ip to {unknown}"
+            )
         for six in (False, True):
             gateway.ip(
                 f"rule add dev tunnel lookup {_FROM_TUNNEL}",
@@ -216,13 +206,20 @@ class Mesh(Topology):
                 six=six,
             )
         # A packet of the tunnel itself has the tunnel as its input device too, where it leaves by eth0.
-        real, seen = peer.cidrs[0], member.sees[peer.name][0]
+        real, known, external = peer.cidrs[0], member.sees[peer.name][0], member.external[peer.name]
         gateway.nft.run(
             "add table ip liqo\n"
             "add chain ip liqo outwards { type nat hook prerouting priority dstnat; }\n"
             "add chain ip liqo inwards { type nat hook postrouting priority srcnat; }\n"
-            f"add rule ip liqo outwards iifname != {{ eth0, tunnel }} dnat ip prefix to ip daddr map {{ {seen} : {real} }}\n"
-            f"add rule ip liqo inwards iifname tunnel oifname != eth0 snat ip prefix to ip saddr map {{ {real} : {seen} }}\n"
+            f"add rule ip liqo outwards iifname != {{ eth0, tunnel }} dnat ip prefix to ip daddr map {{ {known} : {real} }}\n"
+            f"add rule ip liqo inwards iifname tunnel oifname != eth0 "
+            f"snat ip prefix to ip saddr map {{ {real} : {known}, {OWN_EXTERNAL} : {external} }}\n"
+            "add chain ip liqo marking { type filter hook prerouting priority mangle; }\n"
+            "add rule ip liqo marking iifname tunnel meta mark set ct mark\n"
+            + "".join(
+                f"add rule ip liqo marking iifname node-{number} ct state new ct mark set {1 + number}\n"
+                for number, _ in enumerate(WORKERS)
+            )
         )
         return gateway
 
@@ -230,7 +227,7 @@ class Mesh(Topology):
         """Commands that make one end of a tunnel between a node and a gateway."""
         ends = link_address(number, end), link_address(number, 1 - end)
         return (
-            f"link add {device} address {ends[0]} type vxlan id {number} local {own} remote {remote} dstport {_GENEVE} {_OUTER}",
+            f"link add {device} address {ends[0]} type vxlan id {number} local {own} remote {remote} dstport {TUNNEL} {_OUTER}",
             f"link set {device} up",
             *next_hop(device, ends[1]),
         )

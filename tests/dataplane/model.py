@@ -23,7 +23,7 @@ class Model:
     def __init__(self, flows: Sequence[Flow], translated: Mapping[bytes, str]) -> None:
         self.flows = flows
         self._packets: dict[bool, list[Packet]] = {
-            after: [packet for flow in flows for packet in _packets(flow, translated if after else {})]
+            after: [packet for flow in flows for packet in _packets(flow, translated if after else None)]
             for after in (False, True)
         }
         self._known: dict[tuple[bool, str, str, str], int] = {}
@@ -96,17 +96,20 @@ class Model:
         return self._known[key]
 
 
-def _packets(flow: Flow, translated: Mapping[bytes, str]) -> list[Packet]:
-    """The packets of a flow, one of each kind."""
-    asked = flow.traffic
-    source, destination = translated.get(flow.source, asked.source), asked.destination
+def _packets(flow: Flow, translated: Mapping[bytes, str] | None) -> list[Packet]:
+    """The packets of a flow, one of each kind; with the addresses that NAT has given them at last, if these are known."""
+    ((_, seen),) = flow.crossed
+    source, destination, answering = seen.source, seen.destination, seen.destination
+    if translated is not None:
+        # To its sender a Service answers, not the endpoint.
+        source, answering = translated.get(flow.source, source), flow.traffic.destination
     # An answer goes to the address and port that the first packet came from; NAT gives it them before any chain sees it.
-    back = SPORTS[0] if asked.port else 0
+    back = SPORTS[0] if seen.port else 0
     six = ":" in source
-    echo, echoed = ("echo-request", "echo-reply") if asked.protocol == "icmp" and six else ("", "")
+    echo, echoed = ("echo-request", "echo-reply") if seen.protocol == "icmp" and six else ("", "")
     return [
-        Packet(source, destination, "new", asked.protocol, asked.port, echo),
-        Packet(destination, asked.source, "established", asked.protocol, back, echoed),
-        Packet(source, destination, "established", asked.protocol, asked.port, echo),
-        Packet(destination, asked.source, "related", "icmp", 0, "destination-unreachable" if six else ""),
+        Packet(source, destination, "new", seen.protocol, seen.port, echo),
+        Packet(answering, seen.source, "established", seen.protocol, back, echoed),
+        Packet(source, destination, "established", seen.protocol, seen.port, echo),
+        Packet(answering, seen.source, "related", "icmp", 0, "destination-unreachable" if six else ""),
     ]

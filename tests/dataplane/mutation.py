@@ -15,7 +15,7 @@ from tests.dataplane.federation import Federation, Member, federation
 from tests.dataplane.model import Model
 from tests.dataplane.mutants import Mutant, mutants
 from tests.dataplane.probing import Flow, Prober
-from tests.dataplane.sites import MASQUERADED, Site
+from tests.dataplane.sites import Site
 from tests.dataplane.world import World, known
 
 FLOWS: Final = 150
@@ -56,7 +56,7 @@ def breed(seed: int, score: Score) -> None:
         world = World(site, whole, nft=True)
         flows, oracles = world.oracles(site.draw(rng, world.described, FLOWS))
         oracle, sent = oracles[name], known(flows, oracles)
-        model = Model(sent, MASQUERADED)
+        model = Model(sent, site.translated)
         unmutated = model.failing(oracle.commands)
         if unmutated:
             score.wrong.append(f"seed {seed}: the model disagrees with the rules about {unmutated}")

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tests.dataplane import conntrack
 from tests.dataplane.frames import UDP, Probe, packed, packet
+from tests.dataplane.hosts import RULES, Host
 from tests.dataplane.libnftables import Nft
 from tests.dataplane.wire import FENCE, Wire, WireError
 from tests.support.namespaces import current, enter, inside, ip_batch, new_namespace, path
@@ -44,25 +45,27 @@ _IP4, _IP6 = b"\x08\x00", b"\x86\xdd"
 
 @dataclass(frozen=True)
 class Port:
-    """A place from which probes start and where they end: the far end of a cable of a node."""
+    """A place from which probes start and where they end: the far end of a cable of a node, or the node itself."""
 
     name: str
     number: int
     device: int
-    head: bytes
-    """The link addresses of its frames."""
+    head: bytes | None
+    """The link addresses of its frames; None if they are packets of a host."""
     fences: tuple[bytes, bytes]
     """Addresses here that no policy concerns, of IPv4 and IPv6."""
 
     def frame(self, whole: bytes) -> bytes:
-        """An IP packet as a frame."""
+        """An IP packet as it is sent here."""
+        if self.head is None:
+            return whole
         return self.head + (_IP4 if whole[0] >> 4 == 4 else _IP6) + whole
 
 
 class Node:
     """A network namespace that forwards."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, host: bool = False) -> None:
         self.name = name
         outside = current()
         try:
@@ -72,7 +75,7 @@ class Node:
         finally:
             _enter(outside)
         self.nft = Nft(self.namespace)
-        self.nft.run(_COUNTERS)
+        self.nft.run(_COUNTERS + (RULES if host else ""))
         self._dropped = 0
         self._loaded: list[dict[str, str]] = []
 
@@ -121,10 +124,18 @@ class Fabric:
         self.ports: dict[str, Port] = {}
         self._number = 0
 
-    def node(self, name: str) -> Node:
-        """A new node."""
-        self.nodes[name] = Node(name)
+    def node(self, name: str, *, host: bool = False) -> Node:
+        """A new node, of whose processes packets may come for ``host``."""
+        self.nodes[name] = Node(name, host=host)
         return self.nodes[name]
+
+    def host(self, name: str, node: Node) -> Port:
+        """The processes of a node, as a place from which probes start and where they end. It has no fences."""
+        at = len(self.ports) + 1
+        host = Host(node.namespace, -at)
+        self.wire.add_host(host, name)
+        self.ports[name] = Port(name, at, host.number, None, (b"", b""))
+        return self.ports[name]
 
     def port(self, name: str, node: Node, destinations: Iterable[str]) -> Port:
         """A cable from a node to the wire, behind which are some addresses or CIDRs."""

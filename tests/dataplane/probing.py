@@ -44,16 +44,37 @@ _PROTOCOLS: Final = {
 class Flow(NamedTuple):
     """A flow as it is sent, the ports where it begins and ends, and the addresses with which its packets arrive, if they do.
 
-    ``asked`` is how each cluster on its way sees it; ``allowed`` says that its packets have to arrive, or else be dropped.
+    ``crossed`` is how the chains on its way see it, by cluster. ``way`` are the ports of the nodes on it, for fences. ``path``
+    says for a person what kind of way it is. ``allowed`` says that its packets have to arrive, or else be dropped.
     """
 
+    name: str
+    """The cluster in which it begins."""
     traffic: Traffic
     start: str
     end: str
     source: bytes
     destination: bytes
-    asked: tuple[tuple[str, Traffic], ...]
+    crossed: tuple[tuple[str, Traffic], ...]
+    way: tuple[str, ...]
+    path: str = "pod"
     allowed: bool = False
+
+    @property
+    def asked(self) -> tuple[tuple[str, Traffic], ...]:
+        """What to ask the clusters: about the flow as it is sent, and as chains see it."""
+        return tuple(dict.fromkeys(((self.name, self.traffic), *self.crossed)))
+
+    @property
+    def port(self) -> int:
+        """The port to which its packets arrive."""
+        return (self.crossed[-1][1] if self.crossed else self.traffic).port
+
+    @property
+    def translated(self) -> bool:
+        """Whether a packet arrives with other addresses than it is sent with, or another cluster sees others."""
+        ends = packed(self.traffic.source), packed(self.traffic.destination)
+        return (self.source, self.destination) != ends or set(self.crossed) != {(self.name, self.traffic)}
 
 
 @dataclass(frozen=True)
@@ -74,6 +95,7 @@ class Shot(NamedTuple):
     flow: Flow
     start: str
     end: str
+    way: tuple[str, ...]
     packets: tuple[bytes, ...]
     arrives: tuple[bytes, bytes] | None
 
@@ -90,13 +112,13 @@ class Connection(NamedTuple):
         if self.arrived.is_fragment:
             ends = self.arrived.destination, self.arrived.source
             return self.first._replace(
-                source=ends[0], destination=ends[1], sport=self.first.dport, dport=self.first.sport
+                source=ends[0], destination=ends[1], sport=self.flow.port, dport=self.first.sport
             )
         return self.arrived.answer(SYN_ACK if self.first.flags == SYN else PUSH_ACK)
 
 
 class Prober:
-    """Probes the flows of one topology. ``kinds`` counts the packets whose fate was checked.
+    """Probes the flows of one topology. ``kinds`` and ``paths`` count the packets whose fate was checked.
 
     ``odd`` is how many packets of UDP come in fragments and how many connections of TCP begin in the middle, ``errors``
     about how many connections an error comes back, both as a part of one.
@@ -106,6 +128,7 @@ class Prober:
         self._odd, self._errors = odd, errors
         self.fabric = fabric
         self.kinds = Counter[str]()
+        self.paths = Counter[str]()
         self.failures: list[Failure] = []
         self._rng = rng
         self._number = 0
@@ -141,13 +164,20 @@ class Prober:
         clients = [self._probe(flow, turned.traffic.port) for flow, turned in pairs]
         numbers = self._numbers(len(pairs))
         shots = [
-            Shot(flow, flow.start, flow.end, (packet(client, number),), None)
+            Shot(flow, flow.start, flow.end, flow.way, (packet(client, number),), None)
             for (flow, _), client, number in zip(pairs, clients, numbers, strict=True)
         ]
         self._fire("client first", shots, numbers)
         numbers = self._numbers(len(pairs))
         shots = [
-            Shot(turned, turned.start, turned.end, (packet(back, number),), (turned.source, turned.destination))
+            Shot(
+                turned,
+                turned.start,
+                turned.end,
+                turned.way,
+                (packet(back, number),),
+                (turned.source, turned.destination),
+            )
             for (_, turned), back, number in zip(pairs, map(_turned, clients), numbers, strict=True)
         ]
         spoken = [(pairs[at][0], one) for at, one in self._fire("server first", shots, numbers)]
@@ -176,14 +206,14 @@ class Prober:
         packets: tuple[bytes, ...] = (packet(probe, number),)
         if probe.protocol == UDP and len(probe.source) == 4 and self._rng.random() < self._odd:
             packets = tuple(fragments(packet(probe, number, _FILLER), 32))
-        return Shot(flow, flow.start, flow.end, packets, ends)
+        return Shot(flow, flow.start, flow.end, flow.way, packets, ends)
 
     def _later(self, flow: Flow, reply: Seen, number: int) -> Shot:
         """A packet after the reply to the first one."""
         probe = reply.answer(PUSH_ACK)
         if probe.protocol in (ICMP, ICMP6):
             probe = probe._replace(dport=8)
-        return Shot(flow, flow.start, flow.end, (packet(probe, number),), (flow.source, flow.destination))
+        return Shot(flow, flow.start, flow.end, flow.way, (packet(probe, number),), (flow.source, flow.destination))
 
     def _error(self, one: Connection, number: int) -> Shot:
         """The message that a port is unreachable, from where the first packet arrived."""
@@ -192,7 +222,7 @@ class Prober:
 
     def _back(self, flow: Flow, whole: bytes) -> Shot:
         ends = packed(flow.traffic.destination), packed(flow.traffic.source)
-        return Shot(flow, flow.end, flow.start, (whole,), ends)
+        return Shot(flow, flow.end, flow.start, flow.way[::-1], (whole,), ends)
 
     def _numbers(self, count: int) -> range:
         self._number += count
@@ -209,6 +239,7 @@ class Prober:
         missing = [shot for shot, number in zip(shots, numbers, strict=True) if shot.arrives and number not in arrived]
         self.fabric.check(len(shots), sum(map(len, arrived.values())), [f"{kind} packet of {m.flow}" for m in missing])
         self.kinds[kind] += len(shots)
+        self.paths.update(shot.flow.path for shot in shots)
         found: list[tuple[int, Seen]] = []
         for at, (shot, number) in enumerate(zip(shots, numbers, strict=True)):
             became = arrived.get(number, [])
@@ -225,9 +256,11 @@ class Prober:
             start = ports[shot.start]
             for whole in shot.packets:
                 wire.send(start.device, start.frame(whole))
-        ways = {(shot.start, shot.end) for shot in shots}
-        fences = [self.fabric.fence(ports[start], ports[end]) for start, end in sorted(ways)]
-        yield from wire.received(fences)
+        ways = {shot.way for shot in shots}
+        # A fence that takes a shorter way would be there before what it is to follow.
+        for leg in range(max(map(len, ways)) - 1):
+            legs = sorted({way[leg : leg + 2] for way in ways if leg + 1 < len(way)})
+            yield from wire.received([self.fabric.fence(ports[start], ports[end]) for start, end in legs])
 
     def _wrong(self, shot: Shot, became: Sequence[Seen]) -> str:
         if not became:

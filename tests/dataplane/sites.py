@@ -3,7 +3,7 @@
 The router does what a node does beside the chains: it masquerades what pods send out of the cluster, as CNIs do.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -11,14 +11,10 @@ from tests.dataplane.federation import OUTSIDE, WORKERS, Federation
 from tests.dataplane.flows import flows
 from tests.dataplane.frames import packed
 from tests.dataplane.nodes import Fabric
+from tests.dataplane.paths import REST, kube_proxy
 from tests.dataplane.probing import Flow
 from tests.dataplane.topology import Asked, Topology
-from tests.support.descriptions import Cluster
-
-REST = "outside"
-MASQUERADE = ("172.18.0.1", "fd00:18::1")
-"""What a node sends in its own name, in each family."""
-MASQUERADED = {packed(address): address for address in MASQUERADE}
+from tests.support.descriptions import Cluster, Traffic
 
 
 class Site(Topology):
@@ -26,7 +22,9 @@ class Site(Topology):
 
     def __init__(self, whole: Federation, name: str) -> None:
         self.clusters = (name,)
-        member = whole.member(name)
+        self._member = member = whole.member(name)
+        self._own = member.node_addresses[WORKERS[0]]
+        self._proxy = kube_proxy(member, WORKERS[0])
         self._places: dict[str, str] = dict.fromkeys(OUTSIDE, REST)
         self._places |= {address: pod.node for pod in member.pods for address in pod.addresses}
         inner = [*member.cidrs]
@@ -46,27 +44,53 @@ class Site(Topology):
             f"add chain inet cni masquerading {{ type nat hook postrouting priority srcnat; }}\n"
             f"add rule inet cni masquerading ip saddr {member.cidrs[0]} ip daddr != {{ {four} }} masquerade\n"
             f"add rule inet cni masquerading ip6 saddr {member.cidrs[1]} ip6 daddr != {{ {six} }} masquerade\n"
+            + self._proxy.rules()
         )
         # What the router sends in its own name.
-        self.router.ip(*(f"addr add {address} dev {outward}" for address in MASQUERADE))
+        self.router.ip(*(f"addr add {address} dev {outward}" for address in self._own))
 
     def draw(self, rng: Random, described: Mapping[str, Cluster], count: int) -> list[Asked]:
-        """Between any two addresses; the other clusters need not answer."""
+        """Between any two addresses, and to Services; the other clusters need not answer."""
         (name,) = self.clusters
-        return [(name, traffic) for traffic in flows(rng, self._places, described[name], count)]
+        found = [
+            traffic for traffic in self._served() if self._proxy.chosen(*traffic[:2], traffic.protocol, traffic.port)
+        ]
+        some = rng.sample(found, min(len(found), count // 8))
+        return [(name, traffic) for traffic in (*some, *flows(rng, self._places, described[name], count - len(some)))]
+
+    def _served(self) -> Iterator[Traffic]:
+        """From any address to Services, and to node ports but from pods of another node, which has chains before this one."""
+        for service in self._member.services:
+            for source, at in self._places.items():
+                if (":" in source) == (":" in service.address):
+                    yield Traffic(source, service.address, "new", service.protocol, service.port)
+                    if service.node_port and at != WORKERS[1]:
+                        own = self._own[":" in source]
+                        yield Traffic(source, own, "new", service.protocol, service.node_port)
 
     def flow(self, asked: Asked) -> Flow:
         """Through the router, where what leaves the cluster is masqueraded."""
-        traffic = asked[1]
-        start, end = self._places[traffic.source], self._places[traffic.destination]
-        source, destination = packed(traffic.source), packed(traffic.destination)
-        if end == REST and start in WORKERS:
-            source = packed(MASQUERADE[len(source) == 16])
-        return Flow(traffic, start, end, source, destination, (asked,))
+        name, traffic = asked
+        source, destination, path, masquerade, crossed = *traffic[:2], "pod", False, traffic
+        chosen = self._proxy.chosen(source, destination, traffic.protocol, traffic.port)
+        if chosen is not None:
+            path = "node port" if destination in self._own else "hairpin" if chosen.endpoint == source else "ClusterIP"
+            destination, masquerade = chosen.endpoint, chosen.masquerade
+            crossed = traffic._replace(destination=destination, port=chosen.port)
+        start, end = self._places[source], self._places[destination]
+        if masquerade or (end == REST and start in WORKERS):
+            source = self._own[":" in source]
+        ends = packed(source), packed(destination)
+        return Flow(name, traffic, start, end, *ends, ((name, crossed),), (start, end), path)
 
     def places(self) -> list[str]:
         """By address."""
         return [f"{address} is at {place}" for address, place in sorted(self._places.items())]
+
+    @property
+    def translated(self) -> Mapping[bytes, str]:
+        """What the router sends in its own name."""
+        return {packed(address): address for address in self._own}
 
     @property
     def addresses(self) -> list[str]:

@@ -3,7 +3,7 @@
 This module must not know what a policy means.
 """
 
-from tests.dataplane.federation import DNS, WORKERS, Federation, Member, RealPod
+from tests.dataplane.federation import DNS, NAMESPACES, OWN_EXTERNAL, WORKERS, Federation, Member, RealPod
 from tests.support.descriptions import (
     Cluster,
     ForeignCluster,
@@ -14,11 +14,10 @@ from tests.support.descriptions import (
     Offloading,
     Pod,
     Requirement,
+    Service,
     Slice,
     VirtualNode,
 )
-
-_OWN_EXTERNAL = "10.70.0.0/16"
 
 
 def described(whole: Federation, name: str) -> Cluster:
@@ -40,6 +39,7 @@ def described(whole: Federation, name: str) -> Cluster:
         pods=(*(_pod(pod) for pod in member.pods), *_shadows(whole, member, peers)),
         policies=member.policies,
         firewall_fields=frozenset({"sets", "ctstate"}),
+        services=tuple(_services(member)),
         slices=tuple(Slice(DNS, f"dns-{number}", (address,)) for number, address in enumerate(dns)),
     )
 
@@ -59,12 +59,16 @@ def _namespaces(member: Member, peers: list[Member]) -> list[Namespace]:
 
 def _networks(member: Member, peers: list[Member]) -> list[Network]:
     found = [Network("liqo", f"pod-cidr-{n}", None, "pod-cidr", cidr, cidr) for n, cidr in enumerate(member.cidrs)]
-    found.append(Network("liqo", "external-cidr", None, "external-cidr", _OWN_EXTERNAL, _OWN_EXTERNAL))
+    found.append(Network("liqo", "external-cidr", None, "external-cidr", OWN_EXTERNAL, OWN_EXTERNAL))
+    if member.services:
+        found += [
+            Network("liqo", f"service-cidr-{n}", None, "service-cidr", c, c) for n, c in enumerate(member.service_cidrs)
+        ]
     for peer in peers:
         for number, (real, seen) in enumerate(zip(peer.cidrs, member.sees[peer.name], strict=True)):
             found.append(Network(_tenant(peer), f"cfg-pod-{number}", peer.name, "pod", real, seen))
         external = member.external[peer.name]
-        found.append(Network(_tenant(peer), "cfg-external", peer.name, "external", _OWN_EXTERNAL, external))
+        found.append(Network(_tenant(peer), "cfg-external", peer.name, "external", OWN_EXTERNAL, external))
     return found
 
 
@@ -83,6 +87,23 @@ def _maps(member: Member, peers: list[Member]) -> list[NamespaceMap]:
 def _offloading(namespace: str, taken: tuple[str, ...]) -> Offloading:
     chosen = Requirement("liqo.io/remote-cluster-id", "In", taken or ("nobody",))
     return Offloading(namespace, ((chosen,),), tuple((peer, True) for peer in taken))
+
+
+def _services(member: Member) -> list[Service]:
+    return [
+        Service(
+            NAMESPACES[0],
+            service.name,
+            (service.address,),
+            service.endpoints,
+            service.node_port,
+            service.protocol.upper(),
+            service.port,
+            service.target,
+            service.local,
+        )
+        for service in member.services
+    ]
 
 
 def _pod(pod: RealPod) -> Pod:

@@ -15,6 +15,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from tests.dataplane.frames import Seen, seen
+from tests.dataplane.hosts import Host
 
 ETH_P_ALL: Final = 3
 # linux/if_packet.h
@@ -48,6 +49,7 @@ class Wire:
         self._poll = select.poll()
         self._poll.register(self._ring, select.POLLIN)
         self._senders: dict[int, socket.socket] = {}
+        self._hosts: dict[int, Host] = {}
         self.names: dict[int, str] = {}
         """The place of each device."""
 
@@ -60,9 +62,16 @@ class Wire:
         self.names[number] = place
         return number
 
+    def add_host(self, host: Host, place: str) -> None:
+        """Take the processes of a node into use, known by a place."""
+        self._hosts[host.number] = host
+        self.names[host.number] = place
+
     def send(self, device: int, frame: bytes) -> None:
-        """Send a frame out of a device. Raises WireError if the kernel does not take it."""
-        if self._senders[device].send(frame) != len(frame):
+        """Send a frame out of a device, or a packet from a host. Raises WireError if the kernel does not take it."""
+        if device in self._hosts:
+            self._hosts[device].send(frame)
+        elif self._senders[device].send(frame) != len(frame):
             raise WireError(f"{self.names[device]}: the kernel took part of a frame only")
 
     def received(self, fences: Sequence[AbstractSet[int]]) -> list[Seen]:
@@ -77,6 +86,8 @@ class Wire:
                     missing.discard(waiting[one.number])
             if missing and not self._poll.poll(FENCE_SECONDS * 1000):
                 raise WireError(f"{len(missing)} of {len(fences)} fences did not arrive in {FENCE_SECONDS:g} seconds")
+        for host in self._hosts.values():
+            found.extend(host.received())
         return found
 
     def lost(self) -> int:
@@ -104,3 +115,5 @@ class Wire:
         self._ring.close()
         for sender in self._senders.values():
             sender.close()
+        for host in self._hosts.values():
+            host.close()

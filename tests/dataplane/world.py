@@ -1,16 +1,20 @@
 """A topology with policies: whose chains are loaded, and what each flow has to do by what its clusters say of it."""
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
 
-from tests.dataplane.federation import Federation
+from liqo_connectivity.operator.explain.endpoints import Endpoint, Port
+from liqo_connectivity.operator.explain.services import service_targets
+from tests.dataplane.federation import Federation, RealService
 from tests.dataplane.mesh import Mesh
 from tests.dataplane.oracle import Oracle
 from tests.dataplane.probing import Flow
 from tests.dataplane.sites import Site
 from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.views import described
+from tests.support.clusters import base_of, solve
 from tests.support.descriptions import Cluster, Traffic
+from tests.support.manifests import objects
 
 
 def built(whole: Federation, behind: str | None) -> Topology:
@@ -47,11 +51,30 @@ class World:
             self.topology.load(name, oracle.commands)
 
 
+def misresolved(cluster: Cluster, services: Sequence[RealService]) -> Iterator[tuple[Traffic, str]]:
+    """The Services of a cluster that `why` resolves to other endpoints than nodes do, each as a flow to itself, and to which."""
+    base = base_of(objects(cluster))
+    for service in services:
+        port = Port(service.port, service.protocol)
+        asked = Endpoint(f"ip:{service.address}", "ip", service.address)
+        found = service_targets(partial(solve, base), base, asked, port)
+        expected = {(endpoint, Port(service.target, service.protocol)) for endpoint in service.endpoints}
+        # Of a Service without endpoints nothing is known.
+        if set(found) != (expected or {(service.address, port)}):
+            traffic = Traffic(service.address, service.address, "new", service.protocol, service.port)
+            yield traffic, f"why resolves it to {found}, nodes to {sorted(expected)}"
+
+
 def known(flows: Sequence[Flow], oracles: Mapping[str, Oracle]) -> list[Flow]:
-    """The flows of which it is known whether their packets arrive: all clusters allow them, or one denies them."""
+    """The flows of which it is known whether their packets arrive: all clusters allow them, or one denies them.
+
+    A cluster says so of a flow as it is sent, or, if that is unknown there, of what its chains see of it.
+    """
     found: list[Flow] = []
     for flow in flows:
-        said = {oracles[name].verdicts[traffic] for name, traffic in flow.asked}
+        sent = oracles[flow.name].verdicts[flow.traffic]
+        said = {sent} if sent != "unknown" or not flow.crossed else set[str]()
+        said |= {oracles[n].verdicts[traffic] for n, traffic in flow.crossed if n != flow.name or sent == "unknown"}
         if "denied" in said or said == {"allowed"}:
             found.append(flow._replace(allowed="denied" not in said))
     return found

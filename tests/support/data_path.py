@@ -51,8 +51,8 @@ class DataPath(Groups):
 
     def is_node_port(self, flow: Traffic) -> bool:
         """Whether a flow goes to a port of a Service on a node, where the node gives it another destination and source."""
-        ports = {service.node_port for service in self.cluster.services} - {None}
-        meant = bool(ports) if not flow.protocol else flow.protocol == "tcp" and flow.port in ports
+        ports = {(s.protocol.lower(), s.node_port) for s in self.cluster.services if s.node_port is not None}
+        meant = (flow.protocol, flow.port) in ports if flow.protocol else bool(ports)
         return meant and bool(self._hosts(parsed(flow.destination)))
 
     def is_out_of_sight(self, flow: Traffic) -> bool:

@@ -52,13 +52,21 @@ class Node:
 
 @dataclass(frozen=True)
 class Service:
-    """``addresses`` are its cluster IPs and external IPs, ``endpoints`` what its EndpointSlice lists."""
+    """``addresses`` are its cluster IPs and external IPs, ``endpoints`` what its EndpointSlice lists.
+
+    ``target`` is the port of the endpoints, if the EndpointSlice names one; ``local`` says that nodes give outside traffic to
+    their own pods only (externalTrafficPolicy).
+    """
 
     namespace: str
     name: str
     addresses: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     node_port: int | None = None
+    protocol: str = "TCP"
+    port: int = 80
+    target: int | None = None
+    local: bool = False
 
 
 @dataclass(frozen=True)

@@ -117,14 +117,17 @@ def _node(node: Node) -> Object:
 
 
 def _service(service: Service) -> list[Object]:
-    ports: Object = {"port": 80, "protocol": "TCP"} | ({"nodePort": service.node_port} if service.node_port else {})
+    ports: Object = {"port": service.port, "protocol": service.protocol}
+    ports |= {"nodePort": service.node_port} if service.node_port else {}
     first, rest = service.addresses[:1], service.addresses[1:]
+    spec: Object = {"clusterIP": first[0] if first else "None", "externalIPs": list(rest), "ports": [ports]}
+    endpoint_ports = [{"port": service.target, "protocol": service.protocol}] if service.target else []
     return [
         {
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": _metadata(service.name, service.namespace),
-            "spec": {"clusterIP": first[0] if first else "None", "externalIPs": list(rest), "ports": [ports]},
+            "spec": spec | ({"externalTrafficPolicy": "Local"} if service.local else {}),
         },
         {
             "apiVersion": "discovery.k8s.io/v1",
@@ -132,9 +135,10 @@ def _service(service: Service) -> list[Object]:
             "metadata": _metadata(
                 f"{service.name}-x", service.namespace, labels={"kubernetes.io/service-name": service.name}
             ),
-            "addressType": "IPv4",
+            "addressType": "IPv6" if any(":" in address for address in service.endpoints) else "IPv4",
             "endpoints": [{"addresses": [address]} for address in service.endpoints],
-        },
+        }
+        | ({"ports": endpoint_ports} if endpoint_ports else {}),
     ]
 
 
