@@ -2,13 +2,14 @@
 
 The tuples of ``rules/chains.dl`` (a ``Layout``) become tables in one of two encodings. ``assemble`` makes one ``Table`` for
 each peering, with only what Liqo's agents can match; ``assemble_nft`` makes two, one for each family, with fewer rules.
-The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents,
-``nft_script`` and ``nft_transaction_json`` for nft. The views of ``comparison`` read what is stored and what a kernel has,
+``assemble_agent`` gives the latter the form in which each packet is judged by its connection (``AgentTable``). The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents,
+``nft_script`` and ``nft_transaction_json`` for nft, ``agent_script`` and ``agent_transaction_json`` for nft too. The views of ``comparison`` read what is stored and what a kernel has,
 and ``differences`` says how it differs. Both encodings and all writers give every packet the same verdict. What
 cannot be written with the same meaning is a ``ChainError``. This room decides nothing: it names, orders, splits and spells.
 """
 
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
+from liqo_connectivity.chains.assemble_agent import AgentTable, assemble_agent
 from liqo_connectivity.chains.assemble_nft import assemble_nft
 from liqo_connectivity.chains.comparison.differences import Difference, differences
 from liqo_connectivity.chains.comparison.nft_listing import view_listing
@@ -29,6 +30,8 @@ from liqo_connectivity.chains.model import (
     Table,
 )
 from liqo_connectivity.chains.sets import Elements, Party, party_of
+from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json
+from liqo_connectivity.chains.writers.agent_text import agent_script
 from liqo_connectivity.chains.writers.firewall_configuration import (
     LABELS,
     FirewallConfiguration,
@@ -45,6 +48,7 @@ from liqo_connectivity.chains.writers.nft_text import nft_script
 __all__ = [
     "COLUMNS",
     "LABELS",
+    "AgentTable",
     "Chain",
     "ChainError",
     "CidrMatch",
@@ -63,7 +67,11 @@ __all__ = [
     "StateMatch",
     "Table",
     "TableView",
+    "agent_script",
+    "agent_transaction",
+    "agent_transaction_json",
     "assemble",
+    "assemble_agent",
     "assemble_nft",
     "assemble_one",
     "differences",

@@ -62,7 +62,7 @@ def named(drafts: Iterable[Draft]) -> tuple[NftRule, ...]:
     rules: list[NftRule] = []
     for index, draft in enumerate(drafts):
         # no part holds a separator, so two different chains cannot serialize alike
-        parts = [draft.label, *(_serialized(match) for match in draft.matches), draft.verdict]
+        parts = [draft.label, *(serialized(match) for match in draft.matches), draft.verdict]
         running.update(("; ".join(parts) + "\n").encode("ascii"))
         rules.append(
             NftRule(f"r{index:03}-{draft.label}-{running.hexdigest()[:_DIGITS]}", draft.matches, draft.verdict)
@@ -70,7 +70,13 @@ def named(drafts: Iterable[Draft]) -> tuple[NftRule, ...]:
     return tuple(rules)
 
 
-def _serialized(match: Match) -> str:
+def label_of(name: str) -> str:
+    """The label of the draft that a rule was made of, by the rule's name."""
+    return name.partition("-")[2].rpartition("-")[0]
+
+
+def serialized(match: Match) -> str:
+    """What a match asks, as text: different for different matches."""
     match match:
         case StateMatch(states):
             return f"state {','.join(states)}"

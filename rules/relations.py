@@ -445,7 +445,7 @@ class FirewallCrdField(NamedTuple):
 
 
 class Enforcer(NamedTuple):
-    """Chains are loaded by nft itself, not by Liqo's agents, which can match less. Its only value is nftables."""
+    """Chains are not for Liqo's agents, which can match less: nftables, for nft itself, or agent, for an agent on each node, which judges every packet as the first one of its connection, and what nodes receive too."""
 
     name: str
 

@@ -56,14 +56,15 @@ def _table(table: Table) -> Iterator[Json]:
         return
     yield {"add": named}
     for held in table.sets:
-        yield from _set(table, held)
+        yield from set_commands(table.family, table.name, held)
     for chain in table.chains:
         yield from _chain(table, chain)
 
 
-def _set(table: Table, held: Set) -> Iterator[Json]:
-    place: dict[str, Json] = {"family": table.family, "table": table.name, "name": held.name}
-    yield {"add": {"set": {**place, "type": SET_TYPES[table.family]}}}
+def set_commands(family: Family, table: str, held: Set) -> Iterator[Json]:
+    """The commands that make a set of addresses with its elements."""
+    place: dict[str, Json] = {"family": family, "table": table, "name": held.name}
+    yield {"add": {"set": {**place, "type": SET_TYPES[family]}}}
     if held.elements:
         yield {"add": {"element": {**place, "elem": [element.text for element in held.elements]}}}
 
@@ -83,7 +84,7 @@ def _chain(table: Table, chain: Chain) -> Iterator[Json]:
         }
     }
     for rule in chain.rules:
-        expressions: list[Json] = [{"match": _match(table.family, match)} for match in rule.matches]
+        expressions: list[Json] = [{"match": match_json(table.family, match)} for match in rule.matches]
         yield {
             "add": {
                 "rule": {
@@ -96,20 +97,21 @@ def _chain(table: Table, chain: Chain) -> Iterator[Json]:
         }
 
 
-def _match(family: Family, match: Match) -> Json:
+def match_json(family: Family, match: Match) -> Json:
+    """What a match asks of a packet by its own addresses and port."""
     match match:
         case StateMatch(states):
             return {"op": "in", "left": {"ct": {"key": "state"}}, "right": list(states)}
         case CidrMatch(side, cidrs):
-            return _address(family, side, _choice([_prefix(cidr) for cidr in cidrs]))
+            return _address(family, side, choice_json([prefix_json(cidr) for cidr in cidrs]))
         case SetMatch(side, name):
             return _address(family, side, f"@{name}")
         case PortMatch(protocol, ()):
             return {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": protocol_name(family, protocol)}
         case PortMatch(protocol, ranges):
-            return _field(protocol, "dport", _choice([_ports(ports) for ports in ranges]))
+            return _field(protocol, "dport", choice_json([ports_json(ports) for ports in ranges]))
         case Icmp6Match(types):
-            return _field("icmpv6", "type", _choice(types))
+            return _field("icmpv6", "type", choice_json(types))
         case _:
             assert_never(match)
 
@@ -122,15 +124,17 @@ def _field(protocol: str, field: str, right: Json) -> Json:
     return {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": right}
 
 
-def _prefix(cidr: Network) -> Json:
+def prefix_json(cidr: Network) -> Json:
+    """A CIDR."""
     return {"prefix": {"addr": str(cidr.network_address), "len": cidr.prefixlen}}
 
 
-def _ports(ports: PortRange) -> Json:
+def ports_json(ports: PortRange) -> Json:
+    """A port, or a range."""
     first, last = ports
     return first if first == last else {"range": [first, last]}
 
 
-def _choice(values: Sequence[Json]) -> Json:
+def choice_json(values: Sequence[Json]) -> Json:
     """One value, or any of several: an anonymous set."""
     return values[0] if len(values) == 1 else {"set": list(values)}

@@ -43,13 +43,14 @@ def _table(table: Table) -> Iterator[str]:
         return
     yield f"table {table.family} {table.name} {{"
     for held in table.sets:
-        yield from _set(table.family, held)
+        yield from set_lines(table.family, held)
     for chain in table.chains:
         yield from _chain(table.family, chain)
     yield "}"
 
 
-def _set(family: Family, held: Set) -> Iterator[str]:
+def set_lines(family: Family, held: Set) -> Iterator[str]:
+    """The lines that define a set of addresses, inside its table."""
     yield f"\tset {held.name} {{"
     yield f"\t\ttype {SET_TYPES[family]}"
     if held.elements:
@@ -64,30 +65,31 @@ def _chain(family: Family, chain: Chain) -> Iterator[str]:
     yield f"\tchain {chain.name} {{"
     yield f"\t\ttype {chain.type} hook {chain.hook} priority {chain.priority}; policy {chain.policy};"
     for rule in chain.rules:
-        words = [*(_match(family, match) for match in rule.matches), rule.verdict, f'comment "{rule.name}"']
+        words = [*(match_text(family, match) for match in rule.matches), rule.verdict, f'comment "{rule.name}"']
         yield f"\t\t{' '.join(words)}"
     yield "\t}"
 
 
-def _match(family: Family, match: Match) -> str:
+def match_text(family: Family, match: Match) -> str:
+    """What a match asks of a packet by its own addresses and port."""
     match match:
         case StateMatch(states):
             return f"ct state {','.join(states)}"
         case CidrMatch(side, cidrs):
-            return f"{family} {FIELDS[side]} {_choice([str(cidr) for cidr in cidrs])}"
+            return f"{family} {FIELDS[side]} {choice([str(cidr) for cidr in cidrs])}"
         case SetMatch(side, name):
             return f"{family} {FIELDS[side]} @{name}"
         case PortMatch(protocol, ()):
             return f"meta l4proto {protocol_name(family, protocol)}"
         case PortMatch(protocol, ranges):
-            return f"{protocol} dport {_choice([port_text(ports) for ports in ranges])}"
+            return f"{protocol} dport {choice([port_text(ports) for ports in ranges])}"
         case Icmp6Match(types):
-            return f"icmpv6 type {_choice(types)}"
+            return f"icmpv6 type {choice(types)}"
         case _:
             assert_never(match)
 
 
-def _choice(values: Sequence[str]) -> str:
+def choice(values: Sequence[str]) -> str:
     """One value, or any of several: an anonymous set."""
     return values[0] if len(values) == 1 else f"{{ {', '.join(values)} }}"
 

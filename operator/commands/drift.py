@@ -16,7 +16,7 @@ from liqo_connectivity.operator.explain.document.drift import drift_document
 from liqo_connectivity.operator.explain.document.output import echo_document
 from liqo_connectivity.operator.explain.drift import StoredTable
 from liqo_connectivity.operator.explain.text.drift import comparison_lines, report_lines
-from liqo_connectivity.operator.sources.input import FIREWALLS, LIQO, NFTABLES, Input
+from liqo_connectivity.operator.sources.input import AGENT, FIREWALLS, LIQO, NFTABLES, Input
 from liqo_connectivity.operator.sources.session import Session
 
 GOALS = (*chains.COLUMNS, "pending", "invalid_rule", "unenforced", "policy", "group")
@@ -51,6 +51,8 @@ def command(given: Input, listing: str | None, node: str, with_proof: bool, outp
     Exits with 0 if all are the same, 1 if anything differs, 3 if that is not known: an object could not be read, a policy
     is pending, or there is nothing to compare with.
     """
+    if given.enforcer == AGENT:
+        raise click.UsageError(f"the chains of an agent are not compared yet: use --enforcer {LIQO} or {NFTABLES}")
     if node and listing is None:
         raise click.UsageError("--node names the node of a listing: give it with --nft")
     if listing == "-" and "-" in given.objects.files:

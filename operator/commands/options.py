@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from liqo_connectivity.operator.sources.input import LIQO, NFTABLES, Input, ObjectSource
+from liqo_connectivity.operator.sources.input import AGENT, LIQO, NFTABLES, Input, ObjectSource
 
 _R = TypeVar("_R")
 
@@ -99,10 +99,11 @@ _LIMIT_OPTIONS = (
 _ANSWER_OPTIONS = (
     click.option(
         "--enforcer",
-        type=click.Choice((LIQO, NFTABLES)),
+        type=click.Choice((LIQO, NFTABLES, AGENT)),
         default=LIQO,
         show_default=True,
-        help="What loads the chains: Liqo's agents, or nft itself, which matches more: IPv6, SCTP and ICMP.",
+        help="What the chains are for: Liqo's agents; nft itself, which matches more: IPv6, SCTP and ICMP; or an agent on "
+        "each node, which also judges established connections and what nodes receive.",
     ),
     click.option(
         "-n",

@@ -3,13 +3,16 @@
 A pending policy is named and left out, so that its last enforced chain survives when the output is applied.
 """
 
+from collections.abc import Callable
+from typing import Final, Protocol, TypeVar
+
 import click
 
 from liqo_connectivity import chains
 from liqo_connectivity.operator import exits
 from liqo_connectivity.operator.commands.options import input_options, output_option
 from liqo_connectivity.operator.explain import report
-from liqo_connectivity.operator.sources.input import NFTABLES, Input
+from liqo_connectivity.operator.sources.input import AGENT, LIQO, NFTABLES, Input
 from liqo_connectivity.operator.sources.session import Session
 
 
@@ -24,17 +27,17 @@ def command(given: Input, output: str) -> int:
     """Print the nftables chains that enforce the policies.
 
     The output is Liqo FirewallConfigurations (yaml, json), or for nft itself, which matches more than Liqo's agents, an nft
-    script (nft) or libnftables JSON (nft-json). Pending
-    policies are left out and named on stderr.
+    script (nft) or libnftables JSON (nft-json). With --enforcer agent these judge each packet by its connection, so that a
+    new deny cuts what it forbids, and filter what nodes receive. Pending policies are left out and named on stderr.
 
     Exits with 0 if every policy has its chain, 3 if a policy is pending or an object could not be read.
     """
-    if given.enforcer == NFTABLES and output in ("yaml", "json"):
+    if given.enforcer != LIQO and output in ("yaml", "json"):
         raise click.UsageError(
-            f"-o {output} is for Liqo's agents; with --enforcer {NFTABLES}, use -o nft or -o nft-json"
+            f"-o {output} is for Liqo's agents; with --enforcer {given.enforcer}, use -o nft or -o nft-json"
         )
     session = Session.open(given)
-    if output in ("nft", "nft-json"):
+    if output in ("nft", "nft-json") and given.enforcer == LIQO:
         session = session.enforced_by(NFTABLES)
     goals = (
         *chains.COLUMNS,
@@ -52,20 +55,48 @@ def command(given: Input, output: str) -> int:
     report.pending(model, given.namespace)
     report.findings(model)
     layout = chains.Layout.from_relations({name: model.rows(name) for name in chains.COLUMNS})
-    encode, write = {
-        "yaml": (chains.assemble, chains.firewall_yaml),
-        "json": (chains.assemble, chains.firewall_json),
-        "nft": (chains.assemble_nft, chains.nft_script),
-        "nft-json": (chains.assemble_nft, chains.nft_transaction_json),
-    }[output]
-    tables: list[chains.Table] = []
-    broken = False
-    for peering, part in layout.by_peering().items():
-        try:
-            tables += [t for t in encode(part) if given.namespace in ("", t.namespace)]
-        except chains.ChainError as error:
-            broken = True
-            click.echo(f"error: peering {peering}: {error}", err=True)
-    click.echo(write(tuple(tables)), nl=False)
+    forms = AGENT_FORMS if session.enforcer == AGENT else FORMS
+    text, broken = forms[output](layout, given.namespace)
+    click.echo(text, nl=False)
     unenforced = any(given.namespace in ("", str(policy).split("/")[0]) for (policy,) in model.rows("unenforced"))
     return exits.UNKNOWN if broken or unenforced or session.reading.problems else exits.OK
+
+
+class _Written(Protocol):
+    @property
+    def namespace(self) -> str: ...
+
+
+_T = TypeVar("_T", bound=_Written)
+
+
+def _form(
+    encode: Callable[[chains.Layout], tuple[_T, ...]], write: Callable[[tuple[_T, ...]], str]
+) -> Callable[[chains.Layout, str], tuple[str, bool]]:
+    """A form of chains: gives the text of those of a namespace, or of all, and whether a peering has none, which is printed."""
+
+    def written(layout: chains.Layout, namespace: str) -> tuple[str, bool]:
+        tables: list[_T] = []
+        broken = False
+        for peering, part in layout.by_peering().items():
+            try:
+                tables += [t for t in encode(part) if namespace in ("", t.namespace)]
+            except chains.ChainError as error:
+                broken = True
+                click.echo(f"error: peering {peering}: {error}", err=True)
+        return write(tuple(tables)), broken
+
+    return written
+
+
+FORMS: Final = {
+    "yaml": _form(chains.assemble, chains.firewall_yaml),
+    "json": _form(chains.assemble, chains.firewall_json),
+    "nft": _form(chains.assemble_nft, chains.nft_script),
+    "nft-json": _form(chains.assemble_nft, chains.nft_transaction_json),
+}
+AGENT_FORMS: Final = {
+    "nft": _form(chains.assemble_agent, chains.agent_script),
+    "nft-json": _form(chains.assemble_agent, chains.agent_transaction_json),
+}
+"""How each output format is made, and how for an agent."""

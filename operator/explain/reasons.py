@@ -76,7 +76,7 @@ FINDINGS: Final[Mapping[str, str]] = {
 
 BLIND_SPOTS: Final[Mapping[str, str]] = {
     "HostDestination": REASONS["HostDestination"],
-    "HostNetwork": "it has its node's address, so it is in no group, and no chain filters what it receives",
+    "HostNetwork": "it has its node's address, so it is in no group",
     "NodePort": "anyone who uses its node port on another node reaches the endpoint with that node's address as source",
     "SecondFamily": "its IPv6 address is not filtered",
     "OtherInterface": "its further network interface is not filtered",

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 LIQO: Final = "liqo"
 NFTABLES: Final = "nftables"
-"""What loads the chains: Liqo's agents, or nft itself."""
+AGENT: Final = "agent"
+"""What the chains are for: Liqo's agents, nft itself, or an agent on each node, which judges every packet of a connection."""
 
 
 class ObjectSource(NamedTuple):
@@ -33,7 +34,7 @@ class Input(NamedTuple):
     """The objects that an answer is about, and how to derive it.
 
     ``namespace`` is empty for all namespaces. ``rules`` are paths of rule files. ``seconds`` and ``megabytes`` limit
-    the evaluation, by either evaluator. ``enforcer`` is liqo or nftables.
+    the evaluation, by either evaluator. ``enforcer`` is liqo, nftables or agent.
     """
 
     objects: ObjectSource

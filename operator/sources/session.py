@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from liqo_connectivity.engine import LimitError, Limits, Model, OracleError, Program, Row, evaluate
 from liqo_connectivity.facts import Reading
-from liqo_connectivity.operator.sources.input import NFTABLES, Input, read_objects
+from liqo_connectivity.operator.sources.input import LIQO, Input, read_objects
 from liqo_connectivity.operator.sources.question import Question, question_facts
 from liqo_connectivity.operator.sources.rules import read_program
 from liqo_connectivity.rules.relations import Enforcer
@@ -24,7 +24,7 @@ class Session(NamedTuple):
     reading: Reading
     program: Program
     enforcer: str
-    """What loads the chains: liqo, for Liqo's agents, or nftables."""
+    """What the chains are for: liqo, which stands for Liqo's agents, nftables or agent."""
 
     @classmethod
     def open(cls, given: Input, keep: tuple[str, ...] = ()) -> "Session":
@@ -33,13 +33,13 @@ class Session(NamedTuple):
         return cls(given, read_objects(given.objects, keep), program, given.enforcer)
 
     def enforced_by(self, enforcer: str) -> "Session":
-        """Give the session for chains that something else than Liqo's agents loads."""
+        """Give the session for chains that are for something else than Liqo's agents."""
         return self._replace(enforcer=enforcer)
 
     def facts(self, asked: Iterable[Question] = ()) -> Mapping[str, Iterable[Row]]:
         """Give the facts of the objects, who enforces, and the questions."""
         rows: dict[str, Iterable[Row]] = dict(self.reading.base.relations())
-        enforcers = [Enforcer(NFTABLES)] if self.enforcer == NFTABLES else []
+        enforcers = [] if self.enforcer == LIQO else [Enforcer(self.enforcer)]
         return {**rows, "enforcer": enforcers, **question_facts(asked)}
 
     def solve(self, goals: Iterable[str], asked: Iterable[Question] = (), program: Program | None = None) -> Model:

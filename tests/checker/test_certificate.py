@@ -13,7 +13,7 @@ from liqo_connectivity.operator.explain import answer
 from liqo_connectivity.operator.explain.document.answer import answer_document
 from liqo_connectivity.operator.explain.endpoints import Endpoint, Port
 from liqo_connectivity.operator.explain.flows import for_all_ports
-from liqo_connectivity.operator.sources.input import LIQO, NFTABLES
+from liqo_connectivity.operator.sources.input import AGENT, LIQO, NFTABLES
 from liqo_connectivity.operator.sources.question import Question, question
 from liqo_connectivity.rules.program import builtin_texts
 from liqo_connectivity.rules.relations import Enforcer, Flow, FlowPort
@@ -59,8 +59,8 @@ def test_the_certificates_of_random_clusters_hold(seed: int) -> None:
     described, flows = example(seed, 5)
     base = base_of(objects(described))
     read = checker.read_facts([f"{line}\n" for line in jsonl_lines(base)], RULES)
-    enforcer = (LIQO, NFTABLES)[seed % 2]
-    loads = [Enforcer(NFTABLES)] if enforcer == NFTABLES else []
+    enforcer = (LIQO, NFTABLES, AGENT)[seed % 3]
+    loads = [] if enforcer == LIQO else [Enforcer(enforcer)]
 
     def solved(goals: Iterable[str], asked: Iterable[Question] = ()) -> Model:
         asked = list(asked)

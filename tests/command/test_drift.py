@@ -173,6 +173,7 @@ def test_wrong_usage_is_named(capsys: Capture, tmp_path: Path) -> None:
     for arguments, message in (
         (("--node", "worker-1"), "give it with --nft"),
         (("--enforcer", "nftables"), "give a listing with --nft"),
+        (("--enforcer", "agent"), "the chains of an agent are not compared yet"),
         (("--nft", str(tmp_path / "absent")), "cannot be read: No such file or directory"),
         (("-f", "-", "--nft", "-"), "write one of them to a file"),
     ):

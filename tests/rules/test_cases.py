@@ -16,9 +16,10 @@ import pytest
 
 from liqo_connectivity.rules.relations import Flow
 from tests.support import liqo_webhook, nft
+from tests.support.agent_verdict import agent_verdicts
 from tests.support.case_folder import BASES, EXPECTED, cases
 from tests.support.case_outcome import Outcome, command, laid_out, relations, run_case, run_turned
-from tests.support.chain_verdict import Packet, configuration_verdict, nft_verdict
+from tests.support.chain_verdict import Packet, Verdict, configuration_verdict, nft_verdict
 
 ALL = {case.name: case for case in cases()}
 # The scope keeps the tests of a case together, so that parallel workers seldom ask the same things twice.
@@ -177,10 +178,15 @@ def test_the_kernel_takes_the_chains(name: str) -> None:
     script = outcome(name).nft.stdout
     listing = nft.load_script(script, script)
     tables = [made["spec"]["table"]["name"] for made in outcome(name).configurations()]
-    loaded = [table["name"] for table in nft.objects(listing, "table") if table["family"] == "ip"]
+    prefix = "lce-" if ALL[name].enforcer == "agent" else "connectivity-"
+    found = [table["name"] for table in nft.objects(listing, "table") if table["family"] == "ip"]
+    loaded = [each.replace(prefix, "connectivity-") for each in found]
+    assert all(each.startswith(prefix) for each in found)
     assert loaded == tables if "nft" not in ALL[name].expect else set(loaded) >= set(tables)
     names = re.findall(r'comment "(r\d[^"]*)"$', script, re.MULTILINE)
-    assert sorted(rule["comment"] for rule in nft.objects(listing, "rule")) == sorted(names)
+    # What leads from an agent's base chains to its rules has no name.
+    named = [rule["comment"] for rule in nft.objects(listing, "rule") if "comment" in rule or prefix != "lce-"]
+    assert sorted(named) == sorted(names)
 
 
 # ---- One meaning ----
@@ -225,10 +231,17 @@ def test_the_kernel_holds_what_decides_the_flows(name: str) -> None:
     listing = nft.load_script(outcome(name).nft.stdout)
     for answer in outcome(name).answers:
         ends = [answer.data[end]["address"] for end in ("source", "destination")]
-        if ends[0] and (ip_address(ends[0]).version == 4 or ALL[name].enforcer == "nftables"):
+        if ends[0] and (ip_address(ends[0]).version == 4 or ALL[name].enforcer != "liqo"):
             for verdict, protocol, port in _asked(answer.data):
                 packet = Packet(ends[0], ends[1], answer.flow.state, protocol, port)
-                assert verdict == "unknown" or (packet, nft_verdict(listing, packet)) == (packet, VERDICTS[verdict])
+                assert verdict == "unknown" or (packet, _loaded(name, listing, packet)) == (packet, {VERDICTS[verdict]})
+
+
+def _loaded(name: str, listing: nft.Listing, packet: Packet) -> set[Verdict]:
+    """What the loaded chains do with the first packet of a connection, or one more of it; of an agent's, in every hook."""
+    if ALL[name].enforcer == "agent":
+        return agent_verdicts(listing, packet, packet)
+    return {nft_verdict(listing, packet)}
 
 
 def _asked(data: Mapping[str, Any]) -> list[tuple[str, str, int]]:

@@ -27,7 +27,7 @@ LIMITS = ChildLimits(seconds=120, megabytes=2048)
 def assert_agreement(seed: int, count: int, relations: tuple[str, ...]) -> None:
     described, asked = example(seed, count)
     base = base_of(objects(described))
-    put = questions(asked, nft=seed % 2 == 0)
+    put = questions(asked, nft=seed % 2 == 0, agent=seed % 3 == 2)
     facts = facts_with(base, put)
     wanted = tuple(relations) or tuple(program().rules_by_head)
     second = evaluate_relations(program(), facts, wanted, limits=LIMITS)

@@ -21,7 +21,8 @@ import yaml
 CASES: Final = Path(__file__).parents[1] / "data" / "cases"
 BASES: Final = CASES / "_base"
 EXPECTED: Final = ("facts.jsonl", "chains.yaml", "chains.nft", "report.txt", "why.txt")
-"""The dump of the case's own files, ``render -o yaml`` and ``-o nft``, its stderr, and the answers of ``why``."""
+"""The dump of the case's own files, ``render -o yaml`` and ``-o nft``, its stderr, and the answers of ``why``. The nft script is
+that for an agent if an agent enforces."""
 
 _SEPARATOR: Final = "---\n"
 _EXPECTATIONS: Final = {
@@ -54,7 +55,7 @@ class Case:
 
     ``about`` says in a sentence what is right. ``base`` names a folder of ``_base`` with objects that are given too, but
     for those listed in ``without`` (``Kind namespace/name``). ``enforcer`` is what ``why`` and ``check`` take to load the chains:
-    liqo, or nftables. ``complete`` says that the files are all there is, so that the
+    liqo, nftables or agent. ``complete`` says that the files are all there is, so that the
     cluster has nothing of a kind that they lack. ``expect`` holds what ``render`` has to do:
 
     - ``render``, ``nft``, ``check``: exit codes; ``render`` is 0 unless given, and ``nft``, that of ``render -o nft``, the

@@ -109,11 +109,16 @@ def run_case(case: Case) -> Outcome:
         return Outcome(
             case,
             render=command("render", files=files, rules=case.rules, complete=case.complete),
-            nft=command("render", "-o", "nft", files=files, rules=case.rules, complete=case.complete),
+            nft=command(*_render_nft(case), files=files, rules=case.rules, complete=case.complete),
             check=command("check", "--enforcer", case.enforcer, files=files, rules=case.rules, complete=case.complete),
             facts=command("facts", "dump", files=own, complete=True),
             answers=tuple(_answer(case, flow, files) for flow in case.flows),
         )
+
+
+def _render_nft(case: Case) -> Sequence[str]:
+    """``render -o nft``, which is for nft itself unless an agent enforces."""
+    return ("render", "-o", "nft", *(["--enforcer", case.enforcer] if case.enforcer == "agent" else []))
 
 
 def run_turned(case: Case) -> tuple[Said, Said, Said]:
@@ -123,7 +128,7 @@ def run_turned(case: Case) -> tuple[Said, Said, Said]:
         own = [name for name in given if name != "base.yaml"]
         return (
             command("render", files=given, rules=case.rules, complete=case.complete),
-            command("render", "-o", "nft", files=given, rules=case.rules, complete=case.complete),
+            command(*_render_nft(case), files=given, rules=case.rules, complete=case.complete),
             command("facts", "dump", files=own, complete=True),
         )
 

@@ -18,7 +18,7 @@ from tests.support.random_flows import flows
 
 VERDICTS = ("flow_verdict", "decided_by", "governs", "peering_verdict", "unknown_because")
 RENDERED = tuple(chains.COLUMNS)
-NFTABLES = Enforcer("nftables")
+NFTABLES, AGENT = Enforcer("nftables"), Enforcer("agent")
 Asked = Sequence[Traffic | tuple[str, str, str]]
 """Flows to ask about: with a port, or by source, destination and state."""
 
@@ -51,9 +51,9 @@ def base_of(found: Iterable[Object]) -> FactBase:
     return base
 
 
-def questions(asked: Asked, *, nft: bool = False) -> list[Flow | FlowPort | Enforcer]:
-    """The flows as facts, named by their number; ``nft`` says that nft enforces."""
-    found: list[Flow | FlowPort | Enforcer] = [NFTABLES] if nft else []
+def questions(asked: Asked, *, nft: bool = False, agent: bool = False) -> list[Flow | FlowPort | Enforcer]:
+    """The flows as facts, named by their number; ``nft`` says that nft enforces, ``agent`` that an agent on each node does."""
+    found: list[Flow | FlowPort | Enforcer] = [AGENT] if agent else [NFTABLES] if nft else []
     for number, flow in enumerate(asked):
         found.append(Flow(str(number), *flow[:3]))
         if isinstance(flow, Traffic) and flow.protocol:

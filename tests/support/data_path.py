@@ -32,7 +32,12 @@ class DataPath(Groups):
         return {node for node, own in self._node_addresses.items() if address in own}
 
     def may_pass_input(self, source: Address, destination: Address) -> bool:
-        """Whether a node may take the packet itself without its crossing a chain: unless a Pod on another node sends it."""
+        """Whether a node may take the packet itself without its crossing a chain: unless a Pod on another node sends it.
+
+        An agent has a chain for what nodes take.
+        """
+        if self.agent:
+            return False
         senders = {pod.node for pod in self._readable if source in self._local(pod) and pod.node is not None}
         elsewhere = bool(senders) and not self._hosts(source)
         return any(not elsewhere or node in senders for node in self._hosts(destination))

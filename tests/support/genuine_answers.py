@@ -51,7 +51,7 @@ def refused(seed: int) -> list[str]:
         for source, destination, state, *_ in flows:
             asked = _question(rng, described, found, source, destination)
             several = ["--proofs", "3"] if chance(rng, 0.2) else []
-            several += ["--enforcer", rng.choice(("liqo", "nftables"))]
+            several += ["--enforcer", rng.choice(("liqo", "nftables", "agent"))]
             code, text = _said("why", *asked, *given, "--state", state, "-o", "json", *several)
             if code in (exits.OK, exits.DENIED, exits.UNKNOWN):
                 wrong += [f"{' '.join(asked)} --state {state}: {line}" for line in _against(text, facts)]

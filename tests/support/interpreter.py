@@ -39,7 +39,7 @@ class Meaning(DataPath):
         for peering, policy in self.governing.items():
             if not any(end in self.scope[peering] for end in ends):
                 continue
-            if flow.state == "established":
+            if flow.state == "established" and not self.agent:
                 decisions[peering] = ("established", 0, "allow")
             else:
                 is_open = self.pending[peering] or self._may_join(peering, ends)
@@ -47,7 +47,7 @@ class Meaning(DataPath):
         if any(decision and decision[2] == "deny" for decision in decisions.values()):
             unseen = self.is_out_of_sight(flow) or not self.is_written(ends[0])
             return Answer("unknown" if unseen else "denied", decisions)
-        if flow.state == "established":
+        if flow.state == "established" and not self.agent:
             return Answer("allowed", decisions)
         open_ended = (
             any(self._may_govern(peering, end) for peering in self.open_ends for end in ends)

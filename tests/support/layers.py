@@ -35,6 +35,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "positions",
         "assemble",
         "assemble_nft",
+        "assemble_agent",
         "batch_size",
         "writers",
         "comparison",

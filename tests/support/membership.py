@@ -23,13 +23,17 @@ ENDED = ("Succeeded", "Failed")
 class Membership:
     """The tenants, peerings, CIDRs and live pods of a cluster.
 
-    ``nft`` says that nft loads the chains, of both families; else Liqo's agents do, which match IPv4 only. ``unfit`` are
+    ``nft`` says that nft loads the chains, of both families; else Liqo's agents do, which match IPv4 only. ``agent`` says that
+    an agent does, as nft, and that it judges established connections and what nodes receive too. ``unfit`` are
     the policies, as namespace/name, whose chains do not fit; which those are has tests that load them.
     """
 
-    def __init__(self, cluster: Cluster, *, nft: bool = False, unfit: Collection[str] = ()) -> None:
+    def __init__(
+        self, cluster: Cluster, *, nft: bool = False, agent: bool = False, unfit: Collection[str] = ()
+    ) -> None:
         self.cluster = cluster
-        self.nft = nft
+        self.nft = nft or agent
+        self.agent = agent
         self.unfit = unfit
 
     # ---- Who governs ----

@@ -60,6 +60,15 @@ def load_transaction(*transactions: str) -> Listing:
     return load(*(("-jf", transaction) for transaction in transactions))
 
 
+def listed_twice(script: str) -> tuple[str, str]:
+    """What ``nft list ruleset`` prints after a script was loaded, and after what it printed was loaded in its place."""
+    with TemporaryDirectory() as folder:
+        Path(folder, "given").write_text(script, encoding="utf-8")
+        shell = "cd $1; nft -f given && nft list ruleset > 1 && nft flush ruleset && nft -f 1 && nft list ruleset > 2"
+        _isolated(["sh", "-c", shell, "sh", folder])
+        return Path(folder, "1").read_text("utf-8"), Path(folder, "2").read_text("utf-8")
+
+
 def send(script: str, flows: Sequence[tuple[str, str]]) -> list[tuple[str, str | None]]:
     """The verdicts on one UDP packet from each source to each destination and, if it passed, on the reply to it."""
     answers = json.loads(_isolated([sys.executable, "-c", _SENDER], json.dumps([script, list(flows)])))

@@ -10,11 +10,11 @@ from tests.support.manifests import objects
 from tests.support.policy_checks import is_unclear
 
 
-def disagreement(described: Cluster, asked: Sequence[Traffic], *, nft: bool) -> str:
+def disagreement(described: Cluster, asked: Sequence[Traffic], *, nft: bool, agent: bool = False) -> str:
     """Where the rules and the interpreter differ, for a person to judge; empty when they do not."""
-    model = solve(base_of(objects(described)), (*VERDICTS, "too_large"), questions(asked, nft=nft))
+    model = solve(base_of(objects(described)), (*VERDICTS, "too_large"), questions(asked, nft=nft, agent=agent))
     unfit = {str(row[0]) for row in model.rows("too_large")}
-    meaning = Meaning(described, nft=nft, unfit=unfit)
+    meaning = Meaning(described, nft=nft, agent=agent, unfit=unfit)
     told = verdicts(model)
     derived = _decisions(model)
     for number, flow in enumerate(asked):
@@ -23,7 +23,7 @@ def disagreement(described: Cluster, asked: Sequence[Traffic], *, nft: bool) -> 
         if ruled != (answer.verdict, _known(meaning, answer.decisions)):
             because = [row for row in model.rows("unknown_because") if row[0] == str(number)]
             return (
-                f"{flow}, nft {nft}: the rules say {ruled}, unknown because of {because};\n"
+                f"{flow}, nft {nft}, agent {agent}: the rules say {ruled}, unknown because of {because};\n"
                 f"the interpreter says {answer};\npending {meaning.pending}, doubts {meaning.doubts}\n{shown(described)}"
             )
     return ""
