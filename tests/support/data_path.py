@@ -32,12 +32,7 @@ class DataPath(Groups):
         return {node for node, own in self._node_addresses.items() if address in own}
 
     def may_pass_input(self, source: Address, destination: Address) -> bool:
-        """Whether a node may take the packet itself without its crossing a chain: unless a Pod on another node sends it.
-
-        An agent has a chain for what nodes take.
-        """
-        if self.agent:
-            return False
+        """Whether a node may take the packet itself without its crossing a chain: unless a Pod on another node sends it."""
         senders = {pod.node for pod in self._readable if source in self._local(pod) and pod.node is not None}
         elsewhere = bool(senders) and not self._hosts(source)
         return any(not elsewhere or node in senders for node in self._hosts(destination))
@@ -63,4 +58,6 @@ class DataPath(Groups):
     def is_out_of_sight(self, flow: Traffic) -> bool:
         """Whether nodes rewrite the packets of a flow, or may take them, before a chain sees them."""
         ends = parsed(flow.source), parsed(flow.destination)
-        return any(map(self.is_rewritten, ends)) or self.may_pass_input(*ends)
+        # An agent has a chain for what a node takes, which sees the packets to a node port with another destination.
+        is_taken = self.may_pass_input(*ends) and (not self.agent or self.is_node_port(flow))
+        return any(map(self.is_rewritten, ends)) or is_taken
