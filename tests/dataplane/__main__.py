@@ -92,7 +92,7 @@ def _sent(options: Namespace) -> dict[str, Any]:
         file = FOLDER / f"seed-{seeds[-1]}-{number}.json"
         file.write_text(cases.written(small), "utf-8")
         lines.append(f"{file.relative_to(ROOT)}:\n{cases.report(small)}")
-    counts = {"probes": tally.probes, "policies": tally.policies}
+    counts = {"probes": tally.probes, "policies": tally.policies, "changes of sets alone": tally.refilled}
     counts |= {f"topologies ({kind})": count for kind, count in sorted(tally.topologies.items())}
     counts |= {f"of kind {kind}": count for kind, count in tally.kinds.items()}
     counts |= {f"by way of {path}": count for path, count in sorted(tally.paths.items())}

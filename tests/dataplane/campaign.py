@@ -5,38 +5,44 @@ Bounded by a count of probes and by seconds. A run says which seeds it took, so 
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from tests.dataplane.cases import Case
+from tests.dataplane.churn import carried, churned, kept, moved
 from tests.dataplane.federation import federation, with_policies
-from tests.dataplane.probing import SPORTS, Connection, Prober
+from tests.dataplane.probing import SPORTS, Connection, Flow, Prober
 from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.world import World, built, known, misresolved
 
 POLICIES: Final = 3
-"""How often the policies of a topology change."""
+"""How many states a topology has, one after the other, with other policies or other pods."""
+CHANGES: Final = (("policies",), ("pods",), ("pods",), ("pods", "policies"))
+"""What may change at a time."""
 FLOWS: Final = 2000
 ATTEMPTS: Final = 3
 """How often each flow is opened: from other ports, by packets of other kinds."""
 TURNED: Final = range(SPORTS[0] - 200, SPORTS[0])
 TURNS: Final = len(TURNED)
 """For how many flows the server may speak first, and to which ports of the clients."""
-KEPT: Final = 40
-"""How many connections live on when the policies change."""
+KEPT: Final = 120
+"""How many connections live on when the policies or the pods change."""
 ENOUGH: Final = 20
 """How many disagreements end a run."""
 
 
 @dataclass
 class Tally:
-    """What a run did. ``told`` counts verdicts on flows, each once."""
+    """What a run did. ``told`` counts verdicts on flows, each once; ``refilled`` counts
+    changes of a node's sets alone.
+    """
 
     kinds: Counter[str] = field(default_factory=Counter[str])
     paths: Counter[str] = field(default_factory=Counter[str])
     policies: int = 0
+    refilled: int = 0
     topologies: Counter[str] = field(default_factory=Counter[str])
     told: Counter[str] = field(default_factory=Counter[str])
     wrong: list[Case] = field(default_factory=list[Case])
@@ -56,7 +62,14 @@ def trial(seed: int, tally: Tally) -> None:
     try:
         prober, alive = Prober(topology.fabric, rng), list[Connection]()
         for number in range(POLICIES):
-            whole = with_policies(rng, whole) if number else whole
+            before = whole
+            changed = rng.choice(CHANGES) if number else ()
+            whole = churned(rng, whole) if "pods" in changed else whole
+            whole = with_policies(rng, whole) if "policies" in changed else whole
+            elsewhere = [*moved(before, whole)]
+            if changed:
+                topology.change(whole, elsewhere)
+            places = {place for place, _ in elsewhere}
             world = World(topology, whole, nft=nft)
             if not number:
                 for name, cluster in world.described.items():
@@ -64,12 +77,15 @@ def trial(seed: int, tally: Tally) -> None:
                     tally.wrong += [Case(whole, behind, name, nft, flow, "Service", said) for flow, said in found]
             asked = topology.draw(rng, world.described, FLOWS)
             turns = list(_turns(topology, rng.sample(asked, min(TURNS, len(asked)))))
-            flows, oracles = world.oracles([*asked, *(turned for _, turned in turns)])
+            taken = [*carried(topology, alive, places)]
+            others = [*(turned for _, turned in turns), *(flow for _, flow in taken)]
+            flows, oracles = world.oracles([*asked, *others])
             world.load(oracles)
-            # What was open before the policies changed stays open.
-            prober.follow(alive)
+            # What was open before the policies or the members of sets changed stays open.
+            prober.follow(kept(alive, places))
             sent = known(flows[: len(asked)], oracles)
             verdicts = {flow.asked[0]: flow for flow in known(flows, oracles)}
+            prober.carry([*_on(topology, taken, verdicts)])
             pairs = [(verdicts[one], verdicts[other]) for one, other in turns if {one, other} <= verdicts.keys()]
             prober.turn([(flow, turned) for flow, turned in pairs if turned.allowed and not flow.allowed])
             opened = [each for _ in range(ATTEMPTS) for each in prober.judge(sent)]
@@ -83,10 +99,23 @@ def trial(seed: int, tally: Tally) -> None:
             tally.wrong += [Case(whole, behind, f.asked[0][0], nft, f.traffic, *rest) for f, *rest in failures]
             prober.failures.clear()
         tally.kinds += prober.kinds
+        tally.refilled += sum(node.refilled for node in topology.fabric.nodes.values())
         tally.paths += prober.paths
         tally.topologies[type(topology).__name__.lower()] += 1
     finally:
         topology.close()
+
+
+def _on(
+    topology: Topology, taken: Sequence[tuple[Connection, Asked]], verdicts: Mapping[Asked, Flow]
+) -> Iterator[tuple[Connection, Flow]]:
+    """Connections whose flows take other ways now. Where a node does not know the connection, it judges it as a new one."""
+    for connection, asked in taken:
+        flow = topology.flow(asked)
+        if topology.remembers(connection.flow, flow):
+            yield connection, flow._replace(allowed=True)
+        elif asked in verdicts:
+            yield connection, verdicts[asked]
 
 
 def _turns(topology: Topology, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Asked]]:

@@ -19,6 +19,8 @@ _MARK: Final = "0x4000"
 """What kube-proxy marks packets with that are to be masqueraded."""
 _CHAINS: Final = f"""
 add table inet kube-proxy
+delete table inet kube-proxy
+add table inet kube-proxy
 add chain inet kube-proxy services
 add chain inet kube-proxy inwards {{ type nat hook prerouting priority dstnat; }}
 add chain inet kube-proxy own {{ type nat hook output priority -100; }}
@@ -66,7 +68,7 @@ class KubeProxy:
         return None
 
     def rules(self) -> str:
-        """Commands of nft for a node."""
+        """Commands of nft for a node, in the place of those there."""
         return _CHAINS + "".join(f"add rule inet kube-proxy services {rule}\n" for rule in self._rules())
 
     def _rules(self) -> Iterator[str]:

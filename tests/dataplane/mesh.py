@@ -18,7 +18,7 @@ from tests.dataplane.hosts import TUNNEL
 from tests.dataplane.nodes import Fabric, Node, fences_of, link_address, next_hop, routes
 from tests.dataplane.paths import REST, Paths, host_of, kube_proxy, port_of
 from tests.dataplane.probing import Flow
-from tests.dataplane.topology import Asked, Topology
+from tests.dataplane.topology import Asked, Place, Topology
 from tests.support.descriptions import Cluster
 from tests.support.namespaces import path
 
@@ -41,6 +41,7 @@ class Mesh(Topology):
         self._core = self.fabric.node("core")
         self._paths = Paths(whole)
         self._known: dict[Asked, Flow] = {}
+        self._gateways: list[tuple[str, Node]] = []
         names = [(member.name, worker) for member in whole.members for worker in WORKERS]
         self._workers = {each: self.fabric.node(port_of(*each), host=True) for each in names}
         for member in whole.members:
@@ -91,6 +92,27 @@ class Mesh(Topology):
         if asked not in self._known:
             self._known[asked] = self._paths.flow(asked)
         return self._known[asked]
+
+    def change(self, whole: Federation, moved: Sequence[tuple[Place, str]]) -> None:
+        """On all nodes and gateways of its cluster, the route to a pod that has moved is another one."""
+        self.whole, self._paths = whole, Paths(whole)
+        self._known.clear()
+        for (name, address), worker in moved:
+            port = self.fabric.ports[port_of(name, worker)]
+            for each in WORKERS:
+                device = f"p{port.number}" if each == worker else "peer"
+                self._workers[name, each].ip(*routes((address,), device, how="replace"))
+            device = f"node-{WORKERS.index(worker)}"
+            for cluster, gateway in self._gateways:
+                if cluster == name:
+                    gateway.ip(*routes((address,), device, _FROM_TUNNEL, how="replace"))
+        for member in whole.members:
+            for worker in WORKERS:
+                self._workers[member.name, worker].nft.run(kube_proxy(member, worker).rules())
+
+    def remembers(self, old: Flow, new: Flow) -> bool:
+        """Each node knows what has crossed it."""
+        return set(new.way) <= set(old.way)
 
     def places(self) -> list[str]:
         """By pod, with the addresses that it really has."""
@@ -162,6 +184,7 @@ class Mesh(Topology):
     def _gateway(self, member: Member, peer: Member) -> Node:
         """The gateway of a peering: a pod of the first worker, with a tunnel to every node and Liqo's NAT."""
         gateway = self.fabric.node(f"{member.name}/gateway-{peer.name}")
+        self._gateways.append((member.name, gateway))
         own, host = _gateway_address(member, peer), self._workers[member.name, WORKERS[0]]
         inward = f"gw-{peer.name}"
         self._cable(gateway, host, "eth0", inward)

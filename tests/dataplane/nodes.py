@@ -6,10 +6,10 @@ dropped there, and a probe that is missing elsewhere is lost. This module must n
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tests.dataplane import conntrack
 from tests.dataplane.frames import UDP, Probe, packed, packet
@@ -40,6 +40,8 @@ add rule inet harness first ip6 daddr != 2001:db8:fe::/48 counter name entered
 add rule inet harness last ip daddr != 169.254.0.0/16 counter name left
 add rule inet harness last ip6 daddr != 2001:db8:fe::/48 counter name left
 """
+_Set: TypeAlias = tuple[str, str, str]
+"""The family and the table of a set, and its name."""
 _IP4, _IP6 = b"\x08\x00", b"\x86\xdd"
 
 
@@ -77,7 +79,10 @@ class Node:
         self.nft = Nft(self.namespace)
         self.nft.run(_COUNTERS + (RULES if host else ""))
         self._dropped = 0
-        self._loaded: list[dict[str, str]] = []
+        self._loaded: list[Mapping[str, Any]] = []
+        self._elements: dict[_Set, list[str]] = {}
+        self.refilled = 0
+        """How often elements of sets were all that was new."""
 
     def dropped(self) -> int:
         """How many probes ended in the postrouting hook since the last call."""
@@ -87,13 +92,24 @@ class Node:
         return self._dropped - before
 
     def load(self, commands: Sequence[Mapping[str, Any]]) -> None:
-        """Run the commands of a transaction of tables; those of the last one that it does not have go. Raises NftError."""
-        named = [each["add"]["table"] for each in commands if "table" in each.get("add", ())]
-        added = [table for at, table in enumerate(named) if table not in named[:at]]
-        # Added first: the last transaction may have emptied it, and what is not there cannot be deleted.
-        gone = [{way: {"table": one}} for one in self._loaded if one not in added for way in ("add", "delete")]
-        self.nft.run_json({"nftables": [*commands, *gone]})
-        self._loaded = added
+        """Run the commands of a transaction of tables; those of the last one that it does not have go. Raises NftError.
+
+        If elements of sets are all that is new, only these sets are changed, as Liqo's agent does it.
+        """
+        rest, elements = _apart(commands)
+        if (rest, elements.keys()) == (self._loaded, self._elements.keys()) and elements != self._elements:
+            self.refill(_refills(self._elements, elements))
+        else:
+            added, before = _tables(rest), _tables(self._loaded)
+            # Added first: the last transaction may have emptied it, and what is not there cannot be deleted.
+            gone = [{way: {"table": one}} for one in before if one not in added for way in ("add", "delete")]
+            self.nft.run_json({"nftables": [*commands, *gone]})
+        self._loaded, self._elements = rest, elements
+
+    def refill(self, commands: Iterable[Mapping[str, Any]]) -> None:
+        """Change elements of sets alone. Raises NftError."""
+        self.nft.run_json({"nftables": [*commands]})
+        self.refilled += 1
 
     def ip(self, *lines: str, six: bool = False) -> None:
         """Run commands of ip(8) here; ``six`` matters where no address tells the family."""
@@ -185,6 +201,36 @@ class Fabric:
         os.close(self._namespace)
 
 
+def _apart(commands: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], dict[_Set, list[str]]]:
+    """The commands of a transaction that add no elements, and the elements of each set."""
+    rest = [each for each in commands if "element" not in each.get("add", ())]
+    elements: dict[_Set, list[str]] = {_named(each["add"]["set"]): [] for each in rest if "set" in each.get("add", ())}
+    for each in commands:
+        if "element" in each.get("add", ()):
+            elements[_named(each["add"]["element"])] += each["add"]["element"]["elem"]
+    return rest, elements
+
+
+def _named(body: Mapping[str, Any]) -> _Set:
+    return body["family"], body["table"], body["name"]
+
+
+def _refills(old: Mapping[_Set, list[str]], new: Mapping[_Set, list[str]]) -> Iterator[dict[str, Any]]:
+    """Commands that delete all elements of the sets that differ, and add those that they have now."""
+    for place, elements in new.items():
+        if elements != old[place]:
+            body = dict(zip(("family", "table", "name"), place, strict=True))
+            yield {"flush": {"set": body}}
+            if elements:
+                yield {"add": {"element": body | {"elem": elements}}}
+
+
+def _tables(commands: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """The tables that a transaction adds, each once."""
+    named = [each["add"]["table"] for each in commands if "table" in each.get("add", ())]
+    return [table for at, table in enumerate(named) if table not in named[:at]]
+
+
 def link_address(number: int, end: int) -> str:
     """The link address of one end of a cable."""
     return f"02:00:00:{number >> 8:02x}:{number & 255:02x}:{end:02x}"
@@ -200,9 +246,12 @@ def next_hop(device: str, address: str) -> tuple[str, ...]:
     return (f"neigh replace fe80::2 lladdr {address} nud permanent dev {device}",)
 
 
-def routes(targets: Iterable[str], device: str, table: str = "main") -> list[str]:
-    """Commands that send packets for some addresses or CIDRs out of a device, to what is at its other end."""
-    return [f"route add {target} via inet6 fe80::2 dev {device} table {table}" for target in targets]
+def routes(targets: Iterable[str], device: str, table: str = "main", how: str = "add") -> list[str]:
+    """Commands that send packets for some addresses or CIDRs out of a device, to what is at its other end.
+
+    ``how`` is add, or replace for those that went out of another one.
+    """
+    return [f"route {how} {target} via inet6 fe80::2 dev {device} table {table}" for target in targets]
 
 
 def _write(values: Mapping[str, str]) -> None:

@@ -156,6 +156,15 @@ class Prober:
         shots = [self._error(one, number) for one, number in zip(refused, numbers, strict=True)]
         self._fire("related", shots, numbers)
 
+    def carry(self, pairs: Sequence[tuple[Connection, Flow]]) -> None:
+        """Send the first packet of connections again, on the ways that their flows take now."""
+        numbers = self._numbers(len(pairs))
+        shots = [
+            Shot(flow, flow.start, flow.end, flow.way, (packet(one.first, number),), _ends(flow))
+            for (one, flow), number in zip(pairs, numbers, strict=True)
+        ]
+        self._fire("after a move", shots, numbers)
+
     def turn(self, pairs: Sequence[tuple[Flow, Flow]]) -> None:
         """For a flow that is denied and one that is allowed, from its port back to its client: the server speaks first.
 
@@ -202,11 +211,10 @@ class Prober:
         return Probe(source, destination, protocol, sport, traffic.port or 8)
 
     def _first(self, flow: Flow, probe: Probe, number: int) -> Shot:
-        ends = (flow.source, flow.destination) if flow.allowed else None
         packets: tuple[bytes, ...] = (packet(probe, number),)
         if probe.protocol == UDP and len(probe.source) == 4 and self._rng.random() < self._odd:
             packets = tuple(fragments(packet(probe, number, _FILLER), 32))
-        return Shot(flow, flow.start, flow.end, flow.way, packets, ends)
+        return Shot(flow, flow.start, flow.end, flow.way, packets, _ends(flow))
 
     def _later(self, flow: Flow, reply: Seen, number: int) -> Shot:
         """A packet after the reply to the first one."""
@@ -276,6 +284,11 @@ class Prober:
         if (one.source, one.destination) != shot.arrives:
             return f"arrived from {one.source.hex()} to {one.destination.hex()}"
         return ""
+
+
+def _ends(flow: Flow) -> tuple[bytes, bytes] | None:
+    """The addresses with which packets have to arrive, if they do."""
+    return (flow.source, flow.destination) if flow.allowed else None
 
 
 def _turned(probe: Probe) -> Probe:

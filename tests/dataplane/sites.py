@@ -10,10 +10,10 @@ from typing import Any
 from tests.dataplane.federation import OUTSIDE, WORKERS, Federation
 from tests.dataplane.flows import flows
 from tests.dataplane.frames import packed
-from tests.dataplane.nodes import Fabric
+from tests.dataplane.nodes import Fabric, routes
 from tests.dataplane.paths import REST, kube_proxy
 from tests.dataplane.probing import Flow
-from tests.dataplane.topology import Asked, Topology
+from tests.dataplane.topology import Asked, Place, Topology
 from tests.support.descriptions import Cluster, Traffic
 
 
@@ -22,16 +22,9 @@ class Site(Topology):
 
     def __init__(self, whole: Federation, name: str) -> None:
         self.clusters = (name,)
-        self._member = member = whole.member(name)
-        self._own = member.node_addresses[WORKERS[0]]
-        self._proxy = kube_proxy(member, WORKERS[0])
-        self._places: dict[str, str] = dict.fromkeys(OUTSIDE, REST)
-        self._places |= {address: pod.node for pod in member.pods for address in pod.addresses}
-        inner = [*member.cidrs]
-        for peer in member.sees:
-            known = [whole.known_as(name, peer, a) for pod in whole.member(peer).pods for a in pod.addresses]
-            self._places |= dict.fromkeys(known, peer)
-            inner += member.sees[peer]
+        self._locate(whole)
+        member = self._member
+        inner = [*member.cidrs, *(cidr for seen in member.sees.values() for cidr in seen)]
         self.fabric = Fabric()
         self.router = self.fabric.node(name)
         for place in (*WORKERS, *member.sees, REST):
@@ -48,6 +41,18 @@ class Site(Topology):
         )
         # What the router sends in its own name.
         self.router.ip(*(f"addr add {address} dev {outward}" for address in self._own))
+
+    def _locate(self, whole: Federation) -> None:
+        """Find out where each address is."""
+        (name,) = self.clusters
+        self._member = member = whole.member(name)
+        self._own = member.node_addresses[WORKERS[0]]
+        self._proxy = kube_proxy(member, WORKERS[0])
+        self._places: dict[str, str] = dict.fromkeys(OUTSIDE, REST)
+        self._places |= {address: pod.node for pod in member.pods for address in pod.addresses}
+        for peer in member.sees:
+            known = [whole.known_as(name, peer, a) for pod in whole.member(peer).pods for a in pod.addresses]
+            self._places |= dict.fromkeys(known, peer)
 
     def draw(self, rng: Random, described: Mapping[str, Cluster], count: int) -> list[Asked]:
         """Between any two addresses, and to Services; the other clusters need not answer."""
@@ -82,6 +87,18 @@ class Site(Topology):
             source = self._own[":" in source]
         ends = packed(source), packed(destination)
         return Flow(name, traffic, start, end, *ends, ((name, crossed),), (start, end), path)
+
+    def change(self, whole: Federation, moved: Sequence[tuple[Place, str]]) -> None:
+        """The router sends packets for a pod of its cluster that has moved to the other worker."""
+        self._locate(whole)
+        for (name, address), worker in moved:
+            if name in self.clusters:
+                self.router.ip(*routes((address,), f"p{self.fabric.ports[worker].number}", how="replace"))
+        self.router.nft.run(self._proxy.rules())
+
+    def remembers(self, old: Flow, new: Flow) -> bool:
+        """The router knows all connections."""
+        return True
 
     def places(self) -> list[str]:
         """By address."""

@@ -48,8 +48,18 @@ def test_the_kernel_does_what_why_says() -> None:
     assert counted(said, "disagreements") == 0
     assert counted(said, "flows denied") > PROBES / 100
     assert counted(said, "flows allowed") > PROBES / 100
-    for kind in ("new", "reply", "later", "related", "client first", "server first", "answer to the server"):
+    for kind in (
+        "new",
+        "reply",
+        "later",
+        "related",
+        "client first",
+        "server first",
+        "answer to the server",
+        "after a move",
+    ):
         assert counted(said, f"of kind {kind}") > 0
+    assert counted(said, "changes of sets alone") > 0
     for path in (*SERVED, "node to node", "pod"):
         assert counted(said, f"by way of {path}") > 0
     assert counted(said, "topologies (mesh)") > 0
@@ -75,6 +85,7 @@ def test_a_disagreement_is_found_made_smaller_and_explained(tmp_path: Path) -> N
     said = json.loads(run.stdout)
     assert set(said["Forgetful"]) == {*SERVED, "pod"}, "denials that are missing are noticed on every way"
     assert set(said["Overreaching"]) >= {"from a node", "to a node", "node to node"}, "and that nodes are hit"
+    assert said["forgotten"] == "new", "and that a set has kept a member"
     assert said["first"] == "new"
     (complaint,) = said["complaints"]
     assert re.fullmatch(r"[a-z, ]*denied[a-z, ]*: new packet arrived at [\w/-]+, but has to be dropped", complaint)

@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, TypeAlias
 
+from tests.dataplane.federation import Federation
 from tests.dataplane.nodes import Fabric
 from tests.dataplane.probing import Flow
 from tests.support.descriptions import Cluster, Traffic
 
 Asked: TypeAlias = tuple[str, Traffic]
 """A flow as a cluster sees it, by the cluster's name."""
+Place: TypeAlias = tuple[str, str]
+"""A cluster, and an address that a pod of it really has."""
 
 
 class Topology(ABC):
@@ -26,6 +29,14 @@ class Topology(ABC):
     @abstractmethod
     def flow(self, asked: Asked) -> Flow:
         """The way of a flow, and what each cluster on it sees. Raises KeyError if there is none."""
+
+    @abstractmethod
+    def change(self, whole: Federation, moved: Sequence[tuple[Place, str]]) -> None:
+        """Take pods to where they are now; ``moved`` are those on another worker, and which that is."""
+
+    @abstractmethod
+    def remembers(self, old: Flow, new: Flow) -> bool:
+        """Whether all nodes on the new way of a flow know a connection that it has had on the old one."""
 
     @abstractmethod
     def places(self) -> list[str]:
