@@ -85,7 +85,10 @@ def _listed(counts: dict[str, int]) -> str:
 
 def _sent(options: Namespace) -> dict[str, Any]:
     tally, seeds = campaign.run(options.seed, options.probes, options.seconds)
-    lines = [f"{case.name}, nft {case.nft}: {case.traffic}: {case.kind}: {case.became}" for case in tally.wrong]
+    lines = [
+        f"{case.name}, nft {case.nft}, agent {case.agent}: {case.traffic}: {case.kind}: {case.became}"
+        for case in tally.wrong
+    ]
     for number, case in enumerate(tally.wrong[:SHRUNK]):
         small = cases.smaller(case)
         FOLDER.mkdir(parents=True, exist_ok=True)

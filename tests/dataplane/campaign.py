@@ -12,8 +12,9 @@ from typing import Final
 
 from tests.dataplane.cases import Case
 from tests.dataplane.churn import carried, churned, kept, moved
+from tests.dataplane.cutting import CuttingProber
 from tests.dataplane.federation import federation, with_policies
-from tests.dataplane.probing import SPORTS, Connection, Flow, Prober
+from tests.dataplane.probing import SPORTS, Connection, Flow
 from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.world import World, built, known, misresolved
 
@@ -57,10 +58,11 @@ def trial(seed: int, tally: Tally) -> None:
     """One topology, and some policies in it one after the other. Adds to the tally."""
     rng = Random(seed)
     whole, nft = federation(rng), rng.random() < 0.7
+    agent = seed % 3 == 2
     behind = rng.choice(whole.members).name if rng.random() < 0.5 else None
     topology = built(whole, behind)
     try:
-        prober, alive = Prober(topology.fabric, rng), list[Connection]()
+        prober, alive = CuttingProber(topology.fabric, rng), list[Connection]()
         for number in range(POLICIES):
             before = whole
             changed = rng.choice(CHANGES) if number else ()
@@ -70,22 +72,29 @@ def trial(seed: int, tally: Tally) -> None:
             if changed:
                 topology.change(whole, elsewhere)
             places = {place for place, _ in elsewhere}
-            world = World(topology, whole, nft=nft)
+            world = World(topology, whole, nft=nft, agent=agent)
             if not number:
                 for name, cluster in world.described.items():
                     found = misresolved(cluster, whole.member(name).services)
-                    tally.wrong += [Case(whole, behind, name, nft, flow, "Service", said) for flow, said in found]
+                    tally.wrong += [
+                        Case(whole, behind, name, nft, flow, "Service", said, agent) for flow, said in found
+                    ]
             asked = topology.draw(rng, world.described, FLOWS)
             turns = list(_turns(topology, rng.sample(asked, min(TURNS, len(asked)))))
             taken = [*carried(topology, alive, places)]
-            others = [*(turned for _, turned in turns), *(flow for _, flow in taken)]
+            alive = kept(alive, places)
+            lived = [*_ways(topology, alive)] if agent else []
+            others = [*(turned for _, turned in turns), *(flow for _, flow in taken), *lived]
             flows, oracles = world.oracles([*asked, *others])
             world.load(oracles)
-            # What was open before the policies or the members of sets changed stays open.
-            prober.follow(kept(alive, places))
-            sent = known(flows[: len(asked)], oracles)
             verdicts = {flow.asked[0]: flow for flow in known(flows, oracles)}
-            prober.carry([*_on(topology, taken, verdicts)])
+            if agent:
+                _judge_again(prober, alive, verdicts)
+            else:
+                # What was open before the policies or the members of sets changed stays open.
+                prober.follow(alive)
+            sent = known(flows[: len(asked)], oracles)
+            prober.carry([*_on(topology, taken, verdicts, agent=agent)])
             pairs = [(verdicts[one], verdicts[other]) for one, other in turns if {one, other} <= verdicts.keys()]
             prober.turn([(flow, turned) for flow, turned in pairs if turned.allowed and not flow.allowed])
             opened = [each for _ in range(ATTEMPTS) for each in prober.judge(sent)]
@@ -94,9 +103,13 @@ def trial(seed: int, tally: Tally) -> None:
             for name, oracle in oracles.items():
                 tally.told.update(oracle.verdicts.values())
                 second = [(traffic, f"the interpreter says {verdict}") for traffic, verdict in oracle.differing]
-                tally.wrong += [Case(whole, name, name, nft, traffic, "oracles", said) for traffic, said in second]
-            failures = [(each.flow, each.kind, each.became) for each in prober.failures]
-            tally.wrong += [Case(whole, behind, f.asked[0][0], nft, f.traffic, *rest) for f, *rest in failures]
+                tally.wrong += [
+                    Case(whole, name, name, nft, traffic, "oracles", said, agent) for traffic, said in second
+                ]
+            tally.wrong += [
+                Case(whole, behind, f.flow.asked[0][0], nft, f.flow.traffic, f.kind, f.became, agent)
+                for f in prober.failures
+            ]
             prober.failures.clear()
         tally.kinds += prober.kinds
         tally.refilled += sum(node.refilled for node in topology.fabric.nodes.values())
@@ -107,15 +120,39 @@ def trial(seed: int, tally: Tally) -> None:
 
 
 def _on(
-    topology: Topology, taken: Sequence[tuple[Connection, Asked]], verdicts: Mapping[Asked, Flow]
+    topology: Topology, taken: Sequence[tuple[Connection, Asked]], verdicts: Mapping[Asked, Flow], *, agent: bool
 ) -> Iterator[tuple[Connection, Flow]]:
-    """Connections whose flows take other ways now. Where a node does not know the connection, it judges it as a new one."""
+    """Connections whose flows take other ways now. Where a node does not know the connection, it judges it as a new one.
+
+    An agent judges each as a new one.
+    """
     for connection, asked in taken:
         flow = topology.flow(asked)
-        if topology.remembers(connection.flow, flow):
+        if not agent and topology.remembers(connection.flow, flow):
             yield connection, flow._replace(allowed=True)
         elif asked in verdicts:
             yield connection, verdicts[asked]
+
+
+def _ways(topology: Topology, alive: Sequence[Connection]) -> Iterator[Asked]:
+    """The flows of connections, but of those one of whose pods has gone."""
+    for asked in dict.fromkeys(_asked(one) for one in alive):
+        try:
+            topology.flow(asked)
+        except KeyError:
+            continue
+        yield asked
+
+
+def _judge_again(prober: CuttingProber, alive: Sequence[Connection], verdicts: Mapping[Asked, Flow]) -> None:
+    """An agent cuts what policies deny now, and lets go on what they allow."""
+    held = [(one, verdicts[_asked(one)].allowed) for one in alive if _asked(one) in verdicts]
+    prober.follow([one for one, allowed in held if allowed])
+    prober.cut([one for one, allowed in held if not allowed])
+
+
+def _asked(one: Connection) -> Asked:
+    return one.flow.name, one.flow.traffic
 
 
 def _turns(topology: Topology, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Asked]]:

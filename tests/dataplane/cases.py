@@ -38,6 +38,7 @@ class Case:
     traffic: Traffic
     kind: str = ""
     became: str = ""
+    agent: bool = False
 
     @property
     def is_about_service(self) -> bool:
@@ -62,7 +63,7 @@ def complaints(case: Case) -> list[str]:
     """What is wrong with a case now; empty when the kernel and both oracles agree about its flow. Raises KeyError without a way."""
     topology = built(case.whole, case.behind)
     try:
-        world = World(topology, case.whole, nft=case.nft)
+        world = World(topology, case.whole, nft=case.nft, agent=case.agent)
         if case.is_about_service:
             services = case.whole.member(case.name).services
             return [said for flow, said in misresolved(world.described[case.name], services) if flow == case.traffic]
@@ -139,7 +140,7 @@ def report(case: Case) -> str:
     wrong = complaints(case)
     topology = built(case.whole, case.behind)
     try:
-        world = World(topology, case.whole, nft=case.nft)
+        world = World(topology, case.whole, nft=case.nft, agent=case.agent)
         flows, oracles = world.oracles([] if case.is_about_service else [(case.name, case.traffic)])
         world.load(oracles)
         rulesets = [f"---- {name}\n{node.nft.ruleset()}" for name, node in topology.fabric.nodes.items()]
@@ -148,7 +149,7 @@ def report(case: Case) -> str:
     asked = [(name, traffic) for flow in flows for name, traffic in flow.asked]
     return "\n".join(
         (
-            f"packet: {case.kind}, of {case.traffic} in {case.name}, nft enforces: {case.nft}: {case.became}",
+            f"packet: {case.kind}, of {case.traffic} in {case.name}, nft enforces: {case.nft}, an agent: {case.agent}: {case.became}",
             f"now: {wrong or 'nothing is wrong'}",
             *(f"policy: {policy}" for name, _ in asked for policy in world.described[name].policies),
             *(

@@ -1,7 +1,7 @@
 """Nodes as network namespaces with a kernel that forwards, and the cables between them and the wire.
 
 Neighbours and routes are written down, so no packet waits for a node to find something out. Beside the chains under test
-each node counts what enters and leaves its postrouting hook, but for what it sends to its neighbours: what is lost in between was
+each node counts what enters and leaves its postrouting and input hooks, but for what it sends to its neighbours: what is lost in between was
 dropped there, and a probe that is missing elsewhere is lost. This module must not know which packets should pass.
 """
 
@@ -31,14 +31,22 @@ _COUNTERS: Final = """
 add table inet harness
 add counter inet harness entered
 add counter inet harness left
-add chain inet harness first { type filter hook postrouting priority -400; }
-add chain inet harness last { type filter hook postrouting priority 400; }
+add chain inet harness first
+add chain inet harness last
 add rule inet harness first icmpv6 type { 130-137, 143 } accept
 add rule inet harness last icmpv6 type { 130-137, 143 } accept
 add rule inet harness first ip daddr != 169.254.0.0/16 counter name entered
 add rule inet harness first ip6 daddr != 2001:db8:fe::/48 counter name entered
 add rule inet harness last ip daddr != 169.254.0.0/16 counter name left
 add rule inet harness last ip6 daddr != 2001:db8:fe::/48 counter name left
+add chain inet harness first-sent { type filter hook postrouting priority -400; }
+add chain inet harness last-sent { type filter hook postrouting priority 400; }
+add chain inet harness first-received { type filter hook input priority -400; }
+add chain inet harness last-received { type filter hook input priority 400; }
+add rule inet harness first-sent goto first
+add rule inet harness last-sent goto last
+add rule inet harness first-received goto first
+add rule inet harness last-received goto last
 """
 _Set: TypeAlias = tuple[str, str, str]
 """The family and the table of a set, and its name."""
@@ -85,7 +93,7 @@ class Node:
         """How often elements of sets were all that was new."""
 
     def dropped(self) -> int:
-        """How many probes ended in the postrouting hook since the last call."""
+        """How many probes ended in the postrouting or the input hook since the last call."""
         listed = self.nft.listed("counters table inet harness")
         held = {one["counter"]["name"]: int(one["counter"]["packets"]) for one in listed if "counter" in one}
         before, self._dropped = self._dropped, held["entered"] - held["left"]
@@ -188,7 +196,7 @@ class Fabric:
         dropped, unseen = sum(node.dropped() for node in self.nodes.values()), self.wire.lost()
         if unseen or sent != arrived + dropped:
             raise WireError(
-                f"of {sent} probes {arrived} arrived and {dropped} were dropped in a postrouting hook; {unseen} did "
+                f"of {sent} probes {arrived} arrived and {dropped} were dropped in a hook; {unseen} did "
                 f"not fit into the ring; missing are {', '.join(missing[:3])}"
             )
 

@@ -20,13 +20,14 @@ from tests.support.manifests import objects
 class Oracle:
     """The decisions on some flows, each there once, and the chains that are to enforce them.
 
-    ``nft`` says that nft enforces, of both families; else Liqo's agents do.
+    ``nft`` says that nft enforces, of both families, ``agent`` that an agent on each node does; else Liqo's agents do.
     """
 
-    def __init__(self, cluster: Cluster, asked: Sequence[Traffic], *, nft: bool) -> None:
+    def __init__(self, cluster: Cluster, asked: Sequence[Traffic], *, nft: bool, agent: bool = False) -> None:
         self.cluster = cluster
         self.asked = asked
         self.nft = nft
+        self.agent = agent
 
     @cached_property
     def _base(self) -> FactBase:
@@ -34,19 +35,20 @@ class Oracle:
 
     @cached_property
     def _model(self) -> Model:
-        return solve(self._base, (*RENDERED, "too_large", "flow_verdict"), questions(self.asked, nft=self.nft))
-
-    @cached_property
-    def tables(self) -> tuple[chains.Table, ...]:
-        """The tables under test, as the operator writes them for who enforces."""
-        found = layout(self._model)
-        return chains.assemble_nft(found) if self.nft else chains.assemble(found)
+        return solve(
+            self._base, (*RENDERED, "too_large", "flow_verdict"), questions(self.asked, nft=self.nft, agent=self.agent)
+        )
 
     @cached_property
     def commands(self) -> list[dict[str, Any]]:
-        """The transaction that loads the tables under test."""
-        found: list[dict[str, Any]] = json.loads(chains.nft_transaction_json(self.tables))["nftables"]
-        return found
+        """The transaction that loads the tables under test, as the operator writes them for who enforces."""
+        found = layout(self._model)
+        if self.agent:
+            text = chains.agent_transaction_json(chains.assemble_agent(found))
+        else:
+            text = chains.nft_transaction_json(chains.assemble_nft(found) if self.nft else chains.assemble(found))
+        commands: list[dict[str, Any]] = json.loads(text)["nftables"]
+        return commands
 
     @cached_property
     def verdicts(self) -> dict[Traffic, str]:
@@ -57,11 +59,11 @@ class Oracle:
     def differing(self) -> list[tuple[Traffic, str]]:
         """The flows on which the interpreter says another thing, and what it says."""
         unfit = {str(row[0]) for row in self._model.rows("too_large")}
-        meaning = Meaning(self.cluster, nft=self.nft, unfit=unfit)
+        meaning = Meaning(self.cluster, nft=self.nft, agent=self.agent, unfit=unfit)
         second = ((flow, meaning.decide(flow).verdict) for flow in self.asked)
         return [(flow, verdict) for flow, verdict in second if verdict != self.verdicts[flow]]
 
     def proof(self, flow: Traffic) -> dict[str, list[tuple[object, ...]]]:
         """The derived tuples about one flow, for a person to judge."""
-        model = solve(self._base, VERDICTS, questions([flow], nft=self.nft))
+        model = solve(self._base, VERDICTS, questions([flow], nft=self.nft, agent=self.agent))
         return {name: [tuple(row) for row in model.rows(name)] for name in VERDICTS}

@@ -57,6 +57,9 @@ def test_the_kernel_does_what_why_says() -> None:
         "server first",
         "answer to the server",
         "after a move",
+        "cut reply",
+        "cut later",
+        "cut error",
     ):
         assert counted(said, f"of kind {kind}") > 0
     assert counted(said, "changes of sets alone") > 0

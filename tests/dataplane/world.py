@@ -23,12 +23,13 @@ def built(whole: Federation, behind: str | None) -> Topology:
 
 
 class World:
-    """A topology and the policies of a moment. ``nft`` says that nft enforces everywhere, not Liqo's agents."""
+    """A topology and the policies of a moment. ``nft`` and ``agent`` say who enforces everywhere, as in an oracle."""
 
-    def __init__(self, topology: Topology, whole: Federation, *, nft: bool) -> None:
+    def __init__(self, topology: Topology, whole: Federation, *, nft: bool, agent: bool = False) -> None:
         self.topology = topology
         self.whole = whole
         self.nft = nft
+        self.agent = agent
 
     @cached_property
     def described(self) -> Mapping[str, Cluster]:
@@ -42,7 +43,10 @@ class World:
         for flow in flows:
             for name, traffic in flow.asked:
                 seen[name][traffic] = None
-        oracles = {name: Oracle(self.described[name], list(found), nft=self.nft) for name, found in seen.items()}
+        oracles = {
+            name: Oracle(self.described[name], list(found), nft=self.nft, agent=self.agent)
+            for name, found in seen.items()
+        }
         return flows, oracles
 
     def load(self, oracles: Mapping[str, Oracle]) -> None:
