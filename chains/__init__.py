@@ -9,12 +9,12 @@ cannot be written with the same meaning is a ``ChainError``. This room decides n
 """
 
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
-from liqo_connectivity.chains.assemble_agent import AgentTable, assemble_agent
+from liqo_connectivity.chains.assemble_agent import AGENT_PREFIX, AgentTable, assemble_agent
 from liqo_connectivity.chains.assemble_nft import assemble_nft
 from liqo_connectivity.chains.comparison.differences import Difference, differences
 from liqo_connectivity.chains.comparison.nft_listing import view_listing
 from liqo_connectivity.chains.comparison.stored_spec import view_spec
-from liqo_connectivity.chains.comparison.views import TableView, view_table
+from liqo_connectivity.chains.comparison.views import PREFIX, TableView, view_table
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.model import (
@@ -46,8 +46,10 @@ from liqo_connectivity.chains.writers.nft_json import nft_transaction, nft_trans
 from liqo_connectivity.chains.writers.nft_text import nft_script
 
 __all__ = [
+    "AGENT_PREFIX",
     "COLUMNS",
     "LABELS",
+    "PREFIX",
     "AgentTable",
     "Chain",
     "ChainError",

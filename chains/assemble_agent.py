@@ -50,6 +50,16 @@ class AgentTable:
         return f"{AGENT_PREFIX}{self.table.peering}"
 
     @property
+    def peering(self) -> str:
+        """The cluster id of the peering."""
+        return self.table.peering
+
+    @property
+    def policy(self) -> str:
+        """The PeeringConnectivity that it is written for, as namespace/name."""
+        return self.table.policy
+
+    @property
     def namespace(self) -> str:
         """The tenant namespace of the peering."""
         return self.table.namespace

@@ -20,7 +20,10 @@ from liqo_connectivity.chains.comparison.views import (
     TableView,
     addresses_text,
     base_text,
+    connection_text,
+    counter_text,
     ends_of,
+    port_set_text,
     ports_text,
     protocol_text,
     set_text,
@@ -30,8 +33,10 @@ from liqo_connectivity.chains.comparison.views import (
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import MAX_PORT
 from liqo_connectivity.chains.model import Side
+from liqo_connectivity.chains.names import port_text
 
 _SIDES: Final[Mapping[object, Side]] = {"saddr": "source", "daddr": "destination"}
+_DIRECTIONS: Final[Mapping[object, Side]] = {"original": "source", "reply": "destination"}
 _NUMBERS: Final[Mapping[object, str]] = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 """IANA protocol numbers, which ``nft -n`` prints."""
 _PRIORITIES: Final = {"raw": -300, "mangle": -150, "dstnat": -100, "filter": 0, "security": 50, "srcnat": 100}
@@ -42,8 +47,8 @@ _UNSEEN: Final = ("counter", "comment")
 """Expressions that change no verdict."""
 
 
-def view_listing(text: str) -> dict[tuple[str, str], TableView]:
-    """The tables of a listing whose names begin as ours do, by family and name.
+def view_listing(text: str, prefix: str = PREFIX) -> dict[tuple[str, str], TableView]:
+    """The tables of a listing whose names begin with a prefix of ours, by family and name.
 
     Raises ChainError for a text that is no such listing.
     """
@@ -61,7 +66,7 @@ def view_listing(text: str) -> dict[tuple[str, str], TableView]:
     if not found["metainfo"]:
         raise ChainError("is not whole: it lacks the line about nft's version; write it with: nft -j list ruleset")
     tables = [(str(table.get("family")), str(table.get("name"))) for table in found["table"]]
-    return {key: _table(key, found) for key in tables if key[1].startswith(PREFIX)}
+    return {key: _table(key, found) for key in tables if key[1].startswith(prefix)}
 
 
 def _table(key: tuple[str, str], found: Mapping[str, list[Fields]]) -> TableView:
@@ -77,8 +82,12 @@ def _table(key: tuple[str, str], found: Mapping[str, list[Fields]]) -> TableView
     # Which flags, nft 1.0.6 does not print right.
     others = {"flags, such as that of a dormant table, which filters nothing"} if "flags" in table else set[str]()
     for kind in found.keys() - _UNDERSTOOD:
-        others.update(f"a {kind} named {each.get('name')}" for each in held(kind))
+        others.update(_other(kind, each.get("name")) for each in held(kind))
     return TableView(*key, chains, sets, frozenset(others))
+
+
+def _other(kind: str, name: object) -> str:
+    return counter_text(name) if kind == "counter" else f"a {kind} named {name}"
 
 
 def _base(chain: Fields) -> str:
@@ -91,10 +100,11 @@ def _base(chain: Fields) -> str:
 
 
 def _element(element: object) -> str:
-    """An element as text; a timeout or a counter with it is left out."""
+    """An element as text, an address or ports; a timeout or a counter with it is left out."""
     inner = fields(element).get("elem")
     value = fields(inner).get("val", inner) if inner is not None else element
-    return value if isinstance(value, str) else unknown(value)
+    ports = _ports(value)
+    return value if isinstance(value, str) else port_text(ports) if ports else unknown(value)
 
 
 def _rule(rule: Fields) -> RuleView:
@@ -114,6 +124,8 @@ def _rule(rule: Fields) -> RuleView:
             found |= _match(fields(left), right)
         elif kind in ("accept", "drop") and verdict == "continue":
             verdict = kind
+        elif kind == "goto" and verdict == "continue":
+            verdict = f"goto {fields(value).get('target')}"
         elif kind not in _UNSEEN:
             found.add(unknown(expression))
     if ports != (0, MAX_PORT):
@@ -130,12 +142,19 @@ def _match(left: Fields, right: object) -> Matches:
         case {"meta": {"key": "l4proto"}} if len(values) == 1:
             return frozenset({protocol_text(_NUMBERS.get(values[0], str(values[0])))})
         case {"payload": {"protocol": "ip" | "ip6", "field": "saddr" | "daddr"}}:
-            side = _SIDES[fields(left["payload"])["field"]]
-            if isinstance(right, str) and right.startswith("@"):
-                return frozenset({set_text(side, right[1:])})
-            ranges = [_addresses(value) for value in values]
-            if all(ranges):
-                return frozenset({addresses_text(side, (each for each in ranges if each))})
+            found = _ends(_SIDES[fields(left["payload"])["field"]], right)
+            if found is not None:
+                return frozenset({found})
+        case {"ct": {"key": "ip saddr" | "ip6 saddr", "dir": "original" | "reply"}}:
+            found = _ends(_DIRECTIONS[fields(left["ct"])["dir"]], right)
+            if found is not None:
+                return frozenset({connection_text(found)})
+        case {"ct": {"key": "protocol"}} if len(values) == 1:
+            return frozenset({connection_text(protocol_text(_NUMBERS.get(values[0], str(values[0]))))})
+        case {"ct": {"key": "proto-src", "dir": "reply"}}:
+            found = _connection_ports(right)
+            if found is not None:
+                return frozenset({connection_text(found)})
         case {"payload": {"protocol": "icmpv6", "field": "type"}} if all(isinstance(value, str) for value in values):
             return frozenset({protocol_text("icmpv6"), types_text(map(str, values))})
         case _ if _is_port(left):
@@ -145,6 +164,22 @@ def _match(left: Fields, right: object) -> Matches:
         case _:
             pass
     return frozenset({unknown({"left": left, "right": right})})
+
+
+def _ends(side: Side, right: object) -> str | None:
+    """The text of a match of addresses, if it is understood."""
+    if isinstance(right, str) and right.startswith("@"):
+        return set_text(side, right[1:])
+    ranges = [_addresses(value) for value in _values(right)]
+    return addresses_text(side, (each for each in ranges if each)) if all(ranges) else None
+
+
+def _connection_ports(right: object) -> str | None:
+    """The text of a match of the port of a connection, if it is understood."""
+    if isinstance(right, str) and right.startswith("@"):
+        return port_set_text(right[1:])
+    ports = _ports(right)
+    return ports_text([ports]) if ports else None
 
 
 def _is_port(left: object) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeAlias
 
+from liqo_connectivity.chains.assemble_agent import AGENT_PREFIX, HOOKS, AgentTable, port_set
 from liqo_connectivity.chains.model import (
     Chain,
     CidrMatch,
@@ -28,7 +29,7 @@ Matches: TypeAlias = frozenset[str]
 AddressRange: TypeAlias = tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]
 """The first and the last address, of one family."""
 PREFIX: Final = "connectivity-"
-"""How the names of the tables begin; the rest is a cluster id."""
+"""How the names of the tables begin, but for those of agents; the rest is a cluster id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,10 @@ class TableView:
     @property
     def peering(self) -> str:
         """The cluster id of its peering; empty if its name does not begin as ours do."""
-        return self.name.removeprefix(PREFIX) if self.name.startswith(PREFIX) else ""
+        for prefix in (PREFIX, AGENT_PREFIX):
+            if self.name.startswith(prefix):
+                return self.name.removeprefix(prefix)
+        return ""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -76,8 +80,10 @@ class TableView:
         return self.family, self.name
 
 
-def view_table(table: Table) -> TableView:
+def view_table(table: Table | AgentTable) -> TableView:
     """View a table that an encoding made."""
+    if isinstance(table, AgentTable):
+        return _view_agent_table(table)
     return TableView(
         table.family,
         table.name,
@@ -87,7 +93,9 @@ def view_table(table: Table) -> TableView:
 
 
 def base_text(kind: object, hook: object, priority: object, policy: object) -> str:
-    """What makes a chain a base chain, as text."""
+    """What makes a chain a base chain, as text; the same for all others."""
+    if hook is None:
+        return "no base chain"
     return f"type {kind} hook {hook} priority {priority} policy {policy}"
 
 
@@ -143,6 +151,51 @@ def ports_text(ports: Iterable[tuple[int, int]]) -> str:
 def types_text(types: Iterable[str]) -> str:
     """A match of ICMPv6 types."""
     return f"icmp type {','.join(sorted(types))}"
+
+
+def connection_text(text: str) -> str:
+    """A match of the ends of a packet's connection, by the text of the match of the packet's own."""
+    return f"connection {text}"
+
+
+def port_set_text(name: str) -> str:
+    """A match of destination ports: those of a set."""
+    return f"port @{name}"
+
+
+def _view_agent_table(table: AgentTable) -> TableView:
+    if table.is_empty:
+        return TableView(table.family, table.name, {}, {})
+    first = RuleView("", frozenset({state_text(("invalid", "untracked"))}), "goto packet")
+    led = first, RuleView("", frozenset(), "goto connection")
+    chains: dict[str, ChainView] = {
+        hook: ChainView(base_text("filter", hook, priority, "accept"), led) for hook, priority in HOOKS
+    }
+    for name, matches in (("connection", _connection), ("packet", _matches)):
+        rules = (RuleView(rule.name, matches(rule.matches), rule.verdict) for rule in table.rules)
+        chains[name] = ChainView(base_text(None, None, None, None), tuple(rules))
+    sets = {held.name: frozenset(element.text for element in held.elements) for held in table.sets}
+    sets |= {name: frozenset(map(port_text, ranges)) for name, ranges in table.port_sets.items()}
+    return TableView(table.family, table.name, chains, sets, frozenset(map(counter_text, table.counter_names)))
+
+
+def counter_text(name: object) -> str:
+    """A named counter, as one of the other things in a table."""
+    return f"a counter named {name}"
+
+
+def _connection(matches: Iterable[Match]) -> Matches:
+    """What a rule asks of the ends of a packet's connection."""
+    found: set[str] = set()
+    for match in matches:
+        match match:
+            case StateMatch() | Icmp6Match():
+                found |= _matches((match,))
+            case PortMatch(protocol, ranges) if len(ranges) > 1:
+                found |= {connection_text(protocol_text(protocol)), connection_text(port_set_text(port_set(match)))}
+            case _:
+                found |= set(map(connection_text, _matches((match,))))
+    return frozenset(found)
 
 
 def _chain(chain: Chain) -> ChainView:

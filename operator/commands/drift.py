@@ -1,7 +1,7 @@
 """``drift``: compares what policies say with what is stored for Liqo's agents, and with what a kernel has."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -45,14 +45,12 @@ def command(given: Input, listing: str | None, node: str, with_proof: bool, outp
 
     What policies say, what is stored for Liqo's agents and what the kernel of a node has must be the same. Prints each
     difference by rule or element of a set, and when the object was last written. Rules are compared by what they match, and
-    in order. Without -f, policies and stored objects are read from the live cluster. With --enforcer nftables nothing is
-    stored, and the kernel is compared with the policies.
+    in order. Without -f, policies and stored objects are read from the live cluster. With --enforcer nftables or
+    agent nothing is stored, and the kernel is compared with the policies.
 
     Exits with 0 if all are the same, 1 if anything differs, 3 if that is not known: an object could not be read, a policy
     is pending, or there is nothing to compare with.
     """
-    if given.enforcer == AGENT:
-        raise click.UsageError(f"the chains of an agent are not compared yet: use --enforcer {LIQO} or {NFTABLES}")
     if node and listing is None:
         raise click.UsageError("--node names the node of a listing: give it with --nft")
     if listing == "-" and "-" in given.objects.files:
@@ -72,9 +70,9 @@ def command(given: Input, listing: str | None, node: str, with_proof: bool, outp
         problems.append(
             Problem(message="the files hold no FirewallConfiguration", help=f"add what this prints: {_LIST}")
         )
-    if session.enforcer == NFTABLES and listing is None:
-        raise click.UsageError("with --enforcer nftables nothing is stored: give a listing with --nft")
-    listed, problem = _listed(listing)
+    if session.enforcer != LIQO and listing is None:
+        raise click.UsageError(f"with --enforcer {session.enforcer} nothing is stored: give a listing with --nft")
+    listed, problem = _listed(listing, chains.AGENT_PREFIX if session.enforcer == AGENT else chains.PREFIX)
     rendered, unwritten = _rendered(session, model)
     problems += [*problem, *unwritten]
     for what in problems:
@@ -121,23 +119,29 @@ def _objects(reading: Reading) -> tuple[list[StoredTable], list[Problem]]:
 
 def _listed(
     listing: str | None,
+    prefix: str,
 ) -> tuple[Mapping[tuple[str, str], chains.TableView] | None, list[Problem]]:
     """The tables of a listing, and why it cannot be read."""
     if listing is None:
         return None, []
     try:
         text = sys.stdin.buffer.read() if listing == "-" else Path(listing).read_bytes()
-        return chains.view_listing(text.decode()), []
+        return chains.view_listing(text.decode(), prefix), []
     except OSError as error:
         raise click.UsageError(f"--nft {listing}: cannot be read: {error.strerror}") from None
     except (chains.ChainError, UnicodeDecodeError) as error:
         return None, [Problem(file=listing, message=str(error))]
 
 
-def _rendered(session: Session, model: Model) -> tuple[list[chains.Table], list[Problem]]:
+def _rendered(session: Session, model: Model) -> tuple[list[chains.Table | chains.AgentTable], list[Problem]]:
     """The tables of all enforced policies, and the peerings of which none can be written."""
-    encode = chains.assemble if session.enforcer == LIQO else chains.assemble_nft
-    tables: list[chains.Table] = []
+    encoders: dict[str, Callable[[chains.Layout], Iterable[chains.Table | chains.AgentTable]]] = {
+        LIQO: chains.assemble,
+        NFTABLES: chains.assemble_nft,
+        AGENT: chains.assemble_agent,
+    }
+    encode = encoders[session.enforcer]
+    tables: list[chains.Table | chains.AgentTable] = []
     problems: list[Problem] = []
     layout = chains.Layout.from_relations({name: model.rows(name) for name in chains.COLUMNS})
     for peering, part in layout.by_peering().items():

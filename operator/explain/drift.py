@@ -1,7 +1,7 @@
 """Whether what policies say, what is stored for Liqo's agents and what a kernel has are the same, as data.
 
 Each pair of neighbours is compared: the policy with the stored object, and that with the table of a kernel. Where nft itself
-loads the chains there is no stored object, so the policy is compared with the kernel.
+or an agent loads the chains there is no stored object, so the policy is compared with the kernel.
 """
 
 import re
@@ -65,7 +65,7 @@ class Comparison:
 class Tables(NamedTuple):
     """What is compared. ``stored`` and ``listed`` are None if they are not known."""
 
-    rendered: Sequence[chains.Table]
+    rendered: Sequence[chains.Table | chains.AgentTable]
     stored: Sequence[StoredTable] | None
     listed: Mapping[tuple[str, str], TableView] | None
 
@@ -116,7 +116,7 @@ def rule_index(difference: Difference) -> tuple[str, int] | None:
 
 
 def _stored(
-    rendered: Sequence[chains.Table], stored: Sequence[StoredTable], waiting: frozenset[str]
+    rendered: Sequence[chains.Table | chains.AgentTable], stored: Sequence[StoredTable], waiting: frozenset[str]
 ) -> Iterator[Comparison]:
     left = {each.name: each for each in stored if each.managed or each.view.peering}
     for table in rendered:
@@ -141,7 +141,7 @@ def _stored(
         yield Comparison(each.view.peering, each.policy, "the policies", "what is stored", (extra,), each.since, waits)
 
 
-def _object(stored: StoredTable, table: chains.Table) -> Iterator[Difference]:
+def _object(stored: StoredTable, table: chains.Table | chains.AgentTable) -> Iterator[Difference]:
     """What of an object besides its table keeps agents from applying it."""
     if stored.going:
         yield Difference("object", "changed", f"FirewallConfiguration {stored.name}", "it is being deleted")
@@ -163,11 +163,8 @@ def _listed(tables: Tables, waiting: frozenset[str]) -> Iterator[Comparison]:
         ]
     else:
         # A table without chains and sets is one that is to go.
-        wanted = [
-            (chains.view_table(each), each.policy, "the policy", "")
-            for each in tables.rendered
-            if each.chains or each.sets
-        ]
+        rendered = [(chains.view_table(each), each.policy) for each in tables.rendered]
+        wanted = [(view, policy, "the policy", "") for view, policy in rendered if view.chains or view.sets]
     for view, policy, name, since in wanted:
         match = left.pop(view.key, None)
         if match is None:

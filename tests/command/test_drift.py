@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support import nft
 from tests.support.checkout import ROOT
 from tests.support.recorded_cluster import outputs
 
@@ -169,11 +170,30 @@ def test_a_listing_that_is_none_leaves_the_kernel_unknown(text: str, capsys: Cap
     assert (code, f"error: {listing}" in err) == (3, True), err
 
 
+def test_the_chains_of_an_agent_are_compared_with_those_of_a_kernel(capsys: Capture, tmp_path: Path) -> None:
+    _, script, _ = outputs(capsys, "render", *CONSUMER, "-o", "nft", "--enforcer", "agent")
+    agents = "--enforcer", "agent", "--nft", str(tmp_path / "listing.json")
+    foreign = "table ip connectivity-milan {\n\tchain connectivity {\n\t}\n}\n"
+    comment = next(line for line in script.splitlines() if "rule-2" in line and "ct original" in line)
+    name = comment.rpartition("comment ")[2].strip('"')
+    inserted = f'insert rule ip lce-milan connection accept comment "{name}"\n'
+    for added, code, said in (
+        (foreign, 0, "1 compared, nothing differs\n"),
+        (inserted, 1, "extra: rule 2"),
+        ("add element ip lce-milan group.vc_local.0 { 10.244.9.9 }\n", 1, "extra: element 10.244.9.9 of set"),
+        ("delete table ip lce-milan\n", 1, "missing: table ip lce-milan"),
+    ):
+        loaded = nft.load_script(script, added)
+        (tmp_path / "listing.json").write_text(json.dumps({"nftables": loaded}))
+        found, out, _ = outputs(capsys, "drift", *CONSUMER, *agents)
+        assert (found, said in out) == (code, True), out
+
+
 def test_wrong_usage_is_named(capsys: Capture, tmp_path: Path) -> None:
     for arguments, message in (
         (("--node", "worker-1"), "give it with --nft"),
-        (("--enforcer", "nftables"), "give a listing with --nft"),
-        (("--enforcer", "agent"), "the chains of an agent are not compared yet"),
+        (("--enforcer", "nftables"), "with --enforcer nftables nothing is stored: give a listing with --nft"),
+        (("--enforcer", "agent"), "with --enforcer agent nothing is stored: give a listing with --nft"),
         (("--nft", str(tmp_path / "absent")), "cannot be read: No such file or directory"),
         (("-f", "-", "--nft", "-"), "write one of them to a file"),
     ):
