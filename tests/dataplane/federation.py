@@ -7,6 +7,7 @@ passed in, so a seed names a federation. This module must not know what a policy
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from ipaddress import ip_address, ip_network
 from random import Random
 from typing import Final
@@ -107,18 +108,26 @@ class Federation:
 
     members: tuple[Member, ...]
 
+    @cached_property
+    def _by_name(self) -> dict[str, Member]:
+        return {member.name: member for member in self.members}
+
     def member(self, name: str) -> Member:
-        return next(member for member in self.members if member.name == name)
+        return self._by_name[name]
 
     def known_as(self, viewer: str, owner: str, address: str) -> str:
         """The address by which a cluster knows a pod address of another, or its own."""
         if viewer == owner:
             return address
         six = int(":" in address)
-        real = ip_network(self.member(owner).cidrs[six])
-        seen = ip_network(self.member(viewer).sees[owner][six])
-        offset = int(ip_address(address)) - int(real.network_address)
-        return str(seen[offset])
+        return _moved(address, self.member(owner).cidrs[six], self.member(viewer).sees[owner][six])
+
+
+@cache
+def _moved(address: str, real: str, seen: str) -> str:
+    """The address at the same place in another CIDR of the same size."""
+    offset = int(ip_address(address)) - int(ip_network(real).network_address)
+    return str(ip_network(seen)[offset])
 
 
 def federation(rng: Random, size: int | None = None) -> Federation:

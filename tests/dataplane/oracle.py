@@ -5,16 +5,34 @@ A flow whose verdict is ``unknown`` is not expected to do anything, and nothing 
 
 import json
 from collections.abc import Sequence
-from functools import cached_property
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 from liqo_connectivity import chains
-from liqo_connectivity.engine import Model
+from liqo_connectivity.engine import Database
 from liqo_connectivity.facts import FactBase
-from tests.support.clusters import RENDERED, VERDICTS, base_of, layout, questions, solve, verdicts
+from tests.support.clusters import (
+    RENDERED,
+    VERDICTS,
+    base_of,
+    facts_with,
+    layout,
+    program,
+    questions,
+    solve,
+    verdicts,
+)
 from tests.support.descriptions import Cluster, Traffic
 from tests.support.interpreter import Meaning
 from tests.support.manifests import objects
+
+
+class Derived(NamedTuple):
+    """What the rules derive: chains, the verdict on each flow, and the policies whose chains are too large."""
+
+    layout: chains.Layout
+    verdicts: tuple[str, ...]
+    unfit: frozenset[str]
 
 
 class Oracle:
@@ -34,15 +52,16 @@ class Oracle:
         return base_of(objects(self.cluster))
 
     @cached_property
-    def _model(self) -> Model:
-        return solve(
-            self._base, (*RENDERED, "too_large", "flow_verdict"), questions(self.asked, nft=self.nft, agent=self.agent)
-        )
+    def _derived(self) -> Derived:
+        database = _database()
+        database.load(facts_with(self._base, questions(self.asked, nft=self.nft, agent=self.agent)))
+        unfit = frozenset(str(row[0]) for row in database.rows("too_large"))
+        return Derived(layout(database), tuple(verdicts(database)), unfit)
 
     @cached_property
     def commands(self) -> list[dict[str, Any]]:
         """The transaction that loads the tables under test, as the operator writes them for who enforces."""
-        found = layout(self._model)
+        found = self._derived.layout
         if self.agent:
             text = chains.agent_transaction_json(chains.assemble_agent(found))
         else:
@@ -53,13 +72,12 @@ class Oracle:
     @cached_property
     def verdicts(self) -> dict[Traffic, str]:
         """The derived verdict on each flow."""
-        return dict(zip(self.asked, verdicts(self._model), strict=True))
+        return dict(zip(self.asked, self._derived.verdicts, strict=True))
 
     @cached_property
     def differing(self) -> list[tuple[Traffic, str]]:
         """The flows on which the interpreter says another thing, and what it says."""
-        unfit = {str(row[0]) for row in self._model.rows("too_large")}
-        meaning = Meaning(self.cluster, nft=self.nft, agent=self.agent, unfit=unfit)
+        meaning = Meaning(self.cluster, nft=self.nft, agent=self.agent, unfit=self._derived.unfit)
         second = ((flow, meaning.decide(flow).verdict) for flow in self.asked)
         return [(flow, verdict) for flow, verdict in second if verdict != self.verdicts[flow]]
 
@@ -67,3 +85,9 @@ class Oracle:
         """The derived tuples about one flow, for a person to judge."""
         model = solve(self._base, VERDICTS, questions([flow], nft=self.nft, agent=self.agent))
         return {name: [tuple(row) for row in model.rows(name)] for name in VERDICTS}
+
+
+@cache
+def _database() -> Database:
+    """One for all policies of a process: its functions are made once, and every load replaces all facts."""
+    return Database(program(*RENDERED, "too_large", "flow_verdict"))

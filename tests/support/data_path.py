@@ -33,9 +33,12 @@ class DataPath(Groups):
 
     def may_pass_input(self, source: Address, destination: Address) -> bool:
         """Whether a node may take the packet itself without its crossing a chain: unless a Pod on another node sends it."""
+        hosts = self._hosts(destination)
+        if not hosts:
+            return False
         senders = {pod.node for pod in self._readable if source in self._local(pod) and pod.node is not None}
         elsewhere = bool(senders) and not self._hosts(source)
-        return any(not elsewhere or node in senders for node in self._hosts(destination))
+        return any(not elsewhere or node in senders for node in hosts)
 
     @cached_property
     def _service_cidrs(self) -> list[Cidr]:
@@ -44,14 +47,21 @@ class DataPath(Groups):
         found = [ip_network(text, strict=False) for text in written if is_cidr(text)]
         return [cidr for cidr in found if cidr.prefixlen > 0]
 
+    @cached_property
+    def _service_addresses(self) -> set[Address]:
+        return {parsed(text) for service in self.cluster.services for text in service.addresses}
+
     def is_rewritten(self, address: Address) -> bool:
         """Whether an address is a Service's, by a Service or by the CIDR of Services."""
-        own = {parsed(text) for service in self.cluster.services for text in service.addresses}
-        return address in own or any(address in cidr for cidr in self._service_cidrs)
+        return address in self._service_addresses or any(address in cidr for cidr in self._service_cidrs)
+
+    @cached_property
+    def _node_ports(self) -> set[tuple[str, int]]:
+        return {(s.protocol.lower(), s.node_port) for s in self.cluster.services if s.node_port is not None}
 
     def is_node_port(self, flow: Traffic) -> bool:
         """Whether a flow goes to a port of a Service on a node, where the node gives it another destination and source."""
-        ports = {(s.protocol.lower(), s.node_port) for s in self.cluster.services if s.node_port is not None}
+        ports = self._node_ports
         meant = (flow.protocol, flow.port) in ports if flow.protocol else bool(ports)
         return meant and bool(self._hosts(parsed(flow.destination)))
 

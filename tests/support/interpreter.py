@@ -11,7 +11,7 @@ from typing import Literal
 
 from tests.support.addresses import Address, Members, is_cidr, parsed, union
 from tests.support.data_path import DataPath
-from tests.support.descriptions import Policy, Rule, Traffic
+from tests.support.descriptions import Party, Policy, Rule, Traffic
 from tests.support.groups import is_selection
 from tests.support.membership import ENDED, addresses_of
 from tests.support.policy_checks import beyond_liqo, is_unclear, is_valid
@@ -28,6 +28,19 @@ class Answer:
     decisions: dict[str, Decision | None]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """An address as a peering's policy sees it: the rules that match it as source and as destination.
+
+    ``may_join`` says that it is a pod's of a namespace that may turn out to be offloaded to the peering.
+    """
+
+    in_scope: bool
+    may_join: bool
+    from_it: frozenset[int]
+    to_it: frozenset[int]
+
+
 class Meaning(DataPath):
     """The meaning of a cluster's policies."""
 
@@ -37,12 +50,13 @@ class Meaning(DataPath):
         ends = parsed(flow.source), parsed(flow.destination)
         decisions: dict[str, Decision | None] = {}
         for peering, policy in self.governing.items():
-            if not any(end in self.scope[peering] for end in ends):
+            seen = self._seen(peering, flow.source), self._seen(peering, flow.destination)
+            if not any(end.in_scope for end in seen):
                 continue
             if flow.state == "established" and not self.agent:
                 decisions[peering] = ("established", 0, "allow")
             else:
-                is_open = self.pending[peering] or self._may_join(peering, ends)
+                is_open = self.pending[peering] or any(end.may_join for end in seen)
                 decisions[peering] = None if is_open else self._first_match(peering, policy, flow)
         if any(decision and decision[2] == "deny" for decision in decisions.values()):
             unseen = self.is_out_of_sight(flow) or not self.is_written(ends[0])
@@ -51,7 +65,7 @@ class Meaning(DataPath):
             return Answer("allowed", decisions)
         open_ended = (
             any(self._may_govern(peering, end) for peering in self.open_ends for end in ends)
-            or any(self._may_join(peering, ends) for peering in self.governing)
+            or any(self._seen(peering, end).may_join for peering in self.governing for end in flow[:2])
             or (bool(self.governing) and (any(map(self.is_rewritten, ends)) or self.is_node_port(flow)))
         )
         unknown = None in decisions.values() or open_ended
@@ -59,14 +73,12 @@ class Meaning(DataPath):
 
     def _first_match(self, peering: str, policy: Policy, flow: Traffic) -> Decision | None:
         """What decides a flow; None if it stands for all ports, and a rule for some decides unlike what decides the rest."""
-        ends = parsed(flow.source), parsed(flow.destination)
+        source, destination = self._seen(peering, flow.source), self._seen(peering, flow.destination)
         parts: set[str] = set()
         taken: set[tuple[str, int]] = set()
         found: Decision = "default", 0, policy.default or "allow"
-        for index, rule in enumerate(policy.rules):
-            parties = (rule.source, rule.destination)
-            if not all(p is None or end in self.party(peering, p) for p, end in zip(parties, ends, strict=True)):
-                continue
+        for index in sorted(source.from_it & destination.to_it):
+            rule = policy.rules[index]
             if rule.ports is None or (flow.protocol and has_port(rule, flow)):
                 found = "rule", index, str(rule.action)
                 break
@@ -76,6 +88,28 @@ class Meaning(DataPath):
                     parts.add(str(rule.action))
                 taken |= own
         return None if parts - {found[2]} else found
+
+    def _seen(self, peering: str, end: str) -> Seen:
+        """How the policy of a peering sees an address: much is asked about few of them."""
+        if (peering, end) not in self._seen_found:
+            self._seen_found[peering, end] = self._looked_at(peering, parsed(end))
+        return self._seen_found[peering, end]
+
+    @cached_property
+    def _seen_found(self) -> dict[tuple[str, str], Seen]:
+        return {}
+
+    def _looked_at(self, peering: str, end: Address) -> Seen:
+        def takes(party: Party | None) -> bool:
+            return party is None or end in self.party(peering, party)
+
+        rules = [*enumerate(self.governing[peering].rules)]
+        return Seen(
+            end in self.scope[peering],
+            end in self._joining[peering],
+            frozenset(index for index, rule in rules if takes(rule.source)),
+            frozenset(index for index, rule in rules if takes(rule.destination)),
+        )
 
     def _may_govern(self, peering: str, end: Address) -> bool:
         """Whether an address may be in the unknown part of a peering's scope."""
@@ -90,12 +124,16 @@ class Meaning(DataPath):
         elsewhere = [cidr for other in self.peerings if other != peering for cidr in self._sound_cidrs[other]]
         return doubt == "pods" or end not in Members(cidrs=(*self._local_cidrs, *elsewhere))
 
-    def _may_join(self, peering: str, ends: tuple[Address, ...]) -> bool:
-        """Whether an end is a pod of a namespace that may turn out to be offloaded to a peering."""
-        namespaces = self._maybe_mapped(peering)
-        pods = [pod for pod in self._readable if pod.namespace in namespaces]
-        found = union([*map(self._local, pods), *(addresses_of(pod) for pod in pods if self.is_unplaced(pod))])
-        return any(end in found for end in ends)
+    @cached_property
+    def _joining(self) -> dict[str, frozenset[Address]]:
+        """By peering, the addresses of pods of namespaces that may turn out to be offloaded to it."""
+        found: dict[str, frozenset[Address]] = {}
+        for peering in self.governing:
+            namespaces = self._maybe_mapped(peering)
+            pods = [pod for pod in self._readable if pod.namespace in namespaces]
+            unplaced = (addresses_of(pod) for pod in pods if self.is_unplaced(pod))
+            found[peering] = union([*map(self._local, pods), *unplaced])
+        return found
 
     # ---- What cannot be known ----
 
