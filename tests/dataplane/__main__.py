@@ -99,6 +99,7 @@ def _sent(options: Namespace) -> dict[str, Any]:
     counts |= {f"topologies ({kind})": count for kind, count in sorted(tally.topologies.items())}
     counts |= {f"of kind {kind}": count for kind, count in tally.kinds.items()}
     counts |= {f"by way of {path}": count for path, count in sorted(tally.paths.items())}
+    counts |= {f"of form {form}": count for form, count in tally.forms.items()}
     counts |= {f"flows {verdict}": count for verdict, count in sorted(tally.told.items())}
     return _found(f"seeds {seeds[0]} to {seeds[-1]}", counts, lines, len(tally.wrong))
 
@@ -106,6 +107,7 @@ def _sent(options: Namespace) -> dict[str, Any]:
 def _bred(options: Namespace) -> dict[str, Any]:
     score, seeds = mutation.run(options.seed, options.mutants, options.seconds)
     counts = {"mutants": score.tried, "killed": score.killed.total(), "harmless": score.harmless.total()}
+    counts |= {"in federations": score.meshes, "that cut tunnels and were not sent": score.unsent}
     counts |= {f"of {kind}": count for kind, count in sorted(score.killed.items())}
     return _found(f"seeds {seeds[0]} to {seeds[-1]}", counts, score.wrong, len(score.wrong))
 

@@ -13,8 +13,9 @@ from typing import Final
 from tests.dataplane.cases import Case
 from tests.dataplane.churn import carried, churned, kept, moved
 from tests.dataplane.cutting import CuttingProber
-from tests.dataplane.federation import federation, with_policies
-from tests.dataplane.probing import SPORTS, Connection, Flow
+from tests.dataplane.federation import Federation, federation, with_policies
+from tests.dataplane.probing import SPORTS
+from tests.dataplane.shots import Connection, Failure, Flow, server_may_begin
 from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.world import World, built, known, misresolved
 
@@ -28,6 +29,8 @@ ATTEMPTS: Final = 3
 TURNED: Final = range(SPORTS[0] - 200, SPORTS[0])
 TURNS: Final = len(TURNED)
 """For how many flows the server may speak first, and to which ports of the clients."""
+SIGNALLED: Final = 60
+"""Along how many flows something is sent that an IPv6 network needs."""
 KEPT: Final = 120
 """How many connections live on when the policies or the pods change."""
 ENOUGH: Final = 20
@@ -36,12 +39,13 @@ ENOUGH: Final = 20
 
 @dataclass
 class Tally:
-    """What a run did. ``told`` counts verdicts on flows, each once; ``refilled`` counts
-    changes of a node's sets alone.
+    """What a run did. ``told`` counts verdicts on flows, each once; ``kinds``, ``paths`` and ``forms`` are those of the probers;
+    ``refilled`` counts changes of a node's sets alone.
     """
 
     kinds: Counter[str] = field(default_factory=Counter[str])
     paths: Counter[str] = field(default_factory=Counter[str])
+    forms: Counter[str] = field(default_factory=Counter[str])
     policies: int = 0
     refilled: int = 0
     topologies: Counter[str] = field(default_factory=Counter[str])
@@ -96,7 +100,8 @@ def trial(seed: int, tally: Tally) -> None:
             sent = known(flows[: len(asked)], oracles)
             prober.carry([*_on(topology, taken, verdicts, agent=agent)])
             pairs = [(verdicts[one], verdicts[other]) for one, other in turns if {one, other} <= verdicts.keys()]
-            prober.turn([(flow, turned) for flow, turned in pairs if turned.allowed and not flow.allowed])
+            prober.turn([pair for pair in pairs if server_may_begin(*pair)])
+            prober.signal(rng.sample(flows, min(SIGNALLED, len(flows))))
             opened = [each for _ in range(ATTEMPTS) for each in prober.judge(sent)]
             alive = rng.sample(opened, min(KEPT, len(opened)))
             tally.policies += 1
@@ -106,14 +111,12 @@ def trial(seed: int, tally: Tally) -> None:
                 tally.wrong += [
                     Case(whole, name, name, nft, traffic, "oracles", said, agent) for traffic, said in second
                 ]
-            tally.wrong += [
-                Case(whole, behind, f.flow.asked[0][0], nft, f.flow.traffic, f.kind, f.became, agent)
-                for f in prober.failures
-            ]
+            tally.wrong += [_case(whole, behind, each, nft=nft, agent=agent) for each in prober.failures]
             prober.failures.clear()
         tally.kinds += prober.kinds
         tally.refilled += sum(node.refilled for node in topology.fabric.nodes.values())
         tally.paths += prober.paths
+        tally.forms += prober.forms
         tally.topologies[type(topology).__name__.lower()] += 1
     finally:
         topology.close()
@@ -153,6 +156,11 @@ def _judge_again(prober: CuttingProber, alive: Sequence[Connection], verdicts: M
 
 def _asked(one: Connection) -> Asked:
     return one.flow.name, one.flow.traffic
+
+
+def _case(whole: Federation, behind: str | None, failure: Failure, *, nft: bool, agent: bool) -> Case:
+    flow, back = failure.flow, failure.back.traffic if failure.back else None
+    return Case(whole, behind, flow.name, nft, flow.traffic, failure.kind, failure.became, agent, back)
 
 
 def _turns(topology: Topology, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Asked]]:

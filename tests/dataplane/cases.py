@@ -6,15 +6,17 @@ Kept cases are the files of ``tests/data/dataplane/``; a test tries each of them
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from random import Random
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import TypeAdapter
 
 from tests.dataplane.federation import Federation, Member
 from tests.dataplane.probing import Prober
+from tests.dataplane.shots import server_may_begin
+from tests.dataplane.topology import Asked
 from tests.dataplane.world import World, built, known, misresolved
 from tests.support.clusters import shown
 from tests.support.descriptions import Traffic
@@ -28,7 +30,8 @@ ATTEMPTS: Final = 12
 class Case:
     """A flow as the cluster ``name`` sees it, in all of a federation, or in the cluster ``behind`` a router.
 
-    ``kind`` and ``became`` say which packet did what; they are not part of what is tried again.
+    ``back`` is the flow from its server to its client, if the server speaks first. ``kind`` and ``became`` say which packet
+    did what; of what is tried again they are no part.
     """
 
     whole: Federation
@@ -39,6 +42,12 @@ class Case:
     kind: str = ""
     became: str = ""
     agent: bool = False
+    back: Traffic | None = None
+
+    @property
+    def asked(self) -> list[Asked]:
+        """Its flow, and the one back."""
+        return [(self.name, traffic) for traffic in (self.traffic, self.back) if traffic]
 
     @property
     def is_about_service(self) -> bool:
@@ -59,23 +68,42 @@ def read(file: Path) -> Case:
     return _ADAPTER.validate_json(file.read_text("utf-8"))
 
 
+class Complaint(NamedTuple):
+    """What is wrong with a case: which packet, or "oracles", and what became of it or what the interpreter says."""
+
+    kind: str
+    text: str
+
+
 def complaints(case: Case) -> list[str]:
     """What is wrong with a case now; empty when the kernel and both oracles agree about its flow. Raises KeyError without a way."""
+    verdict, found = _tried(case)
+    return [f"{verdict}: {complaint.text}" if verdict else complaint.text for complaint in found]
+
+
+def _tried(case: Case) -> tuple[str, list[Complaint]]:
+    """The verdicts on a case's flow, and all that is wrong, each complaint once."""
     topology = built(case.whole, case.behind)
     try:
         world = World(topology, case.whole, nft=case.nft, agent=case.agent)
         if case.is_about_service:
             services = case.whole.member(case.name).services
-            return [said for flow, said in misresolved(world.described[case.name], services) if flow == case.traffic]
-        flows, oracles = world.oracles([(case.name, case.traffic)])
-        found = [f"the interpreter says {other}" for oracle in oracles.values() for _, other in oracle.differing]
+            resolved = misresolved(world.described[case.name], services)
+            return "", [Complaint(case.kind, said) for flow, said in resolved if flow == case.traffic]
+        flows, oracles = world.oracles(case.asked)
+        second = [f"the interpreter says {other}" for oracle in oracles.values() for _, other in oracle.differing]
         world.load(oracles)
         prober = Prober(topology.fabric, Random(1))
-        prober.judge(known(flows, oracles) * ATTEMPTS)
+        found = known(flows, oracles)
+        prober.turn([(one, other) for one, other in pairwise(found) if server_may_begin(one, other)])
+        prober.signal(flows[:1])
+        prober.judge(known(flows[:1], oracles) * ATTEMPTS)
     finally:
         topology.close()
-    verdict = ", ".join(verdict for oracle in oracles.values() for verdict in oracle.verdicts.values())
-    return [f"{verdict}: {line}" for line in dict.fromkeys([*found, *map(str, prober.failures)])]
+    verdict = ", ".join(oracles[name].verdicts[traffic] for name, traffic in flows[0].asked)
+    wrong = [Complaint("oracles", text) for text in second]
+    wrong += [Complaint(each.kind, str(each)) for each in prober.failures]
+    return verdict, list(dict.fromkeys(wrong))
 
 
 def smaller(case: Case) -> Case:
@@ -95,8 +123,9 @@ def smaller(case: Case) -> Case:
 
 
 def _is_wrong(case: Case) -> bool:
+    """Whether a packet of the same kind still does what it should not."""
     try:
-        return bool(complaints(case))
+        return any(complaint.kind == case.kind for complaint in _tried(case)[1])
     except KeyError:
         # Without that pod the flow has no place to begin or to end at.
         return False
@@ -141,7 +170,7 @@ def report(case: Case) -> str:
     topology = built(case.whole, case.behind)
     try:
         world = World(topology, case.whole, nft=case.nft, agent=case.agent)
-        flows, oracles = world.oracles([] if case.is_about_service else [(case.name, case.traffic)])
+        flows, oracles = world.oracles([] if case.is_about_service else case.asked)
         world.load(oracles)
         rulesets = [f"---- {name}\n{node.nft.ruleset()}" for name, node in topology.fabric.nodes.items()]
     finally:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from tests.dataplane.federation import DNS, WORKERS, Federation, Member, RealPod
-from tests.dataplane.probing import Connection
+from tests.dataplane.shots import Connection
 from tests.dataplane.topology import Asked, Place, Topology
 from tests.support.draws import chance
 from tests.support.random_labels import pod_labels

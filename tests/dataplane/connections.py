@@ -104,7 +104,7 @@ class Router:
     def _answer(self, name: str) -> Probe:
         probe, _, _ = self._first[name]
         if name in self._arrived:
-            return self._arrived[name].answer(SYN_ACK if probe.protocol == TCP else PUSH_ACK)
+            return self._arrived[name].answer()
         return probe._replace(
             source=probe.destination, destination=probe.source, sport=probe.dport, dport=probe.sport, flags=SYN_ACK
         )

@@ -2,11 +2,19 @@
 
 import socket
 import struct
+from pathlib import Path
+from typing import Final
 
 # linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nfnetlink_conntrack.h
 _NETFILTER, _ERROR = 12, 2
 _DELETE = 1 << 8 | 2
 _REQUEST, _ACKNOWLEDGE = 1, 4
+
+_SCTP: Final = "netfilter/nf_conntrack_sctp_timeout_cookie_wait"
+TRACKS_SCTP: Final = Path("/proc/sys/net", _SCTP).exists()
+"""Whether the kernel tells connections of SCTP between two addresses apart."""
+PATIENT: Final = {_SCTP: "600"} if TRACKS_SCTP else {}
+"""What to write under /proc/sys/net so that an association lives on whose handshake is not complete, for longer than 3 seconds."""
 
 
 def flush() -> None:

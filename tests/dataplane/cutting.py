@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from tests.dataplane.frames import PUSH_ACK, TCP, Probe, packet
-from tests.dataplane.probing import Connection, Prober, Shot
+from tests.dataplane.frames import DATA, PUSH_ACK, SCTP, TCP, Probe, packet
+from tests.dataplane.probing import Prober
+from tests.dataplane.shots import Connection, Shot
 
 
 class CuttingProber(Prober):
@@ -24,10 +25,13 @@ class CuttingProber(Prober):
         numbers = self._numbers(len(whole))
         shots = [self._error(one, number)._replace(arrives=None) for one, number in zip(whole, numbers, strict=True)]
         self._fire("cut error", shots, numbers)
+        self._settle()
 
 
 def _next(one: Connection) -> Probe:
-    """A packet of a connection after its first: of TCP the next one that its server takes, else the same again."""
+    """A packet of a connection after its first: of TCP and SCTP the next one that its server takes, else the same."""
+    if one.first.protocol == SCTP:
+        return one.first._replace(flags=DATA)
     if one.first.protocol != TCP:
         return one.first
     answer = one.answer()

@@ -88,7 +88,7 @@ class Member:
         """Of IPv4 and IPv6."""
         return f"10.96.{self.number}.0/24", f"fd00:96:{self.number}::/64"
 
-    @property
+    @cached_property
     def node_addresses(self) -> dict[str, tuple[str, ...]]:
         """Of each worker, outside all pod CIDRs."""
         return {

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from random import Random
 from typing import Final
 
+from tests.dataplane.conntrack import TRACKS_SCTP
 from tests.support.descriptions import Cluster, Traffic
 
-USUAL: Final = (("udp", 53), ("tcp", 80), ("icmp", 0))
-PROBED: Final = ("tcp", "udp", "icmp")
+PROBED: Final = ("tcp", "udp", "icmp", *(["sctp"] if TRACKS_SCTP else []))
+USUAL: Final = tuple(each for each in (("udp", 53), ("tcp", 80), ("sctp", 80), ("icmp", 0)) if each[0] in PROBED)
 
 
 def flows(rng: Random, places: Mapping[str, str], cluster: Cluster, count: int) -> list[Traffic]:

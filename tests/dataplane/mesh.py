@@ -14,11 +14,12 @@ from typing import Any, Final
 
 from tests.dataplane.federation import OUTSIDE, OWN_EXTERNAL, UNKNOWN_AT, WORKERS, Federation, Member
 from tests.dataplane.flows import services
+from tests.dataplane.frames import packed
 from tests.dataplane.hosts import TUNNEL
 from tests.dataplane.nodes import Fabric, Node, fences_of, link_address, next_hop, routes
 from tests.dataplane.paths import REST, Paths, host_of, kube_proxy, port_of
-from tests.dataplane.probing import Flow
-from tests.dataplane.topology import Asked, Place, Topology
+from tests.dataplane.shots import Flow
+from tests.dataplane.topology import Asked, Outer, Place, Topology
 from tests.support.descriptions import Cluster
 from tests.support.namespaces import path
 
@@ -36,6 +37,8 @@ class Mesh(Topology):
     def __init__(self, whole: Federation) -> None:
         self.whole = whole
         self.clusters = tuple(member.name for member in whole.members)
+        nodes = [own for member in whole.members for own in member.node_addresses.values()]
+        self.masqueraded = {packed(address): address for own in nodes for address in own}
         self.fabric = Fabric()
         self._cables = 0x100
         self._core = self.fabric.node("core")
@@ -123,6 +126,19 @@ class Mesh(Topology):
         for worker in WORKERS:
             self._workers[cluster, worker].load(commands)
 
+    def outer(self, cluster: str) -> list[Outer]:
+        """Between the nodes and the gateways of the cluster, and from its gateways to those of its peers and back."""
+        member, found = self.whole.member(cluster), list[Outer]()
+        own = [addresses[0] for addresses in member.node_addresses.values()]
+        for peer in map(self.whole.member, member.sees):
+            gateway, there = _gateway_address(member, peer), peer.node_addresses[WORKERS[0]][0]
+            port = _port(*sorted((member, peer), key=self.whole.members.index))
+            # The first worker, on which gateways are, masquerades what they send out of the pod CIDRs.
+            found += [Outer(gateway, there, port, own[0]), Outer(there, gateway, port, there)]
+            for node in own:
+                found += [Outer(node, gateway, TUNNEL, node), Outer(gateway, node, TUNNEL, own[0])]
+        return found
+
     # ---- Inside a cluster ----
 
     def _underlay(self, member: Member) -> None:
@@ -164,7 +180,7 @@ class Mesh(Topology):
     def _peer(self, one: Member, other: Member) -> None:
         """A gateway on each side, and a tunnel between the two."""
         first, second = self._gateway(one, other), self._gateway(other, one)
-        port = _TUNNEL + 4 * one.number + other.number
+        port = _port(one, other)
         self._cables += 1
         for at, (gateway, near, far) in enumerate(((first, one, other), (second, other, one))):
             # The peer's gateway is behind a port of the node that it is on.
@@ -265,6 +281,11 @@ class Mesh(Topology):
             *next_hop(here, far),
         )
         other.ip(f"link set {there} up", *next_hop(there, near))
+
+
+def _port(one: Member, other: Member) -> int:
+    """The port of the tunnel between two clusters, in the order of the federation, at both ends."""
+    return _TUNNEL + 4 * one.number + other.number
 
 
 def _gateway_address(member: Member, peer: Member) -> str:

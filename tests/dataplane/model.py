@@ -6,29 +6,55 @@ costs next to nothing. What a match means says ``tests/support/chain_verdict.py`
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from tests.dataplane.probing import SPORTS, Flow
+from tests.dataplane.probing import SPORTS
+from tests.dataplane.shots import Flow, needs_signals
+from tests.dataplane.topology import Outer
 from tests.support.chain_verdict import Packet, match_holds
+from tests.support.descriptions import Traffic
 
-KINDS: Final = ("new", "reply", "later", "related")
+KINDS: Final = ("new", "reply", "later", "related", "too big", "neighbour")
 SNAT: Final = 100
 """The priority from which a chain at postrouting sees the source that NAT has given a packet."""
 Command = Mapping[str, Any]
 
 
-class Model:
-    """The packets of some flows, each of every kind, as a chain before source NAT sees them, and as one after it."""
+class Sight(NamedTuple):
+    """A flow as the cluster with the mutant sees it; ``cut`` says that another cluster on its way drops its first packet."""
 
-    def __init__(self, flows: Sequence[Flow], translated: Mapping[bytes, str]) -> None:
-        self.flows = flows
+    flow: Flow
+    traffic: Traffic
+    cut: bool = False
+
+
+class Model:
+    """The packets of some flows, each of every kind, as a chain before source NAT sees them, and as one after it.
+
+    ``outer`` are the packets of tunnels, which carry those of others.
+    """
+
+    def __init__(self, sights: Sequence[Sight], translated: Mapping[bytes, str], outer: Iterable[Outer] = ()) -> None:
+        self.sights = sights
+        carrying = list(outer)
         self._packets: dict[bool, list[Packet]] = {
-            after: [packet for flow in flows for packet in _packets(flow, translated if after else None)]
+            after: [
+                *(packet for sight in sights for packet in _packets(sight, translated if after else None)),
+                *(
+                    Packet(late if after else source, destination, state, "udp", port)
+                    for source, destination, port, late in carrying
+                    for state in ("new", "established")
+                ),
+            ]
             for after in (False, True)
         }
         self._known: dict[tuple[bool, str, str, str], int] = {}
         bits = [(1 << at, packet.ipv6) for at, packet in enumerate(self._packets[False])]
         self._families = {family: sum(bit for bit, six in bits if six == (family == "ip6")) for family in ("ip", "ip6")}
+
+    def cuts_tunnels(self, commands: Iterable[Command]) -> bool:
+        """Whether commands may drop what carries the packets of others, so that not even a fence comes through."""
+        return bool(self._dropped(commands) >> len(KINDS) * len(self.sights))
 
     def failing(self, commands: Iterable[Command]) -> set[tuple[int, str]]:
         """The packets that do what they should not once commands are loaded: number of the flow, kind.
@@ -37,14 +63,16 @@ class Model:
         """
         dropped = self._dropped(commands)
         found: set[tuple[int, str]] = set()
-        for number, flow in enumerate(self.flows):
+        for number, (flow, _, cut) in enumerate(self.sights):
             here = dropped >> len(KINDS) * number
-            if flow.allowed == bool(here & 1):
+            if flow.allowed == bool(cut or here & 1):
                 found.add((number, "new"))
             elif flow.allowed:
                 reply = here & 2
                 kinds = [("reply", reply), ("later", not reply and here & 4), ("related", here & 8)]
                 found |= {(number, kind) for kind, wrong in kinds if wrong}
+            if needs_signals(flow):
+                found |= {(number, kind) for at, kind in enumerate(KINDS) if at >= 4 and here >> at & 1}
         return found
 
     def _dropped(self, commands: Iterable[Command]) -> int:
@@ -96,13 +124,15 @@ class Model:
         return self._known[key]
 
 
-def _packets(flow: Flow, translated: Mapping[bytes, str] | None) -> list[Packet]:
+def _packets(sight: Sight, translated: Mapping[bytes, str] | None) -> list[Packet]:
     """The packets of a flow, one of each kind; with the addresses that NAT has given them at last, if these are known."""
-    ((_, seen),) = flow.crossed
+    flow, seen = sight.flow, sight.traffic
     source, destination, answering = seen.source, seen.destination, seen.destination
     if translated is not None:
-        # To its sender a Service answers, not the endpoint.
-        source, answering = translated.get(flow.source, source), flow.traffic.destination
+        source = translated.get(flow.source, source)
+        if flow.path != "pod":
+            # To its sender a Service answers, not the endpoint.
+            answering = flow.traffic.destination
     # An answer goes to the address and port that the first packet came from; NAT gives it them before any chain sees it.
     back = SPORTS[0] if seen.port else 0
     six = ":" in source
@@ -112,4 +142,7 @@ def _packets(flow: Flow, translated: Mapping[bytes, str] | None) -> list[Packet]
         Packet(answering, seen.source, "established", seen.protocol, back, echoed),
         Packet(source, destination, "established", seen.protocol, seen.port, echo),
         Packet(answering, seen.source, "related", "icmp", 0, "destination-unreachable" if six else ""),
+        # conntrack knows neither.
+        Packet(source, destination, "invalid", "icmp", 0, "packet-too-big" if six else ""),
+        Packet(source, destination, "untracked", "icmp", 0, "nd-neighbor-solicit" if six else ""),
     ]

@@ -6,7 +6,7 @@ A mutant is made of the transaction that is to be loaded, so it stands for a mis
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from ipaddress import ip_address, ip_network
-from itertools import pairwise
+from itertools import combinations
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -46,11 +46,13 @@ class _Maker:
         return rule is not None and self._remove(lambda body: body is rule)
 
     def reorder_rules(self) -> bool:
+        """Two rules of a chain change places, of those with unlike verdicts if there are any: others may as well."""
         at = [n for n, each in enumerate(self._commands) if "rule" in each.get("add", ())]
-        pairs = [(a, b) for a, b in pairwise(at) if self._place(a) == self._place(b)]
+        pairs = [(a, b) for a, b in combinations(at, 2) if self._place(a) == self._place(b)]
+        unlike = [(a, b) for a, b in pairs if self._verdict(a) != self._verdict(b)]
         if not pairs:
             return False
-        one, other = self._rng.choice(pairs)
+        one, other = self._rng.choice(unlike or pairs)
         self._commands[one], self._commands[other] = self._commands[other], self._commands[one]
         return True
 
@@ -100,9 +102,12 @@ class _Maker:
         return bool(found)
 
     def halve_cidr(self) -> bool:
+        """A CIDR is one half of what it was."""
         found = [each for each in self._prefixes() if each["len"] < (32 if "." in each["addr"] else 128)]
         if found:
-            self._rng.choice(found)["len"] += 1
+            prefix = self._rng.choice(found)
+            half = self._rng.choice([*ip_network(f"{prefix['addr']}/{prefix['len']}").subnets()])
+            prefix["addr"], prefix["len"] = str(half.network_address), half.prefixlen
         return bool(found)
 
     def move_port(self) -> bool:
@@ -171,6 +176,10 @@ class _Maker:
     def _place(self, at: int) -> tuple[str, str]:
         body = self._commands[at]["add"]["rule"]
         return body["family"], body["table"]
+
+    def _verdict(self, at: int) -> dict[str, Any]:
+        verdict: dict[str, Any] = self._commands[at]["add"]["rule"]["expr"][-1]
+        return verdict
 
     def _chosen(self, found: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         return self._rng.choice(found) if found else None

@@ -6,29 +6,38 @@ packets that the model names, and no other.
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
 from tests.dataplane.federation import Federation, Member, federation
-from tests.dataplane.model import Model
+from tests.dataplane.model import Model, Sight
 from tests.dataplane.mutants import Mutant, mutants
-from tests.dataplane.probing import Flow, Prober
-from tests.dataplane.sites import Site
-from tests.dataplane.world import World, known
+from tests.dataplane.oracle import Oracle
+from tests.dataplane.probing import Prober
+from tests.dataplane.shots import Flow
+from tests.dataplane.world import World, built, known
 
 FLOWS: Final = 150
 EACH: Final = 4
 """How many mutants of each kind of a ruleset."""
+MESHES: Final = 5
+"""One ruleset of so many is of a cluster in a whole federation, the others of one behind a router."""
 
 
 @dataclass
 class Score:
-    """What became of mutants: ``killed`` are those that were noticed, by kind; ``harmless`` those that had not to be."""
+    """What became of mutants: ``killed`` are those that were noticed, by kind; ``harmless`` those that had not to be.
+
+    ``meshes`` counts those of clusters in whole federations. ``unsent`` are mutants that cut a federation's tunnels, so that
+    no fence would come through: nothing was sent for them.
+    """
 
     killed: Counter[str] = field(default_factory=Counter[str])
     harmless: Counter[str] = field(default_factory=Counter[str])
+    meshes: int = 0
+    unsent: int = 0
     wrong: list[str] = field(default_factory=list[str])
 
     @property
@@ -51,36 +60,52 @@ def breed(seed: int, score: Score) -> None:
     rng = Random(seed)
     whole = federation(rng)
     name = rng.choice(whole.members).name
-    site = Site(whole, name)
+    topology = built(whole, None if seed % MESHES == 0 else name)
     try:
-        world = World(site, whole, nft=True)
-        flows, oracles = world.oracles(site.draw(rng, world.described, FLOWS))
-        oracle, sent = oracles[name], known(flows, oracles)
-        model = Model(sent, site.translated)
-        unmutated = model.failing(oracle.commands)
-        if unmutated:
-            score.wrong.append(f"seed {seed}: the model disagrees with the rules about {unmutated}")
+        world = World(topology, whole, nft=True)
+        flows, oracles = world.oracles(topology.draw(rng, world.described, FLOWS))
+        sights = list(_sights(name, known(flows, oracles), oracles))
+        model = Model(sights, topology.masqueraded, topology.outer(name))
+        unmutated = oracles[name].commands
+        wrong = model.failing(unmutated)
+        if wrong or model.cuts_tunnels(unmutated):
+            score.wrong.append(f"seed {seed}: the model disagrees with the rules about {wrong or 'tunnels'}")
             return
-        addresses, views = site.addresses, _views(whole, whole.member(name))
-        for mutant in mutants(rng, oracle.commands, addresses, views, EACH):
-            _try(seed, site, sent, model, mutant, score)
+        addresses = sorted({end for _, traffic, _ in sights for end in traffic[:2]})
+        world.load(oracles)
+        # No two flows begin at one port, so that what one mutant lets through opens nothing for the next.
+        prober = Prober(topology.fabric, rng, odd=0, errors=1)
+        for mutant in mutants(rng, unmutated, addresses, _views(whole, whole.member(name)), EACH):
+            if model.cuts_tunnels(mutant.commands):
+                score.unsent += 1
+                continue
+            topology.load(name, mutant.commands)
+            score.meshes += len(topology.clusters) > 1
+            _try(f"seed {seed}, {mutant.kind}", prober, model, mutant, score)
     finally:
-        site.close()
+        topology.close()
 
 
-def _try(seed: int, site: Site, sent: list[Flow], model: Model, mutant: Mutant, score: Score) -> None:
-    """Load a mutant and probe every flow, with no idea of what is wrong."""
+def _sights(name: str, flows: Sequence[Flow], oracles: Mapping[str, Oracle]) -> Iterator[Sight]:
+    """The flows whose packets chains of a cluster see with the same addresses each time, and whether another one cuts them."""
+    for flow in flows:
+        seen = [traffic for other, traffic in flow.crossed if other == name]
+        others = [oracles[other].verdicts[traffic] for other, traffic in flow.crossed if other != name]
+        if len(seen) == 1 and (flow.path == "pod" or len(oracles) == 1):
+            yield Sight(flow, seen[0], "denied" in others)
+
+
+def _try(what: str, prober: Prober, model: Model, mutant: Mutant, score: Score) -> None:
+    """Probe every flow, with no idea of what is wrong with the chains."""
     expected = model.failing(mutant.commands)
-    site.router.load(mutant.commands)
-    site.router.forget()
-    prober = Prober(site.fabric, Random(seed), odd=0, errors=1)
+    sent = [sight.flow for sight in model.sights]
     prober.judge(sent)
+    prober.signal(sent)
     places = {flow: number for number, flow in enumerate(sent)}
     noticed = {(places[each.flow], each.kind) for each in prober.failures}
+    prober.failures.clear()
     if noticed != expected:
-        score.wrong.append(
-            f"seed {seed}, {mutant.kind}: noticed {sorted(noticed)[:5]}, expected {sorted(expected)[:5]}"
-        )
+        score.wrong.append(f"{what}: noticed {sorted(noticed)[:5]}, expected {sorted(expected)[:5]}")
     else:
         (score.killed if noticed else score.harmless)[mutant.kind] += 1
 

@@ -25,6 +25,7 @@ _FORWARDING: Final[Mapping[str, str]] = {
     "ipv4/conf/all/rp_filter": "0",
     "ipv4/conf/default/rp_filter": "0",
     "ipv4/conf/all/send_redirects": "0",
+    **conntrack.PATIENT,
     "ipv4/conf/default/send_redirects": "0",
 }
 _COUNTERS: Final = """
@@ -33,8 +34,8 @@ add counter inet harness entered
 add counter inet harness left
 add chain inet harness first
 add chain inet harness last
-add rule inet harness first icmpv6 type { 130-137, 143 } accept
-add rule inet harness last icmpv6 type { 130-137, 143 } accept
+add rule inet harness first ip6 daddr { fe80::/10, ff00::/8 } accept
+add rule inet harness last ip6 daddr { fe80::/10, ff00::/8 } accept
 add rule inet harness first ip daddr != 169.254.0.0/16 counter name entered
 add rule inet harness first ip6 daddr != 2001:db8:fe::/48 counter name entered
 add rule inet harness last ip daddr != 169.254.0.0/16 counter name left

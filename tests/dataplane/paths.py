@@ -11,7 +11,7 @@ from typing import Final
 from tests.dataplane.federation import OUTSIDE, UNKNOWN_AT, WORKERS, Federation, Member
 from tests.dataplane.frames import packed
 from tests.dataplane.kube_proxy import KubeProxy, inside
-from tests.dataplane.probing import Flow
+from tests.dataplane.shots import Flow
 from tests.dataplane.topology import Asked
 from tests.support.descriptions import Traffic
 

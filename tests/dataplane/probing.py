@@ -6,16 +6,17 @@ receiver answers is made of what arrived, translated or not. A missing packet is
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from tests.dataplane.frames import (
+    HEARTBEAT,
     ICMP,
     ICMP6,
+    INIT,
     PUSH_ACK,
+    SCTP,
     SYN,
-    SYN_ACK,
     TCP,
     UDP,
     Probe,
@@ -23,105 +24,36 @@ from tests.dataplane.frames import (
     fragments,
     packed,
     packet,
+    solicitation,
+    too_big,
     unreachable,
 )
 from tests.dataplane.nodes import Fabric
-from tests.support.descriptions import Traffic
+from tests.dataplane.shots import Connection, Failure, Flow, Shot, needs_signals
 
 BATCH: Final = 300
 """Probes on their way at a time: each CPU of a kernel has room for a thousand packets that wait (netdev_max_backlog)."""
 SPORTS: Final = range(40000, 65000)
 """Where flows begin: no rule has a port in between. A topology opens no more flows, so no two are of one connection."""
 _FILLER: Final = bytes(48)
+_UNKNOWN: Final = (9, 9)
+"""Ports of no connection."""
+_MIDDLE: Final = {TCP: PUSH_ACK, SCTP: HEARTBEAT}
+"""What may be the first packet that a node sees of a connection, by protocol."""
 _PROTOCOLS: Final = {
     **{("tcp", size): TCP for size in (4, 16)},
     **{("udp", size): UDP for size in (4, 16)},
+    **{("sctp", size): SCTP for size in (4, 16)},
     ("icmp", 4): ICMP,
     ("icmp", 16): ICMP6,
 }
 
 
-class Flow(NamedTuple):
-    """A flow as it is sent, the ports where it begins and ends, and the addresses with which its packets arrive, if they do.
-
-    ``crossed`` is how the chains on its way see it, by cluster. ``way`` are the ports of the nodes on it, for fences. ``path``
-    says for a person what kind of way it is. ``allowed`` says that its packets have to arrive, or else be dropped.
-    """
-
-    name: str
-    """The cluster in which it begins."""
-    traffic: Traffic
-    start: str
-    end: str
-    source: bytes
-    destination: bytes
-    crossed: tuple[tuple[str, Traffic], ...]
-    way: tuple[str, ...]
-    path: str = "pod"
-    allowed: bool = False
-
-    @property
-    def asked(self) -> tuple[tuple[str, Traffic], ...]:
-        """What to ask the clusters: about the flow as it is sent, and as chains see it."""
-        return tuple(dict.fromkeys(((self.name, self.traffic), *self.crossed)))
-
-    @property
-    def port(self) -> int:
-        """The port to which its packets arrive."""
-        return (self.crossed[-1][1] if self.crossed else self.traffic).port
-
-    @property
-    def translated(self) -> bool:
-        """Whether a packet arrives with other addresses than it is sent with, or another cluster sees others."""
-        ends = packed(self.traffic.source), packed(self.traffic.destination)
-        return (self.source, self.destination) != ends or set(self.crossed) != {(self.name, self.traffic)}
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A packet that did what it should not: of which flow, of which kind, and what became of it."""
-
-    flow: Flow
-    kind: str
-    became: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} packet {self.became}"
-
-
-class Shot(NamedTuple):
-    """A packet to send, whole or in fragments, and what has to become of it: the addresses with which it arrives, or None."""
-
-    flow: Flow
-    start: str
-    end: str
-    way: tuple[str, ...]
-    packets: tuple[bytes, ...]
-    arrives: tuple[bytes, bytes] | None
-
-
-class Connection(NamedTuple):
-    """A connection that was opened: its flow, its first packet as it was sent, and how that arrived."""
-
-    flow: Flow
-    first: Probe
-    arrived: Seen
-
-    def answer(self) -> Probe:
-        """What the receiver of the first packet answers."""
-        if self.arrived.is_fragment:
-            ends = self.arrived.destination, self.arrived.source
-            return self.first._replace(
-                source=ends[0], destination=ends[1], sport=self.flow.port, dport=self.first.sport
-            )
-        return self.arrived.answer(SYN_ACK if self.first.flags == SYN else PUSH_ACK)
-
-
 class Prober:
-    """Probes the flows of one topology. ``kinds`` and ``paths`` count the packets whose fate was checked.
+    """Probes the flows of one topology. ``kinds`` and ``paths`` count the packets whose fate was checked, ``forms`` first ones.
 
-    ``odd`` is how many packets of UDP come in fragments and how many connections of TCP begin in the middle, ``errors``
-    about how many connections an error comes back, both as a part of one.
+    ``odd`` is how many packets of UDP come in fragments and how many connections of TCP and SCTP begin in the middle,
+    ``errors`` about how many connections an error comes back, both as a part of one.
     """
 
     def __init__(self, fabric: Fabric, rng: Random, odd: float = 0.15, errors: float = 0.2) -> None:
@@ -129,13 +61,17 @@ class Prober:
         self.fabric = fabric
         self.kinds = Counter[str]()
         self.paths = Counter[str]()
+        self.forms = Counter[str]()
         self.failures: list[Failure] = []
         self._rng = rng
         self._number = 0
         self._sport = 0
+        self._sent = self._arrived = 0
+        self._missing: list[str] = []
 
     def judge(self, flows: Sequence[Flow]) -> list[Connection]:
         """Send the first packets of flows, and then those that belong to what arrived; the connections that were opened."""
+        self.forms.update(flow.traffic.protocol for flow in flows)
         begun = [self._begin(flow) for flow in flows]
         numbers = self._numbers(len(begun))
         shots = [self._first(flow, probe, number) for (flow, probe), number in zip(begun, numbers, strict=True)]
@@ -155,6 +91,7 @@ class Prober:
         numbers = self._numbers(len(refused))
         shots = [self._error(one, number) for one, number in zip(refused, numbers, strict=True)]
         self._fire("related", shots, numbers)
+        self._settle()
 
     def carry(self, pairs: Sequence[tuple[Connection, Flow]]) -> None:
         """Send the first packet of connections again, on the ways that their flows take now."""
@@ -164,6 +101,7 @@ class Prober:
             for (one, flow), number in zip(pairs, numbers, strict=True)
         ]
         self._fire("after a move", shots, numbers)
+        self._settle()
 
     def turn(self, pairs: Sequence[tuple[Flow, Flow]]) -> None:
         """For a flow that is denied and one that is allowed, from its port back to its client: the server speaks first.
@@ -173,52 +111,69 @@ class Prober:
         clients = [self._probe(flow, turned.traffic.port) for flow, turned in pairs]
         numbers = self._numbers(len(pairs))
         shots = [
-            Shot(flow, flow.start, flow.end, flow.way, (packet(client, number),), None)
-            for (flow, _), client, number in zip(pairs, clients, numbers, strict=True)
+            Shot(flow, flow.start, flow.end, flow.way, (packet(client, number),), None, turned)
+            for (flow, turned), client, number in zip(pairs, clients, numbers, strict=True)
         ]
         self._fire("client first", shots, numbers)
         numbers = self._numbers(len(pairs))
         shots = [
-            Shot(
-                turned,
-                turned.start,
-                turned.end,
-                turned.way,
-                (packet(back, number),),
-                (turned.source, turned.destination),
-            )
-            for (_, turned), back, number in zip(pairs, map(_turned, clients), numbers, strict=True)
+            Shot(flow, turned.start, turned.end, turned.way, (packet(back, number),), _ends(turned), turned)
+            for (flow, turned), back, number in zip(pairs, map(_turned, clients), numbers, strict=True)
         ]
-        spoken = [(pairs[at][0], one) for at, one in self._fire("server first", shots, numbers)]
+        spoken = [(*pairs[at], one) for at, one in self._fire("server first", shots, numbers)]
         numbers = self._numbers(len(spoken))
-        shots = [self._later(flow, one, number) for (flow, one), number in zip(spoken, numbers, strict=True)]
+        shots = [
+            self._later(flow, one, number)._replace(back=turned)
+            for (flow, turned, one), number in zip(spoken, numbers, strict=True)
+        ]
         self._fire("answer to the server", shots, numbers)
+        self._settle()
+
+    def signal(self, flows: Sequence[Flow]) -> None:
+        """Send along flows what an IPv6 network needs, whatever becomes of the flows: it has to arrive."""
+        six = list(filter(needs_signals, flows))
+        for kind, made in (("too big", _too_big), ("neighbour", _neighbour)):
+            numbers = self._numbers(len(six))
+            shots = [
+                Shot(flow, flow.start, flow.end, flow.way, (made(flow, number),), (flow.source, flow.destination))
+                for flow, number in zip(six, numbers, strict=True)
+            ]
+            self._fire(kind, shots, numbers)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Raises WireError unless all that was sent has arrived or was dropped by chains."""
+        self.fabric.check(self._sent, self._arrived, self._missing)
+        self._sent = self._arrived = 0
+        self._missing.clear()
 
     # ---- Packets ----
 
     def _begin(self, flow: Flow) -> tuple[Flow, Probe]:
-        """The first packet of a flow, each from another port; some of TCP as if nodes had missed the beginning."""
+        """The first packet of a flow, each from another port; some of TCP and SCTP as if nodes had missed the beginning."""
         self._sport = (self._sport + 1) % len(SPORTS)
         probe = self._probe(flow, SPORTS[self._sport])
-        if probe.protocol == TCP and self._rng.random() < self._odd:
-            probe = probe._replace(flags=PUSH_ACK, sequence=77, acknowledged=99)
+        if probe.protocol in _MIDDLE and self._rng.random() < self._odd:
+            self.forms["from the middle"] += 1
+            probe = _from_middle(probe)
         return flow, probe
 
     def _probe(self, flow: Flow, sport: int) -> Probe:
         traffic = flow.traffic
         source, destination = packed(traffic.source), packed(traffic.destination)
         protocol = _PROTOCOLS[traffic.protocol, len(source)]
-        return Probe(source, destination, protocol, sport, traffic.port or 8)
+        return Probe(source, destination, protocol, sport, traffic.port or 8, INIT if protocol == SCTP else SYN)
 
     def _first(self, flow: Flow, probe: Probe, number: int) -> Shot:
         packets: tuple[bytes, ...] = (packet(probe, number),)
-        if probe.protocol == UDP and len(probe.source) == 4 and self._rng.random() < self._odd:
-            packets = tuple(fragments(packet(probe, number, _FILLER), 32))
+        if probe.protocol == UDP and self._rng.random() < self._odd:
+            self.forms["in fragments, IPv4" if len(probe.source) == 4 else "in fragments, IPv6"] += 1
+            packets = tuple(fragments(packet(probe, number, _FILLER), 32, number))
         return Shot(flow, flow.start, flow.end, flow.way, packets, _ends(flow))
 
     def _later(self, flow: Flow, reply: Seen, number: int) -> Shot:
         """A packet after the reply to the first one."""
-        probe = reply.answer(PUSH_ACK)
+        probe = reply.answer()
         if probe.protocol in (ICMP, ICMP6):
             probe = probe._replace(dport=8)
         return Shot(flow, flow.start, flow.end, flow.way, (packet(probe, number),), (flow.source, flow.destination))
@@ -245,7 +200,9 @@ class Prober:
             for one in self._batch(shots[begin : begin + BATCH]):
                 arrived.setdefault(one.number, []).append(one)
         missing = [shot for shot, number in zip(shots, numbers, strict=True) if shot.arrives and number not in arrived]
-        self.fabric.check(len(shots), sum(map(len, arrived.values())), [f"{kind} packet of {m.flow}" for m in missing])
+        self._missing += [f"{kind} packet of {shot.flow}" for shot in missing]
+        self._sent += len(shots)
+        self._arrived += sum(map(len, arrived.values()))
         self.kinds[kind] += len(shots)
         self.paths.update(shot.flow.path for shot in shots)
         found: list[tuple[int, Seen]] = []
@@ -253,7 +210,7 @@ class Prober:
             became = arrived.get(number, [])
             wrong = self._wrong(shot, became)
             if wrong:
-                self.failures.append(Failure(shot.flow, kind, wrong))
+                self.failures.append(Failure(shot.flow, kind, wrong, shot.back))
             elif became:
                 found.append((at, became[0]))
         return found
@@ -292,6 +249,21 @@ def _ends(flow: Flow) -> tuple[bytes, bytes] | None:
 
 
 def _turned(probe: Probe) -> Probe:
-    """A packet from where a probe goes to where it comes from, in the middle of a connection if it is of TCP."""
+    """A packet from where a probe goes to where it comes from, in the middle of a connection."""
     source, destination, protocol, sport, dport, *_ = probe
-    return Probe(destination, source, protocol, dport, sport, PUSH_ACK, sequence=77, acknowledged=99)
+    return _from_middle(Probe(destination, source, protocol, dport, sport))
+
+
+def _from_middle(probe: Probe) -> Probe:
+    """A packet in the middle of a connection that nodes may not know."""
+    return probe._replace(flags=_MIDDLE.get(probe.protocol, SYN), sequence=77, acknowledged=99)
+
+
+def _too_big(flow: Flow, number: int) -> bytes:
+    """The message that a packet is too big, of a connection that nodes do not know."""
+    quoted = packet(Probe(flow.destination, flow.source, UDP, *_UNKNOWN), number)
+    return too_big(flow.source, flow.destination, quoted, number)
+
+
+def _neighbour(flow: Flow, number: int) -> bytes:
+    return solicitation(flow.source, flow.destination, number)

@@ -12,7 +12,7 @@ from tests.dataplane.flows import flows
 from tests.dataplane.frames import packed
 from tests.dataplane.nodes import Fabric, routes
 from tests.dataplane.paths import REST, kube_proxy
-from tests.dataplane.probing import Flow
+from tests.dataplane.shots import Flow
 from tests.dataplane.topology import Asked, Place, Topology
 from tests.support.descriptions import Cluster, Traffic
 
@@ -24,6 +24,7 @@ class Site(Topology):
         self.clusters = (name,)
         self._locate(whole)
         member = self._member
+        self.masqueraded = {packed(address): address for address in self._own}
         inner = [*member.cidrs, *(cidr for seen in member.sees.values() for cidr in seen)]
         self.fabric = Fabric()
         self.router = self.fabric.node(name)
@@ -103,16 +104,6 @@ class Site(Topology):
     def places(self) -> list[str]:
         """By address."""
         return [f"{address} is at {place}" for address, place in sorted(self._places.items())]
-
-    @property
-    def translated(self) -> Mapping[bytes, str]:
-        """What the router sends in its own name."""
-        return {packed(address): address for address in self._own}
-
-    @property
-    def addresses(self) -> list[str]:
-        """All addresses, sorted."""
-        return sorted(self._places)
 
     def load(self, cluster: str, commands: Sequence[Mapping[str, Any]]) -> None:
         """On the router, which is the only node."""

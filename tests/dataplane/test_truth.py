@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from tests.dataplane.federation import federation
+from tests.dataplane.mutants import OPERATORS
 from tests.dataplane.views import described
 from tests.dataplane.world import misresolved
 from tests.support.checkout import ROOT
@@ -20,6 +21,22 @@ CASES = sorted((ROOT / "tests" / "data" / "dataplane").glob("*.json"))
 PROBES = 80_000 if SEEDS == "few" else 200_000
 SERVED = ("ClusterIP", "hairpin", "node port", "from a node", "to a node")
 """The kinds of ways on which chains deny, beside that between pods."""
+KINDS = (
+    "new",
+    "reply",
+    "later",
+    "related",
+    "client first",
+    "server first",
+    "answer to the server",
+    "too big",
+    "neighbour",
+    "after a move",
+    "cut reply",
+    "cut later",
+    "cut error",
+)
+FORMS = ("tcp", "udp", "sctp", "icmp", "in fragments, IPv4", "in fragments, IPv6", "from the middle")
 MUTANTS = 100 if SEEDS == "few" else 1_000
 FIRST = 5 if SEEDS == "few" else 0
 """The first seed of mutants. From 0 on, the first rulesets drop so little that few mistakes in them matter."""
@@ -48,23 +65,13 @@ def test_the_kernel_does_what_why_says() -> None:
     assert counted(said, "disagreements") == 0
     assert counted(said, "flows denied") > PROBES / 100
     assert counted(said, "flows allowed") > PROBES / 100
-    for kind in (
-        "new",
-        "reply",
-        "later",
-        "related",
-        "client first",
-        "server first",
-        "answer to the server",
-        "after a move",
-        "cut reply",
-        "cut later",
-        "cut error",
-    ):
+    for kind in KINDS:
         assert counted(said, f"of kind {kind}") > 0
     assert counted(said, "changes of sets alone") > 0
     for path in (*SERVED, "node to node", "pod"):
         assert counted(said, f"by way of {path}") > 0
+    for form in FORMS:
+        assert counted(said, f"of form {form}") > 0
     assert counted(said, "topologies (mesh)") > 0
     assert counted(said, "topologies (site)") > 0
     assert counted(said, "flows unknown") < counted(said, "flows denied")
@@ -78,20 +85,33 @@ def test_every_mistake_that_matters_is_noticed_and_no_other() -> None:
     assert counted(said, "killed") + counted(said, "harmless") == counted(said, "mutants")
     assert counted(said, "killed") > MUTANTS / 4
     assert counted(said, "harmless") > MUTANTS / 10
+    assert counted(said, "in federations") > MUTANTS / 20
+    if SEEDS != "few":
+        assert all(counted(said, f"of {kind}") for kind in OPERATORS), "each kind of mistake is noticed at least once"
 
 
 @pytest.mark.slow
-def test_a_disagreement_is_found_made_smaller_and_explained(tmp_path: Path) -> None:
-    command = ["unshare", "-rnm", sys.executable, "-m", "tests.dataplane.sabotage"]
+@pytest.mark.parametrize(
+    ("mistake", "kind", "became"),
+    [
+        ("drops", "new", r"denied[a-z, ]*: new packet arrived at [\w/-]+, but has to be dropped"),
+        ("states", "answer to the server", "denied: answer to the server packet dropped, but has to arrive"),
+    ],
+)
+def test_a_disagreement_is_found_made_smaller_and_explained(
+    tmp_path: Path, mistake: str, kind: str, became: str
+) -> None:
+    command = ["unshare", "-rnm", sys.executable, "-m", "tests.dataplane.sabotage", mistake]
     run = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
     assert run.returncode == 0, run.stderr
     said = json.loads(run.stdout)
-    assert set(said["Forgetful"]) == {*SERVED, "pod"}, "denials that are missing are noticed on every way"
-    assert set(said["Overreaching"]) >= {"from a node", "to a node", "node to node"}, "and that nodes are hit"
-    assert said["forgotten"] == "new", "and that a set has kept a member"
-    assert said["first"] == "new"
+    assert said["kind"] == kind
+    if mistake == "drops":
+        assert set(said["Forgetful"]) == {*SERVED, "pod"}, "denials that are missing are noticed on every way"
+        assert set(said["Overreaching"]) >= {"from a node", "to a node", "node to node"}, "and that nodes are hit"
+        assert said["forgotten"] == "new", "and that a set has kept a member"
     (complaint,) = said["complaints"]
-    assert re.fullmatch(r"[a-z, ]*denied[a-z, ]*: new packet arrived at [\w/-]+, but has to be dropped", complaint)
+    assert re.fullmatch(f"[a-z, ]*{became}", complaint)
     found = json.loads(said["case"])
     policies = [policy for member in found["whole"]["members"] for policy in member["policies"]]
     assert len(policies) == 1, "what does not matter is left out"

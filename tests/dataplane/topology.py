@@ -3,11 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from tests.dataplane.federation import Federation
 from tests.dataplane.nodes import Fabric
-from tests.dataplane.probing import Flow
+from tests.dataplane.shots import Flow
 from tests.support.descriptions import Cluster, Traffic
 
 Asked: TypeAlias = tuple[str, Traffic]
@@ -16,11 +16,29 @@ Place: TypeAlias = tuple[str, str]
 """A cluster, and an address that a pod of it really has."""
 
 
+class Outer(NamedTuple):
+    """A packet of a tunnel, of UDP, that crosses the chains of a cluster: its ends, its port, and what NAT makes of its source."""
+
+    source: str
+    destination: str
+    port: int
+    late: str
+
+
 class Topology(ABC):
-    """``clusters`` are those whose nodes are here, and whose chains are under test."""
+    """``clusters`` are those whose nodes are here, and whose chains are under test.
+
+    ``masqueraded`` are the addresses that nodes give to what they send in their own name.
+    """
 
     fabric: Fabric
     clusters: tuple[str, ...]
+    masqueraded: Mapping[bytes, str]
+
+    def outer(self, cluster: str) -> list[Outer]:
+        """The packets of tunnels that cross the chains of a cluster, one of each kind."""
+        assert cluster in self.clusters
+        return []
 
     @abstractmethod
     def draw(self, rng: Random, described: Mapping[str, Cluster], count: int) -> list[Asked]:

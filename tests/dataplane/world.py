@@ -8,7 +8,7 @@ from liqo_connectivity.operator.explain.services import service_targets
 from tests.dataplane.federation import Federation, RealService
 from tests.dataplane.mesh import Mesh
 from tests.dataplane.oracle import Oracle
-from tests.dataplane.probing import Flow
+from tests.dataplane.shots import Flow
 from tests.dataplane.sites import Site
 from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.views import described

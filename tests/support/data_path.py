@@ -53,7 +53,14 @@ class DataPath(Groups):
 
     def is_rewritten(self, address: Address) -> bool:
         """Whether an address is a Service's, by a Service or by the CIDR of Services."""
-        return address in self._service_addresses or any(address in cidr for cidr in self._service_cidrs)
+        if address not in self._rewritten:
+            in_cidr = any(address in cidr for cidr in self._service_cidrs)
+            self._rewritten[address] = in_cidr or address in self._service_addresses
+        return self._rewritten[address]
+
+    @cached_property
+    def _rewritten(self) -> dict[Address, bool]:
+        return {}
 
     @cached_property
     def _node_ports(self) -> set[tuple[str, int]]:
