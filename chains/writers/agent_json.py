@@ -62,8 +62,9 @@ def _table(table: AgentTable) -> Iterator[Json]:
         base: dict[str, Json] = {"type": "filter", "hook": hook, "prio": priority, "policy": "accept"}
         yield {"add": {"chain": {**place, "name": hook, **base}}}
         no_connection: Json = {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["invalid", "untracked"]}
-        for expressions in ([{"match": no_connection}, _goto("packet")], [_goto("connection")]):
-            yield {"add": {"rule": {**place, "chain": hook, "expr": list(expressions)}}}
+        ways: list[list[Json]] = [[{"match": no_connection}, _goto("packet")], [_goto("connection")]]
+        for expressions in ways:
+            yield {"add": {"rule": {**place, "chain": hook, "expr": expressions}}}
 
 
 def _rule(place: dict[str, Json], chain: str, rule: NftRule, expressions: list[Json]) -> Json:
