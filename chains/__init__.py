@@ -1,6 +1,6 @@
 """Derived tuples in, ordered nftables chains out.
 
-The tuples of ``rules/chains.dl`` (a ``Layout``) become tables in one of two encodings. ``assemble`` makes one ``Table`` for
+The tuples of ``rules/chains.dl`` and ``rules/parts.dl`` (a ``Layout``) become tables in one of two encodings. ``assemble`` makes one ``Table`` for
 each peering, with only what Liqo's agents can match; ``assemble_nft`` makes two, one for each family, with fewer rules.
 ``assemble_agent`` gives the latter the form in which each packet is judged by its connection (``AgentTable``). The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents,
 ``nft_script`` and ``nft_transaction_json`` for nft, ``agent_script`` and ``agent_transaction_json`` for nft too. The views of ``comparison`` read what is stored and what a kernel has,
@@ -23,12 +23,14 @@ from liqo_connectivity.chains.model import (
     Icmp6Match,
     Match,
     NftRule,
+    OutsideMatch,
     PortMatch,
     Set,
     SetMatch,
     StateMatch,
     Table,
 )
+from liqo_connectivity.chains.parts import parties
 from liqo_connectivity.chains.sets import Elements, Party, party_of
 from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json
 from liqo_connectivity.chains.writers.agent_text import agent_script
@@ -62,6 +64,7 @@ __all__ = [
     "Layout",
     "Match",
     "NftRule",
+    "OutsideMatch",
     "Party",
     "PortMatch",
     "Set",
@@ -85,6 +88,7 @@ __all__ = [
     "nft_script",
     "nft_transaction",
     "nft_transaction_json",
+    "parties",
     "party_of",
     "view_listing",
     "view_spec",

@@ -5,11 +5,13 @@ The other encoding of a layout is that of ``assemble_nft``.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import Layout
 from liqo_connectivity.chains.limits import MAX_CHAIN_RULES
 from liqo_connectivity.chains.model import (
+    WHOLE,
     Chain,
     CidrMatch,
     Icmp6Match,
@@ -22,7 +24,8 @@ from liqo_connectivity.chains.model import (
     Table,
 )
 from liqo_connectivity.chains.names import Draft, named
-from liqo_connectivity.chains.positions import ALL_PORTS, Ends, Position, positions
+from liqo_connectivity.chains.parts import Part, parties, parts
+from liqo_connectivity.chains.positions import ALL_PORTS, Ends, Position
 from liqo_connectivity.chains.sets import Elements, Party, by_party, party_text, shards
 
 PROTOCOLS = ("tcp", "udp")
@@ -42,13 +45,18 @@ def assemble(layout: Layout) -> tuple[Table, ...]:
     - A side with no tuple matches nothing, and so does a rule with such a side: it is not written. Only a rule with a
       connection state may say nothing of both sides; then it matches by state alone.
     - A match of an empty set is written and matches nothing: a chain stays as it is when the first element comes.
+    - If the layout has parts, each is a base chain with its rules: those for connection states, a rule for its guards, which
+      accept what the part does not judge, and the others.
 
     Raises ChainError for a layout with more than one base chain for a peering or one rule for a position, a match
     without its rule, a word out of its vocabulary, an address or CIDR that is not canonical, what Liqo's agents cannot
     match (IPv6, and protocols other than tcp and udp), or more than the limits of ``limits`` allow. The error of one
     peering hides the other tables; to have them, assemble the layouts of ``Layout.by_peering`` one by one.
     """
-    return tuple(assemble_one(part, by_party(part.chain_element)) for part in layout.by_peering().values())
+    return tuple(
+        assemble_one(part, by_party((*part.chain_element, *part.chain_gathered)))
+        for part in layout.by_peering().values()
+    )
 
 
 def assemble_one(layout: Layout, elements: Mapping[Party, Elements]) -> Table:
@@ -57,20 +65,17 @@ def assemble_one(layout: Layout, elements: Mapping[Party, Elements]) -> Table:
     For a caller that keeps a peering's elements up to date: the elements of the layout are ignored. Raises ChainError,
     also for a layout without a base chain.
     """
-    rules = positions(layout)
+    made = parts(layout)
     ((peering, namespace, policy),) = layout.base_chain
-    parties = _shards(peering, {(row[3], row[4]) for row in layout.chain_set}, elements)
-    drafts: list[Draft] = []
-    for position in rules:
-        drafts.extend(_drafts(position, parties, len(drafts)))
-    sets = tuple(held for party in parties.values() for held in party)
-    return Table(peering, namespace, policy, (Chain(named(drafts)),), sets)
+    held = _shards(peering, parties(layout), elements)
+    chains = tuple(_chain(part, held) for part in made)
+    return Table(peering, namespace, policy, chains, tuple(each for party in held.values() for each in party))
 
 
 def with_elements(table: Table, parties: Iterable[Party], elements: Mapping[Party, Elements]) -> Table | None:
-    """The table of the same layout with other elements; None if they change its chain.
+    """The table of the same layout with other elements; None if they change its chains.
 
-    ``parties`` are those of the layout's chain_set. A chain refers to sets by name: as long as the same sets are
+    ``parties`` are those of ``parts.parties``. A chain refers to sets by name: as long as the same sets are
     there, it stays as it is. Raises ChainError.
     """
     sets = tuple(held for party in _shards(table.peering, parties, elements).values() for held in party)
@@ -89,6 +94,20 @@ def _shards(
         if last and last[0].family != "ip":
             raise ChainError(f"{where}: {last[0].text!r} is not an IPv4 address; Liqo's agents match no other")
     return shards(peering, named_parties, elements, "ip")
+
+
+def _chain(part: Part, parties: Mapping[Party, Sequence[Set]]) -> Chain:
+    drafts: list[Draft] = []
+    # Most packets belong to connections that exist: they need no guard.
+    before = tuple(takewhile(lambda each: each.alone, part.positions))
+    for position in before:
+        drafts.extend(_drafts(position, parties, len(drafts)))
+    drafts.extend(Draft("guard", 0, (guard,), "accept") for guard in part.guards)
+    for position in part.positions[len(before) :]:
+        drafts.extend(_drafts(position, parties, len(drafts)))
+    if part.name == WHOLE:
+        return Chain(named(drafts))
+    return Chain(named(drafts, part.name), part.name)
 
 
 def _drafts(position: Position, parties: Mapping[Party, Sequence[Set]], before: int) -> list[Draft]:

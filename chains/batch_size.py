@@ -7,16 +7,29 @@ batch for a new table is the largest with rules in it: an edit adds no more of t
 from typing import Final, assert_never
 
 from liqo_connectivity.chains.errors import ChainError
-from liqo_connectivity.chains.model import CidrMatch, Icmp6Match, Match, PortMatch, SetMatch, StateMatch, Table
+from liqo_connectivity.chains.model import (
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    OutsideMatch,
+    PortMatch,
+    SetMatch,
+    StateMatch,
+    Table,
+)
 
 TABLE_AND_CHAIN: Final = 176
 """The begin and the end of the batch, and the messages for a table and its base chain."""
+CHAIN: Final = 96
+"""A message for one more base chain."""
 RULE: Final = 128
 """A message for a rule, with its verdict, and room for a name of 31 characters."""
 STATE_MATCH: Final = 152
 """The expressions ct, bitwise and cmp."""
 CIDR_MATCH: Final = 164
 """The expressions payload, bitwise and cmp."""
+RANGE_OF_ADDRESSES: Final = 112
+"""The expressions payload and range, for a CIDR that is written by its first and last address."""
 SET_MATCH: Final = 88
 """The expressions payload and lookup."""
 PROTOCOL_MATCH: Final = 80
@@ -37,10 +50,12 @@ def batch_bytes(table: Table) -> int:
     Raises ChainError for a match that the agent does not know.
     """
     name = _attribute(len(table.name))
+    further = max(len(table.chains) - 1, 0)
     rules = (rule for chain in table.chains for rule in chain.rules)
     return (
         TABLE_AND_CHAIN
         + 2 * name
+        + further * (CHAIN + name)
         + sum(RULE + name + sum(map(_match, rule.matches)) for rule in rules)
         + sum(SET + 2 * (name + _set_name(held.name)) + ELEMENT * len(held.elements) for held in table.sets)
     )
@@ -50,8 +65,10 @@ def _match(match: Match) -> int:
     match match:
         case StateMatch():
             return STATE_MATCH
-        case CidrMatch():
+        case CidrMatch(as_range=False):
             return CIDR_MATCH
+        case CidrMatch(_, cidrs) | OutsideMatch(_, cidrs):
+            return len(cidrs) * RANGE_OF_ADDRESSES
         case PortMatch(ranges=()):
             return PROTOCOL_MATCH
         case PortMatch(ranges=ranges):

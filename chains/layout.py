@@ -1,4 +1,4 @@
-"""The input of this room: the derived tuples of ``rules/chains.dl``, checked for shape and sorted."""
+"""The input of this room: the derived tuples of ``rules/chains.dl`` and ``rules/parts.dl``, checked for shape and sorted."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,18 @@ ChainIcmp6Row: TypeAlias = tuple[str, int, str]
 """peering, position, type"""
 ChainElementRow: TypeAlias = tuple[str, str, str, str]
 """peering, kind, name, address"""
+ChainPartRow: TypeAlias = tuple[str, str]
+"""peering, part"""
+PartCidrRow: TypeAlias = tuple[str, str, str, str]
+"""peering, part, side, cidr"""
+PartRuleRow: TypeAlias = tuple[str, str, int]
+"""peering, part, position"""
+PartAnyRow: TypeAlias = tuple[str, str, int, str]
+"""peering, part, position, side"""
+PartRuleCidrRow: TypeAlias = tuple[str, str, int, str, str]
+"""peering, part, position, side, cidr"""
+PartRuleSetRow: TypeAlias = tuple[str, str, int, str, str, str]
+"""peering, part, position, side, kind, name"""
 
 COLUMNS: Final[Mapping[str, tuple[type, ...]]] = {
     "base_chain": (str, str, str),
@@ -36,13 +48,21 @@ COLUMNS: Final[Mapping[str, tuple[type, ...]]] = {
     "chain_port": (str, int, str, int, int),
     "chain_icmp6": (str, int, str),
     "chain_element": (str, str, str, str),
+    "chain_part": (str, str),
+    "chain_part_inside": (str, str, str, str),
+    "chain_part_outside": (str, str, str, str),
+    "chain_part_rule": (str, str, int),
+    "chain_part_any": (str, str, int, str),
+    "chain_part_cidr": (str, str, int, str, str),
+    "chain_part_set": (str, str, int, str, str, str),
+    "chain_gathered": (str, str, str, str),
 }
 """The relations a layout is made of, each with the Python types of its columns: ``number`` is int, the rest str."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The relations of ``rules/chains.dl``, whose comments say what a tuple means.
+    """The relations of ``rules/chains.dl`` and ``rules/parts.dl``, whose comments say what a tuple means.
 
     Made by ``from_relations``, every relation is sorted and without repetition: two layouts are equal when they hold
     the same tuples, in whatever order these were derived.
@@ -57,6 +77,14 @@ class Layout:
     chain_port: tuple[ChainPortRow, ...] = ()
     chain_icmp6: tuple[ChainIcmp6Row, ...] = ()
     chain_element: tuple[ChainElementRow, ...] = ()
+    chain_part: tuple[ChainPartRow, ...] = ()
+    chain_part_inside: tuple[PartCidrRow, ...] = ()
+    chain_part_outside: tuple[PartCidrRow, ...] = ()
+    chain_part_rule: tuple[PartRuleRow, ...] = ()
+    chain_part_any: tuple[PartAnyRow, ...] = ()
+    chain_part_cidr: tuple[PartRuleCidrRow, ...] = ()
+    chain_part_set: tuple[PartRuleSetRow, ...] = ()
+    chain_gathered: tuple[ChainElementRow, ...] = ()
 
     @classmethod
     def from_relations(cls, relations: Mapping[str, Iterable[tuple[object, ...]]]) -> "Layout":
@@ -97,6 +125,14 @@ def _layout(rows: Mapping[str, Sequence[tuple[object, ...]]]) -> Layout:
         chain_port=cast("tuple[ChainPortRow, ...]", tuple(rows["chain_port"])),
         chain_icmp6=cast("tuple[ChainIcmp6Row, ...]", tuple(rows["chain_icmp6"])),
         chain_element=cast("tuple[ChainElementRow, ...]", tuple(rows["chain_element"])),
+        chain_part=cast("tuple[ChainPartRow, ...]", tuple(rows["chain_part"])),
+        chain_part_inside=cast("tuple[PartCidrRow, ...]", tuple(rows["chain_part_inside"])),
+        chain_part_outside=cast("tuple[PartCidrRow, ...]", tuple(rows["chain_part_outside"])),
+        chain_part_rule=cast("tuple[PartRuleRow, ...]", tuple(rows["chain_part_rule"])),
+        chain_part_any=cast("tuple[PartAnyRow, ...]", tuple(rows["chain_part_any"])),
+        chain_part_cidr=cast("tuple[PartRuleCidrRow, ...]", tuple(rows["chain_part_cidr"])),
+        chain_part_set=cast("tuple[PartRuleSetRow, ...]", tuple(rows["chain_part_set"])),
+        chain_gathered=cast("tuple[ChainElementRow, ...]", tuple(rows["chain_gathered"])),
     )
 
 

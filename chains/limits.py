@@ -27,6 +27,13 @@ MAX_RULE_BYTES: Final = 4095
 """Bytes of a rule's expressions in the kernel, whose field for them (``dlen`` of struct nft_rule) has 12 bits."""
 EXPRESSION_BYTES: Final = 88
 """More than any expression that is used here takes in the kernel: 8 and, for the largest (bitwise), about 70."""
+OUTSIDE_BYTES: Final = 64
+"""What it takes in the kernel to compare an address with a range: 16 for loading it (nft_payload), and 48 for the range
+(nft_range_expr)."""
+VERDICT_BYTES: Final = 32
+"""What the verdict of a rule takes in the kernel (nft_immediate_expr)."""
+MAX_GUARD_CIDRS: Final = 63
+"""CIDRs that one rule can exclude: 126 expressions of 4,032 bytes, and the verdict."""
 
 # ---- Sets and chains ----
 
@@ -36,6 +43,8 @@ MAX_SET_ELEMENTS: Final = 4095
 MAX_CHAIN_RULES: Final = 1_000
 """Rules of one chain for Liqo's agents, by choice: a linear chain of 1,000 costs 3 to 32 µs per packet. The kernel has no
 such limit."""
+MAX_PARTS: Final = 8
+"""Base chains of one table for Liqo's agents, by choice: with more, their guards alone are more than a batch."""
 MAX_NFT_RULES: Final = 32_768
 """Rules of one chain for nft, by choice. A rule of a policy is few of them there, and a policy has at most 998."""
 MAX_PORT: Final = 65_535

@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import (
     EXPRESSION_BYTES,
+    MAX_GUARD_CIDRS,
     MAX_NFT_RULES,
     MAX_PORT,
     MAX_RULE_BYTES,
@@ -22,6 +23,8 @@ from liqo_connectivity.chains.limits import (
     MAX_SET_ELEMENTS,
     MAX_SET_NAME,
     MAX_TABLE_NAME,
+    OUTSIDE_BYTES,
+    VERDICT_BYTES,
 )
 from liqo_connectivity.chains.values import Address, Family, Network, cluster_id, family_of, namespace_name
 
@@ -68,24 +71,56 @@ ICMP6_TYPES: Final[Mapping[str, str]] = {
 # dot that is asked for keeps it from being an nft keyword.
 _SET_NAME: Final = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 _RULE_NAME: Final = re.compile(r"[a-z0-9-]+")
+_CHAIN_NAME: Final = re.compile(r"[a-z][a-z0-9-]*")
+WHOLE: Final = "connectivity"
+"""The name of the base chain of a table that has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class CidrMatch:
     """The address of one side is inside any of some CIDRs. Host bits are zero by construction.
 
-    ``cidrs`` is not empty, of one family, sorted by address, and no two have an address in common.
+    ``cidrs`` is not empty, of one family, sorted by address, and no two have an address in common. ``as_range`` writes a
+    single one for Liqo's agent as its first and last address, which takes fewer bytes; the meaning is the same.
+    """
+
+    side: Side
+    cidrs: tuple[Network, ...]
+    as_range: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.cidrs or (self.as_range and len(self.cidrs) > 1):
+            raise ChainError(f"a match of {len(self.cidrs)} CIDRs on the {self.side} is not one")
+        for one, following in pairwise(self.cidrs):
+            if one.version != following.version or not int(one.broadcast_address) < int(following.network_address):
+                raise ChainError(f"CIDRs {one} and {following} of the {self.side}: not sorted and apart, of one family")
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideMatch:
+    """The address of one side is in none of some CIDRs: as many as one rule can compare.
+
+    ``cidrs`` is not empty, of one family, and sorted.
     """
 
     side: Side
     cidrs: tuple[Network, ...]
 
     def __post_init__(self) -> None:
-        if not self.cidrs:
-            raise ChainError(f"a match of no CIDR on the {self.side} is not one")
-        for one, following in pairwise(self.cidrs):
-            if one.version != following.version or not int(one.broadcast_address) < int(following.network_address):
-                raise ChainError(f"CIDRs {one} and {following} of the {self.side}: not sorted and apart, of one family")
+        if not self.cidrs or len({each.version for each in self.cidrs}) > 1 or len(self.cidrs) > MAX_GUARD_CIDRS:
+            raise ChainError(
+                f"a match outside {len(self.cidrs)} CIDRs on the {self.side}: not 1 to {MAX_GUARD_CIDRS} of one family"
+            )
+
+    @property
+    def ranges(self) -> tuple[tuple[str, str], ...]:
+        """The first and the last address of each CIDR. A range takes two expressions in the kernel, a CIDR three."""
+        return tuple(map(ends_of, self.cidrs))
+
+
+def ends_of(network: Network) -> tuple[str, str]:
+    """The first and the last address of a CIDR, as text."""
+    return str(network.network_address), str(network.broadcast_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +175,7 @@ class Icmp6Match:
             raise ChainError(f"ICMPv6 types {self.types!r}: not a sorted choice of {', '.join(ICMP6_TYPES)}")
 
 
-Match: TypeAlias = CidrMatch | SetMatch | StateMatch | PortMatch | Icmp6Match
+Match: TypeAlias = CidrMatch | OutsideMatch | SetMatch | StateMatch | PortMatch | Icmp6Match
 
 
 def expressions(match: Match) -> int:
@@ -151,6 +186,8 @@ def expressions(match: Match) -> int:
     match match:
         case SetMatch():
             return 2  # payload, lookup
+        case OutsideMatch(_, cidrs):
+            return 2 * len(cidrs)  # payload, range or cmp
         case CidrMatch() | StateMatch():
             return 3  # payload or ct, bitwise, cmp
         case PortMatch(_, ranges):
@@ -159,6 +196,13 @@ def expressions(match: Match) -> int:
             return 4  # meta, cmp; payload, lookup
         case _:
             assert_never(match)
+
+
+def kernel_bytes(match: Match) -> int:
+    """The bytes of the expressions of a match in the kernel, at most."""
+    if isinstance(match, OutsideMatch):
+        return len(match.cidrs) * OUTSIDE_BYTES
+    return expressions(match) * EXPRESSION_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +228,11 @@ class NftRule:
             raise ChainError(f"rule {self.name}: a packet with a type of ICMPv6 has no port; match one of both")
         # the verdict is an expression too
         count = sum(map(expressions, self.matches)) + 1
-        if count > MAX_RULE_EXPRESSIONS or count * EXPRESSION_BYTES > MAX_RULE_BYTES:
+        size = sum(map(kernel_bytes, self.matches)) + VERDICT_BYTES
+        if count > MAX_RULE_EXPRESSIONS or size > MAX_RULE_BYTES:
             raise ChainError(
-                f"rule {self.name}: {count} expressions, more than the {MAX_RULE_EXPRESSIONS} or the {MAX_RULE_BYTES} "
-                f"bytes, {EXPRESSION_BYTES} for each, that the kernel takes in one rule"
+                f"rule {self.name}: {count} expressions of {size} bytes, more than the {MAX_RULE_EXPRESSIONS} or the "
+                f"{MAX_RULE_BYTES} bytes that the kernel takes in one rule"
             )
 
 
@@ -198,16 +243,20 @@ class Chain:
     Priority 90 is after the routing decision and before source NAT, which takes effect at 100 whatever a NAT chain
     declares: at postrouting 90 a packet still shows the pod's own address. The agent deletes and rebuilds a chain
     whose type, hook, priority or policy changes.
+
+    ``name`` is WHOLE, or that of a part: at most as long, of ``a-z``, ``0-9`` and ``-``.
     """
 
     rules: tuple[NftRule, ...]
-    name: Literal["connectivity"] = "connectivity"
+    name: str = WHOLE
     type: Literal["filter"] = "filter"
     hook: Literal["postrouting"] = "postrouting"
     priority: Literal[90] = 90
     policy: Verdict = "accept"
 
     def __post_init__(self) -> None:
+        if len(self.name) > len(WHOLE) or not _CHAIN_NAME.fullmatch(self.name):
+            raise ChainError(f"chain name {self.name!r}: not 1 to {len(WHOLE)} of a-z, 0-9 and -, a letter first")
         if len(self.rules) > MAX_NFT_RULES:
             raise ChainError(f"chain {self.name}: {len(self.rules)} rules, more than the {MAX_NFT_RULES} of one chain")
         _unique(f"chain {self.name}", "rule", (rule.name for rule in self.rules))
@@ -282,7 +331,7 @@ def _check(where: str, match: Match, family: Family, sets: Iterable[str]) -> Non
     match match:
         case SetMatch(_, name) if name not in sets:
             raise ChainError(f"{where} refers to the set {name}, which does not exist")
-        case CidrMatch(side, cidrs) if family_of(cidrs[0]) != family:
+        case CidrMatch(side, cidrs) | OutsideMatch(side, cidrs) if family_of(cidrs[0]) != family:
             raise ChainError(f"{where}: the {side} {cidrs[0]} is not of family {family}")
         case Icmp6Match() if family != "ip6":
             raise ChainError(f"{where} matches ICMPv6 in family {family}")

@@ -19,6 +19,7 @@ from liqo_connectivity.chains.model import (
     Icmp6Match,
     Match,
     NftRule,
+    OutsideMatch,
     PortMatch,
     PortRange,
     SetMatch,
@@ -26,7 +27,7 @@ from liqo_connectivity.chains.model import (
     Verdict,
 )
 
-Origin: TypeAlias = Literal["established", "neighbours", "rule", "default"]
+Origin: TypeAlias = Literal["established", "neighbours", "guard", "rule", "default"]
 
 _DIGITS: Final = 12
 """Hexadecimal digits of the hash, 48 bits. Only names of the same index and origin can be confused at all."""
@@ -47,18 +48,19 @@ class Draft:
         return f"rule-{self.number}" if self.origin == "rule" else self.origin
 
 
-def named(drafts: Iterable[Draft]) -> tuple[NftRule, ...]:
+def named(drafts: Iterable[Draft], chain: str = "") -> tuple[NftRule, ...]:
     """The rules of one chain, in order, named ``r<index>-<origin>-<hash>``; ``r003-rule-1-0f9a6c1d2e3b`` for one.
 
     The index has three digits or more and counts the rules of the chain, the number after ``rule`` those of the
     policy. The hash is over everything that a rule's name and place depend on: label, matches and verdict of all rules
     up to it. The label has to be in it: a rule that is not emitted may change the label of a rule before an unchanged
     one, and the latter would keep its place while the former is appended after it. Sets are in it by name, not by
-    their elements, so that a new pod renames nothing.
+    their elements, so that a new pod renames nothing. The parts of one chain begin alike, so the hash is also over
+    ``chain``, the name of the part: no two rules of a table have one name.
 
     Raises ChainError (from NftRule) for a name above the limit, which takes a policy index of 90 digits.
     """
-    running = sha256()
+    running = sha256(chain.encode("ascii"))
     rules: list[NftRule] = []
     for index, draft in enumerate(drafts):
         # no part holds a separator, so two different chains cannot serialize alike
@@ -82,6 +84,8 @@ def serialized(match: Match) -> str:
             return f"state {','.join(states)}"
         case CidrMatch(side, cidrs):
             return f"{side} {','.join(map(str, cidrs))}"
+        case OutsideMatch(side, cidrs):
+            return f"{side} outside {','.join(map(str, cidrs))}"
         case SetMatch(side, name):
             return f"{side} @{name}"
         case PortMatch(protocol, ranges):
@@ -90,6 +94,11 @@ def serialized(match: Match) -> str:
             return f"icmpv6 {','.join(types)}"
         case _:
             assert_never(match)
+
+
+def range_text(first: str, last: str) -> str:
+    """A range of addresses ``first-last``, or an address: as nft and Liqo's agent read it."""
+    return first if first == last else f"{first}-{last}"
 
 
 def port_text(ports: PortRange) -> str:

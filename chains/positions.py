@@ -38,6 +38,7 @@ Key = TypeVar("Key", bound=Hashable)
 ORIGINS: Final[Mapping[str, Origin]] = {
     "established": "established",
     "neighbours": "neighbours",
+    "guard": "guard",
     "rule": "rule",
     "default": "default",
 }

@@ -15,7 +15,9 @@ from liqo_connectivity.chains.values import IPV6, Address, Family, address, part
 Party: TypeAlias = tuple[str, str]
 """kind and name, as in the columns of chain_set and chain_element"""
 
-KINDS: Final[Mapping[str, str]] = {kind: kind for kind in ("block", "group", "namespace", "pods", "scope", "scoped")}
+KINDS: Final[Mapping[str, str]] = {
+    kind: kind for kind in ("block", "gathered", "group", "namespace", "pods", "scope", "scoped")
+}
 
 _DIGITS: Final = 16
 """Hexadecimal digits of the hash in the name of such a set. Two parties with one hash are a ChainError."""

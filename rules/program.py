@@ -23,6 +23,7 @@ BUILTIN_FILES: Final = (
     "verdicts.dl",
     "chains.dl",
     "limits.dl",
+    "parts.dl",
     "findings.dl",
     "policy_findings.dl",
     "added_members.dl",

@@ -23,6 +23,7 @@ from liqo_connectivity.chains.comparison.views import (
     connection_text,
     counter_text,
     ends_of,
+    outside_text,
     port_set_text,
     ports_text,
     protocol_text,
@@ -122,6 +123,8 @@ def _rule(rule: Fields) -> RuleView:
             found |= _implied(left)
         elif operator in ("==", "in"):
             found |= _match(fields(left), right)
+        elif operator == "!=" and (outside := _outside(fields(left), right)):
+            found.add(outside)
         elif kind in ("accept", "drop") and verdict == "continue":
             verdict = kind
         elif kind == "goto" and verdict == "continue":
@@ -180,6 +183,16 @@ def _connection_ports(right: object) -> str | None:
         return port_set_text(right[1:])
     ports = _ports(right)
     return ports_text([ports]) if ports else None
+
+
+def _outside(left: Fields, right: object) -> str | None:
+    """The text of a match of the addresses outside a range, if it is one."""
+    match left:
+        case {"payload": {"protocol": "ip" | "ip6", "field": "saddr" | "daddr"}}:
+            ends = _addresses(right)
+            return outside_text(_SIDES[fields(left["payload"])["field"]], ends) if ends else None
+        case _:
+            return None
 
 
 def _is_port(left: object) -> bool:

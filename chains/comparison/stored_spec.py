@@ -5,11 +5,12 @@ and equals nothing that is rendered.
 """
 
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Final
 
 from liqo_connectivity.chains.comparison.json_values import Fields, fields, items, unknown
 from liqo_connectivity.chains.comparison.views import (
+    AddressRange,
     ChainView,
     Matches,
     RuleView,
@@ -17,6 +18,7 @@ from liqo_connectivity.chains.comparison.views import (
     addresses_text,
     base_text,
     ends_of,
+    outside_text,
     ports_text,
     protocol_text,
     set_text,
@@ -61,6 +63,8 @@ def _rule(rule: Fields) -> RuleView:
 
 def _entry(entry: Fields) -> Matches:
     """The texts of one entry of a match. One without a criterion matches every packet, as Liqo's agent takes it."""
+    if entry.get("op") == "neq" and {*entry} == {"op", "ip"}:
+        return frozenset({_outside(fields(entry["ip"])) or unknown(entry)})
     if entry.get("op") != "eq" or not {*entry} <= {"op", *_CRITERIA} or "dev" in entry:
         return frozenset({unknown(entry)})
     texts = [
@@ -80,10 +84,24 @@ def _address(match: Fields) -> str | None:
         return None
     if value.startswith("@"):
         return set_text(side, value[1:])
+    ends = _ends(value)
+    return addresses_text(side, [ends]) if ends else None
+
+
+def _outside(match: Fields) -> str | None:
+    value, side = match.get("value"), _SIDES.get(match.get("position"))
+    ends = _ends(value) if isinstance(value, str) else None
+    return outside_text(side, ends) if ends and side is not None else None
+
+
+def _ends(value: str) -> AddressRange | None:
+    """The first and the last address of a CIDR, an address or a range ``first-last``."""
+    first, dash, last = value.partition("-")
     try:
-        return addresses_text(side, [ends_of(ip_network(value))])
+        ends = (ip_address(first), ip_address(last)) if dash else ends_of(ip_network(value))
     except ValueError:
         return None
+    return ends if ends[0].version == ends[1].version and int(ends[0]) <= int(ends[1]) else None
 
 
 def _port(match: Fields) -> str | None:

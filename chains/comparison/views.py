@@ -16,6 +16,7 @@ from liqo_connectivity.chains.model import (
     CidrMatch,
     Icmp6Match,
     Match,
+    OutsideMatch,
     PortMatch,
     SetMatch,
     Side,
@@ -123,6 +124,11 @@ def _range_text(ends: AddressRange) -> str:
     return f"{first}-{last}"
 
 
+def outside_text(side: Side, ends: AddressRange) -> str:
+    """A match of the addresses outside a range."""
+    return f"{side} outside {_range_text(ends)}"
+
+
 def ends_of(cidr: Network) -> AddressRange:
     """The first and the last address of a CIDR."""
     return cidr.network_address, cidr.broadcast_address
@@ -211,6 +217,8 @@ def _matches(matches: Iterable[Match]) -> Matches:
                 found.add(state_text(states))
             case CidrMatch(side, cidrs):
                 found.add(addresses_text(side, map(ends_of, cidrs)))
+            case OutsideMatch(side, cidrs):
+                found |= {outside_text(side, ends_of(cidr)) for cidr in cidrs}
             case SetMatch(side, name):
                 found.add(set_text(side, name))
             case PortMatch(protocol, ranges):

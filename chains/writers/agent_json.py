@@ -5,13 +5,23 @@ from collections.abc import Iterable, Iterator
 from typing import assert_never
 
 from liqo_connectivity.chains.assemble_agent import HOOKS, OWNER, AgentTable, CounterName, port_set
-from liqo_connectivity.chains.model import CidrMatch, Icmp6Match, Match, NftRule, PortMatch, SetMatch, StateMatch
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.model import (
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    NftRule,
+    OutsideMatch,
+    PortMatch,
+    SetMatch,
+    StateMatch,
+)
 from liqo_connectivity.chains.values import Family
 from liqo_connectivity.chains.writers.agent_text import DIRECTIONS
 from liqo_connectivity.chains.writers.nft_json import (
     Json,
     choice_json,
-    match_json,
+    matches_json,
     ports_json,
     prefix_json,
     set_commands,
@@ -56,7 +66,7 @@ def _table(table: AgentTable) -> Iterator[Json]:
         matches: list[Json] = [{"match": part} for match in rule.matches for part in _connection(table.family, match)]
         yield _rule(place, "connection", rule, [*matches, {"counter": _both_ways(table, rule)}])
     for rule in table.rules:
-        matches = [{"match": match_json(table.family, match)} for match in rule.matches]
+        matches = [{"match": part} for match in rule.matches for part in matches_json(table.family, match)]
         yield _rule(place, "packet", rule, [*matches, {"counter": table.counter(rule, "packet")}])
     for hook, priority in HOOKS:
         base: dict[str, Json] = {"type": "filter", "hook": hook, "prio": priority, "policy": "accept"}
@@ -86,7 +96,7 @@ def _connection(family: Family, match: Match) -> Iterator[Json]:
     """What a match asks of a packet by the ends of its connection."""
     match match:
         case StateMatch() | Icmp6Match():
-            yield match_json(family, match)
+            yield from matches_json(family, match)
         case CidrMatch(side, cidrs):
             yield _end(f"{family} saddr", DIRECTIONS[side], choice_json([prefix_json(cidr) for cidr in cidrs]))
         case SetMatch(side, name):
@@ -96,6 +106,8 @@ def _connection(family: Family, match: Match) -> Iterator[Json]:
             if ranges:
                 ports = ports_json(ranges[0]) if len(ranges) == 1 else f"@{port_set(match)}"
                 yield _end("proto-src", "reply", ports)
+        case OutsideMatch():
+            raise ChainError(f"{match} is for parts, which only Liqo's agents need")
         case _:
             assert_never(match)
 

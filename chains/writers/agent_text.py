@@ -7,7 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
 from liqo_connectivity.chains.assemble_agent import HOOKS, OWNER, AgentTable, CounterName, port_set
-from liqo_connectivity.chains.model import CidrMatch, Icmp6Match, Match, NftRule, PortMatch, SetMatch, Side, StateMatch
+from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.model import (
+    CidrMatch,
+    Icmp6Match,
+    Match,
+    NftRule,
+    OutsideMatch,
+    PortMatch,
+    SetMatch,
+    Side,
+    StateMatch,
+)
 from liqo_connectivity.chains.names import port_text
 from liqo_connectivity.chains.values import Family
 from liqo_connectivity.chains.writers.nft_text import choice, match_text, protocol_name, set_lines
@@ -83,5 +94,7 @@ def _connection(family: Family, match: Match) -> str:
                 ports = port_text(ranges[0]) if len(ranges) == 1 else f"@{port_set(match)}"
                 words.append(f"ct reply proto-src {ports}")
             return " ".join(words)
+        case OutsideMatch():
+            raise ChainError(f"{match} is for parts, which only Liqo's agents need")
         case _:
             assert_never(match)

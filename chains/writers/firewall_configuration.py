@@ -8,7 +8,7 @@ open pull request 3155 and ``match.ctstate`` of 3144.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, NotRequired, TypedDict, assert_never
 
@@ -23,14 +23,16 @@ from liqo_connectivity.chains.model import (
     Icmp6Match,
     Match,
     NftRule,
+    OutsideMatch,
     PortMatch,
     Set,
     SetMatch,
     Side,
     StateMatch,
     Table,
+    ends_of,
 )
-from liqo_connectivity.chains.names import port_text
+from liqo_connectivity.chains.names import port_text, range_text
 
 LABELS: Final[Mapping[str, str]] = {
     # liqotech/liqo pkg/firewall/label.go, pkg/fabric/label.go: every fabric agent, whatever other labels there are
@@ -52,7 +54,7 @@ class Metadata(TypedDict):
 
 
 class IpMatch(TypedDict):
-    """``value``: a CIDR or ``@<set>``; ``position``: which address of the packet."""
+    """``value``: a CIDR, an address, a range or ``@<set>``; ``position``: which address of the packet."""
 
     value: str
     position: Literal["src", "dst"]
@@ -80,10 +82,11 @@ class StateValue(TypedDict):
 class MatchEntry(TypedDict):
     """One criterion, or a protocol with a port; a rule's entries are all to hold.
 
-    An entry without criterion would match every packet.
+    An entry without criterion would match every packet. ``neq`` is only for addresses: with a protocol or a range of ports
+    the agent takes it for ``eq``.
     """
 
-    op: Literal["eq"]
+    op: Literal["eq", "neq"]
     ip: NotRequired[IpMatch]
     proto: NotRequired[ProtocolMatch]
     port: NotRequired[PortValue]
@@ -253,17 +256,25 @@ def _rule(rule: NftRule) -> FilterRule:
         "name": rule.name,
         "counter": False,
         "action": rule.verdict,
-        "match": [_match(rule.name, match) for match in rule.matches],
+        "match": [each for match in rule.matches for each in _matches(rule.name, match)],
     }
 
 
-def _match(rule: str, match: Match) -> MatchEntry:
+def _matches(rule: str, match: Match) -> Sequence[MatchEntry]:
+    if isinstance(match, OutsideMatch):
+        position = POSITIONS[match.side]
+        return [{"op": "neq", "ip": {"value": range_text(*each), "position": position}} for each in match.ranges]
+    return [_match(rule, match)]
+
+
+def _match(rule: str, match: CidrMatch | SetMatch | StateMatch | PortMatch | Icmp6Match) -> MatchEntry:
     # The agent appends the expressions of an entry in the order proto, ip, port, ctstate (pkg/firewall/utils/match.go).
     match match:
         case StateMatch(states):
             return {"op": "eq", "ctstate": {"value": list(states)}}
-        case CidrMatch(side, (cidr,)):
-            return {"op": "eq", "ip": {"value": str(cidr), "position": POSITIONS[side]}}
+        case CidrMatch(side, (cidr,), as_range):
+            value = range_text(*ends_of(cidr)) if as_range else str(cidr)
+            return {"op": "eq", "ip": {"value": value, "position": POSITIONS[side]}}
         case SetMatch(side, name):
             return {"op": "eq", "ip": {"value": f"@{name}", "position": POSITIONS[side]}}
         case PortMatch("tcp" | "udp" as protocol, ()):

@@ -8,13 +8,14 @@ Schema: libnftables-json(5).
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never
 
 from liqo_connectivity.chains.model import (
     Chain,
     CidrMatch,
     Icmp6Match,
     Match,
+    OutsideMatch,
     PortMatch,
     PortRange,
     Set,
@@ -84,7 +85,9 @@ def _chain(table: Table, chain: Chain) -> Iterator[Json]:
         }
     }
     for rule in chain.rules:
-        expressions: list[Json] = [{"match": match_json(table.family, match)} for match in rule.matches]
+        expressions: list[Json] = [
+            {"match": each} for match in rule.matches for each in matches_json(table.family, match)
+        ]
         yield {
             "add": {
                 "rule": {
@@ -97,8 +100,15 @@ def _chain(table: Table, chain: Chain) -> Iterator[Json]:
         }
 
 
-def match_json(family: Family, match: Match) -> Json:
-    """What a match asks of a packet by its own addresses and port."""
+def matches_json(family: Family, match: Match) -> Sequence[Json]:
+    """What a match asks of a packet by its own addresses and port: all of these."""
+    if isinstance(match, OutsideMatch):
+        # One by one, as in the text.
+        return [_field(family, FIELDS[match.side], _range(*each), "!=") for each in match.ranges]
+    return [_match(family, match)]
+
+
+def _match(family: Family, match: CidrMatch | SetMatch | StateMatch | PortMatch | Icmp6Match) -> Json:
     match match:
         case StateMatch(states):
             return {"op": "in", "left": {"ct": {"key": "state"}}, "right": list(states)}
@@ -120,13 +130,17 @@ def _address(family: Family, side: Side, right: Json) -> Json:
     return _field(family, FIELDS[side], right)
 
 
-def _field(protocol: str, field: str, right: Json) -> Json:
-    return {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": right}
+def _field(protocol: str, field: str, right: Json, operator: Literal["==", "!="] = "==") -> Json:
+    return {"op": operator, "left": {"payload": {"protocol": protocol, "field": field}}, "right": right}
 
 
 def prefix_json(cidr: Network) -> Json:
     """A CIDR."""
     return {"prefix": {"addr": str(cidr.network_address), "len": cidr.prefixlen}}
+
+
+def _range(first: str, last: str) -> Json:
+    return first if first == last else {"range": [first, last]}
 
 
 def ports_json(ports: PortRange) -> Json:

@@ -4,6 +4,7 @@ The grammar of nft escapes nothing. ``values`` and ``model`` let only parsed add
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import starmap
 from typing import Final, assert_never
 
 from liqo_connectivity.chains.model import (
@@ -11,6 +12,7 @@ from liqo_connectivity.chains.model import (
     CidrMatch,
     Icmp6Match,
     Match,
+    OutsideMatch,
     PortMatch,
     Protocol,
     Set,
@@ -19,7 +21,7 @@ from liqo_connectivity.chains.model import (
     StateMatch,
     Table,
 )
-from liqo_connectivity.chains.names import port_text
+from liqo_connectivity.chains.names import port_text, range_text
 from liqo_connectivity.chains.values import Family
 
 FIELDS: Final[Mapping[Side, str]] = {"source": "saddr", "destination": "daddr"}
@@ -77,6 +79,9 @@ def match_text(family: Family, match: Match) -> str:
             return f"ct state {','.join(states)}"
         case CidrMatch(side, cidrs):
             return f"{family} {FIELDS[side]} {choice([str(cidr) for cidr in cidrs])}"
+        case OutsideMatch(side):
+            # Ranges in one set would be joined where they touch; one by one they are what Liqo's agent makes of them.
+            return " ".join(f"{family} {FIELDS[side]} != {each}" for each in starmap(range_text, match.ranges))
         case SetMatch(side, name):
             return f"{family} {FIELDS[side]} @{name}"
         case PortMatch(protocol, ()):

@@ -13,7 +13,7 @@ from liqo_connectivity import chains
 from liqo_connectivity.chains import Difference, TableView
 from liqo_connectivity.facts import FIREWALL_SUFFIX, OWNER_ANNOTATION
 
-_RULE: Final = re.compile(r"r\d{3,}-(?:rule-(\d+)|(established|neighbours|default))-[0-9a-f]{12}")
+_RULE: Final = re.compile(r"r\d{3,}-(?:rule-(\d+)|(established|neighbours|guard|default))-[0-9a-f]{12}")
 
 
 class Report(NamedTuple):

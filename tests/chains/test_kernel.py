@@ -13,6 +13,7 @@ from liqo_connectivity.chains import (
     Icmp6Match,
     Layout,
     NftRule,
+    OutsideMatch,
     PortMatch,
     Set,
     SetMatch,
@@ -240,7 +241,7 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: Chain(tuple(NftRule(f"r{index}", (), "drop") for index in range(32_769))),
         lambda: Table("milan", "ns", "p", (Chain((NftRule("r0", (SetMatch("source", "a.b"),), "drop"),)),), ()),
         lambda: NftRule("r0", (SetMatch("source", "a.b"),) * 64, "drop"),
-        lambda: NftRule("r0", (SetMatch("source", "a.b"),) * 23, "drop"),
+        lambda: NftRule("r0", (SetMatch("source", "a.b"),) * 24, "drop"),
         lambda: Table("milan", "ns", "p", (), (Set("a.b", ()), Set("a.b", ()))),
         lambda: Table("milan", "ns", "p", (), (Set("a.b", (address("", "fd00::1"),)),)),
         lambda: Table("milan", "ns", "p", (), (Set("a.b", (address("", "::1"), address("", "fd00::1"))),)),
@@ -254,6 +255,16 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: CidrMatch("source", (*CIDR.cidrs, *CIDR6.cidrs)),
         lambda: CidrMatch("source", (ip_network("11.0.0.0/8"), ip_network("10.0.0.0/8"))),
         lambda: CidrMatch("source", (ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16"))),
+        lambda: CidrMatch("source", (ip_network("10.0.0.0/8"), ip_network("11.0.0.0/8")), as_range=True),
+        lambda: OutsideMatch("source", ()),
+        lambda: OutsideMatch("source", tuple(ip_network(f"10.{number}.0.0/16") for number in range(64))),
+        lambda: OutsideMatch("source", (*CIDR.cidrs, *CIDR6.cidrs)),
+        lambda: NftRule("r0", (OutsideMatch("source", CIDR.cidrs * 63), *(SetMatch("source", "a.b"),) * 2), "drop"),
+        lambda: Table(
+            "milan", "ns", "p", (Chain((NftRule("r0", (OutsideMatch("source", CIDR6.cidrs),), "drop"),)),), ()
+        ),
+        lambda: Chain((), BREAKOUT),
+        lambda: Chain((), "from-1-to-0-and-on"),
         lambda: PortMatch(BREAKOUT),  # type: ignore[arg-type]  # likewise
         lambda: PortMatch("icmp", ((80, 80),)),
         lambda: PortMatch("tcp", ((0, 65535),)),

@@ -12,7 +12,8 @@ BASE = [("milan", "liqo-tenant-milan", "liqo-tenant-milan/policy")]
 
 
 def test_the_relations_are_those_that_the_rules_declare() -> None:
-    text = (Path(__file__).parents[2] / "rules" / "chains.dl").read_text(encoding="utf-8")
+    rules = Path(__file__).parents[2] / "rules"
+    text = "".join((rules / name).read_text(encoding="utf-8") for name in ("chains.dl", "parts.dl"))
     declared = {
         name: tuple(int if column.split(":")[1].strip() == "number" else str for column in columns.split(","))
         for name, columns in re.findall(r"^\.decl (\w+)\((.*)\)", text, re.MULTILINE)

@@ -155,13 +155,13 @@ def test_a_namespace_that_cannot_exist_is_refused() -> None:
         ({"chain_rule": [("milan", 0, "rule", 0, "reject")]}, "verdict 'reject' is none of accept, drop"),
         (
             {"chain_rule": [("milan", 0, "tail", 0, "drop")]},
-            "origin 'tail' is none of established, neighbours, rule, default",
+            "origin 'tail' is none of established, neighbours, guard, rule, default",
         ),
         ({"chain_state": [("milan", 0, "closed")]}, "connection state 'closed' is none of"),
         ({"chain_any": [("milan", 0, "src")]}, "side 'src' is none of source, destination"),
         (
             {"chain_set": from_set(("pod", "web"))},
-            "party kind 'pod' is none of block, group, namespace, pods, scope, scoped",
+            "party kind 'pod' is none of block, gathered, group, namespace, pods, scope, scoped",
         ),
         ({"chain_port": [("milan", 0, "TCP", 80, 80)]}, "protocol 'TCP' is none of icmp, sctp, tcp, udp"),
         ({"chain_port": [("milan", 0, "tcp", 80, 79)]}, "tcp has no ports 80 to 79"),

@@ -116,10 +116,17 @@ def _entry_holds(entry: Mapping[str, Any], sets: Mapping[str, set[str]], packet:
     elif "ip" in entry:
         address = {"src": packet.source, "dst": packet.destination}[entry["ip"]["position"]]
         value = entry["ip"]["value"]
-        held = address in sets[value[1:]] if value.startswith("@") else inside(address, value)
+        held = address in sets[value[1:]] if value.startswith("@") else _within(address, value)
     else:
         return True
     return held == {"eq": True, "neq": False}[entry["op"]]
+
+
+def _within(address: str, value: str) -> bool:
+    first, dash, last = value.partition("-")
+    if dash:
+        return int(ip_address(first)) <= int(ip_address(address)) <= int(ip_address(last))
+    return inside(address, value)
 
 
 # ---- By nft JSON: a transaction of ours, or a listing of the kernel ----

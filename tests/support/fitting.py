@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from liqo_connectivity import chains
 from liqo_connectivity.chains.batch_size import batch_bytes
-from liqo_connectivity.chains.limits import MAX_BATCH_BYTES, MAX_CHAIN_RULES
+from liqo_connectivity.chains.limits import MAX_BATCH_BYTES, MAX_CHAIN_RULES, MAX_SET_ELEMENTS
 from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import FactBase
 from tests.support import netlink_agent, nft
@@ -15,16 +15,28 @@ from tests.support.manifests import objects
 
 _PART = 60_000
 """Characters of JSON that nft sends in one transaction with the buffers that it has in a user namespace."""
-GOALS = (*RENDERED, "pending", "too_large", "rules_before", "batch_bytes", "bytes_before", "drafted")
+GOALS = (
+    *RENDERED,
+    "pending",
+    "too_large",
+    "rules_before",
+    "batch_bytes",
+    "bytes_before",
+    "drafted",
+    "part_size",
+    "split_bytes",
+    "split_batch_bytes",
+)
 
 
 @dataclass(frozen=True)
 class Fit:
-    """``wrong`` says what does not hold; ``loaded`` and ``refused`` count policies."""
+    """``wrong`` says what does not hold; ``loaded`` and ``refused`` count policies, and ``split`` those in parts."""
 
     wrong: tuple[str, ...]
     loaded: int
     refused: int
+    split: int = 0
 
 
 def fit(described: Cluster) -> Fit:
@@ -38,10 +50,9 @@ def fit_of(base: FactBase) -> Fit:
     tables = chains.assemble(chains.Layout.from_relations({name: model.rows(name) for name in RENDERED}))
     wrong: list[str] = []
     for table in tables:
-        rules = max(_numbers(model, "rules_before", table.peering))
-        (size,) = _numbers(model, "batch_bytes", table.peering)
-        if rules != len(table.chains[0].rules):
-            wrong.append(f"{table.peering}: {rules} rules are derived, and {len(table.chains[0].rules)} written")
+        derived, size = _derived(model, table.peering)
+        if derived != (written := {chain.name: len(chain.rules) for chain in table.chains}):
+            wrong.append(f"{table.peering}: {derived} rules are derived, and {written} written")
         if size != batch_bytes(table):
             wrong.append(
                 f"{table.peering}: a batch of {size} bytes is derived, and one of {batch_bytes(table)} counted"
@@ -53,9 +64,8 @@ def fit_of(base: FactBase) -> Fit:
         (outcome,) = netlink_agent.applied([spec])
         if outcome["errors"] != ["", ""]:
             wrong.append(f"{table.peering}: Liqo's agent fails: {outcome['errors']}")
-        wanted = [rule.name for rule in table.chains[0].rules]
-        listings = (outcome["listing"], _loaded(table))
-        if any([rule["comment"] for rule in nft.objects(listing, "rule")] != wanted for listing in listings):
+        wanted = {chain.name: [rule.name for rule in chain.rules] for chain in table.chains}
+        if any(_rules(listing) != wanted for listing in (outcome["listing"], _loaded(table))):
             wrong.append(f"{table.peering}: the kernel does not hold the rules that were written")
     pending = {policy for policy, reason, *_ in model.rows("pending") if reason == "TooLarge"}
     if pending != {row[0] for row in model.rows("too_large")}:
@@ -75,7 +85,33 @@ def fit_of(base: FactBase) -> Fit:
         size = max([*_numbers(model, "batch_bytes", peering), *_numbers(model, "bytes_before", peering)])
         if rules <= MAX_CHAIN_RULES and size <= MAX_BATCH_BYTES:
             wrong.append(f"{policy}: at most {rules} rules and {size} bytes, and yet too large")
-    return Fit(tuple(wrong), len(tables), len(pending))
+        if any(parts <= MAX_BATCH_BYTES for parts in _numbers(model, "split_batch_bytes", peering)):
+            wrong.append(f"{policy}: it fits in parts, and yet is too large")
+    return Fit(tuple(wrong), len(tables), len(pending), sum(table.chains[0].name != "connectivity" for table in tables))
+
+
+def _derived(model: Model, peering: str) -> tuple[dict[str, int], int]:
+    """The derived number of rules of each base chain of a peering, and the bytes of the batch that installs them."""
+    parts = {str(part) for held, part in model.rows("chain_part") if held == peering}
+    if not parts:
+        (size,) = _numbers(model, "batch_bytes", peering)
+        return {"connectivity": max(_numbers(model, "rules_before", peering))}, size
+    (size,) = _numbers(model, "split_batch_bytes", peering)
+    rules = {str(row[2]): int(row[3]) for row in model.rows("part_size") if row[0] == peering and row[2] in parts}
+    for _, part, _, _, kind, name in (row for row in model.rows("chain_part_set") if row[0] == peering):
+        if kind == "gathered":
+            # A set that is full is one more rule.
+            elements = sum(row[:3] == (peering, kind, name) for row in model.rows("chain_gathered"))
+            rules[str(part)] += max(elements - 1, 0) // MAX_SET_ELEMENTS
+    return rules, size
+
+
+def _rules(listing: nft.Listing) -> dict[str, list[str]]:
+    """The comments of the rules of each chain in a listing."""
+    found: dict[str, list[str]] = {chain["name"]: [] for chain in nft.objects(listing, "chain")}
+    for rule in nft.objects(listing, "rule"):
+        found[rule["chain"]].append(rule["comment"])
+    return found
 
 
 def _numbers(model: Model, relation: str, peering: str) -> list[int]:

@@ -62,6 +62,12 @@ def large(
     )
 
 
+def tangled(namespaces: int) -> list[Rule]:
+    """What is allowed into a namespace is denied out of it, and so on: nothing of it can be gathered."""
+    ends = [(Party("remote-cluster"), Party(namespace=f"ns{number}")) for number in range(namespaces)]
+    return [Rule(action, *pair) for one in ends for action, pair in (("allow", one), ("deny", one[::-1]))]
+
+
 def random_large(rng: Random) -> Cluster:
     """A large cluster with a policy of any of the forms that the CustomResourceDefinition takes."""
     namespaces = rng.choice((1, 3, 30, 120, 250))

@@ -33,6 +33,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "names",
         "sets",
         "positions",
+        "parts",
         "assemble",
         "assemble_nft",
         "assemble_agent",

@@ -87,7 +87,8 @@ def compiled(rule: Object) -> list[Expression]:
                 address, _, prefix = value.partition("/")
                 if prefix:
                     expressions.append(("bitwise", prefix))
-                expressions.append(("cmp", entry["op"], address))
+                kind = "range" if "-" in value else "cmp"
+                expressions.append((kind, entry["op"], address))
         if "port" in entry:
             first, _, last = entry["port"]["value"].partition("-")
             expressions.append(("payload", {"src": "th+0", "dst": "th+2"}[entry["port"]["position"]]))

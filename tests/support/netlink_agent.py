@@ -16,8 +16,8 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, TypeAlias
 
 Object: TypeAlias = Mapping[str, Any]
-Handles: TypeAlias = Mapping[str, int]
-"""The handle of each rule in the kernel, by its comment."""
+Handles: TypeAlias = Mapping[str, tuple[str, int]]
+"""The chain and the handle of each rule in the kernel, by its comment."""
 
 # linux/netfilter/nfnetlink.h and nf_tables.h
 _BEGIN, _END, _SUBSYSTEM = 16, 17, 10
@@ -62,9 +62,9 @@ def cleaned(table: Object, handles: Handles, sets: Mapping[str, Sequence[str]]) 
 def _superfluous(table: Object, handles: Handles, sets: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
     name = table["name"]
     wanted = {rule["name"] for chain in table["chains"] for rule in chain["rules"]["filterRules"]}
-    for comment, handle in handles.items():
+    for comment, (chain, handle) in handles.items():
         if comment not in wanted:
-            place = _text(1, name) + _text(2, "connectivity")
+            place = _text(1, name) + _text(2, chain)
             yield _message(_DELETE_RULE, 0, place + _attribute(3, struct.pack(">Q", handle)))
     held = {each["name"]: [element["key"] for element in each["elements"]] for each in table["sets"]}
     for number, (one, keys) in enumerate(sorted(sets.items()), 1):
@@ -126,9 +126,16 @@ def _expressions(rule: Object, sets: Mapping[str, int]) -> Iterator[bytes]:
                 lookup = _number(2, 1) + inverted + _text(1, value[1:]) + _number(4, sets[value[1:]])
                 yield _expression("lookup", lookup)
                 continue
-            network = IPv4Network(value)
-            yield _masked(network.netmask.packed)
-            yield _compared(0 if entry["op"] == "eq" else 1, network.network_address.packed)
+            operator = {"eq": 0, "neq": 1}[entry["op"]]
+            first, _, last = value.partition("-")
+            if last:
+                yield _ranged(operator, IPv4Address(first).packed, IPv4Address(last).packed)
+            elif "/" not in value:
+                yield _compared(operator, IPv4Address(value).packed)
+            else:
+                network = IPv4Network(value)
+                yield _masked(network.netmask.packed)
+                yield _compared(operator, network.network_address.packed)
         if "port" in entry:
             offset = {"src": 0, "dst": 2}[entry["port"]["position"]]
             yield _expression("payload", _number(1, 1) + _number(2, 2) + _number(3, offset) + _number(4, 2))
@@ -161,6 +168,11 @@ def _masked(mask: bytes) -> bytes:
 
 def _compared(operator: int, data: bytes) -> bytes:
     return _expression("cmp", _number(1, 1) + _number(2, operator) + _nested(3, _attribute(1, data)))
+
+
+def _ranged(operator: int, first: bytes, last: bytes) -> bytes:
+    ends = _nested(3, _attribute(1, first)) + _nested(4, _attribute(1, last))
+    return _expression("range", _number(1, 1) + _number(2, operator) + ends)
 
 
 def _expression(name: str, data: bytes) -> bytes:
@@ -233,13 +245,14 @@ def _listing() -> list[dict[str, Any]]:
 
 def _apply(table: Object) -> dict[str, Any]:
     before = _listing()
-    handles = {entry["rule"]["comment"]: entry["rule"]["handle"] for entry in before if "rule" in entry}
+    rules = [entry["rule"] for entry in before if "rule" in entry]
+    handles = {rule["comment"]: (rule["chain"], rule["handle"]) for rule in rules}
     sets = {entry["set"]["name"]: entry["set"].get("elem", []) for entry in before if "set" in entry}
     first = _send(cleaned(table, handles, sets))
     second = ""
     if not first:
         wanted = {rule["name"] for chain in table["chains"] for rule in chain["rules"]["filterRules"]}
-        kept = {comment: handle for comment, handle in handles.items() if comment in wanted}
+        kept = {comment: place for comment, place in handles.items() if comment in wanted}
         second = _send(_batch([*_missing(table, kept, [*sets])]))
     return {"errors": [first, second], "listing": _listing()}
 

@@ -15,8 +15,8 @@ from liqo_connectivity.engine import Delta, Row
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Counts, digest_with, without
 
-ELEMENT: Final = "chain_element"
-FEW: Final = tuple(name for name in chains.COLUMNS if name != ELEMENT)
+ELEMENTS: Final = ("chain_element", "chain_gathered")
+FEW: Final = tuple(name for name in chains.COLUMNS if name not in ELEMENTS)
 """The relations of a chain that are as small as its policy."""
 
 _Element = tuple[str, str, str, str]
@@ -69,11 +69,11 @@ class DesiredFirewalls:
             for row in added:
                 self._few[str(row[0])][name].add(row)
                 changed.add(str(row[0]))
-        removed, added = cast("tuple[tuple[_Element, ...], tuple[_Element, ...]]", delta[ELEMENT])
-        for peering, kind, name, address in removed:
+        changes = [cast("tuple[tuple[_Element, ...], tuple[_Element, ...]]", delta[name]) for name in ELEMENTS]
+        for peering, kind, name, address in chain.from_iterable(gone for gone, _ in changes):
             self._elements[peering][kind, name].discard(address)
             went[peering].add(address)
-        for peering, kind, name, address in added:
+        for peering, kind, name, address in chain.from_iterable(new for _, new in changes):
             parties = self._elements[peering]
             elements = parties.get((kind, name))
             if elements is None:
@@ -111,12 +111,12 @@ class DesiredFirewalls:
 
     def _frame(self, peering: str, elements: Mapping[chains.Party, chains.Elements]) -> _Frame:
         rows: Mapping[str, set[Row]] = self._few.get(peering, {name: set[Row]() for name in FEW})
-        layout = chains.Layout.from_relations({**rows, ELEMENT: ()})
+        layout = chains.Layout.from_relations({**rows, **dict.fromkeys(ELEMENTS, ())})
         table = chains.assemble_one(layout, elements)
         template = chains.firewall_template(table)
         return _Frame(
             table=table,
-            parties=tuple({(row[3], row[4]) for row in layout.chain_set}),
+            parties=tuple(chains.parties(layout)),
             template=template,
             text=without(template.made["spec"], range(len(table.sets))),
             rules=sum(origin == "rule" for _, _, origin, _, _ in layout.chain_rule),

@@ -73,6 +73,8 @@ def _rule(difference: Difference, compared: Comparison, base: FactBase) -> str:
             return "the rule for established connections"
         case ("neighbours", _):
             return "the rule for ICMPv6 that networks need"
+        case ("guard", _):
+            return "a guard for packets that another base chain judges"
         case ("default", _):
             return "the default"
         case _:
@@ -100,9 +102,17 @@ def _reason(
 def rows_of(difference: Difference, compared: Comparison, model: Model) -> Sequence[tuple[str, tuple[str | int, ...]]]:
     """The tuples that would have to hold for a rule or an element to be wanted, whether they hold or not."""
     if difference.part == "element":
-        parties = {(str(row[3]), str(row[4])) for row in model.rows("chain_set") if row[0] == compared.peering}
-        party = chains.party_of(difference.text, parties)
-        return [("chain_element", (compared.peering, *party, difference.name))] if party is not None else []
+        sets = [
+            row[-2:]
+            for name in ("chain_set", "chain_part_set")
+            for row in model.rows(name)
+            if row[0] == compared.peering
+        ]
+        party = chains.party_of(difference.text, {(str(kind), str(name)) for kind, name in sets})
+        if party is None:
+            return []
+        relation = "chain_gathered" if party[0] == "gathered" else "chain_element"
+        return [(relation, (compared.peering, *party, difference.name))]
     origin = rule_index(difference) if difference.part == "rule" else None
     if origin is None:
         return []
