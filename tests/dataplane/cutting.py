@@ -25,7 +25,6 @@ class CuttingProber(Prober):
         numbers = self._numbers(len(whole))
         shots = [self._error(one, number)._replace(arrives=None) for one, number in zip(whole, numbers, strict=True)]
         self._fire("cut error", shots, numbers)
-        self._settle()
 
 
 def _next(one: Connection) -> Probe:

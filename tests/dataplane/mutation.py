@@ -99,8 +99,8 @@ def _try(what: str, prober: Prober, model: Model, mutant: Mutant, score: Score) 
     """Probe every flow, with no idea of what is wrong with the chains."""
     expected = model.failing(mutant.commands)
     sent = [sight.flow for sight in model.sights]
-    prober.judge(sent)
     prober.signal(sent)
+    prober.judge(sent)
     places = {flow: number for number, flow in enumerate(sent)}
     noticed = {(places[each.flow], each.kind) for each in prober.failures}
     prober.failures.clear()

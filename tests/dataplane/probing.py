@@ -31,7 +31,7 @@ from tests.dataplane.frames import (
 from tests.dataplane.nodes import Fabric
 from tests.dataplane.shots import Connection, Failure, Flow, Shot, needs_signals
 
-BATCH: Final = 300
+BATCH: Final = 500
 """Probes on their way at a time: each CPU of a kernel has room for a thousand packets that wait (netdev_max_backlog)."""
 SPORTS: Final = range(40000, 65000)
 """Where flows begin: no rule has a port in between. A topology opens no more flows, so no two are of one connection."""
@@ -70,13 +70,17 @@ class Prober:
         self._missing: list[str] = []
 
     def judge(self, flows: Sequence[Flow]) -> list[Connection]:
-        """Send the first packets of flows, and then those that belong to what arrived; the connections that were opened."""
+        """Send the first packets of flows, and then those that belong to what arrived; the connections that were opened.
+
+        Raises WireError unless all that was sent until then has arrived or was dropped by chains.
+        """
         self.forms.update(flow.traffic.protocol for flow in flows)
         begun = [self._begin(flow) for flow in flows]
         numbers = self._numbers(len(begun))
         shots = [self._first(flow, probe, number) for (flow, probe), number in zip(begun, numbers, strict=True)]
         opened = [Connection(*begun[at], one) for at, one in self._fire("new", shots, numbers)]
         self.follow(opened)
+        self._settle()
         return opened
 
     def follow(self, opened: Sequence[Connection]) -> None:
@@ -91,7 +95,6 @@ class Prober:
         numbers = self._numbers(len(refused))
         shots = [self._error(one, number) for one, number in zip(refused, numbers, strict=True)]
         self._fire("related", shots, numbers)
-        self._settle()
 
     def carry(self, pairs: Sequence[tuple[Connection, Flow]]) -> None:
         """Send the first packet of connections again, on the ways that their flows take now."""
@@ -101,7 +104,6 @@ class Prober:
             for (one, flow), number in zip(pairs, numbers, strict=True)
         ]
         self._fire("after a move", shots, numbers)
-        self._settle()
 
     def turn(self, pairs: Sequence[tuple[Flow, Flow]]) -> None:
         """For a flow that is denied and one that is allowed, from its port back to its client: the server speaks first.
@@ -127,7 +129,6 @@ class Prober:
             for (flow, turned, one), number in zip(spoken, numbers, strict=True)
         ]
         self._fire("answer to the server", shots, numbers)
-        self._settle()
 
     def signal(self, flows: Sequence[Flow]) -> None:
         """Send along flows what an IPv6 network needs, whatever becomes of the flows: it has to arrive."""
@@ -139,10 +140,9 @@ class Prober:
                 for flow, number in zip(six, numbers, strict=True)
             ]
             self._fire(kind, shots, numbers)
-        self._settle()
 
     def _settle(self) -> None:
-        """Raises WireError unless all that was sent has arrived or was dropped by chains."""
+        """Account for all packets since the last call: each node's counters are read, which takes as long as many packets."""
         self.fabric.check(self._sent, self._arrived, self._missing)
         self._sent = self._arrived = 0
         self._missing.clear()
