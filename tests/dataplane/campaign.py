@@ -149,7 +149,9 @@ def _ways(topology: Topology, alive: Sequence[Connection]) -> Iterator[Asked]:
 
 def _judge_again(prober: CuttingProber, alive: Sequence[Connection], verdicts: Mapping[Asked, Flow]) -> None:
     """An agent cuts what policies deny now, and lets go on what they allow."""
-    held = [(one, verdicts[_asked(one)].allowed) for one in alive if _asked(one) in verdicts]
+    # A Service may have got another endpoint; what is open goes on to the old one.
+    same = [one for one in alive if _asked(one) in verdicts and verdicts[_asked(one)].crossed == one.flow.crossed]
+    held = [(one, verdicts[_asked(one)].allowed) for one in same]
     prober.follow([one for one, allowed in held if allowed])
     prober.cut([one for one, allowed in held if not allowed])
 

@@ -82,6 +82,8 @@ class Member:
     labels: Mapping[str, tuple[tuple[str, str], ...]]
     policies: tuple[Policy, ...] = ()
     services: tuple[RealService, ...] = ()
+    bridged: bool = False
+    """Whether the pods of its first worker are on a bridge, where the harness has only that worker."""
 
     @property
     def service_cidrs(self) -> tuple[str, str]:
@@ -146,7 +148,10 @@ def federation(rng: Random, size: int | None = None) -> Federation:
         members.append(Member(name, number, (four[number], _SIX[number]), sees, offloads, (), labels))
     placed = Federation(tuple(members))
     made = Federation(tuple(_with_pods(rng, placed, member) for member in members))
-    served = tuple(replace(member, services=tuple(_services(rng, made, member))) for member in made.members)
+    served = tuple(
+        replace(member, services=tuple(_services(rng, made, member)), bridged=chance(rng, 0.5))
+        for member in made.members
+    )
     return with_policies(rng, Federation(served))
 
 

@@ -101,10 +101,10 @@ class Mesh(Topology):
         self.whole, self._paths = whole, Paths(whole)
         self._known.clear()
         for (name, address), worker in moved:
-            port = self.fabric.ports[port_of(name, worker)]
+            self.fabric.reroute(self._workers[name, worker], address, port_of(name, worker))
             for each in WORKERS:
-                device = f"p{port.number}" if each == worker else "peer"
-                self._workers[name, each].ip(*routes((address,), device, how="replace"))
+                if each != worker:
+                    self._workers[name, each].ip(*routes((address,), "peer", how="replace"))
             device = f"node-{WORKERS.index(worker)}"
             for cluster, gateway in self._gateways:
                 if cluster == name:

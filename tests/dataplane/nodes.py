@@ -6,15 +6,17 @@ dropped there, and a probe that is missing elsewhere is lost. This module must n
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from tests.dataplane import conntrack
 from tests.dataplane.frames import UDP, Probe, packed, packet
 from tests.dataplane.hosts import RULES, Host
 from tests.dataplane.libnftables import Nft
+from tests.dataplane.ports import Port
+from tests.dataplane.refills import Place, apart, refills, tables
 from tests.dataplane.wire import FENCE, Wire, WireError
 from tests.support.namespaces import current, enter, inside, ip_batch, new_namespace, path
 
@@ -49,28 +51,11 @@ add rule inet harness last-sent goto last
 add rule inet harness first-received goto first
 add rule inet harness last-received goto last
 """
-_Set: TypeAlias = tuple[str, str, str]
-"""The family and the table of a set, and its name."""
-_IP4, _IP6 = b"\x08\x00", b"\x86\xdd"
-
-
-@dataclass(frozen=True)
-class Port:
-    """A place from which probes start and where they end: the far end of a cable of a node, or the node itself."""
-
-    name: str
-    number: int
-    device: int
-    head: bytes | None
-    """The link addresses of its frames; None if they are packets of a host."""
-    fences: tuple[bytes, bytes]
-    """Addresses here that no policy concerns, of IPv4 and IPv6."""
-
-    def frame(self, whole: bytes) -> bytes:
-        """An IP packet as it is sent here."""
-        if self.head is None:
-            return whole
-        return self.head + (_IP4 if whole[0] >> 4 == 4 else _IP6) + whole
+_HOP: Final = "fe80::2"
+_SYSCTL: Final = "/proc/sys/net"
+_BRIDGED: Final = ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables")
+HOOKED: Final = "1"
+"""Whether a bridge uses the IP hooks."""
 
 
 class Node:
@@ -89,7 +74,7 @@ class Node:
         self.nft.run(_COUNTERS + (RULES if host else ""))
         self._dropped = 0
         self._loaded: list[Mapping[str, Any]] = []
-        self._elements: dict[_Set, list[str]] = {}
+        self._elements: dict[Place, list[str]] = {}
         self.refilled = 0
         """How often elements of sets were all that was new."""
 
@@ -105,11 +90,11 @@ class Node:
 
         If elements of sets are all that is new, only these sets are changed, as Liqo's agent does it.
         """
-        rest, elements = _apart(commands)
+        rest, elements = apart(commands)
         if (rest, elements.keys()) == (self._loaded, self._elements.keys()) and elements != self._elements:
-            self.refill(_refills(self._elements, elements))
+            self.refill(refills(self._elements, elements))
         else:
-            added, before = _tables(rest), _tables(self._loaded)
+            added, before = tables(rest), tables(self._loaded)
             # Added first: the last transaction may have emptied it, and what is not there cannot be deleted.
             gone = [{way: {"table": one}} for one in before if one not in added for way in ("add", "delete")]
             self.nft.run_json({"nftables": [*commands, *gone]})
@@ -159,22 +144,63 @@ class Fabric:
         at = len(self.ports) + 1
         host = Host(node.namespace, -at)
         self.wire.add_host(host, name)
-        self.ports[name] = Port(name, at, host.number, None, (b"", b""))
+        self.ports[name] = Port(name, at, host.number, "", "", None, (b"", b""))
         return self.ports[name]
 
     def port(self, name: str, node: Node, destinations: Iterable[str]) -> Port:
         """A cable from a node to the wire, behind which are some addresses or CIDRs."""
         at = len(self.ports) + 1
-        far, near, here, there = link_address(at, 2), link_address(at, 1), f"w{at}", f"p{at}"
-        fences = fences_of(at)
-        ip_batch(
-            f"link add {here} address {far} type veth peer name {there} address {near} netns {path(node.namespace)}",
-            f"link set {here} up",
+        far, near = link_address(at, 2), link_address(at, 1)
+        _cable(at, node)
+        node.ip(*next_hop(f"p{at}", far), *routes((*destinations, *fences_of(at)), f"p{at}"))
+        return self._port(name, at, f"p{at}", _HOP, near, far)
+
+    def bridge(self, node: Node, behind: Mapping[str, Sequence[str]]) -> None:
+        """Cables of a bridge of a node to the wire, with what is behind each. The bridge has the kernel's IP hooks."""
+        with inside(node.namespace):
+            _write(dict.fromkeys(_BRIDGED, HOOKED))
+        first = len(self.ports) + 1
+        own, device = link_address(first, 3), f"b{first}"
+        node.ip(
+            f"link add {device} address {own} type bridge forward_delay 0 mcast_snooping 0", f"link set {device} up"
         )
-        node.ip(f"link set {there} up", *next_hop(there, far), *routes((*destinations, *fences), there))
-        head = bytes.fromhex((near + far).replace(":", ""))
-        self.ports[name] = Port(name, at, self.wire.add(here, name), head, (packed(fences[0]), packed(fences[1])))
+        for name, destinations in behind.items():
+            at = len(self.ports) + 1
+            far, hop = link_address(at, 2), f"fe80::{at:x}:2"
+            _cable(at, node)
+            node.ip(
+                f"link set p{at} master {device}",
+                # As kubelet does: else nothing goes back to where it came from.
+                f"link set p{at} type bridge_slave hairpin on",
+                f"neigh replace {hop} lladdr {far} nud permanent dev {device}",
+                *routes((*destinations, *fences_of(at)), device, hop=hop),
+            )
+            with inside(node.namespace):
+                subprocess.run(["bridge", "fdb", "replace", far, "dev", f"p{at}", "master", "static"], check=True)
+            self._port(name, at, device, hop, own, far)
+        self.connect(behind)
+
+    def connect(self, behind: Mapping[str, Sequence[str]]) -> None:
+        """Have what is behind ports of a bridge send straight to what is behind its other ports."""
+        for name in behind:
+            straight = self.ports[name].straight
+            straight.clear()
+            for other, addresses in behind.items():
+                if other != name:
+                    at = self.ports[other].number
+                    head = _head(link_address(at, 2), link_address(self.ports[name].number, 2))
+                    straight.update(dict.fromkeys(map(packed, (*addresses, *fences_of(at))), head))
+
+    def _port(self, name: str, at: int, there: str, hop: str, near: str, far: str) -> Port:
+        fences = fences_of(at)
+        number = self.wire.add(f"w{at}", name)
+        self.ports[name] = Port(name, at, number, there, hop, _head(near, far), (packed(fences[0]), packed(fences[1])))
         return self.ports[name]
+
+    def reroute(self, node: Node, address: str, name: str) -> None:
+        """An address is behind another port of a node now."""
+        port = self.ports[name]
+        node.ip(*routes((address,), port.there, how="replace", hop=port.hop))
 
     def fence(self, start: Port, end: Port) -> set[int]:
         """Send two packets that follow all that was sent from one port to another; their numbers.
@@ -210,34 +236,24 @@ class Fabric:
         os.close(self._namespace)
 
 
-def _apart(commands: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], dict[_Set, list[str]]]:
-    """The commands of a transaction that add no elements, and the elements of each set."""
-    rest = [each for each in commands if "element" not in each.get("add", ())]
-    elements: dict[_Set, list[str]] = {_named(each["add"]["set"]): [] for each in rest if "set" in each.get("add", ())}
-    for each in commands:
-        if "element" in each.get("add", ()):
-            elements[_named(each["add"]["element"])] += each["add"]["element"]["elem"]
-    return rest, elements
+def _cable(number: int, node: Node) -> None:
+    """A pair of devices between the wire, where the process is, and a node."""
+    far, near, here, there = link_address(number, 2), link_address(number, 1), f"w{number}", f"p{number}"
+    ip_batch(
+        f"link add {here} address {far} type veth peer name {there} address {near} netns {path(node.namespace)}",
+        f"link set {here} up",
+    )
+    node.ip(f"link set {there} up")
 
 
-def _named(body: Mapping[str, Any]) -> _Set:
-    return body["family"], body["table"], body["name"]
+def _head(to: str, sender: str) -> bytes:
+    """The link addresses of a frame."""
+    return bytes.fromhex((to + sender).replace(":", ""))
 
 
-def _refills(old: Mapping[_Set, list[str]], new: Mapping[_Set, list[str]]) -> Iterator[dict[str, Any]]:
-    """Commands that delete all elements of the sets that differ, and add those that they have now."""
-    for place, elements in new.items():
-        if elements != old[place]:
-            body = dict(zip(("family", "table", "name"), place, strict=True))
-            yield {"flush": {"set": body}}
-            if elements:
-                yield {"add": {"element": body | {"elem": elements}}}
-
-
-def _tables(commands: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The tables that a transaction adds, each once."""
-    named = [each["add"]["table"] for each in commands if "table" in each.get("add", ())]
-    return [table for at, table in enumerate(named) if table not in named[:at]]
+def sees_bridges() -> bool:
+    """Whether the kernel has IP hooks for what bridges forward (br_netfilter)."""
+    return all(Path(_SYSCTL, name).exists() for name in _BRIDGED)
 
 
 def link_address(number: int, end: int) -> str:
@@ -252,20 +268,20 @@ def fences_of(number: int) -> tuple[str, str]:
 
 def next_hop(device: str, address: str) -> tuple[str, ...]:
     """Commands that make known who is at the other end of a device; ``routes`` sends to it."""
-    return (f"neigh replace fe80::2 lladdr {address} nud permanent dev {device}",)
+    return (f"neigh replace {_HOP} lladdr {address} nud permanent dev {device}",)
 
 
-def routes(targets: Iterable[str], device: str, table: str = "main", how: str = "add") -> list[str]:
+def routes(targets: Iterable[str], device: str, table: str = "main", *, how: str = "add", hop: str = _HOP) -> list[str]:
     """Commands that send packets for some addresses or CIDRs out of a device, to what is at its other end.
 
     ``how`` is add, or replace for those that went out of another one.
     """
-    return [f"route {how} {target} via inet6 fe80::2 dev {device} table {table}" for target in targets]
+    return [f"route {how} {target} via inet6 {hop} dev {device} table {table}" for target in targets]
 
 
 def _write(values: Mapping[str, str]) -> None:
     for name, value in values.items():
-        Path("/proc/sys/net", name).write_text(value, "ascii")
+        Path(_SYSCTL, name).write_text(value, "ascii")
 
 
 def _enter(namespace: int) -> None:

@@ -9,15 +9,15 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from random import Random
 from typing import Any, Final
 from unittest.mock import patch
 
-from tests.dataplane import campaign, cases, world
-from tests.dataplane.federation import federation
-from tests.dataplane.mesh import Mesh
+from tests.dataplane import campaign, cases, nodes, world
+from tests.dataplane.federation import Federation, federation
 from tests.dataplane.nodes import Node
 from tests.dataplane.oracle import Oracle
 from tests.dataplane.probing import Prober
@@ -66,9 +66,10 @@ MISTAKES: Final[Mapping[str, tuple[type[Oracle], str]]] = {
 """Compilers, each with the kind of packets whose disagreement is to be made smaller."""
 
 
+BRIDGES: Final = {"bridge"} if nodes.sees_bridges() else set[str]()
 PATHS: Final[Mapping[type[Oracle], AbstractSet[str]]] = {
     Overreaching: {"from a node", "to a node", "node to node"},
-    Forgetful: {"ClusterIP", "hairpin", "node port", "from a node", "to a node", "pod"},
+    Forgetful: {"ClusterIP", "hairpin", "node port", "from a node", "to a node", "pod", *BRIDGES},
 }
 """Compilers, each with the paths on which its mistake has to be noticed."""
 
@@ -91,17 +92,25 @@ def noticed(compiler: type[Oracle], paths: AbstractSet[str]) -> Counter[str]:
             break
         rng = Random(seed)
         whole = federation(rng)
-        topology = Mesh(whole)
-        try:
-            wrong = world.World(topology, whole, nft=True)
-            flows, oracles = wrong.oracles(topology.draw(rng, wrong.described, FLOWS))
-            wrong.load(oracles)
-            prober = Prober(topology.fabric, rng)
-            prober.judge(world.known(flows, oracles))
-            found.update(each.flow.path for each in prober.failures)
-        finally:
-            topology.close()
+        whole = Federation(tuple(replace(member, bridged=True) for member in whole.members))
+        for behind in (None, whole.members[0].name):
+            topology = world.built(whole, behind)
+            try:
+                wrong = world.World(topology, whole, nft=True)
+                flows, oracles = wrong.oracles(topology.draw(rng, wrong.described, FLOWS))
+                wrong.load(oracles)
+                prober = Prober(topology.fabric, rng)
+                prober.judge(world.known(flows, oracles))
+                found.update(each.flow.path for each in prober.failures)
+            finally:
+                topology.close()
     return found
+
+
+def unhooked() -> Counter[str]:
+    """What is noticed if bridges do not use the IP hooks, so that no chain sees what they forward."""
+    with patch.object(nodes, "HOOKED", "0"):
+        return noticed(Oracle, BRIDGES)
 
 
 def forgotten() -> str:
@@ -120,7 +129,7 @@ def forgotten() -> str:
 def main(name: str) -> None:
     compiler, kind = MISTAKES[name]
     everywhere = PATHS if compiler is Forgetful else {}
-    said: dict[str, Any] = {"forgotten": forgotten()} if everywhere else {}
+    said: dict[str, Any] = {"forgotten": forgotten(), "unhooked": unhooked()} if everywhere else {}
     said |= {each.__name__: noticed(each, paths) for each, paths in everywhere.items()}
     setattr(world, Oracle.__name__, compiler)
     tally, seeds = campaign.Tally(), count()

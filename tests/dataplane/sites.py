@@ -5,16 +5,19 @@ The router does what a node does beside the chains: it masquerades what pods sen
 
 from collections.abc import Iterator, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from tests.dataplane.federation import OUTSIDE, WORKERS, Federation
 from tests.dataplane.flows import flows
 from tests.dataplane.frames import packed
-from tests.dataplane.nodes import Fabric, routes
+from tests.dataplane.nodes import Fabric, sees_bridges
 from tests.dataplane.paths import REST, kube_proxy
 from tests.dataplane.shots import Flow
 from tests.dataplane.topology import Asked, Place, Topology
 from tests.support.descriptions import Cluster, Traffic
+
+SECOND: Final = f"{WORKERS[0]}/2"
+"""A second port of the first worker, if its pods are on a bridge."""
 
 
 class Site(Topology):
@@ -22,13 +25,18 @@ class Site(Topology):
 
     def __init__(self, whole: Federation, name: str) -> None:
         self.clusters = (name,)
+        # Without these hooks no chain sees what a bridge forwards.
+        self._is_bridge = whole.member(name).bridged and sees_bridges()
         self._locate(whole)
         member = self._member
         self.masqueraded = {packed(address): address for address in self._own}
         inner = [*member.cidrs, *(cidr for seen in member.sees.values() for cidr in seen)]
         self.fabric = Fabric()
         self.router = self.fabric.node(name)
-        for place in (*WORKERS, *member.sees, REST):
+        bridged = self._bridged()
+        if bridged:
+            self.fabric.bridge(self.router, bridged)
+        for place in (*(WORKERS[1:] if bridged else WORKERS), *member.sees, REST):
             own = [address for address, at in self._places.items() if at == place]
             self.fabric.port(place, self.router, own)
         outward = f"p{len(self.fabric.ports)}"
@@ -50,10 +58,19 @@ class Site(Topology):
         self._own = member.node_addresses[WORKERS[0]]
         self._proxy = kube_proxy(member, WORKERS[0])
         self._places: dict[str, str] = dict.fromkeys(OUTSIDE, REST)
-        self._places |= {address: pod.node for pod in member.pods for address in pod.addresses}
+        self._places |= {address: self._place(address, pod.node) for pod in member.pods for address in pod.addresses}
         for peer in member.sees:
             known = [whole.known_as(name, peer, a) for pod in whole.member(peer).pods for a in pod.addresses]
             self._places |= dict.fromkeys(known, peer)
+
+    def _place(self, address: str, worker: str) -> str:
+        """Of pods on a bridge, each is behind one of two ports."""
+        return SECOND if self._is_bridge and worker == WORKERS[0] and packed(address)[-1] & 1 else worker
+
+    def _bridged(self) -> dict[str, list[str]]:
+        """What is behind the ports of the bridge, if there is one."""
+        ports = (WORKERS[0], SECOND) if self._is_bridge else ()
+        return {port: [address for address, at in self._places.items() if at == port] for port in ports}
 
     def draw(self, rng: Random, described: Mapping[str, Cluster], count: int) -> list[Asked]:
         """Between any two addresses, and to Services; the other clusters need not answer."""
@@ -84,8 +101,10 @@ class Site(Topology):
             destination, masquerade = chosen.endpoint, chosen.masquerade
             crossed = traffic._replace(destination=destination, port=chosen.port)
         start, end = self._places[source], self._places[destination]
-        if masquerade or (end == REST and start in WORKERS):
+        if masquerade or (end == REST and start in (*WORKERS, SECOND)):
             source = self._own[":" in source]
+        elif {start, end} == {WORKERS[0], SECOND} and path == "pod":
+            path = "bridge"
         ends = packed(source), packed(destination)
         return Flow(name, traffic, start, end, *ends, ((name, crossed),), (start, end), path)
 
@@ -94,7 +113,8 @@ class Site(Topology):
         self._locate(whole)
         for (name, address), worker in moved:
             if name in self.clusters:
-                self.router.ip(*routes((address,), f"p{self.fabric.ports[worker].number}", how="replace"))
+                self.fabric.reroute(self.router, address, self._place(address, worker))
+        self.fabric.connect(self._bridged())
         self.router.nft.run(self._proxy.rules())
 
     def remembers(self, old: Flow, new: Flow) -> bool:

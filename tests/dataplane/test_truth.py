@@ -12,6 +12,7 @@ import pytest
 
 from tests.dataplane.federation import federation
 from tests.dataplane.mutants import OPERATORS
+from tests.dataplane.nodes import sees_bridges
 from tests.dataplane.views import described
 from tests.dataplane.world import misresolved
 from tests.support.checkout import ROOT
@@ -37,6 +38,7 @@ KINDS = (
     "cut error",
 )
 FORMS = ("tcp", "udp", "sctp", "icmp", "in fragments, IPv4", "in fragments, IPv6", "from the middle")
+BRIDGES = ("bridge",) if sees_bridges() else ()
 MUTANTS = 100 if SEEDS == "few" else 1_000
 FIRST = 5 if SEEDS == "few" else 0
 """The first seed of mutants. From 0 on, the first rulesets drop so little that few mistakes in them matter."""
@@ -68,7 +70,7 @@ def test_the_kernel_does_what_why_says() -> None:
     for kind in KINDS:
         assert counted(said, f"of kind {kind}") > 0
     assert counted(said, "changes of sets alone") > 0
-    for path in (*SERVED, "node to node", "pod"):
+    for path in (*SERVED, *BRIDGES, "node to node", "pod"):
         assert counted(said, f"by way of {path}") > 0
     for form in FORMS:
         assert counted(said, f"of form {form}") > 0
@@ -107,8 +109,9 @@ def test_a_disagreement_is_found_made_smaller_and_explained(
     said = json.loads(run.stdout)
     assert said["kind"] == kind
     if mistake == "drops":
-        assert set(said["Forgetful"]) == {*SERVED, "pod"}, "denials that are missing are noticed on every way"
+        assert set(said["Forgetful"]) == {*SERVED, *BRIDGES, "pod"}, "denials that are missing are noticed on every way"
         assert set(said["Overreaching"]) >= {"from a node", "to a node", "node to node"}, "and that nodes are hit"
+        assert set(said["unhooked"]) >= {*BRIDGES}, "and that no chain sees what a bridge forwards"
         assert said["forgotten"] == "new", "and that a set has kept a member"
     (complaint,) = said["complaints"]
     assert re.fullmatch(f"[a-z, ]*{became}", complaint)
