@@ -60,13 +60,14 @@ def load_transaction(*transactions: str) -> Listing:
     return load(*(("-jf", transaction) for transaction in transactions))
 
 
-def listed_twice(script: str) -> tuple[str, str]:
-    """What ``nft list ruleset`` prints after a script was loaded, and after what it printed was loaded in its place."""
+def listed_twice(script: str) -> tuple[Listing, Listing]:
+    """What nft lists after a script was loaded, and after what it then printed was loaded in the place of that."""
     with TemporaryDirectory() as folder:
         Path(folder, "given").write_text(script, encoding="utf-8")
-        shell = "cd $1; nft -f given && nft list ruleset > 1 && nft flush ruleset && nft -f 1 && nft list ruleset > 2"
-        _isolated(["sh", "-c", shell, "sh", folder])
-        return Path(folder, "1").read_text("utf-8"), Path(folder, "2").read_text("utf-8")
+        shell = "cd $1; nft -f given && nft list ruleset > printed && nft -j list ruleset > 1 && nft flush ruleset && "
+        _isolated(["sh", "-c", f"{shell} nft -f printed && nft -j list ruleset > 2", "sh", folder])
+        first, second = (json.loads(Path(folder, name).read_text("utf-8"))["nftables"] for name in ("1", "2"))
+        return first, second
 
 
 def send(script: str, flows: Sequence[tuple[str, str]]) -> list[tuple[str, str | None]]:
