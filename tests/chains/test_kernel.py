@@ -257,9 +257,9 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: CidrMatch("source", (ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16"))),
         lambda: CidrMatch("source", (ip_network("10.0.0.0/8"), ip_network("11.0.0.0/8")), as_range=True),
         lambda: OutsideMatch("source", ()),
-        lambda: OutsideMatch("source", tuple(ip_network(f"10.{number}.0.0/16") for number in range(64))),
+        lambda: OutsideMatch("source", tuple(ip_network(f"10.{number}.0.0/16") for number in range(32))),
         lambda: OutsideMatch("source", (*CIDR.cidrs, *CIDR6.cidrs)),
-        lambda: NftRule("r0", (OutsideMatch("source", CIDR.cidrs * 63), *(SetMatch("source", "a.b"),) * 2), "drop"),
+        lambda: NftRule("r0", (OutsideMatch("source", CIDR.cidrs * 31), *(SetMatch("source", "a.b"),) * 14), "drop"),
         lambda: Table(
             "milan", "ns", "p", (Chain((NftRule("r0", (OutsideMatch("source", CIDR6.cidrs),), "drop"),)),), ()
         ),

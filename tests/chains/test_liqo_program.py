@@ -91,3 +91,50 @@ def test_our_model_of_the_agent_does_what_the_agent_does(naming: Naming) -> None
                 theirs[str(mine.expressions)].add(other.expressions)
     assert all(len(kinds) == 1 for kinds in theirs.values())
     assert len({next(iter(kinds)) for kinds in theirs.values()}) == len(theirs) > 20
+
+
+def part(name: str, side: str, cidr: str) -> Object:
+    """A chain as a part has it: a guard of 30 ranges and an address, one rule for each CIDR that it is not for, a drop."""
+    ranges = [f"10.{number}.0.0-10.{number}.255.255" for number in range(30)]
+    outside = [{"op": "neq", "ip": {"value": value, "position": side}} for value in (*ranges, "192.0.2.1")]
+    inside = [
+        {"op": "eq", "ip": {"value": value, "position": "dst"}} for value in ("10.80.0.0-10.80.3.255", "192.0.2.7")
+    ]
+    matches = [outside, *[[match] for match in inside], [{"op": "eq", "ip": {"value": cidr, "position": "dst"}}]]
+    rules = [
+        {
+            "name": f"r{at:03}-{name}-{cidr.replace('.', '-').replace('/', '-')}",
+            "counter": False,
+            "action": "drop" if at == 3 else "accept",
+            "match": match,
+        }
+        for at, match in enumerate(matches)
+    ]
+    base = {"hook": "postrouting", "type": "filter", "policy": "accept", "priority": 90}
+    return {"name": name, **base, "rules": {"filterRules": rules}}
+
+
+def test_the_parts_of_a_chain_are_applied_kept_and_replaced() -> None:
+    """Ranges, many excluded in one rule, and several base chains of a table: what no chain without parts has."""
+    whole = deepcopy(write([("drop", "any", "remote-cluster")]))["spec"]["table"]
+    del whole["chains"][0]["rules"]["filterRules"][0]
+    one, other = part("from-1", "src", "10.9.0.0/16"), part("to-1", "dst", "10.9.0.0/16")
+    changed = part("from-1", "src", "10.8.0.0/16")
+    kinds: list[list[Object]] = [
+        whole["chains"],
+        [one, other],
+        [one, other],
+        [changed, other],
+        [other],
+        whole["chains"],
+    ]
+    versions = [{"table": {**whole, "chains": chains}} for chains in kinds]
+    (found,) = applied([versions])
+    for chains, outcome in zip(kinds, found, strict=True):
+        assert outcome.error == ""
+        wanted = {rule["name"] for chain in chains for rule in chain["rules"]["filterRules"]}
+        assert {rule.name for rule in outcome.alone} == wanted
+        assert sorted(outcome.rules) == sorted(outcome.alone)
+        for chain in chains:
+            ordered = [rule["name"] for rule in chain["rules"]["filterRules"]]
+            assert [rule.name for rule in outcome.rules if rule.name in ordered] == ordered

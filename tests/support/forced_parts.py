@@ -18,9 +18,9 @@ def split_program(split: Split | None, block: int, *goals: str) -> Program:
     ``split`` is the only one that is tried, None any; ``block`` is how many remote CIDRs a guard takes.
     """
     texts = builtin_texts()
-    size = 'limit("remote CIDRs of a guard", 63)'
+    size = 'limit("remote CIDRs of a guard", 31)'
     assert size in texts["rules/parts.dl"]
-    texts["rules/parts.dl"] = texts["rules/parts.dl"].replace(size, size.replace("63", str(block)))
+    texts["rules/parts.dl"] = texts["rules/parts.dl"].replace(size, size.replace("31", str(block)))
     forced = "oversized(P) :- drafted(P, _), !enforcer(_).\n"
     if split is not None:
         forced += "".join(f'unfit(P, "{other}") :- drafted(P, _).\n' for other in SPLITS if other != split)
