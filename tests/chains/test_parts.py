@@ -66,7 +66,7 @@ def cluster_of(seed: int) -> Cluster:
     if seed % 3 == 1:
         # Of the form that is gathered: one side is the remote cluster.
         ends = [(remote, Party(namespace=rng.choice(names))) for _ in range(rng.randrange(2, 30))]
-        rules = [Rule(rng.choice(("allow", "deny")), *rng.choice((end, end[::-1]))) for end in ends]
+        rules = [Rule(rng.choice(("allow", "deny")), *rng.choice(((a, b), (b, a)))) for a, b in ends]
         if rng.random() < 0.5:
             rules = [Rule(rules[0].action, rule.source, rule.destination) for rule in rules]
     elif rng.random() < 0.4:

@@ -20,7 +20,7 @@ from tests.support.manifests import objects
 REMOTE, ANY = Party("remote-cluster"), None
 NUMBERS = range(200)
 INTO = [(REMOTE, Party(namespace=f"ns{number}")) for number in NUMBERS]
-OUT_OF = [ends[::-1] for ends in INTO]
+OUT_OF = [(party, remote) for remote, party in INTO]
 
 
 def policy(ends: Sequence[tuple[Party | None, Party | None]], *actions: str, last: Rule | None = None) -> list[Rule]:

@@ -65,7 +65,7 @@ def large(
 def tangled(namespaces: int) -> list[Rule]:
     """What is allowed into a namespace is denied out of it, and so on: nothing of it can be gathered."""
     ends = [(Party("remote-cluster"), Party(namespace=f"ns{number}")) for number in range(namespaces)]
-    return [Rule(action, *pair) for one in ends for action, pair in (("allow", one), ("deny", one[::-1]))]
+    return [Rule(action, *pair) for a, b in ends for action, pair in (("allow", (a, b)), ("deny", (b, a)))]
 
 
 def random_large(rng: Random) -> Cluster:
