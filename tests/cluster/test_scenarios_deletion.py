@@ -123,7 +123,8 @@ def test_scenario_30_a_chain_is_handed_over_without_a_gap(scene: Scene) -> None:
     with Recorder(scene.plane, FIREWALLS) as recorder:
         scene.cluster.client.delete(first)
         scene.cluster.said(second, "Ready", "True")
-        assert scene.cluster.get(first) is None
+        # The two policies are reconciled one after the other: which is last is open.
+        eventually(lambda: scene.cluster.get(first) is None)
         written = recorder.of("FirewallConfiguration", f"{peering.name}-connectivity")
     assert not [event for event in written if is_empty(event) or event["type"] == "DELETED"]
 
