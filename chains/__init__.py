@@ -1,11 +1,15 @@
 """Derived tuples in, ordered nftables chains out.
 
-The tuples of ``rules/chains.dl`` and ``rules/parts.dl`` (a ``Layout``) become tables in one of two encodings. ``assemble`` makes one ``Table`` for
-each peering, with only what Liqo's agents can match; ``assemble_nft`` makes two, one for each family, with fewer rules.
-``assemble_agent`` gives the latter the form in which each packet is judged by its connection (``AgentTable``). The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's agents,
-``nft_script`` and ``nft_transaction_json`` for nft, ``agent_script`` and ``agent_transaction_json`` for nft too. The views of ``comparison`` read what is stored and what a kernel has,
-and ``differences`` says how it differs. Both encodings and all writers give every packet the same verdict. What
-cannot be written with the same meaning is a ``ChainError``. This room decides nothing: it names, orders, splits and spells.
+The tuples of ``rules/chains.dl`` and ``rules/parts.dl`` (a ``Layout``) become tables in one of two encodings. ``assemble``
+makes one ``Table`` for each peering, with only what Liqo's agents can match; ``assemble_nft`` makes two, one for each
+family, with fewer rules. ``assemble_agent`` gives the latter a form that judges each packet by its connection
+(``AgentTable``). The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's
+agents; ``nft_script`` and ``nft_transaction_json`` for nft; ``agent_script`` and ``agent_transaction_json`` for nft, of an
+agent's tables. The views of ``comparison`` read what is stored and what a kernel has, and ``differences`` says how it
+differs.
+
+Both encodings give the first packet of a connection the same verdict, in every form. What cannot be written with the same
+meaning is a ``ChainError``. This room decides nothing: it names, orders, splits and spells.
 """
 
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
@@ -17,19 +21,8 @@ from liqo_connectivity.chains.comparison.stored_spec import view_spec
 from liqo_connectivity.chains.comparison.views import PREFIX, TableView, view_table
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import COLUMNS, Layout
-from liqo_connectivity.chains.model import (
-    Chain,
-    CidrMatch,
-    Icmp6Match,
-    Match,
-    NftRule,
-    OutsideMatch,
-    PortMatch,
-    Set,
-    SetMatch,
-    StateMatch,
-    Table,
-)
+from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, Match, OutsideMatch, PortMatch, SetMatch, StateMatch
+from liqo_connectivity.chains.model import Chain, NftRule, Set, Table
 from liqo_connectivity.chains.parts import parties
 from liqo_connectivity.chains.sets import Elements, Party, party_of
 from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json

@@ -10,19 +10,8 @@ from itertools import takewhile
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import Layout
 from liqo_connectivity.chains.limits import MAX_CHAIN_RULES
-from liqo_connectivity.chains.model import (
-    WHOLE,
-    Chain,
-    CidrMatch,
-    Icmp6Match,
-    PortMatch,
-    PortRange,
-    Protocol,
-    Set,
-    SetMatch,
-    Side,
-    Table,
-)
+from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, PortMatch, PortRange, Protocol, SetMatch, Side
+from liqo_connectivity.chains.model import WHOLE, Chain, Set, Table
 from liqo_connectivity.chains.names import Draft, named
 from liqo_connectivity.chains.parts import Part, parties, parts
 from liqo_connectivity.chains.positions import ALL_PORTS, Ends, Position

@@ -14,7 +14,8 @@ from typing import Final, Literal, TypeAlias
 
 from liqo_connectivity.chains.assemble_nft import assemble_nft
 from liqo_connectivity.chains.layout import Layout
-from liqo_connectivity.chains.model import NftRule, PortMatch, PortRange, Set, Table
+from liqo_connectivity.chains.matches import PortMatch, PortRange
+from liqo_connectivity.chains.model import NftRule, Set, Table
 from liqo_connectivity.chains.names import label_of, port_text, serialized
 from liqo_connectivity.chains.positions import Ends, Position, positions
 from liqo_connectivity.chains.values import Family

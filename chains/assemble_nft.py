@@ -6,18 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 
 from liqo_connectivity.chains.layout import Layout
-from liqo_connectivity.chains.model import (
-    Chain,
-    CidrMatch,
-    Icmp6Match,
-    PortMatch,
-    PortRange,
-    Protocol,
-    Set,
-    SetMatch,
-    Side,
-    Table,
-)
+from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, PortMatch, PortRange, Protocol, SetMatch, Side
+from liqo_connectivity.chains.model import Chain, Set, Table
 from liqo_connectivity.chains.names import Draft, named
 from liqo_connectivity.chains.positions import ALL_PORTS, Ends, Position, positions
 from liqo_connectivity.chains.sets import Party, by_party, party_text, shards

@@ -7,16 +7,8 @@ batch for a new table is the largest with rules in it: an edit adds no more of t
 from typing import Final, assert_never
 
 from liqo_connectivity.chains.errors import ChainError
-from liqo_connectivity.chains.model import (
-    CidrMatch,
-    Icmp6Match,
-    Match,
-    OutsideMatch,
-    PortMatch,
-    SetMatch,
-    StateMatch,
-    Table,
-)
+from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, Match, OutsideMatch, PortMatch, SetMatch, StateMatch
+from liqo_connectivity.chains.model import Table
 
 TABLE_AND_CHAIN: Final = 176
 """The begin and the end of the batch, and the messages for a table and its base chain."""

@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias, assert_never
 
-from liqo_connectivity.chains.model import (
+from liqo_connectivity.chains.matches import (
     CidrMatch,
     Icmp6Match,
     Match,
-    NftRule,
     OutsideMatch,
     PortMatch,
     PortRange,
     SetMatch,
     StateMatch,
-    Verdict,
 )
+from liqo_connectivity.chains.model import NftRule, Verdict
 
 Origin: TypeAlias = Literal["established", "neighbours", "guard", "rule", "default"]
 

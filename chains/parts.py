@@ -7,7 +7,8 @@ from typing import TypeAlias
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import Layout, PartCidrRow
 from liqo_connectivity.chains.limits import MAX_GUARD_CIDRS
-from liqo_connectivity.chains.model import SIDES, WHOLE, CidrMatch, OutsideMatch, Side
+from liqo_connectivity.chains.matches import SIDES, CidrMatch, OutsideMatch, Side
+from liqo_connectivity.chains.model import WHOLE
 from liqo_connectivity.chains.positions import Position, peering_text, positions
 from liqo_connectivity.chains.sets import Party
 from liqo_connectivity.chains.values import Network, cidr, word

@@ -12,12 +12,11 @@ from typing import Final, TypeVar
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import ChainRuleRow, Layout
 from liqo_connectivity.chains.limits import MAX_PORT
-from liqo_connectivity.chains.model import (
+from liqo_connectivity.chains.matches import (
     ICMP6_TYPES,
     PROTOCOLS,
     SIDES,
     STATES,
-    VERDICTS,
     CidrMatch,
     Icmp6Match,
     PortMatch,
@@ -26,8 +25,8 @@ from liqo_connectivity.chains.model import (
     SetMatch,
     Side,
     StateMatch,
-    Verdict,
 )
+from liqo_connectivity.chains.model import VERDICTS, Verdict
 from liqo_connectivity.chains.names import Draft, Origin
 from liqo_connectivity.chains.sets import Party
 from liqo_connectivity.chains.values import Network, cidr, cluster_id, word

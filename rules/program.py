@@ -24,6 +24,8 @@ BUILTIN_FILES: Final = (
     "chains.dl",
     "limits.dl",
     "parts.dl",
+    "gathered.dl",
+    "part_sizes.dl",
     "findings.dl",
     "policy_findings.dl",
     "added_members.dl",

@@ -33,7 +33,7 @@ from liqo_connectivity.chains.comparison.views import (
 )
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import MAX_PORT
-from liqo_connectivity.chains.model import Side
+from liqo_connectivity.chains.matches import Side
 from liqo_connectivity.chains.names import port_text
 
 _SIDES: Final[Mapping[object, Side]] = {"saddr": "source", "daddr": "destination"}

@@ -24,7 +24,7 @@ from liqo_connectivity.chains.comparison.views import (
     set_text,
     state_text,
 )
-from liqo_connectivity.chains.model import Side
+from liqo_connectivity.chains.matches import Side
 from liqo_connectivity.chains.writers.firewall_configuration import POSITIONS
 
 _FAMILIES: Final = {"IPV4": "ip", "IPV6": "ip6"}

@@ -11,8 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeAlias
 
 from liqo_connectivity.chains.assemble_agent import AGENT_PREFIX, HOOKS, AgentTable, port_set
-from liqo_connectivity.chains.model import (
-    Chain,
+from liqo_connectivity.chains.matches import (
     CidrMatch,
     Icmp6Match,
     Match,
@@ -21,8 +20,8 @@ from liqo_connectivity.chains.model import (
     SetMatch,
     Side,
     StateMatch,
-    Table,
 )
+from liqo_connectivity.chains.model import Chain, Table
 from liqo_connectivity.chains.names import port_text
 from liqo_connectivity.chains.values import Network
 

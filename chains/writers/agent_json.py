@@ -6,16 +6,8 @@ from typing import assert_never
 
 from liqo_connectivity.chains.assemble_agent import HOOKS, OWNER, AgentTable, CounterName, port_set
 from liqo_connectivity.chains.errors import ChainError
-from liqo_connectivity.chains.model import (
-    CidrMatch,
-    Icmp6Match,
-    Match,
-    NftRule,
-    OutsideMatch,
-    PortMatch,
-    SetMatch,
-    StateMatch,
-)
+from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, Match, OutsideMatch, PortMatch, SetMatch, StateMatch
+from liqo_connectivity.chains.model import NftRule
 from liqo_connectivity.chains.values import Family
 from liqo_connectivity.chains.writers.agent_text import DIRECTIONS
 from liqo_connectivity.chains.writers.nft_json import (

@@ -8,17 +8,17 @@ from typing import Final, assert_never
 
 from liqo_connectivity.chains.assemble_agent import HOOKS, OWNER, AgentTable, CounterName, port_set
 from liqo_connectivity.chains.errors import ChainError
-from liqo_connectivity.chains.model import (
+from liqo_connectivity.chains.matches import (
     CidrMatch,
     Icmp6Match,
     Match,
-    NftRule,
     OutsideMatch,
     PortMatch,
     SetMatch,
     Side,
     StateMatch,
 )
+from liqo_connectivity.chains.model import NftRule
 from liqo_connectivity.chains.names import port_text
 from liqo_connectivity.chains.values import Family
 from liqo_connectivity.chains.writers.nft_text import choice, match_text, protocol_name, set_lines

@@ -17,21 +17,18 @@ import yaml
 from liqo_connectivity.chains.batch_size import ELEMENT, batch_bytes
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import MAX_BATCH_BYTES
-from liqo_connectivity.chains.model import (
-    Chain,
+from liqo_connectivity.chains.matches import (
     CidrMatch,
     Icmp6Match,
     Match,
-    NftRule,
     OutsideMatch,
     PortMatch,
-    Set,
     SetMatch,
     Side,
     StateMatch,
-    Table,
     ends_of,
 )
+from liqo_connectivity.chains.model import Chain, NftRule, Set, Table
 from liqo_connectivity.chains.names import port_text, range_text
 
 LABELS: Final[Mapping[str, str]] = {

@@ -10,20 +10,18 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeAlias, assert_never
 
-from liqo_connectivity.chains.model import (
-    Chain,
+from liqo_connectivity.chains.matches import (
     CidrMatch,
     Icmp6Match,
     Match,
     OutsideMatch,
     PortMatch,
     PortRange,
-    Set,
     SetMatch,
     Side,
     StateMatch,
-    Table,
 )
+from liqo_connectivity.chains.model import Chain, Set, Table
 from liqo_connectivity.chains.values import Family, Network
 from liqo_connectivity.chains.writers.nft_text import FIELDS, SET_TYPES, protocol_name
 

@@ -7,20 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import starmap
 from typing import Final, assert_never
 
-from liqo_connectivity.chains.model import (
-    Chain,
+from liqo_connectivity.chains.matches import (
     CidrMatch,
     Icmp6Match,
     Match,
     OutsideMatch,
     PortMatch,
     Protocol,
-    Set,
     SetMatch,
     Side,
     StateMatch,
-    Table,
 )
+from liqo_connectivity.chains.model import Chain, Set, Table
 from liqo_connectivity.chains.names import port_text, range_text
 from liqo_connectivity.chains.values import Family
 

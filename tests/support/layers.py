@@ -29,6 +29,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "limits",
         "values",
         "layout",
+        "matches",
         "model",
         "names",
         "sets",
