@@ -43,7 +43,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "comparison",
     ),
     "facts": ("base", "objects", "extraction", "crd", "parsing", "dumps", "reading"),
-    "operator": ("exits", "kube", "sources", "explain", "controller", "commands"),
+    "operator": ("exits", "kube", "sources", "explain", "controller", "agent", "commands"),
     "operator/explain": (
         "reasons",
         "parties",
