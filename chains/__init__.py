@@ -13,7 +13,7 @@ meaning is a ``ChainError``. This room decides nothing: it names, orders, splits
 """
 
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
-from liqo_connectivity.chains.assemble_agent import AGENT_PREFIX, AgentTable, assemble_agent
+from liqo_connectivity.chains.assemble_agent import AGENT_PREFIX, OWNER, AgentTable, assemble_agent
 from liqo_connectivity.chains.assemble_nft import assemble_nft
 from liqo_connectivity.chains.comparison.differences import Difference, differences
 from liqo_connectivity.chains.comparison.nft_listing import view_listing
@@ -27,6 +27,7 @@ from liqo_connectivity.chains.parts import parties
 from liqo_connectivity.chains.sets import Elements, Party, party_of
 from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json
 from liqo_connectivity.chains.writers.agent_text import agent_script
+from liqo_connectivity.chains.writers.agent_update import agent_update
 from liqo_connectivity.chains.writers.firewall_configuration import (
     LABELS,
     FirewallConfiguration,
@@ -44,6 +45,7 @@ __all__ = [
     "AGENT_PREFIX",
     "COLUMNS",
     "LABELS",
+    "OWNER",
     "PREFIX",
     "AgentTable",
     "Chain",
@@ -68,6 +70,7 @@ __all__ = [
     "agent_script",
     "agent_transaction",
     "agent_transaction_json",
+    "agent_update",
     "assemble",
     "assemble_agent",
     "assemble_nft",

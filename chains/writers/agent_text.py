@@ -58,14 +58,28 @@ def _table(table: AgentTable) -> Iterator[str]:
         yield "\t\tct state invalid,untracked goto packet"
         yield "\t\tgoto connection"
         yield "\t}"
-    yield "\tchain connection {"
-    for rule in table.rules:
-        yield f"\t\t{_rule(rule, [_connection(table.family, match) for match in rule.matches], _both_ways(table, rule))}"
-    yield from ("\t}", "\tchain packet {")
-    for rule in table.rules:
-        counter = f'counter name "{table.counter(rule, "packet")}"'
-        yield f"\t\t{_rule(rule, [match_text(table.family, match) for match in rule.matches], counter)}"
-    yield from ("\t}", "}")
+    for chain, rules in rules_text(table).items():
+        yield f"\tchain {chain} {{"
+        yield from (f"\t\t{rule}" for rule in rules)
+        yield "\t}"
+    yield "}"
+
+
+def rules_text(table: AgentTable) -> Mapping[str, list[str]]:
+    """The rules of the chains that are no base chains, by chain."""
+    connection = [
+        _rule(rule, [_connection(table.family, match) for match in rule.matches], _both_ways(table, rule))
+        for rule in table.rules
+    ]
+    packet = [
+        _rule(
+            rule,
+            [match_text(table.family, match) for match in rule.matches],
+            f'counter name "{table.counter(rule, "packet")}"',
+        )
+        for rule in table.rules
+    ]
+    return {"connection": connection, "packet": packet}
 
 
 def _rule(rule: NftRule, matches: Sequence[str], counter: str) -> str:

@@ -13,6 +13,7 @@ from liqo_connectivity.chains import (
     Layout,
     agent_script,
     agent_transaction_json,
+    agent_update,
     assemble_agent,
     view_listing,
 )
@@ -96,6 +97,19 @@ def test_what_nft_lists_loads_again_and_is_the_same(made: Relations) -> None:
     )
     assert first == second
     assert len(first) == sum(not table.is_empty for table in tables_of(made))
+
+
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(before=random_relations(nft=True), after=random_relations(nft=True))
+def test_an_update_leads_to_the_same_as_the_whole_table(before: Relations, after: Relations) -> None:
+    old, new = ({(each.family, each.name): each for each in tables_of(made)} for made in (before, after))
+    updates = "".join(agent_update(old[key], new[key]) for key in old.keys() & new.keys())
+    updated = nft.load_script(agent_script(old.values()), updates)
+    wanted = {key: new.get(key, table) for key, table in old.items()}
+    whole = nft.load_script(agent_script(wanted.values()))
+    assert view_listing(json.dumps({"nftables": updated}), AGENT_PREFIX) == view_listing(
+        json.dumps({"nftables": whole}), AGENT_PREFIX
+    )
 
 
 def test_other_tables_stay_and_an_emptied_table_goes() -> None:

@@ -60,6 +60,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "text",
         "document",
     ),
+    "operator/agent": ("kernel", "applying"),
     "operator/controller": (
         "settings",
         "logs",

@@ -7,7 +7,7 @@ SCRIPT: Final = 1
 DONE: Final = 2
 REFUSED: Final = 3
 UNUSABLE: Final = 4
-"""The kinds: a script to run; it was run, or refused in the words that follow, or the library cannot be used."""
+"""The kinds: a script to run; it was run and lists what follows, or was refused in these words, or the library cannot be used."""
 HEAD: Final = struct.Struct(">BI")
 """A kind, and the bytes of the text."""
 MAX_BYTES: Final = 1 << 28

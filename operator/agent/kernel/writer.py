@@ -38,8 +38,8 @@ class Writer:
         self.starts = 0
         """How many children there were."""
 
-    def apply(self, script: str) -> None:
-        """Run a script. Raises RefusedError, LostError, and LibraryError if the library cannot be used here."""
+    def apply(self, script: str) -> str:
+        """Run a script; what it lists, as JSON. Raises RefusedError, LostError, and LibraryError if the library cannot be used here."""
         child = self._running()
         try:
             answer = self._exchange(child, packed(Frame(SCRIPT, script)))
@@ -51,6 +51,7 @@ class Writer:
         if answer.kind != DONE:
             self.close()
             raise LibraryError(answer.text)
+        return answer.text
 
     def close(self) -> None:
         """End the child; the next script starts another."""

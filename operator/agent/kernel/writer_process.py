@@ -20,8 +20,7 @@ def serve(scripts: BinaryIO, answers: BinaryIO) -> None:
         return
     while (frame := read(scripts)) is not None:
         try:
-            library.run(frame.text)
-            answer = Frame(DONE, "")
+            answer = Frame(DONE, library.run(frame.text))
         except RefusedError as error:
             answer = Frame(REFUSED, str(error))
         answers.write(packed(answer))
