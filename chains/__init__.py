@@ -5,7 +5,8 @@ makes one ``Table`` for each peering, with only what Liqo's agents can match; ``
 family, with fewer rules. ``assemble_agent`` gives the latter a form that judges each packet by its connection
 (``AgentTable``). The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's
 agents; ``nft_script`` and ``nft_transaction_json`` for nft; ``agent_script`` and ``agent_transaction_json`` for nft, of an
-agent's tables. The views of ``comparison`` read what is stored and what a kernel has, and ``differences`` says how it
+agent's tables. ``published`` makes of an agent's tables what is published of them for agents on nodes, ``published_yaml`` and
+``published_json`` objects of that, and ``read_published`` the tables again. The views of ``comparison`` read what is stored and what a kernel has, and ``differences`` says how it
 differs.
 
 Both encodings give the first packet of a connection the same verdict, in every form. What cannot be written with the same
@@ -24,6 +25,15 @@ from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, Match, OutsideMatch, PortMatch, SetMatch, StateMatch
 from liqo_connectivity.chains.model import Chain, NftRule, Set, Table
 from liqo_connectivity.chains.parts import parties
+from liqo_connectivity.chains.published.documents import (
+    PublishedObjects,
+    published_json,
+    published_objects,
+    published_yaml,
+    read_published,
+)
+from liqo_connectivity.chains.published.model import Incomplete, Publication, PublishedChain, SetSlice, SliceReference
+from liqo_connectivity.chains.published.publishing import published
 from liqo_connectivity.chains.sets import Elements, Party, party_of
 from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json
 from liqo_connectivity.chains.writers.agent_text import agent_script
@@ -56,14 +66,20 @@ __all__ = [
     "FirewallConfiguration",
     "FirewallTemplate",
     "Icmp6Match",
+    "Incomplete",
     "Layout",
     "Match",
     "NftRule",
     "OutsideMatch",
     "Party",
     "PortMatch",
+    "Publication",
+    "PublishedChain",
+    "PublishedObjects",
     "Set",
     "SetMatch",
+    "SetSlice",
+    "SliceReference",
     "StateMatch",
     "Table",
     "TableView",
@@ -86,6 +102,11 @@ __all__ = [
     "nft_transaction_json",
     "parties",
     "party_of",
+    "published",
+    "published_json",
+    "published_objects",
+    "published_yaml",
+    "read_published",
     "view_listing",
     "view_spec",
     "view_table",

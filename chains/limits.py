@@ -60,3 +60,19 @@ MAX_BATCH_BYTES: Final = 212_960
 does not raise the buffer of its socket: SO_SNDBUF is net.core.wmem_default, 212,992 unless a node sets it, and the kernel
 refuses a message of more than that less 32 (EMSGSIZE, netlink_sendmsg). nft raises the buffer for what it sends. An object
 within this limit has less than half of the 1.5 MiB that etcd takes in one request."""
+
+# ---- Objects for an agent ----
+
+MAX_SLICE_ADDRESSES: Final = 128
+"""Addresses of one slice, by choice: each node is sent the whole slice when one of them changes. An event is 2.4 kB for 100 and
+15.3 kB for 1,000 (measured)."""
+SLICE_FILL: Final = 96
+"""Addresses that a new slice gets at most, so that there is room for those of new pods."""
+MAX_SLICES: Final = 1_024
+"""Slices of one chain, by choice: 131,072 addresses."""
+MAX_SETS: Final = 4_096
+"""Sets of one table, by choice."""
+MAX_OBJECT_BYTES: Final = 1_048_576
+"""Bytes of the spec of a chain or a slice as JSON: etcd takes 1.5 MiB in one request, and an object has metadata too."""
+MAX_REVISION: Final = 2**53 - 1
+"""The greatest whole number that every reader of JSON has exactly. Milliseconds since 1970 fit for 285,000 years."""

@@ -28,14 +28,14 @@ def command(given: Input, output: str) -> int:
 
     The output is Liqo FirewallConfigurations (yaml, json), or for nft itself, which matches more than Liqo's agents, an nft
     script (nft) or libnftables JSON (nft-json). With --enforcer agent these judge each packet by its connection, so that a
-    new deny cuts what it forbids, and filter what nodes receive. Pending policies are left out and named on stderr.
+    new deny cuts what it forbids, and filter what nodes receive; yaml and json are then the same chains as objects: for
+    each peering its ConnectivitySetSlices, at revision 1, and the ConnectivityChain that names them. Pending policies are
+    left out and named on stderr.
 
     Exits with 0 if every policy has its chain, 3 if a policy is pending or an object could not be read.
     """
-    if given.enforcer != LIQO and output in ("yaml", "json"):
-        raise click.UsageError(
-            f"-o {output} is for Liqo's agents; with --enforcer {given.enforcer}, use -o nft or -o nft-json"
-        )
+    if given.enforcer == NFTABLES and output in ("yaml", "json"):
+        raise click.UsageError(f"-o {output} is for agents; with --enforcer {NFTABLES}, use -o nft or -o nft-json")
     session = Session.open(given)
     if output in ("nft", "nft-json") and given.enforcer == LIQO:
         session = session.enforced_by(NFTABLES)
@@ -89,6 +89,15 @@ def _form(
     return written
 
 
+def _published(layout: chains.Layout) -> tuple[chains.Publication, ...]:
+    """The publication of the peering that a layout is of, with nothing published before."""
+    four, six = chains.assemble_agent(layout)
+    made = chains.published((four, six), revision=1)
+    # What is too large is found here, where it is known whose it is.
+    chains.published_objects(made)
+    return (made,)
+
+
 FORMS: Final = {
     "yaml": _form(chains.assemble, chains.firewall_yaml),
     "json": _form(chains.assemble, chains.firewall_json),
@@ -96,6 +105,8 @@ FORMS: Final = {
     "nft-json": _form(chains.assemble_nft, chains.nft_transaction_json),
 }
 AGENT_FORMS: Final = {
+    "yaml": _form(_published, chains.published_yaml),
+    "json": _form(_published, chains.published_json),
     "nft": _form(chains.assemble_agent, chains.agent_script),
     "nft-json": _form(chains.assemble_agent, chains.agent_transaction_json),
 }

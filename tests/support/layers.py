@@ -41,6 +41,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "batch_size",
         "writers",
         "comparison",
+        "published",
     ),
     "facts": ("base", "objects", "extraction", "crd", "parsing", "dumps", "reading"),
     "operator": ("exits", "kube", "sources", "explain", "controller", "agent", "commands"),
