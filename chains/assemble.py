@@ -34,8 +34,8 @@ def assemble(layout: Layout) -> tuple[Table, ...]:
     - A side with no tuple matches nothing, and so does a rule with such a side: it is not written. Only a rule with a
       connection state may say nothing of both sides; then it matches by state alone.
     - A match of an empty set is written and matches nothing: a chain stays as it is when the first element comes.
-    - If the layout has parts, each is a base chain with its rules: those for connection states, a rule for its guards, which
-      accept what the part does not judge, and the others.
+    - If the layout has parts, each is a base chain with its rules: those for connection states, its guards, which accept what
+      the part does not judge, and the others.
 
     Raises ChainError for a layout with more than one base chain for a peering or one rule for a position, a match
     without its rule, a word out of its vocabulary, an address or CIDR that is not canonical, what Liqo's agents cannot
@@ -91,7 +91,7 @@ def _chain(part: Part, parties: Mapping[Party, Sequence[Set]]) -> Chain:
     before = tuple(takewhile(lambda each: each.alone, part.positions))
     for position in before:
         drafts.extend(_drafts(position, parties, len(drafts)))
-    drafts.extend(Draft("guard", 0, (guard,), "accept") for guard in part.guards)
+    drafts.extend(Draft("guard", 0, guard, "accept") for guard in part.guards)
     for position in part.positions[len(before) :]:
         drafts.extend(_drafts(position, parties, len(drafts)))
     if part.name == WHOLE:

@@ -21,7 +21,7 @@ STATE_MATCH: Final = 152
 CIDR_MATCH: Final = 164
 """The expressions payload, bitwise and cmp."""
 RANGE_OF_ADDRESSES: Final = 112
-"""The expressions payload and range, for a CIDR that is written by its first and last address."""
+"""The expressions payload and range."""
 SET_MATCH: Final = 88
 """The expressions payload and lookup."""
 PROTOCOL_MATCH: Final = 80
@@ -57,10 +57,10 @@ def _match(match: Match) -> int:
     match match:
         case StateMatch():
             return STATE_MATCH
-        case CidrMatch(as_range=False):
+        case CidrMatch():
             return CIDR_MATCH
-        case CidrMatch(_, cidrs) | OutsideMatch(_, cidrs):
-            return len(cidrs) * RANGE_OF_ADDRESSES
+        case OutsideMatch(_, ranges):
+            return len(ranges) * RANGE_OF_ADDRESSES
         case PortMatch(ranges=()):
             return PROTOCOL_MATCH
         case PortMatch(ranges=ranges):

@@ -32,11 +32,13 @@ OUTSIDE_BYTES: Final = 64
 (nft_range_expr)."""
 VERDICT_BYTES: Final = 32
 """What the verdict of a rule takes in the kernel (nft_immediate_expr)."""
-MAX_GUARD_CIDRS: Final = 31
-"""CIDRs that one rule can exclude. The kernel would take 63, but Liqo's agent could not read such a rule back: the kernel lists
+MAX_OUTSIDE_RANGES: Final = 31
+"""Ranges of addresses that one rule can exclude. The kernel would take 63, but Liqo's agent could not read such a rule back: the kernel lists
 rules into a buffer of 3,776 bytes (NLMSG_GOODSIZE, netlink_dump, for pages of 4 KiB), and lists none from one on that does not
 fit. The agent then takes all rules of the chain for missing and adds them once more (measured: 32 fit beside short names).
 31 take 3,700 bytes with the longest names."""
+MAX_GUARD_CIDRS: Final = MAX_OUTSIDE_RANGES - 2
+"""Remote CIDRs that one guard of a part is for: it also excludes what lies before them and what lies after them."""
 
 # ---- Sets and chains ----
 
@@ -46,8 +48,8 @@ MAX_SET_ELEMENTS: Final = 4095
 MAX_CHAIN_RULES: Final = 1_000
 """Rules of one chain for Liqo's agents, by choice: a linear chain of 1,000 costs 3 to 32 µs per packet. The kernel has no
 such limit."""
-MAX_PARTS: Final = 9
-"""Base chains of one table for Liqo's agents, by choice: with more, their guards alone are more than a batch."""
+MAX_PARTS_CIDRS: Final = 500
+"""Remote CIDRs that may be told apart by parts, by choice: each is compared with every CIDR of the policy."""
 MAX_NFT_RULES: Final = 32_768
 """Rules of one chain for nft, by choice. A rule of a policy is few of them there, and a policy has at most 998."""
 MAX_PORT: Final = 65_535

@@ -9,8 +9,8 @@ from itertools import pairwise
 from typing import Final, Literal, TypeAlias, assert_never
 
 from liqo_connectivity.chains.errors import ChainError
-from liqo_connectivity.chains.limits import EXPRESSION_BYTES, MAX_GUARD_CIDRS, MAX_PORT, OUTSIDE_BYTES
-from liqo_connectivity.chains.values import Network
+from liqo_connectivity.chains.limits import EXPRESSION_BYTES, MAX_OUTSIDE_RANGES, MAX_PORT, OUTSIDE_BYTES
+from liqo_connectivity.chains.values import AddressRange, Network
 
 Side: TypeAlias = Literal["source", "destination"]
 State: TypeAlias = Literal["established", "invalid", "new", "related", "untracked"]
@@ -54,16 +54,14 @@ ICMP6_TYPES: Final[Mapping[str, str]] = {
 class CidrMatch:
     """The address of one side is inside any of some CIDRs. Host bits are zero by construction.
 
-    ``cidrs`` is not empty, of one family, sorted by address, and no two have an address in common. ``as_range`` writes a
-    single one for Liqo's agent as its first and last address, which takes fewer bytes; the meaning is the same.
+    ``cidrs`` is not empty, of one family, sorted by address, and no two have an address in common.
     """
 
     side: Side
     cidrs: tuple[Network, ...]
-    as_range: bool = False
 
     def __post_init__(self) -> None:
-        if not self.cidrs or (self.as_range and len(self.cidrs) > 1):
+        if not self.cidrs:
             raise ChainError(f"a match of {len(self.cidrs)} CIDRs on the {self.side} is not one")
         for one, following in pairwise(self.cidrs):
             if one.version != following.version or not int(one.broadcast_address) < int(following.network_address):
@@ -72,29 +70,27 @@ class CidrMatch:
 
 @dataclass(frozen=True, slots=True)
 class OutsideMatch:
-    """The address of one side is in none of some CIDRs: as many as one rule can compare.
+    """The address of one side is in none of some ranges: as many as one rule can compare.
 
-    ``cidrs`` is not empty, of one family, and sorted.
+    ``ranges`` is not empty, of one family, sorted by address, and no two have an address in common. A range takes two
+    expressions in the kernel, a CIDR three.
     """
 
     side: Side
-    cidrs: tuple[Network, ...]
+    ranges: tuple[AddressRange, ...]
 
     def __post_init__(self) -> None:
-        if not self.cidrs or len({each.version for each in self.cidrs}) > 1 or len(self.cidrs) > MAX_GUARD_CIDRS:
-            raise ChainError(
-                f"a match outside {len(self.cidrs)} CIDRs on the {self.side}: not 1 to {MAX_GUARD_CIDRS} of one family"
-            )
-
-    @property
-    def ranges(self) -> tuple[tuple[str, str], ...]:
-        """The first and the last address of each CIDR. A range takes two expressions in the kernel, a CIDR three."""
-        return tuple(map(ends_of, self.cidrs))
-
-
-def ends_of(network: Network) -> tuple[str, str]:
-    """The first and the last address of a CIDR, as text."""
-    return str(network.network_address), str(network.broadcast_address)
+        count = len(self.ranges)
+        if not 0 < count <= MAX_OUTSIDE_RANGES:
+            raise ChainError(f"a match outside {count} ranges on the {self.side}: not 1 to {MAX_OUTSIDE_RANGES}")
+        versions = {each.version for ends in self.ranges for each in ends}
+        numbers = [int(each) for ends in self.ranges for each in ends]
+        if (
+            len(versions) > 1
+            or numbers != sorted(numbers)
+            or any(int(last) == int(first) for (_, last), (first, _) in pairwise(self.ranges))
+        ):
+            raise ChainError(f"a match outside ranges on the {self.side}: not sorted and apart, of one family")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +156,8 @@ def expressions(match: Match) -> int:
     match match:
         case SetMatch():
             return 2  # payload, lookup
-        case OutsideMatch(_, cidrs):
-            return 2 * len(cidrs)  # payload, range or cmp
+        case OutsideMatch(_, ranges):
+            return 2 * len(ranges)  # payload, range or cmp
         case CidrMatch() | StateMatch():
             return 3  # payload or ct, bitwise, cmp
         case PortMatch(_, ranges):
@@ -175,5 +171,5 @@ def expressions(match: Match) -> int:
 def kernel_bytes(match: Match) -> int:
     """The bytes of the expressions of a match in the kernel, at most."""
     if isinstance(match, OutsideMatch):
-        return len(match.cidrs) * OUTSIDE_BYTES
+        return len(match.ranges) * OUTSIDE_BYTES
     return expressions(match) * EXPRESSION_BYTES

@@ -172,8 +172,10 @@ def _check(where: str, match: Match, family: Family, sets: Iterable[str]) -> Non
     match match:
         case SetMatch(_, name) if name not in sets:
             raise ChainError(f"{where} refers to the set {name}, which does not exist")
-        case CidrMatch(side, cidrs) | OutsideMatch(side, cidrs) if family_of(cidrs[0]) != family:
+        case CidrMatch(side, cidrs) if family_of(cidrs[0]) != family:
             raise ChainError(f"{where}: the {side} {cidrs[0]} is not of family {family}")
+        case OutsideMatch(side, ranges) if family_of(ranges[0][0]) != family:
+            raise ChainError(f"{where}: the {side} {ranges[0][0]} is not of family {family}")
         case Icmp6Match() if family != "ip6":
             raise ChainError(f"{where} matches ICMPv6 in family {family}")
         case _:

@@ -25,6 +25,7 @@ from liqo_connectivity.chains.matches import (
     StateMatch,
 )
 from liqo_connectivity.chains.model import NftRule, Verdict
+from liqo_connectivity.chains.values import AddressRange
 
 Origin: TypeAlias = Literal["established", "neighbours", "guard", "rule", "default"]
 
@@ -83,8 +84,8 @@ def serialized(match: Match) -> str:
             return f"state {','.join(states)}"
         case CidrMatch(side, cidrs):
             return f"{side} {','.join(map(str, cidrs))}"
-        case OutsideMatch(side, cidrs):
-            return f"{side} outside {','.join(map(str, cidrs))}"
+        case OutsideMatch(side, ranges):
+            return f"{side} outside {','.join(map(range_text, ranges))}"
         case SetMatch(side, name):
             return f"{side} @{name}"
         case PortMatch(protocol, ranges):
@@ -95,9 +96,10 @@ def serialized(match: Match) -> str:
             assert_never(match)
 
 
-def range_text(first: str, last: str) -> str:
+def range_text(ends: AddressRange) -> str:
     """A range of addresses ``first-last``, or an address: as nft and Liqo's agent read it."""
-    return first if first == last else f"{first}-{last}"
+    first, last = ends
+    return f"{first}" if first == last else f"{first}-{last}"
 
 
 def port_text(ports: PortRange) -> str:

@@ -2,19 +2,15 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 from liqo_connectivity.chains.errors import ChainError
+from liqo_connectivity.chains.guards import Guard, inside, outside
 from liqo_connectivity.chains.layout import Layout, PartCidrRow
-from liqo_connectivity.chains.limits import MAX_GUARD_CIDRS
-from liqo_connectivity.chains.matches import SIDES, CidrMatch, OutsideMatch, Side
+from liqo_connectivity.chains.matches import SIDES, Side
 from liqo_connectivity.chains.model import WHOLE
 from liqo_connectivity.chains.positions import Position, peering_text, positions
 from liqo_connectivity.chains.sets import Party
 from liqo_connectivity.chains.values import Network, cidr, word
-
-Guard: TypeAlias = CidrMatch | OutsideMatch
-"""The packets that a part lets pass, because it does not judge them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,22 +78,15 @@ def _guards(where: str, layout: Layout, name: str) -> tuple[Guard, ...]:
     here = f"{where}, part {name}"
     made: list[Guard] = []
     for side in SIDES.values():
-        inside = _networks(here, layout.chain_part_inside, name, side)
-        if len(inside) > MAX_GUARD_CIDRS:
-            raise ChainError(f"{here}: {len(inside)} CIDRs of the {side}, more than the {MAX_GUARD_CIDRS} of one rule")
-        if inside:
-            made.append(OutsideMatch(side, tuple(inside)))
-        made.extend(
-            CidrMatch(side, (each,), as_range=True) for each in _networks(here, layout.chain_part_outside, name, side)
-        )
+        made.extend(outside(here, side, _networks(here, layout.chain_part_inside, name, side)))
+        made.extend(inside(here, side, _networks(here, layout.chain_part_outside, name, side)))
     return tuple(made)
 
 
 def _networks(where: str, rows: Iterable[PartCidrRow], name: str, side: Side) -> list[Network]:
-    """The CIDRs of a guard, sorted by address."""
-    found = [
+    """The CIDRs of a guard."""
+    return [
         cidr(f"{where}, {side}", value)
         for _, part, of, value in rows
         if part == name and word(where, "side", of, SIDES) == side
     ]
-    return sorted(found, key=lambda each: (each.version, int(each.network_address), each.prefixlen))

@@ -16,6 +16,8 @@ from liqo_connectivity.chains.limits import MAX_CLUSTER_ID
 
 T = TypeVar("T")
 Network: TypeAlias = IPv4Network | IPv6Network
+AddressRange: TypeAlias = tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]
+"""The first and the last address, of one family."""
 Family: TypeAlias = Literal["ip", "ip6"]
 """A family of nftables: ``ip`` is IPv4, ``ip6`` is IPv6."""
 
@@ -121,6 +123,11 @@ def _network(value: str) -> tuple[Network, str]:
     return network, str(network)
 
 
-def family_of(network: Network) -> Family:
-    """The family whose packets have addresses inside a CIDR."""
-    return "ip" if network.version == 4 else "ip6"
+def family_of(value: Network | IPv4Address | IPv6Address) -> Family:
+    """The family whose packets have an address, or addresses inside a CIDR."""
+    return "ip" if value.version == 4 else "ip6"
+
+
+def ends_of(network: Network) -> AddressRange:
+    """The first and the last address of a CIDR."""
+    return network.network_address, network.broadcast_address

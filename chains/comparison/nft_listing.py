@@ -13,7 +13,6 @@ from typing import Final, cast
 from liqo_connectivity.chains.comparison.json_values import Fields, fields, items, unknown
 from liqo_connectivity.chains.comparison.views import (
     PREFIX,
-    AddressRange,
     ChainView,
     Matches,
     RuleView,
@@ -22,7 +21,6 @@ from liqo_connectivity.chains.comparison.views import (
     base_text,
     connection_text,
     counter_text,
-    ends_of,
     outside_text,
     port_set_text,
     ports_text,
@@ -35,6 +33,7 @@ from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.limits import MAX_PORT
 from liqo_connectivity.chains.matches import Side
 from liqo_connectivity.chains.names import port_text
+from liqo_connectivity.chains.values import AddressRange, ends_of
 
 _SIDES: Final[Mapping[object, Side]] = {"saddr": "source", "daddr": "destination"}
 _DIRECTIONS: Final[Mapping[object, Side]] = {"original": "source", "reply": "destination"}

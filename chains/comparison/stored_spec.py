@@ -10,14 +10,12 @@ from typing import Final
 
 from liqo_connectivity.chains.comparison.json_values import Fields, fields, items, unknown
 from liqo_connectivity.chains.comparison.views import (
-    AddressRange,
     ChainView,
     Matches,
     RuleView,
     TableView,
     addresses_text,
     base_text,
-    ends_of,
     outside_text,
     ports_text,
     protocol_text,
@@ -25,6 +23,7 @@ from liqo_connectivity.chains.comparison.views import (
     state_text,
 )
 from liqo_connectivity.chains.matches import Side
+from liqo_connectivity.chains.values import AddressRange, ends_of
 from liqo_connectivity.chains.writers.firewall_configuration import POSITIONS
 
 _FAMILIES: Final = {"IPV4": "ip", "IPV6": "ip6"}

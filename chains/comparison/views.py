@@ -7,7 +7,6 @@ two rules are equal only if they match the same packets.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from typing import Final, TypeAlias
 
 from liqo_connectivity.chains.assemble_agent import AGENT_PREFIX, HOOKS, AgentTable, port_set
@@ -23,11 +22,9 @@ from liqo_connectivity.chains.matches import (
 )
 from liqo_connectivity.chains.model import Chain, Table
 from liqo_connectivity.chains.names import port_text
-from liqo_connectivity.chains.values import Network
+from liqo_connectivity.chains.values import AddressRange, ends_of
 
 Matches: TypeAlias = frozenset[str]
-AddressRange: TypeAlias = tuple[IPv4Address | IPv6Address, IPv4Address | IPv6Address]
-"""The first and the last address, of one family."""
 PREFIX: Final = "connectivity-"
 """How the names of the tables begin, but for those of agents; the rest is a cluster id."""
 
@@ -128,11 +125,6 @@ def outside_text(side: Side, ends: AddressRange) -> str:
     return f"{side} outside {_range_text(ends)}"
 
 
-def ends_of(cidr: Network) -> AddressRange:
-    """The first and the last address of a CIDR."""
-    return cidr.network_address, cidr.broadcast_address
-
-
 def set_text(side: Side, name: str) -> str:
     """A match of the addresses of a set."""
     return f"{side} @{name}"
@@ -216,8 +208,8 @@ def _matches(matches: Iterable[Match]) -> Matches:
                 found.add(state_text(states))
             case CidrMatch(side, cidrs):
                 found.add(addresses_text(side, map(ends_of, cidrs)))
-            case OutsideMatch(side, cidrs):
-                found |= {outside_text(side, ends_of(cidr)) for cidr in cidrs}
+            case OutsideMatch(side, ranges):
+                found |= {outside_text(side, each) for each in ranges}
             case SetMatch(side, name):
                 found.add(set_text(side, name))
             case PortMatch(protocol, ranges):

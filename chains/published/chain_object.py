@@ -143,7 +143,7 @@ def _rule(where: str, rule: NftRule) -> RuleField:
                 made["states"] = list(states)
             case Icmp6Match(types):
                 made["icmpv6Types"] = list(types)
-            case CidrMatch(side, cidrs, as_range=False):
+            case CidrMatch(side, cidrs):
                 made[side] = {"cidrs": list(map(str, cidrs))}
             case SetMatch(side, name):
                 made[side] = {"set": name}

@@ -26,7 +26,6 @@ from liqo_connectivity.chains.matches import (
     SetMatch,
     Side,
     StateMatch,
-    ends_of,
 )
 from liqo_connectivity.chains.model import Chain, NftRule, Set, Table
 from liqo_connectivity.chains.names import port_text, range_text
@@ -260,7 +259,7 @@ def _rule(rule: NftRule) -> FilterRule:
 def _matches(rule: str, match: Match) -> Sequence[MatchEntry]:
     if isinstance(match, OutsideMatch):
         position = POSITIONS[match.side]
-        return [{"op": "neq", "ip": {"value": range_text(*each), "position": position}} for each in match.ranges]
+        return [{"op": "neq", "ip": {"value": range_text(each), "position": position}} for each in match.ranges]
     return [_match(rule, match)]
 
 
@@ -269,9 +268,8 @@ def _match(rule: str, match: CidrMatch | SetMatch | StateMatch | PortMatch | Icm
     match match:
         case StateMatch(states):
             return {"op": "eq", "ctstate": {"value": list(states)}}
-        case CidrMatch(side, (cidr,), as_range):
-            value = range_text(*ends_of(cidr)) if as_range else str(cidr)
-            return {"op": "eq", "ip": {"value": value, "position": POSITIONS[side]}}
+        case CidrMatch(side, (cidr,)):
+            return {"op": "eq", "ip": {"value": str(cidr), "position": POSITIONS[side]}}
         case SetMatch(side, name):
             return {"op": "eq", "ip": {"value": f"@{name}", "position": POSITIONS[side]}}
         case PortMatch("tcp" | "udp" as protocol, ()):

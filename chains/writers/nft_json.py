@@ -22,7 +22,7 @@ from liqo_connectivity.chains.matches import (
     StateMatch,
 )
 from liqo_connectivity.chains.model import Chain, Set, Table
-from liqo_connectivity.chains.values import Family, Network
+from liqo_connectivity.chains.values import AddressRange, Family, Network
 from liqo_connectivity.chains.writers.nft_text import FIELDS, SET_TYPES, protocol_name
 
 Json: TypeAlias = "str | int | list[Json] | dict[str, Json] | None"
@@ -102,7 +102,7 @@ def matches_json(family: Family, match: Match) -> Sequence[Json]:
     """What a match asks of a packet by its own addresses and port: all of these."""
     if isinstance(match, OutsideMatch):
         # One by one, as in the text.
-        return [_field(family, FIELDS[match.side], _range(*each), "!=") for each in match.ranges]
+        return [_field(family, FIELDS[match.side], _range(each), "!=") for each in match.ranges]
     return [_match(family, match)]
 
 
@@ -137,7 +137,8 @@ def prefix_json(cidr: Network) -> Json:
     return {"prefix": {"addr": str(cidr.network_address), "len": cidr.prefixlen}}
 
 
-def _range(first: str, last: str) -> Json:
+def _range(ends: AddressRange) -> Json:
+    first, last = map(str, ends)
     return first if first == last else {"range": [first, last]}
 
 

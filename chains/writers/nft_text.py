@@ -4,7 +4,6 @@ The grammar of nft escapes nothing. ``values`` and ``model`` let only parsed add
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import starmap
 from typing import Final, assert_never
 
 from liqo_connectivity.chains.matches import (
@@ -79,7 +78,7 @@ def match_text(family: Family, match: Match) -> str:
             return f"{family} {FIELDS[side]} {choice([str(cidr) for cidr in cidrs])}"
         case OutsideMatch(side):
             # Ranges in one set would be joined where they touch; one by one they are what Liqo's agent makes of them.
-            return " ".join(f"{family} {FIELDS[side]} != {each}" for each in starmap(range_text, match.ranges))
+            return " ".join(f"{family} {FIELDS[side]} != {each}" for each in map(range_text, match.ranges))
         case SetMatch(side, name):
             return f"{family} {FIELDS[side]} @{name}"
         case PortMatch(protocol, ()):

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -25,7 +25,7 @@ from liqo_connectivity.chains import (
     nft_transaction,
     nft_transaction_json,
 )
-from liqo_connectivity.chains.values import address
+from liqo_connectivity.chains.values import AddressRange, address
 from tests.support import nft
 from tests.support.chain_layouts import one_rule, policy_relations
 from tests.support.chain_verdict import Packet, inside, nft_verdict
@@ -217,6 +217,13 @@ def test_what_nft_refuses_fails_with_its_words() -> None:
 # ---- A table that could break out of the grammar cannot be built ----
 
 CIDR, CIDR6 = (CidrMatch("source", (ip_network(text),)) for text in ("10.0.0.0/8", "fd00::/8"))
+RANGE6 = ip_address("fd00::1"), ip_address("fd00::9")
+
+
+def ranges(count: int) -> tuple[AddressRange, ...]:
+    return tuple((ip_address(f"10.{number}.0.0"), ip_address(f"10.{number}.0.9")) for number in range(count))
+
+
 BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
 
 
@@ -255,14 +262,14 @@ BREAKOUT = 'x" ; flush ruleset ; add rule ip t c comment "y'
         lambda: CidrMatch("source", (*CIDR.cidrs, *CIDR6.cidrs)),
         lambda: CidrMatch("source", (ip_network("11.0.0.0/8"), ip_network("10.0.0.0/8"))),
         lambda: CidrMatch("source", (ip_network("10.0.0.0/8"), ip_network("10.1.0.0/16"))),
-        lambda: CidrMatch("source", (ip_network("10.0.0.0/8"), ip_network("11.0.0.0/8")), as_range=True),
         lambda: OutsideMatch("source", ()),
-        lambda: OutsideMatch("source", tuple(ip_network(f"10.{number}.0.0/16") for number in range(32))),
-        lambda: OutsideMatch("source", (*CIDR.cidrs, *CIDR6.cidrs)),
-        lambda: NftRule("r0", (OutsideMatch("source", CIDR.cidrs * 31), *(SetMatch("source", "a.b"),) * 14), "drop"),
-        lambda: Table(
-            "milan", "ns", "p", (Chain((NftRule("r0", (OutsideMatch("source", CIDR6.cidrs),), "drop"),)),), ()
-        ),
+        lambda: OutsideMatch("source", ranges(32)),
+        lambda: OutsideMatch("source", (*ranges(1), RANGE6)),
+        lambda: OutsideMatch("source", ranges(2)[::-1]),
+        lambda: OutsideMatch("source", ranges(1) * 2),
+        lambda: OutsideMatch("source", ((ip_address("10.0.0.2"), ip_address("10.0.0.1")),)),
+        lambda: NftRule("r0", (OutsideMatch("source", ranges(31)), *(SetMatch("source", "a.b"),) * 14), "drop"),
+        lambda: Table("milan", "ns", "p", (Chain((NftRule("r0", (OutsideMatch("source", (RANGE6,)),), "drop"),)),), ()),
         lambda: Chain((), BREAKOUT),
         lambda: Chain((), "from-1-to-0-and-on"),
         lambda: PortMatch(BREAKOUT),  # type: ignore[arg-type]  # likewise

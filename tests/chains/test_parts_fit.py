@@ -29,27 +29,28 @@ def policy(ends: Sequence[tuple[Party | None, Party | None]], *actions: str, las
     return rules if last is None else [*rules, last]
 
 
+# Both directions: half of the namespaces may be reached, the others may reach the remote cluster.
+BOTH = [(INTO if number % 4 < 2 else OUT_OF)[number] for number in NUMBERS]
+
 FORMS: dict[str, tuple[list[Rule], str, dict[str, int]]] = {
-    "allowed into namespaces": (
-        policy(INTO, "allow", last=Rule("deny", REMOTE, ANY)),
-        "allow",
-        {"from-1": 4, "from-2": 4},
-    ),
-    "allowed out of namespaces": (
-        policy(OUT_OF, "allow", last=Rule("deny", ANY, REMOTE)),
-        "allow",
-        {"to-1": 4, "to-2": 4},
-    ),
-    "denied into namespaces": (policy(INTO, "deny"), "allow", {"from-1": 3, "from-2": 3}),
-    "denied into some, and the rest by default": (
-        policy(INTO, "allow", "deny"),
-        "deny",
-        {"from-0": 123, "from-1": 4, "from-2": 4},
-    ),
+    "allowed into namespaces": (policy(INTO, "allow", last=Rule("deny", REMOTE, ANY)), "allow", {"from-1": 6}),
+    "allowed out of namespaces": (policy(OUT_OF, "allow", last=Rule("deny", ANY, REMOTE)), "allow", {"to-1": 6}),
+    "denied into namespaces": (policy(INTO, "deny"), "allow", {"from-1": 5}),
+    "denied into some, and the rest by default": (policy(INTO, "allow", "deny"), "deny", {"from-0": 66, "from-1": 6}),
     "out of namespaces, and the rest denied by default": (
         policy(OUT_OF, "allow"),
         "deny",
-        {"to-0": 123, "to-1": 4, "to-2": 4},
+        {"to-0": 66, "to-1": 6},
+    ),
+    "allowed in both directions, and the rest denied by default": (
+        policy(BOTH, "allow"),
+        "deny",
+        {"from-0-to-0": 9, "from-0-to-1": 9, "from-1-to-0": 9, "from-1-to-1": 10},
+    ),
+    "allowed and denied in both directions": (
+        policy(BOTH, "allow", "deny"),
+        "deny",
+        {"from-0-to-0": 9, "from-0-to-1": 9, "from-1-to-0": 9, "from-1-to-1": 207},
     ),
 }
 

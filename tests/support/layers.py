@@ -33,6 +33,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "model",
         "names",
         "sets",
+        "guards",
         "positions",
         "parts",
         "assemble",
