@@ -5,7 +5,7 @@ makes one ``Table`` for each peering, with only what Liqo's agents can match; ``
 family, with fewer rules. ``assemble_agent`` gives the latter a form that judges each packet by its connection
 (``AgentTable``). The writers turn tables into text: ``firewall_object``, ``firewall_yaml`` and ``firewall_json`` for Liqo's
 agents; ``nft_script`` and ``nft_transaction_json`` for nft; ``agent_script`` and ``agent_transaction_json`` for nft, of an
-agent's tables. ``published`` makes of an agent's tables what is published of them for agents on nodes, ``published_yaml`` and
+agent's tables. ``publication`` makes of an agent's tables what is published of them for agents on nodes, ``published_yaml`` and
 ``published_json`` objects of that, and ``read_published`` the tables again. The views of ``comparison`` read what is stored and what a kernel has, and ``differences`` says how it
 differs.
 
@@ -25,6 +25,8 @@ from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, Match, OutsideMatch, PortMatch, SetMatch, StateMatch
 from liqo_connectivity.chains.model import Chain, NftRule, Set, Table
 from liqo_connectivity.chains.parts import parties
+from liqo_connectivity.chains.published.chain_object import chain_object
+from liqo_connectivity.chains.published.chain_reading import read_chain
 from liqo_connectivity.chains.published.documents import (
     PublishedObjects,
     published_json,
@@ -32,8 +34,19 @@ from liqo_connectivity.chains.published.documents import (
     published_yaml,
     read_published,
 )
-from liqo_connectivity.chains.published.model import Incomplete, Publication, PublishedChain, SetSlice, SliceReference
-from liqo_connectivity.chains.published.publishing import published
+from liqo_connectivity.chains.published.metadata import CHAIN_LABEL
+from liqo_connectivity.chains.published.model import (
+    API_VERSION,
+    CHAIN,
+    SLICE,
+    Incomplete,
+    Publication,
+    PublishedChain,
+    SetSlice,
+    SliceReference,
+)
+from liqo_connectivity.chains.published.publishing import publication
+from liqo_connectivity.chains.published.slice_object import read_slice, slice_object
 from liqo_connectivity.chains.sets import Elements, Party, party_of
 from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json
 from liqo_connectivity.chains.writers.agent_text import agent_script
@@ -53,10 +66,14 @@ from liqo_connectivity.chains.writers.nft_text import nft_script
 
 __all__ = [
     "AGENT_PREFIX",
+    "API_VERSION",
+    "CHAIN",
+    "CHAIN_LABEL",
     "COLUMNS",
     "LABELS",
     "OWNER",
     "PREFIX",
+    "SLICE",
     "AgentTable",
     "Chain",
     "ChainError",
@@ -91,6 +108,7 @@ __all__ = [
     "assemble_agent",
     "assemble_nft",
     "assemble_one",
+    "chain_object",
     "differences",
     "fill_template",
     "firewall_json",
@@ -102,11 +120,14 @@ __all__ = [
     "nft_transaction_json",
     "parties",
     "party_of",
-    "published",
+    "publication",
     "published_json",
     "published_objects",
     "published_yaml",
+    "read_chain",
     "read_published",
+    "read_slice",
+    "slice_object",
     "view_listing",
     "view_spec",
     "view_table",

@@ -24,7 +24,7 @@ SPARSE: Final = MAX_SLICE_ADDRESSES // 4
 """A slice of no more addresses is joined with others when the chain is written anyway."""
 
 
-def published(tables: tuple[AgentTable, AgentTable], revision: int, before: Publication | None = None) -> Publication:
+def publication(tables: tuple[AgentTable, AgentTable], revision: int, before: Publication | None = None) -> Publication:
     """The publication of the tables of one peering, that of ip and that of ip6; ``before``, if nothing is to be written.
 
     ``revision`` is for what is written, and greater than every one before: of this publication, and of those of a chain of the

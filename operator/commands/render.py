@@ -92,7 +92,7 @@ def _form(
 def _published(layout: chains.Layout) -> tuple[chains.Publication, ...]:
     """The publication of the peering that a layout is of, with nothing published before."""
     four, six = chains.assemble_agent(layout)
-    made = chains.published((four, six), revision=1)
+    made = chains.publication((four, six), revision=1)
     # What is too large is found here, where it is known whose it is.
     chains.published_objects(made)
     return (made,)

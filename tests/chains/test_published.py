@@ -19,7 +19,7 @@ from liqo_connectivity.chains import (
     Publication,
     SliceReference,
     assemble_agent,
-    published,
+    publication,
     published_json,
     published_objects,
     published_yaml,
@@ -54,7 +54,7 @@ def pairs(made: Layout) -> list[Pair]:
 
 def example() -> Publication:
     ((four, six),) = pairs(Layout.from_relations(policy_relations(POLICY, MEMBERS)))
-    return published((four, six), 7)
+    return publication((four, six), 7)
 
 
 TEXT = json.dumps(list(yaml.safe_load_all(published_yaml([example()]))))
@@ -70,7 +70,7 @@ def documents() -> list[Any]:
 @given(made=random_relations(nft=True), rng=st.randoms(use_true_random=False))
 def test_the_tables_are_read_back_from_yaml_and_json_in_any_order(made: Relations, rng: Random) -> None:
     wanted = pairs(Layout.from_relations(made))
-    publications = [published(each, rng.randint(1, 2**53 - 1)) for each in wanted]
+    publications = [publication(each, rng.randint(1, 2**53 - 1)) for each in wanted]
     texts = list(yaml.safe_load_all(published_yaml(publications)))
     rng.shuffle(texts)
     for found in (read_published(texts), read_published([json.loads(published_json(publications))])):
@@ -83,7 +83,7 @@ def test_the_tables_are_read_back_from_yaml_and_json_in_any_order(made: Relation
 def test_the_tables_of_whole_policies_are_read_back(rng: Random) -> None:
     model = solve(base_of(objects(cluster(rng))), RENDERED, questions([], agent=True))
     for wanted in pairs(layout(model)):
-        found = read_published(published_objects(published(wanted, 1)))
+        found = read_published(published_objects(publication(wanted, 1)))
         assert [found.tables(key) for key in found.chains] == [wanted]
 
 

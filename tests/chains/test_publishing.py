@@ -17,7 +17,7 @@ from liqo_connectivity.chains import (
     PublishedObjects,
     SetSlice,
     assemble_agent,
-    published,
+    publication,
 )
 from liqo_connectivity.chains.limits import MAX_SLICE_ADDRESSES
 from tests.support.chain_layouts import GROUPS, PolicyRule, policy_relations
@@ -83,20 +83,20 @@ def check_no_mixture(before: Publication, after: Publication) -> None:
 def test_no_node_sees_a_mixture_of_two_publications(rng: Random) -> None:
     policy = POLICY
     members: Members = {group: set() for group in GROUPS}
-    last = published(tables(policy, members), 1)
+    last = publication(tables(policy, members), 1)
     for revision in range(2, 12):
         members = edited(rng, members)
         if rng.random() < 0.2:
             policy = rng.sample(POLICY, rng.randint(1, 3))
         wanted = tables(policy, members)
-        made = published(wanted, revision, last)
+        made = publication(wanted, revision, last)
         assert shown(made) == wanted
         assert all(len(each.members) <= MAX_SLICE_ADDRESSES for each in made.slices)
         addresses = [address for each in made.slices for address in each.members]
         assert len(addresses) == len(set(addresses))
         assert [each.reference.name for each in made.slices] == [each.name for each in made.chain.slices]
         check_no_mixture(last, made)
-        assert published(wanted, revision + 1, made) is made, "nothing is written again"
+        assert publication(wanted, revision + 1, made) is made, "nothing is written again"
         last = made
 
 
@@ -104,12 +104,12 @@ def test_no_node_sees_a_mixture_of_two_publications(rng: Random) -> None:
 @given(st.randoms(use_true_random=False))
 def test_a_change_of_one_address_is_one_write_of_one_slice(rng: Random) -> None:
     members: Members = {group: set(rng.sample(UNIVERSE, rng.randint(20, 400))) for group in GROUPS}
-    last = published(tables(POLICY, members), 1)
+    last = publication(tables(POLICY, members), 1)
     for revision in range(2, 22):
         address = rng.choice(UNIVERSE)
         for group in GROUPS:
             (members[group].add if rng.random() < 0.5 else members[group].discard)(address)
-        made = published(tables(POLICY, members), revision, last)
+        made = publication(tables(POLICY, members), revision, last)
         has_room = any(len(each.members) < MAX_SLICE_ADDRESSES for each in last.slices)
         assert has_room, "new slices have some"
         assert made.chain is last.chain
@@ -123,34 +123,34 @@ def test_a_change_of_one_address_is_one_write_of_one_slice(rng: Random) -> None:
 
 def test_without_room_the_address_has_a_new_slice_and_the_others_stay() -> None:
     members: Members = {"vc-remote": set(UNIVERSE[:96]), "vc-local": set(), "offloaded": set()}
-    last = published(tables(POLICY, members), 1)
+    last = publication(tables(POLICY, members), 1)
     assert [len(each.members) for each in last.slices] == [96]
     for revision, address in enumerate(UNIVERSE[96:128], start=2):
         members["vc-remote"].add(address)
-        last = published(tables(POLICY, members), revision, last)
+        last = publication(tables(POLICY, members), revision, last)
     assert [(each.name, len(each.members), each.revision) for each in last.slices] == [("milan-1-0", 128, 33)]
     members["vc-remote"].add(UNIVERSE[128])
-    made = published(tables(POLICY, members), 99, last)
+    made = publication(tables(POLICY, members), 99, last)
     assert [(each.name, len(each.members)) for each in made.slices] == [("milan-1-0", 128), ("milan-99-0", 1)]
     assert (made.slices[0], made.chain.revision) == (last.slices[0], 99)
 
 
 def test_slices_that_have_become_small_are_joined_when_the_chain_is_written_anyway() -> None:
     members: Members = {"vc-remote": set(UNIVERSE[:600]), "vc-local": set(), "offloaded": set()}
-    last = published(tables(POLICY, members), 1)
+    last = publication(tables(POLICY, members), 1)
     assert len(last.slices) == 7
     members["vc-remote"] = set(UNIVERSE[:600:20])
-    made = published(tables(POLICY, members), 2, last)
+    made = publication(tables(POLICY, members), 2, last)
     assert [(each.name, len(each.members)) for each in made.slices] == [("milan-2-0", 30)]
 
 
 def test_an_edit_of_the_policy_leaves_the_slices_alone_unless_it_needs_other_sets() -> None:
     members: Members = {"vc-remote": set(UNIVERSE[:200]), "vc-local": set(UNIVERSE[200:300]), "offloaded": set()}
-    last = published(tables(POLICY, members), 1)
-    made = published(tables([*POLICY, ("drop", "vc-local", "nowhere")], members), 2, last)
+    last = publication(tables(POLICY, members), 1)
+    made = publication(tables([*POLICY, ("drop", "vc-local", "nowhere")], members), 2, last)
     assert made.slices == last.slices
     assert made.chain.revision == 2
-    without = published(tables([("drop", "vc-remote", "any")], members), 3, made)
+    without = publication(tables([("drop", "vc-remote", "any")], members), 3, made)
     assert {name for each in without.slices for names in each.members.values() for name in names} == {
         "group.vc_remote.0"
     }
@@ -159,8 +159,8 @@ def test_an_edit_of_the_policy_leaves_the_slices_alone_unless_it_needs_other_set
 
 def test_a_revision_that_is_not_greater_is_refused() -> None:
     members: Members = {"vc-remote": set(UNIVERSE[:2]), "vc-local": set(), "offloaded": set()}
-    last = published(tables(POLICY, members), 5)
+    last = publication(tables(POLICY, members), 5)
     members["vc-remote"].add(UNIVERSE[3])
     for policy in (POLICY, POLICY[:2]):
         with pytest.raises(ChainError, match="revision 5 is not greater than 5"):
-            published(tables(policy, members), 5, last)
+            publication(tables(policy, members), 5, last)
