@@ -48,6 +48,7 @@ from liqo_connectivity.chains.published.model import (
 from liqo_connectivity.chains.published.publishing import publication
 from liqo_connectivity.chains.published.slice_object import read_slice, slice_object
 from liqo_connectivity.chains.sets import Elements, Party, party_of
+from liqo_connectivity.chains.values import Family
 from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json
 from liqo_connectivity.chains.writers.agent_text import agent_script
 from liqo_connectivity.chains.writers.agent_update import agent_update
@@ -80,6 +81,7 @@ __all__ = [
     "CidrMatch",
     "Difference",
     "Elements",
+    "Family",
     "FirewallConfiguration",
     "FirewallTemplate",
     "Icmp6Match",

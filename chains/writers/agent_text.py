@@ -25,6 +25,9 @@ from liqo_connectivity.chains.writers.nft_text import choice, match_text, protoc
 
 DIRECTIONS: Final[Mapping[Side, str]] = {"source": "original", "destination": "reply"}
 """Of which direction's packets a side of a connection is the source: the destination is the source of the replies."""
+# First: a packet of no connection meets no match of a connection's ends, so it would pass all of them.
+BASE_RULES: Final = ("ct state invalid,untracked goto packet", "goto connection")
+"""The rules of every base chain."""
 
 
 def agent_script(tables: Iterable[AgentTable]) -> str:
@@ -54,9 +57,7 @@ def _table(table: AgentTable) -> Iterator[str]:
     for hook, priority in HOOKS:
         yield f"\tchain {hook} {{"
         yield f"\t\ttype filter hook {hook} priority {priority}; policy accept;"
-        # First: a packet of no connection meets no match of a connection's ends, so it would pass all of them.
-        yield "\t\tct state invalid,untracked goto packet"
-        yield "\t\tgoto connection"
+        yield from (f"\t\t{rule}" for rule in BASE_RULES)
         yield "\t}"
     for chain, rules in rules_text(table).items():
         yield f"\tchain {chain} {{"

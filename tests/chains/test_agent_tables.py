@@ -103,8 +103,8 @@ def test_what_nft_lists_loads_again_and_is_the_same(made: Relations) -> None:
 @given(before=random_relations(nft=True), after=random_relations(nft=True))
 def test_an_update_leads_to_the_same_as_the_whole_table(before: Relations, after: Relations) -> None:
     old, new = ({(each.family, each.name): each for each in tables_of(made)} for made in (before, after))
-    updates = "".join(agent_update(old[key], new[key]) for key in old.keys() & new.keys())
-    updated = nft.load_script(agent_script(old.values()), updates)
+    updates = [script for key in old.keys() & new.keys() for script in agent_update(old[key], new[key])]
+    updated = nft.load_script(agent_script(old.values()), *updates)
     wanted = {key: new.get(key, table) for key, table in old.items()}
     whole = nft.load_script(agent_script(wanted.values()))
     assert view_listing(json.dumps({"nftables": updated}), AGENT_PREFIX) == view_listing(
