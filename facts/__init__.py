@@ -37,7 +37,9 @@ from liqo_connectivity.facts.objects.core_objects import FIREWALL_CRD
 from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.objects.fields import canonical_address
 from liqo_connectivity.facts.objects.service_objects import DNS_APP, DNS_LABEL, DNS_NAMESPACE
+from liqo_connectivity.facts.parsing.documents import UnparsableError
 from liqo_connectivity.facts.parsing.locators import FixedLine
+from liqo_connectivity.facts.parsing.manifests import parse_manifest
 from liqo_connectivity.facts.reading.collector import Collector, Reading
 from liqo_connectivity.facts.reading.files import read
 from liqo_connectivity.facts.reading.states import Origin
@@ -65,6 +67,7 @@ __all__ = [
     "Reading",
     "Row",
     "Source",
+    "UnparsableError",
     "canonical_address",
     "decode_json",
     "decode_mapping",
@@ -77,6 +80,7 @@ __all__ = [
     "named_keys",
     "one_line",
     "packed_labels",
+    "parse_manifest",
     "policy_field_hint",
     "read",
     "redact",

@@ -27,6 +27,8 @@ VERBS: Final = {
     "facts": ("facts", "Dump the facts of a cluster, or load a dump."),
     "rules": ("rules", "Show the Datalog rules and their dependencies."),
     "run": ("run", "Run the controller, which keeps a cluster's chains in sync with its policies."),
+    "agent": ("agent", "Run the agent of a node, which keeps the chains in its nftables."),
+    "top": ("top", "Show the rules of a node's chains by how many packets each decided."),
     "completion": ("completion", "Print a shell completion script."),
 }
 """The verbs in the order of ``--help``: module and summary of each."""

@@ -8,21 +8,14 @@ from pathlib import Path
 import pytest
 
 from liqo_connectivity.chains import (
-    AGENT_PREFIX,
-    AgentTable,
-    Layout,
     agent_script,
     agent_update,
-    assemble_agent,
-    differences,
-    view_listing,
-    view_table,
 )
 from liqo_connectivity.operator.agent.applying.keeper import Keeper, empty
 from liqo_connectivity.operator.agent.kernel import conntrack
 from liqo_connectivity.operator.agent.kernel.reader import Counted, Reader
 from liqo_connectivity.operator.agent.kernel.writer import Writer
-from tests.support.chain_layouts import relations
+from tests.support.agent_tables import is_there, made, nft
 from tests.support.own_namespace import in_own_namespace
 
 KEY = "ip lce-milan"
@@ -37,34 +30,6 @@ FOREIGN = (
     f"add chain {KEY} postrouting {{ policy drop; }}",
     f"delete table {KEY}; add table {KEY}; add chain {KEY} packet",
 )
-
-
-def made(members: int = 2, *, rules: int = 1, peering: str = "milan", protocol: str = "tcp") -> AgentTable:
-    """Chains with some members, and with rules that each name a port more."""
-    found = relations(
-        base_chain=[(peering, f"liqo-tenant-{peering}", "p")],
-        chain_rule=[(peering, at, "rule", at, "drop") for at in range(rules)],
-        chain_port=[(peering, at, protocol, port, port) for at in range(rules) for port in (80 + at, 443)],
-        chain_set=[(peering, at, "source", "group", "vc-local") for at in range(rules)],
-        chain_any=[(peering, at, "destination") for at in range(rules)],
-        chain_element=[
-            (peering, "group", "vc-local", f"10.1.{number >> 8}.{(number + 1) & 255}") for number in range(members)
-        ],
-    )
-    four, _ = assemble_agent(Layout.from_relations(found))
-    return four
-
-
-def is_there(*tables: AgentTable) -> bool:
-    """Whether the kernel has these tables of ours, and no others."""
-    listed = subprocess.run(["nft", "-j", "list", "ruleset"], check=True, capture_output=True, text=True).stdout
-    found = view_listing(listed, AGENT_PREFIX)
-    wanted = {view.key: view for view in map(view_table, tables)}
-    return found.keys() == wanted.keys() and not any(differences(wanted[key], found[key]) for key in wanted)
-
-
-def nft(script: str) -> None:
-    subprocess.run(["nft", "-f", "-"], input=script.replace("; add", "\nadd") + "\n", text=True, check=True)
 
 
 @pytest.mark.parametrize("change", FOREIGN)
@@ -189,7 +154,7 @@ def test_a_refused_version_leaves_the_last_one_which_is_repaired_to() -> None:
     refused, first, repaired, still, after, last = in_own_namespace(scenario)
     assert "No such file or directory" in refused["milan"]
     assert (first, repaired, last) == (True, True, True)
-    assert (refused.keys(), still.keys(), after) == ({"milan"}, {"milan"}, {})
+    assert (list(refused), list(still), list(after)) == (["milan"], ["milan"], [])
 
 
 def test_a_table_of_another_with_our_name_stays_and_is_said() -> None:

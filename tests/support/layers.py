@@ -62,7 +62,7 @@ LAYERS: Final[dict[str, tuple[str, ...]]] = {
         "text",
         "document",
     ),
-    "operator/agent": ("kernel", "applying"),
+    "operator/agent": ("kernel", "desired", "applying", "telling"),
     "operator/controller": (
         "settings",
         "logs",

@@ -17,9 +17,11 @@ from prometheus_client.exposition import choose_encoder
 from liqo_connectivity.operator.controller.serving.http_server import Limits, Reply, Request, Server, text_reply
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 
-_LIMITS: Final = Limits(deadline=10.0, connections=256, replies=256)
+LIMITS: Final = Limits(deadline=10.0, connections=256, replies=256)
 """A scrape may take ten seconds by default, a probe one. The kubelet's two probes and a few scrapers are a handful of
 connections; a peer that opens more cuts its own."""
+PROBES: Final = "/healthz, /readyz and /metrics"
+"""The paths that are answered."""
 _OPEN_METRICS: Final = "application/openmetrics-text"
 _FRESH: Final = 1.0
 """Seconds for which encoded metrics are served again: to write them takes a hundred times as long as to answer a probe."""
@@ -71,20 +73,32 @@ class Health:
 
 def probes_server(host: str, port: int, health: Health, metrics: Metrics) -> Server:
     """Make the server of the probes. Raises OSError if the address is not available."""
-    scrapes = _Scrapes(metrics.registry)
+    probes = Probes(health, metrics.registry)
 
     def answer(request: Request) -> Reply:
+        return probes.answer(request) or text_reply(f"not found; the paths are {PROBES}\n", HTTPStatus.NOT_FOUND)
+
+    return Server("probes", host, port, answer, LIMITS, cut=metrics.cut_connections.labels("probes").inc)
+
+
+class Probes:
+    """Answers the paths of probes and of metrics, for the thread of a server."""
+
+    def __init__(self, health: Health, registry: CollectorRegistry) -> None:
+        self._health = health
+        self._scrapes = _Scrapes(registry)
+
+    def answer(self, request: Request) -> Reply | None:
+        """The reply; None for any other path."""
         match request.path:
             case "/healthz":
-                return _checks(health.live())
+                return _checks(self._health.live())
             case "/readyz":
-                return _checks(health.ready())
+                return _checks(self._health.ready())
             case "/metrics":
-                return scrapes.reply(request.headers.get("accept", ""))
+                return self._scrapes.reply(request.headers.get("accept", ""))
             case _:
-                return text_reply("not found; the paths are /healthz, /readyz and /metrics\n", HTTPStatus.NOT_FOUND)
-
-    return Server("probes", host, port, answer, _LIMITS, cut=metrics.cut_connections.labels("probes").inc)
+                return None
 
 
 class _Scrapes:

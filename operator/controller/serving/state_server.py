@@ -46,8 +46,9 @@ def answers_server(
     rules = json.dumps({"version": __version__, "builtin": dict(builtin), "added": dict(added)}).encode()
 
     def answer(request: Request) -> Reply:
-        if _host_name(request.headers.get("host", "")) not in LOOPBACK:
-            return text_reply(f"the Host must be one of {', '.join(LOOPBACK)}\n", HTTPStatus.MISDIRECTED_REQUEST)
+        refusal = unless_loopback(request)
+        if refusal is not None:
+            return refusal
         match request.path:
             case "/facts":
                 try:
@@ -62,6 +63,13 @@ def answers_server(
                 return text_reply("not found; the paths are /facts and /rules\n", HTTPStatus.NOT_FOUND)
 
     return Server("answers", host, port, answer, _LIMITS)
+
+
+def unless_loopback(request: Request) -> Reply | None:
+    """The refusal of a request whose Host is no loopback name; None for others."""
+    if _host_name(request.headers.get("host", "")) in LOOPBACK:
+        return None
+    return text_reply(f"the Host must be one of {', '.join(LOOPBACK)}\n", HTTPStatus.MISDIRECTED_REQUEST)
 
 
 def _host_name(host: str) -> str:
