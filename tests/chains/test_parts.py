@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 
 from liqo_connectivity import chains
-from liqo_connectivity.chains import guards
 from liqo_connectivity.chains.limits import MAX_GUARD_CIDRS
 from liqo_connectivity.engine import Model, evaluate
 from tests.support.chain_layouts import Relations, layout
 from tests.support.chain_verdict import Packet, configuration_verdict, layout_verdict
 from tests.support.clusters import RENDERED, base_of, example, facts_with, solve
 from tests.support.descriptions import Cluster, Party, Pod, Rule
-from tests.support.forced_parts import SPLITS, split_program
+from tests.support.forced_parts import SPLITS, Form, split_program
 from tests.support.large_clusters import large
 from tests.support.manifests import objects
 from tests.support.random_policies import random_rules
@@ -86,8 +85,7 @@ def cluster_of(seed: int) -> Cluster:
 
 
 @pytest.mark.parametrize("most", [MAX_GUARD_CIDRS, 2])
-def test_every_packet_has_the_verdict_of_the_one_chain(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guards, "MAX_GUARD_CIDRS", most)
+def test_every_packet_has_the_verdict_of_the_one_chain(most: int) -> None:
     counted: Counter[object] = Counter()
     for seed in range(CLUSTERS):
         described = cluster_of(seed)
@@ -95,14 +93,15 @@ def test_every_packet_has_the_verdict_of_the_one_chain(most: int, monkeypatch: p
         wanted = rows_of(solve(base, RENDERED))
         rng = Random(f"packets {seed}")
         for split in (SPLITS[seed % 3], None):
-            model = evaluate(split_program(split, most, *GOALS), facts_with(base, ()))
+            form = Form(split, most)
+            model = evaluate(split_program(form, *GOALS), facts_with(base, ()))
             found = rows_of(model)
             if found["base_chain"] < wanted["base_chain"]:
                 counted["does not fit in so many parts"] += 1
                 continue
             whole = ("base_chain", "chain_rule", "chain_any", "chain_cidr", "chain_set", "chain_element", "chain_port")
             assert all(found[name] == wanted[name] for name in whole)
-            tables = chains.assemble(chains.Layout.from_relations(found))
+            tables = form.assembled(chains.Layout.from_relations(found))
             written = [chains.firewall_object(table) for table in tables]
             for packet in some_packets(rng, wanted, PACKETS):
                 verdict = layout_verdict(wanted, packet)

@@ -35,6 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seconds", type=float, default=600, help="how long to go on (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="the first seed (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="default: one for each CPU")
+    parser.add_argument("--parts", action="store_true", help="chains in parts for Liqo's agents, and no others")
     parser.add_argument("--inside", type=int, help="the number of this process, which is in its own namespaces")
     options = parser.parse_args(arguments)
     if options.inside is None:
@@ -67,6 +68,8 @@ def _parent(options: Namespace) -> int:
         ]
         if options.mutants:
             given += ["--mutants", -(-options.mutants // count)]
+        if options.parts:
+            given.append("--parts")
         command = [sys.executable, "-m", "tests.dataplane", *map(str, (*given, *map(Path.resolve, options.files)))]
         children.append(subprocess.Popen(["unshare", "-rnm", *command], cwd=ROOT, stdout=subprocess.PIPE, text=True))
     said = [child.communicate()[0] for child in children]
@@ -88,9 +91,9 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _sent(options: Namespace) -> dict[str, Any]:
-    tally, seeds = campaign.run(options.seed, options.probes, options.seconds)
+    tally, seeds = campaign.run(options.seed, options.probes, options.seconds, divided=options.parts)
     lines = [
-        f"{case.name}, nft {case.nft}, agent {case.agent}: {case.traffic}: {case.kind}: {case.became}"
+        f"{case.name}, nft {case.nft}, agent {case.agent}, parts {case.parts}: {case.traffic}: {case.kind}: {case.became}"
         for case in tally.wrong
     ]
     for number, case in enumerate(tally.wrong[:SHRUNK]):
@@ -100,6 +103,7 @@ def _sent(options: Namespace) -> dict[str, Any]:
         file.write_text(cases.written(small), "utf-8")
         lines.append(f"{file.relative_to(ROOT)}:\n{cases.report(small)}")
     counts = {"probes": tally.probes, "policies": tally.policies, "changes of sets alone": tally.refilled}
+    counts["chains in parts"] = tally.divided
     counts |= {f"topologies ({kind})": count for kind, count in sorted(tally.topologies.items())}
     counts |= {f"of kind {kind}": count for kind, count in tally.kinds.items()}
     counts |= {f"by way of {path}": count for path, count in sorted(tally.paths.items())}
@@ -109,9 +113,13 @@ def _sent(options: Namespace) -> dict[str, Any]:
 
 
 def _bred(options: Namespace) -> dict[str, Any]:
-    score, seeds = mutation.run(options.seed, options.mutants, options.seconds)
+    score, seeds = mutation.run(options.seed, options.mutants, options.seconds, divided=options.parts)
     counts = {"mutants": score.tried, "killed": score.killed.total(), "harmless": score.harmless.total()}
-    counts |= {"in federations": score.meshes, "that cut tunnels and were not sent": score.unsent}
+    counts |= {
+        "in federations": score.meshes,
+        "of chains in parts": score.divided,
+        "that cut tunnels and were not sent": score.unsent,
+    }
     counts |= {f"of {kind}": count for kind, count in sorted(score.killed.items())}
     return _found(f"seeds {seeds[0]} to {seeds[-1]}", counts, score.wrong, len(score.wrong))
 

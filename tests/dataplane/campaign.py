@@ -18,11 +18,14 @@ from tests.dataplane.probing import SPORTS
 from tests.dataplane.shots import Connection, Failure, Flow, server_may_begin
 from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.world import World, built, known, misresolved
+from tests.support.forced_parts import FORMS
 
 POLICIES: Final = 3
 """How many states a topology has, one after the other, with other policies or other pods."""
 CHANGES: Final = (("policies",), ("pods",), ("pods",), ("pods", "policies"))
 """What may change at a time."""
+DIVIDED: Final = 5
+"""In one topology of so many the chains are in parts, for Liqo's agents."""
 FLOWS: Final = 2000
 ATTEMPTS: Final = 3
 """How often each flow is opened: from other ports, by packets of other kinds."""
@@ -40,7 +43,7 @@ ENOUGH: Final = 20
 @dataclass
 class Tally:
     """What a run did. ``told`` counts verdicts on flows, each once; ``kinds``, ``paths`` and ``forms`` are those of the probers;
-    ``refilled`` counts changes of a node's sets alone.
+    ``refilled`` counts changes of a node's sets alone, ``divided`` chains in parts.
     """
 
     kinds: Counter[str] = field(default_factory=Counter[str])
@@ -48,6 +51,7 @@ class Tally:
     forms: Counter[str] = field(default_factory=Counter[str])
     policies: int = 0
     refilled: int = 0
+    divided: int = 0
     topologies: Counter[str] = field(default_factory=Counter[str])
     told: Counter[str] = field(default_factory=Counter[str])
     wrong: list[Case] = field(default_factory=list[Case])
@@ -58,11 +62,15 @@ class Tally:
         return self.kinds.total()
 
 
-def trial(seed: int, tally: Tally) -> None:
-    """One topology, and some policies in it one after the other. Adds to the tally."""
+def trial(seed: int, tally: Tally, *, divided: bool = False) -> None:
+    """One topology, and some policies in it one after the other. Adds to the tally.
+
+    With ``divided`` the chains are in parts, for Liqo's agents; else it is drawn who enforces, and how.
+    """
     rng = Random(seed)
-    whole, nft = federation(rng), rng.random() < 0.7
-    agent = seed % 3 == 2
+    parts = FORMS[seed % 2] if divided or seed % DIVIDED == 1 else None
+    whole, nft = federation(rng), rng.random() < 0.7 and parts is None
+    agent = seed % 3 == 2 and parts is None
     behind = rng.choice(whole.members).name if rng.random() < 0.5 else None
     topology = built(whole, behind)
     try:
@@ -76,12 +84,13 @@ def trial(seed: int, tally: Tally) -> None:
             if changed:
                 topology.change(whole, elsewhere)
             places = {place for place, _ in elsewhere}
-            world = World(topology, whole, nft=nft, agent=agent)
+            world = World(topology, whole, nft=nft, agent=agent, parts=parts)
             if not number:
                 for name, cluster in world.described.items():
                     found = misresolved(cluster, whole.member(name).services)
                     tally.wrong += [
-                        Case(whole, behind, name, nft, flow, "Service", said, agent) for flow, said in found
+                        Case(whole, behind, name, nft, flow, "Service", said, agent, parts=parts)
+                        for flow, said in found
                     ]
             asked = topology.draw(rng, world.described, FLOWS)
             turns = list(_turns(topology, rng.sample(asked, min(TURNS, len(asked)))))
@@ -107,11 +116,13 @@ def trial(seed: int, tally: Tally) -> None:
             tally.policies += 1
             for name, oracle in oracles.items():
                 tally.told.update(oracle.verdicts.values())
+                tally.divided += oracle.divided
                 second = [(traffic, f"the interpreter says {verdict}") for traffic, verdict in oracle.differing]
                 tally.wrong += [
-                    Case(whole, name, name, nft, traffic, "oracles", said, agent) for traffic, said in second
+                    Case(whole, name, name, nft, traffic, "oracles", said, agent, parts=parts)
+                    for traffic, said in second
                 ]
-            tally.wrong += [_case(whole, behind, each, nft=nft, agent=agent) for each in prober.failures]
+            tally.wrong += [_case(whole, behind, each, world) for each in prober.failures]
             prober.failures.clear()
         tally.kinds += prober.kinds
         tally.refilled += sum(node.refilled for node in topology.fabric.nodes.values())
@@ -160,9 +171,10 @@ def _asked(one: Connection) -> Asked:
     return one.flow.name, one.flow.traffic
 
 
-def _case(whole: Federation, behind: str | None, failure: Failure, *, nft: bool, agent: bool) -> Case:
+def _case(whole: Federation, behind: str | None, failure: Failure, world: World) -> Case:
     flow, back = failure.flow, failure.back.traffic if failure.back else None
-    return Case(whole, behind, flow.name, nft, flow.traffic, failure.kind, failure.became, agent, back)
+    said = failure.kind, failure.became, world.agent, back, world.parts
+    return Case(whole, behind, flow.name, world.nft, flow.traffic, *said)
 
 
 def _turns(topology: Topology, asked: Sequence[Asked]) -> Iterator[tuple[Asked, Asked]]:
@@ -177,10 +189,10 @@ def _turns(topology: Topology, asked: Sequence[Asked]) -> Iterator[tuple[Asked, 
             yield (name, traffic), (name, back)
 
 
-def run(first: int, probes: int, seconds: float) -> tuple[Tally, range]:
-    """Trials until there are enough probes or the time is up; what they did, and their seeds."""
+def run(first: int, probes: int, seconds: float, *, divided: bool = False) -> tuple[Tally, range]:
+    """Trials until there are enough probes or the time is up; what they did, and their seeds. ``divided`` as in ``trial``."""
     tally, seed, end = Tally(), first, time.monotonic() + seconds
     while tally.probes < probes and time.monotonic() < end and len(tally.wrong) < ENOUGH:
-        trial(seed, tally)
+        trial(seed, tally, divided=divided)
         seed += 1
     return tally, range(first, seed)

@@ -20,6 +20,7 @@ from tests.dataplane.topology import Asked
 from tests.dataplane.world import World, built, known, misresolved
 from tests.support.clusters import shown
 from tests.support.descriptions import Traffic
+from tests.support.forced_parts import Form
 
 Part = TypeVar("Part")
 ATTEMPTS: Final = 12
@@ -43,6 +44,7 @@ class Case:
     became: str = ""
     agent: bool = False
     back: Traffic | None = None
+    parts: Form | None = None
 
     @property
     def asked(self) -> list[Asked]:
@@ -85,7 +87,7 @@ def _tried(case: Case) -> tuple[str, list[Complaint]]:
     """The verdicts on a case's flow, and all that is wrong, each complaint once."""
     topology = built(case.whole, case.behind)
     try:
-        world = World(topology, case.whole, nft=case.nft, agent=case.agent)
+        world = World(topology, case.whole, nft=case.nft, agent=case.agent, parts=case.parts)
         if case.is_about_service:
             services = case.whole.member(case.name).services
             resolved = misresolved(world.described[case.name], services)
@@ -169,7 +171,7 @@ def report(case: Case) -> str:
     wrong = complaints(case)
     topology = built(case.whole, case.behind)
     try:
-        world = World(topology, case.whole, nft=case.nft, agent=case.agent)
+        world = World(topology, case.whole, nft=case.nft, agent=case.agent, parts=case.parts)
         flows, oracles = world.oracles([] if case.is_about_service else case.asked)
         world.load(oracles)
         rulesets = [f"---- {name}\n{node.nft.ruleset()}" for name, node in topology.fabric.nodes.items()]
@@ -178,7 +180,7 @@ def report(case: Case) -> str:
     asked = [(name, traffic) for flow in flows for name, traffic in flow.asked]
     return "\n".join(
         (
-            f"packet: {case.kind}, of {case.traffic} in {case.name}, nft enforces: {case.nft}, an agent: {case.agent}: {case.became}",
+            f"packet: {case.kind}, of {case.traffic} in {case.name}, nft enforces: {case.nft}, an agent: {case.agent}, parts: {case.parts}: {case.became}",
             f"now: {wrong or 'nothing is wrong'}",
             *(f"policy: {policy}" for name, _ in asked for policy in world.described[name].policies),
             *(

@@ -5,6 +5,7 @@ costs next to nothing. What a match means says ``tests/support/chain_verdict.py`
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -77,24 +78,24 @@ class Model:
 
     def _dropped(self, commands: Iterable[Command]) -> int:
         """The packets that the base chains of some tables drop, as bits."""
-        tables: dict[tuple[str, str], tuple[dict[str, set[str]], list[list[Any]]]] = {}
-        priorities: dict[tuple[str, str], int] = {}
+        tables: defaultdict[tuple[str, str], dict[str, set[str]]] = defaultdict(dict)
+        chains: dict[tuple[str, str, str], tuple[int, list[list[Any]]]] = {}
         for command in commands:
             ((kind, body),) = command.get("add", {"": {}}).items()
             at = body.get("family", ""), body.get("table", "")
             if kind == "chain":
                 assert (body["hook"], body["policy"]) == ("postrouting", "accept")
-                tables.setdefault(at, ({}, []))
-                priorities[at] = body["prio"]
+                chains[*at, body["name"]] = body["prio"], []
             elif kind == "set":
-                tables.setdefault(at, ({}, []))[0][body["name"]] = set()
+                tables[at][body["name"]] = set()
             elif kind == "element":
-                tables[at][0][body["name"]] |= set(body["elem"])
+                tables[at][body["name"]] |= set(body["elem"])
             elif kind == "rule":
-                tables[at][1].append(body["expr"])
+                chains[*at, body["chain"]][1].append(body["expr"])
         found = 0
-        for at, (sets, rules) in tables.items():
-            found |= self._dropped_by(sets, rules, at[0], priorities.get(at, 0) > SNAT)
+        # All base chains are asked, and a drop of one is final.
+        for (family, table, _), (priority, rules) in chains.items():
+            found |= self._dropped_by(tables[family, table], rules, family, priority > SNAT)
         return found
 
     def _dropped_by(self, sets: Mapping[str, set[str]], rules: Iterable[list[Any]], family: str, after: bool) -> int:

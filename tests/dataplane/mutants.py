@@ -110,6 +110,21 @@ class _Maker:
             prefix["addr"], prefix["len"] = str(half.network_address), half.prefixlen
         return bool(found)
 
+    def halve_range(self) -> bool:
+        """A range of addresses ends, or begins, in its middle."""
+        ranges = [
+            match["right"]["range"]
+            for rule in self._rules()
+            for match in _matches(rule)
+            if _side(match) and isinstance(match["right"], dict) and "range" in match["right"]
+        ]
+        if ranges:
+            ends = self._rng.choice(ranges)
+            first, last = map(ip_address, ends)
+            middle = str(first + (int(last) - int(first)) // 2)
+            ends[self._rng.randrange(2)] = middle
+        return bool(ranges)
+
     def move_port(self) -> bool:
         held = [(holder, key) for rule in self._rules() for match in _matches(rule) for holder, key in _ports(match)]
         if held:
@@ -156,6 +171,18 @@ class _Maker:
         gone = self._rng.choice(names)
         return self._remove(lambda body: gone in (body.get("table"), body["name"] if "table" not in body else ""))
 
+    def forget_part(self) -> bool:
+        """One base chain of several in a table is not there."""
+        names = [body["table"] for kind, body in self._bodies() if kind == "chain"]
+        chains = [body for kind, body in self._bodies() if kind == "chain" and names.count(body["table"]) > 1]
+        if not chains:
+            return False
+        gone = self._rng.choice(chains)
+        there = gone["family"], gone["table"], gone["name"]
+        return self._remove(
+            lambda body: (body["family"], body.get("table"), body.get("chain", body.get("name"))) == there
+        )
+
     # ---- What there is ----
 
     def _bodies(self) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -173,9 +200,9 @@ class _Maker:
     def _of_family(self, family: str) -> list[str]:
         return [each for each in self._addresses if ip_address(each).version == (6 if family == "ip6" else 4)]
 
-    def _place(self, at: int) -> tuple[str, str]:
+    def _place(self, at: int) -> tuple[str, str, str]:
         body = self._commands[at]["add"]["rule"]
-        return body["family"], body["table"]
+        return body["family"], body["table"], body["chain"]
 
     def _verdict(self, at: int) -> dict[str, Any]:
         verdict: dict[str, Any] = self._commands[at]["add"]["rule"]["expr"][-1]
@@ -203,12 +230,14 @@ OPERATORS: Final[Mapping[str, Callable[[_Maker], bool]]] = {
     "guard narrowed": _Maker.narrow_guard,
     "wrong CIDR view": _Maker.wrong_view,
     "CIDR halved": _Maker.halve_cidr,
+    "range halved": _Maker.halve_range,
     "port off by one": _Maker.move_port,
     "member missing": _Maker.lose_member,
     "member extra": _Maker.gain_member,
     "wrong priority": _Maker.move_chain,
     "family forgotten": _Maker.forget_family,
     "peering forgotten": _Maker.forget_peering,
+    "part forgotten": _Maker.forget_part,
 }
 """The kinds of mistakes."""
 

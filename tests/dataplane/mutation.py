@@ -18,6 +18,7 @@ from tests.dataplane.oracle import Oracle
 from tests.dataplane.probing import Prober
 from tests.dataplane.shots import Flow
 from tests.dataplane.world import World, built, known
+from tests.support.forced_parts import FORMS
 
 FLOWS: Final = 150
 EACH: Final = 4
@@ -25,18 +26,22 @@ EACH: Final = 4
 MESHES: Final = 5
 """One ruleset of so many is of a cluster in a whole federation, the others of one behind a router."""
 
+DIVIDED: Final = 4
+"""One ruleset of so many is in parts, as for Liqo's agents; the others are for nft."""
+
 
 @dataclass
 class Score:
     """What became of mutants: ``killed`` are those that were noticed, by kind; ``harmless`` those that had not to be.
 
-    ``meshes`` counts those of clusters in whole federations. ``unsent`` are mutants that cut a federation's tunnels, so that
+    ``meshes`` counts those of clusters in whole federations, ``divided`` those of chains in parts. ``unsent`` are mutants that cut a federation's tunnels, so that
     no fence would come through: nothing was sent for them.
     """
 
     killed: Counter[str] = field(default_factory=Counter[str])
     harmless: Counter[str] = field(default_factory=Counter[str])
     meshes: int = 0
+    divided: int = 0
     unsent: int = 0
     wrong: list[str] = field(default_factory=list[str])
 
@@ -46,23 +51,24 @@ class Score:
         return self.killed.total() + self.harmless.total() + len(self.wrong)
 
 
-def run(first: int, count: int, seconds: float) -> tuple[Score, range]:
-    """Mutants until there are enough or the time is up; what became of them, and the seeds."""
+def run(first: int, count: int, seconds: float, *, divided: bool = False) -> tuple[Score, range]:
+    """Mutants until there are enough or the time is up, of chains in parts only or of all; what became of them, and the seeds."""
     score, seed, end = Score(), first, time.monotonic() + seconds
     while score.tried < count and time.monotonic() < end:
-        breed(seed, score)
+        breed(seed, score, divided=divided)
         seed += 1
     return score, range(first, seed)
 
 
-def breed(seed: int, score: Score) -> None:
-    """Try mutants of one ruleset. Adds to the score."""
+def breed(seed: int, score: Score, *, divided: bool = False) -> None:
+    """Try mutants of one ruleset, which is in parts if ``divided`` says so. Adds to the score."""
     rng = Random(seed)
     whole = federation(rng)
     name = rng.choice(whole.members).name
     topology = built(whole, None if seed % MESHES == 0 else name)
     try:
-        world = World(topology, whole, nft=True)
+        parts = FORMS[seed % 2] if divided or seed % DIVIDED == 1 else None
+        world = World(topology, whole, nft=parts is None, parts=parts)
         flows, oracles = world.oracles(topology.draw(rng, world.described, FLOWS))
         sights = list(_sights(name, known(flows, oracles), oracles))
         model = Model(sights, topology.masqueraded, topology.outer(name))
@@ -81,6 +87,7 @@ def breed(seed: int, score: Score) -> None:
                 continue
             topology.load(name, mutant.commands)
             score.meshes += len(topology.clusters) > 1
+            score.divided += oracles[name].divided > 0
             _try(f"seed {seed}, {mutant.kind}", prober, model, mutant, score)
     finally:
         topology.close()

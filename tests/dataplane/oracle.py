@@ -23,6 +23,7 @@ from tests.support.clusters import (
     verdicts,
 )
 from tests.support.descriptions import Cluster, Traffic
+from tests.support.forced_parts import Form, split_program
 from tests.support.interpreter import Meaning
 from tests.support.manifests import objects
 
@@ -38,14 +39,18 @@ class Derived(NamedTuple):
 class Oracle:
     """The decisions on some flows, each there once, and the chains that are to enforce them.
 
-    ``nft`` says that nft enforces, of both families, ``agent`` that an agent on each node does; else Liqo's agents do.
+    ``nft`` says that nft enforces, of both families, ``agent`` that an agent on each node does; else Liqo's agents do, by
+    chains in parts if there is a form of ``parts``, wherever they can be written so.
     """
 
-    def __init__(self, cluster: Cluster, asked: Sequence[Traffic], *, nft: bool, agent: bool = False) -> None:
+    def __init__(
+        self, cluster: Cluster, asked: Sequence[Traffic], *, nft: bool, agent: bool = False, parts: Form | None = None
+    ) -> None:
         self.cluster = cluster
         self.asked = asked
         self.nft = nft
         self.agent = agent
+        self.parts = parts
 
     @cached_property
     def _base(self) -> FactBase:
@@ -53,7 +58,7 @@ class Oracle:
 
     @cached_property
     def _derived(self) -> Derived:
-        database = _database()
+        database = _database(self.parts)
         database.load(facts_with(self._base, questions(self.asked, nft=self.nft, agent=self.agent)))
         unfit = frozenset(str(row[0]) for row in database.rows("too_large"))
         return Derived(layout(database), tuple(verdicts(database)), unfit)
@@ -64,10 +69,18 @@ class Oracle:
         found = self._derived.layout
         if self.agent:
             text = chains.agent_transaction_json(chains.assemble_agent(found))
+        elif self.nft:
+            text = chains.nft_transaction_json(chains.assemble_nft(found))
         else:
-            text = chains.nft_transaction_json(chains.assemble_nft(found) if self.nft else chains.assemble(found))
+            text = chains.nft_transaction_json(self.parts.assembled(found) if self.parts else chains.assemble(found))
         commands: list[dict[str, Any]] = json.loads(text)["nftables"]
         return commands
+
+    @property
+    def divided(self) -> int:
+        """How many chains are in parts."""
+        found = self._derived.layout
+        return len({row[0] for row in found.chain_part} & {row[0] for row in found.base_chain})
 
     @cached_property
     def verdicts(self) -> dict[Traffic, str]:
@@ -88,6 +101,7 @@ class Oracle:
 
 
 @cache
-def _database() -> Database:
+def _database(parts: Form | None) -> Database:
     """One for all policies of a process: its functions are made once, and every load replaces all facts."""
-    return Database(program(*RENDERED, "too_large", "flow_verdict"))
+    goals = (*RENDERED, "too_large", "flow_verdict")
+    return Database(split_program(parts, *goals) if parts else program(*goals))

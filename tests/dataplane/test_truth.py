@@ -70,6 +70,7 @@ def test_the_kernel_does_what_why_says() -> None:
     for kind in KINDS:
         assert counted(said, f"of kind {kind}") > 0
     assert counted(said, "changes of sets alone") > 0
+    assert counted(said, "chains in parts") > 0
     for path in (*SERVED, *BRIDGES, "node to node", "pod"):
         assert counted(said, f"by way of {path}") > 0
     for form in FORMS:
@@ -88,6 +89,7 @@ def test_every_mistake_that_matters_is_noticed_and_no_other() -> None:
     assert counted(said, "killed") > MUTANTS / 4
     assert counted(said, "harmless") > MUTANTS / 10
     assert counted(said, "in federations") > MUTANTS / 20
+    assert counted(said, "of chains in parts") > MUTANTS / 20
     if SEEDS != "few":
         assert all(counted(said, f"of {kind}") for kind in OPERATORS), "each kind of mistake is noticed at least once"
 

@@ -14,6 +14,7 @@ from tests.dataplane.topology import Asked, Topology
 from tests.dataplane.views import described
 from tests.support.clusters import base_of, solve
 from tests.support.descriptions import Cluster, Traffic
+from tests.support.forced_parts import Form
 from tests.support.manifests import objects
 
 
@@ -23,13 +24,16 @@ def built(whole: Federation, behind: str | None) -> Topology:
 
 
 class World:
-    """A topology and the policies of a moment. ``nft`` and ``agent`` say who enforces everywhere, as in an oracle."""
+    """A topology and the policies of a moment. ``nft``, ``agent`` and ``parts`` say who enforces everywhere, as in an oracle."""
 
-    def __init__(self, topology: Topology, whole: Federation, *, nft: bool, agent: bool = False) -> None:
+    def __init__(
+        self, topology: Topology, whole: Federation, *, nft: bool, agent: bool = False, parts: Form | None = None
+    ) -> None:
         self.topology = topology
         self.whole = whole
         self.nft = nft
         self.agent = agent
+        self.parts = parts
 
     @cached_property
     def described(self) -> Mapping[str, Cluster]:
@@ -44,7 +48,7 @@ class World:
             for name, traffic in flow.asked:
                 seen[name][traffic] = None
         oracles = {
-            name: Oracle(self.described[name], list(found), nft=self.nft, agent=self.agent)
+            name: Oracle(self.described[name], list(found), nft=self.nft, agent=self.agent, parts=self.parts)
             for name, found in seen.items()
         }
         return flows, oracles
