@@ -29,6 +29,7 @@ IMG            ?= liqo-connectivity-engine:$(VERSION)
 CONTAINER_TOOL ?= docker
 KUBECTL        ?= kubectl
 HELM           ?= helm
+DEFINITIONS    := $(patsubst %,-f %,$(wildcard deploy/base/crd*.yaml))
 # Where a release is published: the image as REGISTRY/liqo-connectivity-engine, the chart under REGISTRY/charts.
 REGISTRY       ?= ghcr.io/liqo-connectivity
 PLATFORMS      ?= linux/amd64,linux/arm64
@@ -198,17 +199,17 @@ publish: $(VENV)/.dev ## Publish dist/ on the package index, as the workflow tha
 	$(BIN)/uv publish --trusted-publishing always dist/*.whl dist/*.tar.gz
 
 .PHONY: manifests
-manifests: $(VENV)/.dev controlplane ## Generate the CustomResourceDefinition and deploy/install.yaml
-	$(BIN)/python -m liqo_connectivity.facts.crd.generate deploy/base/crd.yaml deploy/chart/crd.yaml
+manifests: $(VENV)/.dev controlplane ## Generate the CustomResourceDefinitions and deploy/install.yaml
+	$(BIN)/python -m liqo_connectivity.facts.crd.generate deploy/base deploy/chart
 	$(BIN)/python -m pytest -q tests/package/test_deploy.py -k install_yaml --update
 
 .PHONY: install
-install: ## Install the CustomResourceDefinition into the cluster of the kubeconfig
-	$(KUBECTL) apply -f deploy/base/crd.yaml
+install: ## Install the CustomResourceDefinitions into the cluster of the kubeconfig
+	$(KUBECTL) apply $(DEFINITIONS)
 
 .PHONY: uninstall
-uninstall: no-policies ## Remove the CustomResourceDefinition; refuses while there are policies
-	$(KUBECTL) delete --ignore-not-found -f deploy/base/crd.yaml
+uninstall: no-policies ## Remove the CustomResourceDefinitions; refuses while there are policies
+	$(KUBECTL) delete --ignore-not-found $(DEFINITIONS)
 
 .PHONY: run
 run: $(VENV)/.runtime ## Run the controller here, against the cluster of the kubeconfig

@@ -87,7 +87,7 @@ _PORT: Final[Rules] = (
 )
 
 
-def _checked(rules: Rules) -> dict[str, Any]:
+def checked(rules: Rules) -> dict[str, Any]:
     """What a schema says of rules."""
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in rules]}
 
@@ -96,7 +96,7 @@ _ATOMIC: Final[dict[str, Any]] = {"x-kubernetes-list-type": "atomic"}
 
 Label = Annotated[str, Field(pattern=LABEL_PATTERN, min_length=1, max_length=MAX_LABEL)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE_PATTERN, max_length=MAX_LABEL)]
-Cidr = Annotated[str, Field(min_length=1, max_length=MAX_CIDR, json_schema_extra=_checked(_CIDR))]
+Cidr = Annotated[str, Field(min_length=1, max_length=MAX_CIDR, json_schema_extra=checked(_CIDR))]
 Port = Annotated[int, Field(ge=1, le=65535, json_schema_extra={"format": "int32"})]
 Count = Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})]
 Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
@@ -113,7 +113,7 @@ class ApiModel(BaseModel):
 class SelectorRequirement(ApiModel):
     """What a selector asks of one label."""
 
-    model_config = ConfigDict(json_schema_extra=_checked(_REQUIREMENT))
+    model_config = ConfigDict(json_schema_extra=checked(_REQUIREMENT))
 
     key: Annotated[str, Field(pattern=LABEL_KEY_PATTERN, max_length=MAX_LABEL_KEY)]
     """The key of the label."""
@@ -129,7 +129,7 @@ class SelectorRequirement(ApiModel):
 class LabelSelector(ApiModel):
     """A selector of Kubernetes: all its requirements have to hold. It has at least one."""
 
-    model_config = ConfigDict(json_schema_extra=_checked(_SELECTOR))
+    model_config = ConfigDict(json_schema_extra=checked(_SELECTOR))
 
     match_labels: Annotated[dict[str, LabelValue], Field(max_length=MAX_REQUIREMENTS)] | None = None
     """Labels that have to be there, each with its value."""
@@ -143,7 +143,7 @@ class LabelSelector(ApiModel):
 class CidrBlock(ApiModel):
     """Addresses of one family."""
 
-    model_config = ConfigDict(json_schema_extra=_checked(_BLOCK))
+    model_config = ConfigDict(json_schema_extra=checked(_BLOCK))
 
     cidr: Cidr
     """A CIDR, IPv4 or IPv6, in canonical form."""
@@ -157,7 +157,7 @@ class CidrBlock(ApiModel):
 class Party(ApiModel):
     """One side of a rule: a group, pods of some namespaces, or a CIDR."""
 
-    model_config = ConfigDict(json_schema_extra=_checked(_PARTY))
+    model_config = ConfigDict(json_schema_extra=checked(_PARTY))
 
     group: Label | None = None
     """A resource group of this peering: local-cluster, remote-cluster, offloaded, vc-local, vc-remote, private-subnets,
@@ -182,7 +182,7 @@ class Party(ApiModel):
 class RulePort(ApiModel):
     """Ports of the destination, of one protocol."""
 
-    model_config = ConfigDict(json_schema_extra=_checked(_PORT))
+    model_config = ConfigDict(json_schema_extra=checked(_PORT))
 
     protocol: Literal["TCP", "UDP", "SCTP", "ICMP"]
     """The protocol. In IPv6, ICMP is ICMPv6. Liqo's agents know no SCTP and no ICMP: while they enforce, a policy that

@@ -205,6 +205,23 @@ def test_what_is_off_by_default_selects_the_controller() -> None:
     assert policy["ingress"][0]["ports"][0]["port"] == service["spec"]["ports"][0]["port"]
 
 
+def test_agents_may_read_chains_and_tell_of_their_node() -> None:
+    name = f"{NAME}-agent"
+    assert not [each for *_, each in template() if each == name], "nothing uses it yet"
+    rendered = template("--set", "agent.access=true")
+    granted = {
+        (resource, verb)
+        for rule in rendered["ClusterRole", "", name]["rules"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    read = {(kind, verb) for kind in ("connectivitychains", "connectivitysetslices") for verb in ("list", "watch")}
+    assert granted == read | {("connectivitynodes", "create"), ("connectivitynodes", "patch")}
+    [condition] = rendered["ValidatingAdmissionPolicy", "", name]["spec"]["matchConditions"]
+    assert f"system:serviceaccount:{NAMESPACE}:{name}" in condition["expression"]
+    assert rendered["ValidatingAdmissionPolicyBinding", "", name]["spec"]["policyName"] == name
+
+
 def test_rule_files_reach_the_program() -> None:
     text = "member_cidr(P, 'x', Cidr) :- remote_cidr(P, _, Cidr).\n"
     rendered = template("--set-string", f"rules.own\\.dl={text.replace(',', chr(92) + ',')}")
