@@ -9,11 +9,14 @@ from liqo_connectivity.operator.kube.response import Json
 
 
 class PublishedApi:
-    """The objects by path. ``fault`` is called before and after the effect of each write, and may raise; ``writes`` are their paths."""
+    """The objects by path. ``fault`` is called before and after the effect of each write, and may raise; ``writes`` are their
+    methods and paths, ``events`` what a watch shows of them: the type of the event, and the object.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, dict[str, Any]] = {}
         self.writes: list[tuple[str, str]] = []
+        self.events: list[tuple[str, dict[str, Any]]] = []
         self.fault: Callable[[], None] = lambda: None
         self._version = 0
 
@@ -53,6 +56,7 @@ class PublishedApi:
         self.fault()
         self.writes.append(("delete", path))
         gone = self.stored.pop(path)
+        self.events.append(("DELETED", gone))
         self.fault()
         return gone
 
@@ -62,6 +66,7 @@ class PublishedApi:
         made = deepcopy(dict(body))
         made["metadata"] = {**_metadata(made), "resourceVersion": str(self._version)}
         self.stored[path] = made
+        self.events.append(("ADDED" if method == "create" else "MODIFIED", made))
         self.writes.append((method, path))
         self.fault()
         return deepcopy(made)
