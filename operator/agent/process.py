@@ -9,7 +9,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,7 +61,7 @@ class Agent:
         self._saved = saved
         self._stored: dict[str, tuple[AgentTable, ...]] = {}
         self._save_at = 0.0
-        self._problems: Mapping[str, str] = {}
+        self._problems: Mapping[str, str] = {"": "no chains were read yet"}
         self._times: dict[str, float] = {}
         self._reported: dict[str, str] = {}
         self._retry_at = 0.0
@@ -208,8 +208,10 @@ def stop_signals() -> Generator[int]:
 class Options:
     """How an agent runs, as its flags say."""
 
-    chains: Path
+    chains: Path | None
     prune: bool
+    kubeconfig: str
+    context: str
     saved: Path | None
     address: str
     log_format: str
@@ -223,11 +225,17 @@ def run(options: Options, *, only_once: bool) -> int:
     if at is not None and at[0] not in LOOPBACK:
         raise click.UsageError(f"--address {options.address}: only loopback is served ({', '.join(LOOPBACK)})")
     saved = SavedChains(options.saved) if options.saved is not None else None
-    with _usable(), closing(Writer()) as writer, closing(Keeper(writer)) as keeper, stop_signals() as stopping:
-        agent = Agent(writer, keeper, ChainFile(options.chains, prune=options.prune), saved)
+    with (
+        _usable(),
+        closing(Writer()) as writer,
+        closing(Keeper(writer)) as keeper,
+        stop_signals() as stopping,
+        _source(options) as (source, is_alive),
+    ):
+        agent = Agent(writer, keeper, source, saved)
         agent.begin()
         if not only_once:
-            server = _served(agent, at) if at is not None else None
+            server = _served(agent, is_alive, at) if at is not None else None
             agent.stay(stopping)
             if server is not None:
                 server.stop()
@@ -263,9 +271,31 @@ def _usable() -> Generator[None]:
         raise click.UsageError(f"{error.strerror}: this needs CAP_NET_ADMIN, so run it as root") from None
 
 
-def _served(agent: Agent, at: tuple[str, int]) -> Server:
+@contextmanager
+def _source(options: Options) -> Generator[tuple[Source, Callable[[], bool]]]:
+    """Where the chains come from, and whether it still works. Raises click.UsageError if no cluster is configured."""
+    if options.chains is not None:
+        yield ChainFile(options.chains, prune=options.prune), lambda: True
+        return
+    # The Kubernetes client is slow to import.
+    from liqo_connectivity.operator.agent.desired.watches import PublishedWatches
+    from liqo_connectivity.operator.kube.connection import NotConfigured, connect
+    from liqo_connectivity.operator.kube.rest_client import RestClient
+
+    try:
+        watches = PublishedWatches(RestClient(connect(options.kubeconfig, options.context)))
+    except NotConfigured as error:
+        raise click.UsageError(str(error)) from None
+    watches.start()
+    try:
+        yield watches, watches.is_alive
+    finally:
+        watches.stop()
+
+
+def _served(agent: Agent, is_alive: Callable[[], bool], at: tuple[str, int]) -> Server:
     health = Health(_SILENT, lambda: agent.ticked)
-    health.add(HealthCheck("chains", lambda: True, lambda: agent.state.unready))
+    health.add(HealthCheck("chains", is_alive, lambda: agent.state.unready))
     try:
         server = agent_server(*at, health, registry(lambda: agent.state), lambda: agent.state)
     except OSError as error:

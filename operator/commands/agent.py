@@ -14,7 +14,8 @@ from liqo_connectivity.operator.controller.settings import ENVIRONMENT
     "  liqo-connectivity render -f examples/consumer --enforcer agent -o yaml > chains.yaml\n"
     "  sudo liqo-connectivity agent --chains chains.yaml --once\n"
     "  sudo liqo-connectivity agent --chains chains.yaml --state /var/lib/liqo-connectivity\n"
-    "  sudo liqo-connectivity agent --cleanup\n\n\b\n"
+    "  sudo liqo-connectivity agent --cleanup\n"
+    "  sudo liqo-connectivity agent --kubeconfig agent.kubeconfig --state /var/lib/liqo-connectivity\n\n\b\n"
     "Exit codes:\n"
     "  0  stopped by a signal, --once applied everything, or --cleanup is done\n"
     "  2  wrong usage, no permission, or no libnftables\n"
@@ -25,8 +26,11 @@ from liqo_connectivity.operator.controller.settings import ENVIRONMENT
     "--chains",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="ConnectivityChains and ConnectivitySetSlices to keep, in YAML or JSON. The file is read again when it changes.",
+    help="ConnectivityChains and ConnectivitySetSlices to keep, in YAML or JSON. The file is read again when it changes. "
+    "Without it, those of the cluster are followed.",
 )
+@click.option("--kubeconfig", default="", metavar="FILE", help="Kubeconfig, to run outside of the cluster.")
+@click.option("--context", default="", metavar="NAME", help="Context of the kubeconfig.")
 @click.option("--prune", is_flag=True, help="Delete the tables of peerings that FILE no longer names.")
 @click.option("--once", is_flag=True, help="Apply the chains, and exit.")
 @click.option("--cleanup", is_flag=True, help="Delete every table of an agent, the saved chains too, and exit.")
@@ -48,6 +52,8 @@ from liqo_connectivity.operator.controller.settings import ENVIRONMENT
 )
 def command(
     chains: Path | None,
+    kubeconfig: str,
+    context: str,
     prune: bool,
     once: bool,
     cleanup: bool,
@@ -62,7 +68,8 @@ def command(
     touched. A change is one transaction. What others change in these tables is repaired, and the tables stay when the agent
     ends. Needs CAP_NET_ADMIN and the library libnftables.
 
-    A file that cannot be read, or that is not complete, changes nothing: the chains applied last stay.
+    The chains come from a file, or from the API server: the ConnectivityChains and ConnectivitySetSlices that the controller
+    publishes. What cannot be read, or is not complete, changes nothing: the chains applied last stay.
     """
     from liqo_connectivity.operator.agent import process
 
@@ -70,9 +77,9 @@ def command(
         if chains is not None or once or prune:
             raise click.UsageError("--cleanup takes only --state beside it")
         return process.cleanup(state)
-    if chains is None:
-        raise click.UsageError(
-            "--chains FILE is missing: `liqo-connectivity render --enforcer agent -o yaml` prints one"
-        )
-    options = process.Options(chains, prune, state, address, log_format, log_level)
+    if chains is None and (once or prune):
+        raise click.UsageError("--once and --prune are for --chains FILE")
+    if chains is not None and (kubeconfig or context):
+        raise click.UsageError("--chains FILE takes the place of a cluster: leave out --kubeconfig and --context")
+    options = process.Options(chains, prune, kubeconfig, context, state, address, log_format, log_level)
     return process.run(options, only_once=once)

@@ -105,12 +105,14 @@ class Agent:
 class Observed(NamedTuple):
     """An object of the cluster as the controller sees it: the facts that it asserts, and its view if it has one.
 
-    ``labels`` are those of a Pod or a Namespace, of which policies make facts.
+    ``labels`` are those of a Pod or a Namespace, of which policies make facts. ``whole`` is the object itself where an agent
+    reads it.
     """
 
     facts: tuple[Fact, ...]
     stored: StoredPolicy | StoredFirewall | Agent | None = None
     labels: Labels = ()
+    whole: object = None
 
 
 def digest(spec: object) -> str:

@@ -9,13 +9,14 @@ import random
 import time
 from collections.abc import Iterator
 from threading import Event, Thread
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
+from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.logs import fields
+from liqo_connectivity.operator.controller.objects.stored import Observed
 from liqo_connectivity.operator.controller.serving.metrics import Metrics
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.controller.watching import resources
-from liqo_connectivity.operator.controller.watching.change_queue import ChangeQueue
 from liqo_connectivity.operator.controller.watching.known_versions import KnownVersions
 from liqo_connectivity.operator.controller.watching.resources import Bookmark, Failure, Resource, WatchEventError
 from liqo_connectivity.operator.kube.backoff import Backoff
@@ -40,6 +41,14 @@ _CRDS: Final = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _LOG: Final = logging.getLogger(__name__)
 
 
+class Changes(Protocol):
+    """Where a reflector puts changes: the change queue, for the controller."""
+
+    def put(self, resource: str, key: ObjectKey, observed: Observed | None) -> None:
+        """Replace what is known of an object of a resource; None says that it is gone."""
+        ...
+
+
 class Reflector:
     """A thread that puts every change of a resource into the change queue. Only ``stop`` ends it.
 
@@ -48,10 +57,14 @@ class Reflector:
     """
 
     def __init__(
-        self, resource: Resource, api: RestClient, queue: ChangeQueue, settings: Settings, metrics: Metrics
+        self, resource: Resource, api: RestClient, queue: Changes, settings: Settings, metrics: Metrics
     ) -> None:
         self.resource: Final = resource
         self.synced: Final = Event()
+        self.lists_begun = 0
+        self.lists_whole = 0
+        """How many lists were begun, and how many of these were begun before the last one that came to its end: between a list
+        that breaks off and the next one, what was passed on may be a part of two states. Written by the thread only."""
         self._api = api
         self._settings = settings
         self._metrics = metrics
@@ -140,6 +153,7 @@ class Reflector:
     # ---- Listing ----
 
     def _list(self) -> None:
+        self.lists_begun += 1
         self._known.begin()
         try:
             version = self._list_stream() if self._streams and not self._pages_next else self._list_pages()
@@ -147,6 +161,7 @@ class Reflector:
             self._known.abandon()
             raise
         self._known.finish()
+        self.lists_whole = self.lists_begun
         self._version = version
         self._list_at = time.monotonic() + self._settings.resync_interval * _jitter()
         self.synced.set()
