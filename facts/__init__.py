@@ -40,7 +40,7 @@ from liqo_connectivity.facts.objects.service_objects import DNS_APP, DNS_LABEL, 
 from liqo_connectivity.facts.parsing.documents import UnparsableError
 from liqo_connectivity.facts.parsing.locators import FixedLine
 from liqo_connectivity.facts.parsing.manifests import parse_manifest
-from liqo_connectivity.facts.reading.collector import Collector, Reading
+from liqo_connectivity.facts.reading.collector import Collector, Edits, Reading
 from liqo_connectivity.facts.reading.files import read
 from liqo_connectivity.facts.reading.states import Origin
 
@@ -55,6 +55,7 @@ __all__ = [
     "OWNER_ANNOTATION",
     "Collector",
     "Decoded",
+    "Edits",
     "Fact",
     "FactBase",
     "FactChange",

@@ -20,6 +20,8 @@ VERBS: Final = {
     "why": ("why", "Tell whether a flow is allowed, and why."),
     "why-not": ("why_not", "Explain why a flow is denied."),
     "query": ("query", "Query facts and derived relations with a Datalog goal."),
+    "matrix": ("matrix", "Print who can reach whom, on which ports."),
+    "diff": ("diff", "Tell which flows change their verdict between two states."),
     "verify": ("verify", "Verify the proof of an answer, independently of the engine."),
     "preset": ("preset", "Print a policy for a common wish, and who then reaches whom."),
     "drift": ("drift", "Compare policies with what is stored for Liqo's agents, and with a kernel."),

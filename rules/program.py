@@ -32,6 +32,7 @@ BUILTIN_FILES: Final = (
     "conditions.dl",
     "services.dl",
     "blind_spots.dl",
+    "traits.dl",
     "mismatches.dl",
 )
 """The files of the built-in program, in reading order."""

@@ -1,8 +1,8 @@
 """Parsed documents in, one fact base out: counts kinds, and compares objects that are given twice."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias
 
 from liqo_connectivity.facts.base.fact import Fact, ObjectKey
 from liqo_connectivity.facts.base.fact_base import FactBase
@@ -15,12 +15,27 @@ from liqo_connectivity.facts.objects.field_names import policy_field_hint
 from liqo_connectivity.facts.parsing.locators import FixedLine
 from liqo_connectivity.facts.reading.envelopes import Enclosed, Listed, Refused, opened
 from liqo_connectivity.facts.reading.states import Origin, Place, State, labelled, settle, uids
-from liqo_connectivity.rules.relations import KindAbsent, Namespace, Pod, PolicyUnknownField, Unreadable
+from liqo_connectivity.rules.relations import (
+    KindAbsent,
+    Namespace,
+    Pod,
+    PolicyCreated,
+    PolicyTerminating,
+    PolicyUnknownField,
+    Unreadable,
+)
 
 _NAMING: Final = frozenset({"PeeringConnectivity", FACTS_FILE})
 """Kinds of sources of the facts about selectors."""
 _CLUSTER: Final = ObjectKey("Namespace", "", "kube-system")
 """The object whose uid stands for its cluster: nobody can delete it."""
+_SERVERS: Final = (PolicyCreated, PolicyTerminating)
+"""What the API server alone says of a policy."""
+_NOWHERE: Final = Place(Origin("", FixedLine(0)), ())
+
+
+Edits: TypeAlias = Mapping[ObjectKey, tuple[Fact, ...]]
+"""The facts of policies as an edit would leave them."""
 
 
 class Reading(NamedTuple):
@@ -41,14 +56,20 @@ class Reading(NamedTuple):
     passed_over: tuple[str, ...] = ()
     logs: int = 0
     kept: tuple[tuple[Mapping[str, object], str], ...] = ()
+    edited: "Reading | None" = None
+    """The same with other policies in place of those of their names, if the caller gave some."""
 
 
 class Collector:
     """Takes documents in any order; the result does not depend on it, but for the events of a watch."""
 
-    def __init__(self, keep: Collection[str] = ()) -> None:
-        """``keep`` are the kinds that no rule reads, each as ``group/name``, whose objects are wanted as parsed."""
+    def __init__(self, keep: Collection[str] = (), edits: Edits | None = None) -> None:
+        """``keep`` are the kinds that no rule reads, each as ``group/name``, whose objects are wanted as parsed.
+
+        ``edits`` are the facts of policies that the result has a second time with, each in place of the one of its name.
+        """
         self._keep = keep
+        self._edits = edits
         self._kept: list[tuple[Mapping[str, object], str]] = []
         self._states: dict[ObjectKey, list[State]] = {}
         self._problems: list[Problem] = []
@@ -106,13 +127,25 @@ class Collector:
 
     def reading(self) -> Reading:
         """The result. An object whose states contradict each other is unreadable in it."""
+        found = self._reading(self._states, self._kinds)
+        if self._edits is None:
+            return found
+        states: dict[ObjectKey, Sequence[State]] = {**self._states}
+        kinds = set(self._kinds)
+        for key, facts in self._edits.items():
+            kinds.add(key.kind)
+            stored = settle(self._states.get(key, ()))
+            states[key] = [State(_stored_as(facts, stored.facts if stored else ()), _NOWHERE)]
+        return found._replace(edited=self._reading(states, kinds))
+
+    def _reading(self, given: Mapping[ObjectKey, Sequence[State]], given_kinds: set[str]) -> Reading:
         base = FactBase()
         objects: Counter[str] = Counter()
-        differing: dict[ObjectKey, list[State]] = {}
+        differing: dict[ObjectKey, Sequence[State]] = {}
         keys: frozenset[str] = frozenset()
         # Policies come first: they name the labels that are facts of the others.
-        for kinds in (_NAMING, self._kinds - _NAMING):
-            for key, states in self._states.items():
+        for kinds in (_NAMING, given_kinds - _NAMING):
+            for key, states in given.items():
                 if key.kind not in kinds:
                     continue
                 state = settle(labelled(states, keys))
@@ -129,7 +162,7 @@ class Collector:
         problems = sorted((*self._problems, *conflicts))
         counts = {kind: count for kind, count in sorted(objects.items()) if count}
         # What a file that could not be read holds, nobody knows: its problem says enough.
-        absent = self._absent - self._kinds if all(problem.kind for problem in problems) else set[str]()
+        absent = self._absent - given_kinds if all(problem.kind for problem in problems) else set[str]()
         return Reading(
             base,
             tuple(problems),
@@ -201,6 +234,12 @@ class Collector:
         )
 
 
+def _stored_as(facts: tuple[Fact, ...], stored: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """The facts of an object that an edit would leave: what the API server says of it stays."""
+    own = tuple(fact for fact in facts if not isinstance(fact.row, _SERVERS))
+    return own + tuple(fact for fact in stored if isinstance(fact.row, _SERVERS))
+
+
 def _missing_labels(dumps: Mapping[str, frozenset[str]], keys: frozenset[str]) -> Iterator[Problem]:
     """The dumps that lack labels which policies name: a dump holds only those that its policies named."""
     for file, known in sorted(dumps.items()):
@@ -209,7 +248,7 @@ def _missing_labels(dumps: Mapping[str, frozenset[str]], keys: frozenset[str]) -
             yield Problem(file, message=message, help="write the dump again from objects that include the policy")
 
 
-def _conflicts(differing: Mapping[ObjectKey, list[State]]) -> list[Problem]:
+def _conflicts(differing: Mapping[ObjectKey, Sequence[State]]) -> list[Problem]:
     """The contradictions: a problem for each object, or one if the objects are those of two clusters."""
     several = sorted(key for key, states in differing.items() if len(uids(states)) > 1)
     if _CLUSTER in several or len(several) > 1:
@@ -227,7 +266,7 @@ def _conflicts(differing: Mapping[ObjectKey, list[State]]) -> list[Problem]:
     return problems
 
 
-def _places(states: list[State]) -> list[tuple[str, int]]:
+def _places(states: Sequence[State]) -> list[tuple[str, int]]:
     return sorted({(state.place.origin.file, state.place.position("").line) for state in states})
 
 

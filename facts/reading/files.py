@@ -26,7 +26,7 @@ from liqo_connectivity.facts.parsing.documents import (
 from liqo_connectivity.facts.parsing.json_documents import JsonDocument, parse_json_documents
 from liqo_connectivity.facts.parsing.locators import FixedLine, JsonLines, JsonLocator, YamlLocator
 from liqo_connectivity.facts.parsing.text import text_of
-from liqo_connectivity.facts.reading.collector import Collector, Reading
+from liqo_connectivity.facts.reading.collector import Collector, Edits, Reading
 from liqo_connectivity.facts.reading.states import Origin
 
 MAX_BYTES: Final = 1 << 30
@@ -53,15 +53,17 @@ def read(
     progress: Progress | None = None,
     max_bytes: int = MAX_BYTES,
     keep: Collection[str] = (),
+    edits: Edits | None = None,
 ) -> Reading:
     """Read manifests and dumps of facts from files, folders and standard input (``-``).
 
     A folder is read recursively, without hidden files and links to folders. A file may hold YAML or JSON documents,
     ``List`` objects and events of a watch included, or a dump as :mod:`~liqo_connectivity.facts.dumps.dump` writes it, also
     as a folder. It may be packed by gzip. ``stdin`` replaces the standard input of the process. ``progress`` is called while and after each file is read.
-    ``keep`` is that of :class:`~liqo_connectivity.facts.Collector`.
+    ``keep`` and ``edits`` are those of
+    :class:`~liqo_connectivity.facts.Collector`.
     """
-    reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes, keep)
+    reader = _Reader(stdin if stdin is not None else sys.stdin.buffer, progress, max_bytes, Collector(keep, edits))
     with _no_garbage_collection():
         return reader.read(paths)
 
@@ -79,14 +81,14 @@ def _no_garbage_collection() -> Generator[None]:
 
 
 class _Reader:
-    def __init__(self, stdin: BinaryIO, progress: Progress | None, max_bytes: int, keep: Collection[str]) -> None:
+    def __init__(self, stdin: BinaryIO, progress: Progress | None, max_bytes: int, collector: Collector) -> None:
         self._stdin = stdin
         self._progress = progress
         self._max_bytes = max_bytes
         self._done = 0
         self._total = 0
         self._left = 0
-        self._collector = Collector(keep)
+        self._collector = collector
 
     def read(self, paths: Sequence[str | Path]) -> Reading:
         files: list[str] = []

@@ -67,7 +67,7 @@ def command(
     # Not for --help: the engine and the readers.
     from liqo_connectivity.engine import Limits, evaluate
     from liqo_connectivity.operator.explain import report
-    from liqo_connectivity.operator.explain.matrix import matrix
+    from liqo_connectivity.operator.explain.matrix import matrix_of_groups
     from liqo_connectivity.operator.explain.reasons import sentence
     from liqo_connectivity.operator.sources.question import question_facts
     from liqo_connectivity.operator.sources.rules import build_program, rule_texts
@@ -94,7 +94,7 @@ def command(
     preset = presets.load(name).without({str(group) for owner, group in model.rows("idle_group") if owner == peering})
     policy = f"{namespace}/{peering}"
     _put(base, preset.policy(peering, namespace))
-    found = matrix(solve, base, peering)
+    found = matrix_of_groups(solve, base, peering)
     for owner, *reason in solve(("pending",)).rows("pending"):
         if owner == policy:
             click.echo(f"pending: {_KIND} {policy}: {sentence(*reason)}", err=True)
@@ -158,31 +158,19 @@ def _put(base: "FactBase", policy: presets.Object) -> None:
 
 
 def _lines(preset: presets.Preset, peering: str, namespace: str, about: str, found: "Matrix") -> list[str]:
-    from liqo_connectivity.operator.explain.text.matrix import LEGEND, matrix_lines
+    from liqo_connectivity.operator.explain.text.matrix import LEGEND, group_lines
 
     head = presets.comment(f"Who then reaches whom {about}. {LEGEND}")
-    table = [f"# {line}".rstrip() for line in matrix_lines(found, peering)]
+    table = [f"# {line}".rstrip() for line in group_lines(found, peering)]
     return [*presets.policy_lines(preset, peering, namespace), "#", *head, "#", *table]
 
 
 def _document(policy: presets.Object, found: "Matrix") -> dict[str, object]:
-    cells = [
-        {
-            "source": cell.source,
-            "destination": cell.destination,
-            "verdict": cell.verdict,
-            "outcomes": [
-                {
-                    "verdict": outcome.verdict,
-                    "ports": list(outcome.ports),
-                    "decidedBy": [
-                        {"peering": owner, "origin": origin} | ({"rule": index} if origin == "rule" else {})
-                        for owner, origin, index in outcome.by
-                    ],
-                }
-                for outcome in cell.outcomes
-            ],
-        }
-        for cell in found.cells
-    ]
-    return {"policy": policy, "groups": list(found.groups), "empty": list(found.empty), "matrix": cells}
+    from liqo_connectivity.operator.explain.document.matrix import cells_document
+
+    return {
+        "policy": policy,
+        "groups": list(found.sources),
+        "empty": list(found.empty),
+        "matrix": cells_document(found),
+    }

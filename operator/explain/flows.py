@@ -65,15 +65,41 @@ def flows_between(
 
 def for_all_ports(solve: Solve, base: FactBase, asked: list[Question]) -> list[Question]:
     """Ask about each class of ports that rules tell apart, in place of all of them at once."""
+    known = port_classes(solve, base, asked)
+    found: list[Question] = []
+    for one in asked:
+        parts = told_apart(known.get(one.pair, ()))
+        found += [of_class(one, ports) for ports in parts] if parts else [one]
+    return found
+
+
+def port_classes(solve: Solve, base: FactBase, asked: list[Question]) -> dict[str, list[Ports]]:
+    """Give the classes of ports that rules tell apart, by pair; a pair without any is left out."""
     if not any(base.rows(name) for name in _TELL_PORTS_APART):
-        return asked
+        return {}
     known: dict[str, list[Ports]] = {}
     for flow, protocol, first, last in solve(_PORTS, asked).rows("port_class"):
         known.setdefault(str(flow), []).append(Ports(str(protocol), int(first), int(last)))
-    rest = Ports(OTHER, 0, 65535)
-    return [
-        each for q in asked for each in ([of_class(q, p) for p in [*known[q.pair], rest]] if q.pair in known else [q])
-    ]
+    return known
+
+
+def told_apart(known: Iterable[Ports], protocols: Iterable[str] = ()) -> list[Ports]:
+    """Cut all ports by classes of ports, of one state or of several, and add the class of the rest; none stay none.
+
+    If there are some, each of ``protocols`` has classes too.
+    """
+    starts: dict[str, set[int]] = {}
+    for ports in known:
+        starts.setdefault(ports.protocol, {0}).add(ports.first)
+    if not starts:
+        return []
+    for protocol in protocols:
+        starts.setdefault(protocol, {0})
+    found: list[Ports] = []
+    for protocol, own in sorted(starts.items()):
+        first = sorted(own)
+        found += (Ports(protocol, *ends) for ends in zip(first, [*(n - 1 for n in first[1:]), 65535], strict=True))
+    return [*found, Ports(OTHER, 0, 65535)]
 
 
 def _addresses(base: FactBase, end: Endpoint, model: Model | None) -> list[str]:

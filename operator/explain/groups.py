@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 import click
 
-from liqo_connectivity.engine import BUILTIN, Model
+from liqo_connectivity.engine import BUILTIN, Model, Row
 from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError, numeric
 
 RELATIONS: Final = (
@@ -25,9 +25,16 @@ RELATIONS: Final = (
     "party_block",
 )
 """The relations that the addresses of a group are read from."""
-CLASSES: Final = ("in_group", "in_scope", "namespace_member", "located", "endpoint_place", "side_matches")
-"""The relations that tell classes of addresses apart, of a model with each address as a question about itself."""
+CLASSES: Final = ("trait",)
+"""What tells classes of addresses apart, of a model with each address as a question about itself."""
 
+_CLUSTER_CIDRS: Final = (("local_cidr", 0), ("remote_cidr", 2))
+"""The relations with CIDRs of clusters, and the column of the CIDR."""
+_EVERYTHING: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+_NOT_UNICAST: Final = (ip_network("224.0.0.0/3"), ip_network("4000::/2"), ip_network("8000::/1"))
+"""Networks from which no address is taken to stand for the rest of the world."""
+
+Traits: TypeAlias = frozenset[Row]
 _Network: TypeAlias = IPv4Network | IPv6Network
 
 
@@ -53,21 +60,38 @@ def group_addresses(endpoint: Endpoint, model: Model) -> list[str]:
     return sorted(found, key=numeric)
 
 
+def free_addresses(model: Model) -> set[str]:
+    """Give an unused address of each part of what belongs to no cluster, as CIDRs of rules cut it."""
+    own = _networks(str(row[column]) for name, column in _CLUSTER_CIDRS for row in model.rows(name))
+    parts = {address for whole in _EVERYTHING for address in _representatives(whole, model, _NOT_UNICAST)}
+    return {each for each in parts if not any(ip_address(each) in cidr for cidr in own)}
+
+
 def _networks(written: Iterable[str]) -> set[_Network]:
     """Give the CIDRs among texts: an added rule may write host bits, or what is no CIDR."""
     texts = {str(BUILTIN["cidr_canonical"](text)) for text in written}
     return {ip_network(text) for text in texts if text}
 
 
-def _representatives(cidr: _Network, model: Model) -> set[str]:
-    """Give the known addresses inside a CIDR, and one unused address of each part into which other CIDRs cut it."""
+def _representatives(cidr: _Network, model: Model, passed_over: tuple[_Network, ...] = ()) -> set[str]:
+    """Give the known addresses inside a CIDR, and one unused address of each part into which other CIDRs cut it.
+
+    None of the part that only ``cidr`` itself covers is in ``passed_over``.
+    """
     held = (row for name in ("pod_ip", "node_ip") for row in model.rows(name))
     addresses = (ip_address(str(address)) for _, address in held)
     known = {int(address) for address in addresses if address in cidr}
     relations = (("member_cidr", 2), ("local_cidr", 0), ("remote_cidr", 2), ("party_block", 3))
     cidrs = _networks(str(row[column]) for name, column in relations for row in model.rows(name))
     inner = {n for n in cidrs if _inside(n, cidr)} | {cidr}
-    fresh = (_fresh(network, [n for n in inner if n != network and _inside(n, network)], known) for network in inner)
+    fresh = (
+        _fresh(
+            network,
+            [n for n in {*inner, *(passed_over if network == cidr else ())} if n != network and _inside(n, network)],
+            known,
+        )
+        for network in inner
+    )
     return {str(cidr[number - int(cidr[0])]) for number in {*known, *(n for n in fresh if n is not None)}}
 
 
@@ -92,21 +116,16 @@ def _fresh(network: _Network, holes: list[_Network], known: set[int]) -> int | N
 
 def classes(candidates: Iterable[str], model: Model) -> list[str]:
     """Keep one address of each class that no rule tells apart; each address must be a question in the model."""
-    kept: dict[frozenset[tuple[object, ...]], str] = {}
-    profiles: dict[str, set[tuple[object, ...]]] = {}
-    for name, column in (
-        ("in_group", 2),
-        ("in_scope", 1),
-        ("namespace_member", 2),
-        ("located", 1),
-        ("endpoint_place", 0),
-    ):
-        for row in model.rows(name):
-            profile = (name, *row[:column], *row[column + 1 :])
-            profiles.setdefault(str(row[column]), set()).add(profile)
-    # The question about an address and itself: which sides of rules match the address.
-    for peering, rule, side, flow in model.rows("side_matches"):
-        profiles.setdefault(str(flow).partition(" ")[0], set()).add((peering, rule, side))
+    kept: dict[Traits, str] = {}
+    found = traits(model)
     for address in sorted(candidates, key=numeric):
-        kept.setdefault(frozenset({*profiles.get(address, ()), (":" in address,)}), address)
+        kept.setdefault(found[address], address)
     return list(kept.values())
+
+
+def traits(model: Model) -> dict[str, Traits]:
+    """Give what rules tell each address of the questions by: where it is the same for two, so is every verdict."""
+    found: dict[str, list[Row]] = {}
+    for address, *trait in model.rows("trait"):
+        found.setdefault(str(address), []).append(tuple(trait))
+    return {address: frozenset(own) for address, own in found.items()}

@@ -1,38 +1,57 @@
-"""Who reaches whom: the verdict on new connections between every two groups, and what decides it, read from derived tuples.
+"""Who reaches whom: the verdicts on new connections between every two parties, what decides them, and on which ports.
 
-Addresses that no rule tells apart are asked about once, so the matrix costs as much as a question or two of `why`.
+Ends that no rule tells apart are asked about once, so the matrix costs as much as a question or two of `why`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Final, NamedTuple
 
-from liqo_connectivity.engine import Model
 from liqo_connectivity.facts import FactBase
 from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError
-from liqo_connectivity.operator.explain.flows import Solve, for_all_ports
-from liqo_connectivity.operator.explain.groups import CLASSES, RELATIONS, classes, group_addresses
-from liqo_connectivity.operator.explain.parties import ports_text
-from liqo_connectivity.operator.sources.question import Question, question
+from liqo_connectivity.operator.explain.ends import Class, End, classes_of
+from liqo_connectivity.operator.explain.flows import Solve
+from liqo_connectivity.operator.explain.groups import RELATIONS, group_addresses
+from liqo_connectivity.operator.explain.pairs import (
+    Decision,
+    State,
+    addresses_asked,
+    example_pair,
+    judged,
+    pair_count,
+    port_parts,
+)
+from liqo_connectivity.operator.sources.question import Ports
 
-_ANSWERS: Final = ("flow_verdict", "peering_verdict", "decided_by", "governs")
 _WORST: Final = ("denied", "unknown", "allowed")
 _OTHERS: Final = 2
-"""The most other peerings whose groups are in the matrix."""
+"""The most other peerings whose groups are in the matrix of a peering."""
 _COVERING: Final = "private-subnets"
 """The group that holds most of the others."""
 
+_Place = tuple[Class, Class]
+"""The class of a source and that of a destination."""
+
 
 class Outcome(NamedTuple):
-    """A verdict, what decides it, and on which ports: ``by`` is empty if no policy governs, ``ports`` if none are named."""
+    """What happens to some of the connections of a cell: the decision, and on which ports if rules tell ports apart."""
 
-    verdict: str
-    by: tuple[tuple[str, str, int], ...]
-    """The peering, ``rule`` or ``default``, and the index of the rule."""
-    ports: tuple[str, ...] = ()
+    decision: Decision
+    ports: tuple[Ports, ...]
+    """Sorted, with OTHER for all that is not named."""
+    pairs: int
+    """How many pairs of ends it is the outcome of."""
+    example: tuple[str, str]
+    """A pair of ends, as `why` takes them."""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict."""
+        return self.decision.verdict
 
 
 class Cell(NamedTuple):
-    """What happens to new connections from one group to another. The verdict is that of ``why``: the worst of all pairs."""
+    """What happens to new connections from one party to another. The verdict is that of ``why``: the worst of all pairs."""
 
     source: str
     destination: str
@@ -41,15 +60,16 @@ class Cell(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """The groups with members, those without, how many other peerings are not shown, and the cells, by source and destination."""
+    """The cells, by source and destination; for groups, also those without members, and how many other peerings are not shown."""
 
-    groups: tuple[str, ...]
+    sources: tuple[str, ...]
+    destinations: tuple[str, ...]
     empty: tuple[str, ...]
     not_shown: int
     cells: tuple[Cell, ...]
 
 
-def matrix(solve: Solve, base: FactBase, peering: str) -> Matrix:
+def matrix_of_groups(solve: Solve, base: FactBase, peering: str) -> Matrix:
     """Derive the matrix of a peering's groups, with what belongs to others. Raises click.UsageError for no such peering."""
     model = solve(RELATIONS)
     others = [str(name) for (name,) in model.rows("peering") if name != peering]
@@ -57,63 +77,80 @@ def matrix(solve: Solve, base: FactBase, peering: str) -> Matrix:
     names += [
         f"{group}@{other}" for other in others[:_OTHERS] for group in ("remote-cluster", "offloaded", "vc-remote")
     ]
-    held: dict[str, list[str]] = {}
+    parties: dict[str, tuple[End, ...]] = {}
     empty: list[str] = []
     for name in names:
         try:
             group, _, owner = name.partition("@")
-            held[name] = group_addresses(Endpoint(f"group:{name}", "group", group, owner), model)
+            addresses = group_addresses(Endpoint(f"group:{name}", "group", group, owner), model)
+            parties[name] = tuple(End(f"ip:{address}", (address,)) for address in addresses)
         except UnknownEndpointError:
             if name.endswith(f"@{peering}"):
                 empty.append(name)
-    asked = _told_apart(solve, {address for addresses in held.values() for address in addresses})
-    cells = _cells(solve, base, {name: [a for a in addresses if a in asked] for name, addresses in held.items()})
-    return Matrix(tuple(held), tuple(empty), len(others[_OTHERS:]), cells)
+    return matrix(solve, base, parties)._replace(empty=tuple(empty), not_shown=len(others[_OTHERS:]))
 
 
-def _told_apart(solve: Solve, addresses: set[str]) -> set[str]:
-    """Keep two addresses of each class that no rule tells apart: one may reach another of its class, or not."""
-    model = solve(CLASSES, [question(address, address, "new") for address in sorted(addresses)])
-    first = classes(addresses, model)
-    return {*first, *classes(addresses - set(first), model)}
+def matrix(
+    solve: Solve, base: FactBase, parties: Mapping[str, tuple[End, ...]], only: tuple[str, str] | None = None
+) -> Matrix:
+    """Derive the matrix of parties, or of it one cell; two parties without a pair of ends have no cell."""
+    classes = classes_of(solve, (end for ends in parties.values() for end in ends))
+    members = {party: _by_class(ends, classes) for party, ends in parties.items()}
+    sources, destinations = ((only[0],), (only[1],)) if only else (tuple(parties), tuple(parties))
+    places = [(s, d) for s in sources for d in destinations]
+    examples: dict[_Place, tuple[End, End]] = {}
+    for s, d in places:
+        for (own, some), (other, others) in product(members[s].items(), members[d].items()):
+            pair = examples.get((own, other)) or example_pair(some, others)
+            if pair:
+                examples[own, other] = pair
+    known = _decided(State(solve, base), examples)
+    found: list[Cell] = []
+    for source, destination in places:
+        outcomes = _outcomes(members[source], members[destination], known)
+        if outcomes:
+            worst = min((outcome.verdict for outcome in outcomes), key=_WORST.index)
+            found.append(Cell(source, destination, worst, outcomes))
+    return Matrix(sources, destinations, (), 0, tuple(found))
 
 
-def _cells(solve: Solve, base: FactBase, ends: Mapping[str, list[str]]) -> tuple[Cell, ...]:
-    pairs = {(s, d): _pairs(ends[s], ends[d]) for s in ends for d in ends}
-    every = {pair: question(*pair, "new") for some in pairs.values() for pair in some}
-    asked: dict[str, list[Question]] = {}
-    for each in for_all_ports(solve, base, [*every.values()]):
-        asked.setdefault(each.pair, []).append(each)
-    model = solve(_ANSWERS, [each for some in asked.values() for each in some])
-    verdicts = {str(flow): str(verdict) for flow, verdict in model.rows("flow_verdict")}
-    decided = _decisions(model)
-    cells: list[Cell] = []
-    for (source, destination), some in pairs.items():
-        found: dict[tuple[str, tuple[tuple[str, str, int], ...]], dict[str, None]] = {}
-        for each in (each for pair in some for each in asked[every[pair].pair]):
-            verdict = verdicts[each.flow.flow]
-            ports = found.setdefault((verdict, decided.get((each.flow.flow, verdict), ())), {})
-            ports[ports_text([each.ports]) if each.ports else ""] = None
-        if found:
-            outcomes = tuple(
-                Outcome(verdict, by, tuple(sorted(p for p in ports if p))) for (verdict, by), ports in found.items()
-            )
-            worst = min((o.verdict for o in outcomes), key=_WORST.index)
-            cells.append(Cell(source, destination, worst, tuple(sorted(outcomes, key=lambda o: (o.by, o.verdict)))))
-    return tuple(cells)
-
-
-def _pairs(sources: list[str], destinations: list[str]) -> list[tuple[str, str]]:
-    """Pair addresses of one family; an address with itself only if there is no other pair, as `why` does."""
-    alike = [(s, d) for s in sources for d in destinations if (":" in s) == (":" in d)]
-    return [(s, d) for s, d in alike if s != d] or alike
-
-
-def _decisions(model: Model) -> dict[tuple[str, str], tuple[tuple[str, str, int], ...]]:
-    """Give what decides each flow: the peerings whose verdict is the flow's, each with its rule or default."""
-    verdicts = {(peering, flow): str(verdict) for peering, flow, verdict in model.rows("peering_verdict")}
-    found: dict[tuple[str, str], tuple[tuple[str, str, int], ...]] = {}
-    for peering, flow, origin, index, _ in model.rows("decided_by"):
-        key = (str(flow), verdicts[peering, flow])
-        found[key] = (*found.get(key, ()), (str(peering), str(origin), int(index)))
+def _by_class(ends: Iterable[End], classes: Mapping[End, Class]) -> dict[Class, list[End]]:
+    found: dict[Class, list[End]] = {}
+    for end in ends:
+        own = found.setdefault(classes[end], [])
+        # An address stands for all of its class.
+        own += [end] if end.is_pod or not own else []
     return found
+
+
+def _decided(state: State, examples: Mapping[_Place, tuple[End, End]]) -> dict[_Place, dict[Decision, list[Ports]]]:
+    """Give the decisions on connections between two ends, each with its ports if not all have it."""
+    asked = [addresses_asked(*pair) for pair in examples.values()]
+    parts = port_parts([(state, asked)])
+    found: dict[_Place, dict[Decision, list[Ports]]] = {}
+    for place, own, group in zip(examples, parts, judged(state, asked, parts), strict=True):
+        decisions = found.setdefault(place, {})
+        for index, part in enumerate(group):
+            for decision in dict.fromkeys(part):
+                decisions.setdefault(decision, []).extend(own[index : index + 1])
+        for decision, ports in decisions.items():
+            decisions[decision] = [] if len(ports) == len(own) else ports
+    return found
+
+
+def _outcomes(
+    sources: Mapping[Class, list[End]],
+    destinations: Mapping[Class, list[End]],
+    known: Mapping[_Place, Mapping[Decision, list[Ports]]],
+) -> tuple[Outcome, ...]:
+    found: dict[tuple[Decision, tuple[Ports, ...]], Outcome] = {}
+    for (s, own), (d, other) in product(sources.items(), destinations.items()):
+        example = example_pair(own, other)
+        if example is None:
+            continue
+        names = (example[0].name, example[1].name)
+        for decision, some in known[s, d].items():
+            ports = tuple(some)
+            before = found.get((decision, ports), Outcome(decision, ports, 0, names))
+            found[decision, ports] = before._replace(pairs=before.pairs + pair_count(own, other))
+    return tuple(sorted(found.values(), key=lambda o: (o.decision.by, o.verdict, o.ports)))

@@ -5,7 +5,7 @@ from typing import Final, Protocol
 
 from liqo_connectivity.engine import Row
 from liqo_connectivity.facts import FactBase, one_line
-from liqo_connectivity.operator.sources.question import Ports
+from liqo_connectivity.operator.sources.question import OTHER, Ports
 
 SIDES: Final = ("source", "destination")
 ANY: Final = "any"
@@ -82,6 +82,27 @@ def ports_text(ports: Iterable[Ports]) -> str:
     return " ".join(
         protocol if own == [(0, 65535)] else f"{protocol}/{_ranges(own)}" for protocol, own in ranges.items()
     )
+
+
+def ports_or_rest(ports: Iterable[Ports], protocols: Iterable[str]) -> str:
+    """Write ports in few words; if they are most of all, write which they are not: ``all but tcp/80``.
+
+    Ports that are most of all hold OTHER, and of each of ``protocols`` they hold all or what they are said to.
+    """
+    ports = tuple(ports)
+    if not any(each.protocol == OTHER for each in ports):
+        return ports_text(ports)
+    rest = [hole for protocol in protocols for hole in _holes(protocol, ports)]
+    return f"all but {ports_text(rest)}" if rest else "all"
+
+
+def _holes(protocol: str, ports: Iterable[Ports]) -> list[Ports]:
+    found: list[Ports] = []
+    start = 0
+    for _, first, last in sorted(each for each in ports if each.protocol == protocol):
+        found += [Ports(protocol, start, first - 1)] if first > start else []
+        start = last + 1
+    return [*found, *([Ports(protocol, start, 65535)] if start <= 65535 else [])]
 
 
 def _ranges(ranges: list[tuple[int, int]]) -> str:

@@ -1,6 +1,6 @@
 """What commands print to stderr besides their answer: problems of the input, pending policies, findings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import click
@@ -14,12 +14,12 @@ from liqo_connectivity.operator.explain.reasons import folded, in_namespace, sen
 _SHOWN: Final = 3
 
 
-def problems(reading: Reading) -> None:
-    """Print every object or part of a file that could not be read, and what was ignored."""
-    for problem in reading.problems:
-        click.echo(f"error: {problem}", err=True)
-    for note in ignored(reading):
-        click.echo(note, err=True)
+def problems(*readings: Reading) -> None:
+    """Print every object or part of a file that could not be read, and what was ignored; what holds for several once."""
+    errors = [f"error: {problem}" for reading in readings for problem in reading.problems]
+    notes = [note for reading in readings for note in ignored(reading)]
+    for line in dict.fromkeys((*errors, *notes)):
+        click.echo(line, err=True)
 
 
 def ignored(reading: Reading) -> list[str]:
@@ -65,3 +65,10 @@ def endpoints(model: Model, pods: Iterable[str]) -> None:
                 click.echo(f"warning: {sentence(code, kind, found, detail)}", err=True)
         if model.contains("finished", (pod,)):
             click.echo(f"warning: Pod {pod} has finished: another Pod may have its address by now", err=True)
+
+
+def without_address(pods: Sequence[str]) -> None:
+    """Print the pods of which no address is known, so that nothing is said of them."""
+    if pods:
+        more = f" and {len(pods) - _SHOWN} more" if len(pods) > _SHOWN else ""
+        click.echo(f"warning: left out, because they have no address yet: {', '.join(pods[:_SHOWN])}{more}", err=True)

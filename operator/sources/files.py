@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from liqo_connectivity.facts import Reading, kinds_absent, read
+from liqo_connectivity.facts import Edits, Reading, kinds_absent, read
 
 if TYPE_CHECKING:
     # click has no public name for the type of its bar.
@@ -23,8 +23,10 @@ _CLEAR = "\x1b[A\x1b[K"
 """Goes up to the line on which click leaves the finished bar, and erases it."""
 
 
-def read_files(paths: Sequence[str], assume_complete: bool = False, keep: Collection[str] = ()) -> Reading:
-    """Read manifests and dumps; ``-`` is stdin. ``keep`` is that of Collector.
+def read_files(
+    paths: Sequence[str], assume_complete: bool = False, keep: Collection[str] = (), edits: Edits | None = None
+) -> Reading:
+    """Read manifests and dumps; ``-`` is stdin. ``keep`` and ``edits`` are those of Collector.
 
     A kind without any object is a fact, unless the files are said to be complete. Raises click.UsageError for a path that
     does not exist.
@@ -32,18 +34,19 @@ def read_files(paths: Sequence[str], assume_complete: bool = False, keep: Collec
     for path in paths:
         if path != "-" and not os.path.exists(path):
             raise click.UsageError(f"there is no file or folder {path!r}; -f takes manifests, a dump, or - for stdin")
-    reading = _read(paths, keep)
-    if reading.absent and not assume_complete:
-        facts = kinds_absent(reading.absent)
-        reading.base.replace(facts[0].source.key, facts)
+    reading = _read(paths, keep, edits)
+    for each in (reading, reading.edited):
+        if each is not None and each.absent and not assume_complete:
+            facts = kinds_absent(each.absent)
+            each.base.replace(facts[0].source.key, facts)
     return reading
 
 
-def _read(paths: Sequence[str], keep: Collection[str]) -> Reading:
+def _read(paths: Sequence[str], keep: Collection[str], edits: Edits | None) -> Reading:
     if not sys.stderr.isatty():
-        return read(paths, keep=keep)
+        return read(paths, keep=keep, edits=edits)
     with _ProgressBar() as bar:
-        return read(paths, progress=bar.advance, keep=keep)
+        return read(paths, progress=bar.advance, keep=keep, edits=edits)
 
 
 class _ProgressBar:

@@ -6,7 +6,7 @@ Plain data, so that declaring the options imports none of the readers.
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from liqo_connectivity.facts import Reading
+    from liqo_connectivity.facts import Edits, Reading
 
 
 LIQO: Final = "liqo"
@@ -51,8 +51,10 @@ FIREWALLS: Final = "networking.liqo.io/FirewallConfiguration"
 """What the controller writes, which no rule reads: group and name of its kind, as Collector keeps objects."""
 
 
-def read_objects(source: ObjectSource, keep: tuple[str, ...] = ()) -> "Reading":
+def read_objects(source: ObjectSource, keep: tuple[str, ...] = (), edits: "Edits | None" = None) -> "Reading":
     """Read the objects of a source, and keep those of some kinds that no rule reads as they are; so far FIREWALLS.
+
+    ``edits`` are the facts of policies that are in place of others in ``Reading.edited``.
 
     Raises click.UsageError for a path that does not exist, or a cluster or controller that cannot be reached.
     """
@@ -60,11 +62,11 @@ def read_objects(source: ObjectSource, keep: tuple[str, ...] = ()) -> "Reading":
     if source.operator:
         from liqo_connectivity.operator.sources.remote import read_facts
 
-        return read_facts(source)
+        return read_facts(source, edits)
     if source.files:
         from liqo_connectivity.operator.sources.files import read_files
 
-        return read_files(source.files, source.assume_complete, keep)
+        return read_files(source.files, source.assume_complete, keep, edits)
     from liqo_connectivity.operator.sources.live import read_cluster
 
-    return read_cluster(source.kubeconfig, source.context, keep=keep)
+    return read_cluster(source.kubeconfig, source.context, keep=keep, edits=edits)

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 import click
 
-from liqo_connectivity.facts import FIREWALL_CRD, KINDS, Collector, FixedLine, Kind, Origin, Problem, Reading
+from liqo_connectivity.facts import FIREWALL_CRD, KINDS, Collector, Edits, FixedLine, Kind, Origin, Problem, Reading
 from liqo_connectivity.operator.kube.connection import NotConfigured, connect
 from liqo_connectivity.operator.kube.errors import ApiError, Forbidden, NotFound, Unreachable
 from liqo_connectivity.operator.kube.rest_client import NO_ANSWER, RestClient
@@ -33,11 +33,12 @@ def read_cluster(
     single: Mapping[str, str] = _SINGLE,
     instead: str = "-f reads files instead",
     keep: Iterable[str] = (),
+    edits: Edits | None = None,
 ) -> Reading:
     """List the objects of some kinds, by default of every kind that rules read; of those in ``single``, get the named one.
 
     ``instead`` says what to do without a cluster. The objects of the kinds in ``keep``, a choice of KEPT, are listed as well
-    and kept as they are.
+    and kept as they are. ``edits`` are those of Collector.
 
     Raises click.UsageError if no cluster is configured, or its API server does not answer or refuses the credentials.
     """
@@ -49,7 +50,7 @@ def read_cluster(
     except NotConfigured as error:
         raise click.UsageError(f"{error}; {instead}") from None
     keep = tuple(keep)
-    collector = Collector(keep)
+    collector = Collector(keep, edits)
     # Objects of a live cluster have no lines.
     origin = Origin("", FixedLine(0))
     paths = [(kind.name, _path(kind)) for kind in kinds] + [(kind, KEPT[kind]) for kind in keep]

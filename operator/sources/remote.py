@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 import click
 
 from liqo_connectivity import __version__
-from liqo_connectivity.facts import Collector, FixedLine, Origin, Reading, load_jsonl
+from liqo_connectivity.facts import Collector, Edits, FixedLine, Origin, Reading, load_jsonl
 from liqo_connectivity.operator.sources.input import ObjectSource
 from liqo_connectivity.operator.sources.services import CLUSTER, add_services
 from liqo_connectivity.rules.program import builtin_texts
@@ -28,12 +28,15 @@ _MAX_BYTES: Final = 1 << 30
 _FORWARD: Final = "kubectl -n liqo-system port-forward deploy/liqo-connectivity-engine 8082"
 
 
-def read_facts(source: ObjectSource) -> Reading:
-    """Fetch the facts of the controller, and read beside them the Services of a source. Raises click.UsageError."""
+def read_facts(source: ObjectSource, edits: Edits | None = None) -> Reading:
+    """Fetch the facts of the controller, and read beside them the Services of a source. Raises click.UsageError.
+
+    ``edits`` are those of Collector.
+    """
     url = _url()
     shown = f"{url}/facts"
     loaded = load_jsonl(_fetch(shown), shown)
-    collector = Collector()
+    collector = Collector(edits=edits)
     collector.add_dump(loaded, Origin(shown, FixedLine(0)))
     own = loaded.facts.get(CLUSTER)
     add_services(collector, source, own[0].source.uid if own else "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from liqo_connectivity.engine import LimitError, Limits, Model, OracleError, Program, Row, evaluate
-from liqo_connectivity.facts import Reading
+from liqo_connectivity.facts import Edits, Reading
 from liqo_connectivity.operator.sources.input import LIQO, Input, read_objects
 from liqo_connectivity.operator.sources.question import Question, question_facts
 from liqo_connectivity.operator.sources.rules import read_program
@@ -27,10 +27,10 @@ class Session(NamedTuple):
     """What the chains are for: liqo, which stands for Liqo's agents, nftables or agent."""
 
     @classmethod
-    def open(cls, given: Input, keep: tuple[str, ...] = ()) -> "Session":
-        """Read rules and objects; ``keep`` is that of read_objects. Raises click.UsageError."""
+    def open(cls, given: Input, keep: tuple[str, ...] = (), edits: Edits | None = None) -> "Session":
+        """Read rules and objects; ``keep`` and ``edits`` are those of read_objects. Raises click.UsageError."""
         program = read_program(given)
-        return cls(given, read_objects(given.objects, keep), program, given.enforcer)
+        return cls(given, read_objects(given.objects, keep, edits), program, given.enforcer)
 
     def enforced_by(self, enforcer: str) -> "Session":
         """Give the session for chains that are for something else than Liqo's agents."""
