@@ -23,7 +23,7 @@ from liqo_connectivity.chains.comparison.views import PREFIX, TableView, view_ta
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, Match, OutsideMatch, PortMatch, SetMatch, StateMatch
-from liqo_connectivity.chains.model import Chain, NftRule, Set, Table
+from liqo_connectivity.chains.model import WHOLE, Chain, NftRule, Set, Table
 from liqo_connectivity.chains.parts import parties
 from liqo_connectivity.chains.published.chain_object import chain_object
 from liqo_connectivity.chains.published.chain_reading import read_chain
@@ -75,6 +75,7 @@ __all__ = [
     "OWNER",
     "PREFIX",
     "SLICE",
+    "WHOLE",
     "AgentTable",
     "Chain",
     "ChainError",

@@ -6,7 +6,7 @@ not one for each rule after it.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Literal, TypeAlias, TypeVar
@@ -22,14 +22,16 @@ Part: TypeAlias = Literal["object", "label", "table", "chain", "rule", "set", "e
 class Difference:
     """One difference: ``part`` of what kind, by its ``name``, and what became of it (``change``).
 
-    ``missing`` is wanted and not found, ``extra`` found and not wanted. For a rule, ``text`` says what it does, and for
-    a changed chain what is wanted and found. The name of an element is its address, and ``text`` its set.
+    ``missing`` is wanted and not found, ``extra`` found and not wanted. For a rule, ``text`` says what it does and ``chain``
+    where it stands, and for a changed chain ``text`` says what is wanted and found. The name of an element is its address, and
+    ``text`` its set.
     """
 
     part: Part
     change: Change
     name: str = ""
     text: str = ""
+    chain: str = ""
 
 
 def differences(wanted: TableView, found: TableView) -> list[Difference]:
@@ -43,7 +45,7 @@ def differences(wanted: TableView, found: TableView) -> list[Difference]:
             continue
         if ours.base != theirs.base:
             result.append(Difference("chain", "changed", name, f"{theirs.base}, not {ours.base}"))
-        result += _rules(ours, theirs)
+        result += (replace(each, chain=name) for each in _rules(ours, theirs))
     for name, members, held in _pairs(wanted.sets, found.sets):
         if members is None or held is None:
             result.append(Difference("set", "missing" if held is None else "extra", name))

@@ -94,18 +94,19 @@ def test_our_model_of_the_agent_does_what_the_agent_does(naming: Naming) -> None
 
 
 def part(name: str, side: str, cidr: str) -> Object:
-    """A chain as a part has it: a guard of 30 ranges and an address, one rule for each CIDR that it is not for, a drop."""
+    """A chain as a part has it: guards that exclude 31 ranges and two, to the ends of all addresses, and a drop."""
     ranges = [f"10.{number}.0.0-10.{number}.255.255" for number in range(30)]
-    outside = [{"op": "neq", "ip": {"value": value, "position": side}} for value in (*ranges, "192.0.2.1")]
-    inside = [
-        {"op": "eq", "ip": {"value": value, "position": "dst"}} for value in ("10.80.0.0-10.80.3.255", "192.0.2.7")
-    ]
-    matches = [outside, *[[match] for match in inside], [{"op": "eq", "ip": {"value": cidr, "position": "dst"}}]]
+    gaps = ["0.0.0.0-10.79.255.255", "10.80.4.0-255.255.255.255"]
+    outside, inside = (
+        [{"op": "neq", "ip": {"value": value, "position": position}} for value in values]
+        for position, values in ((side, [*ranges, "192.0.2.1"]), ("dst", gaps))
+    )
+    matches = [outside, inside, [{"op": "eq", "ip": {"value": cidr, "position": "dst"}}]]
     rules = [
         {
             "name": f"r{at:03}-{name}-{cidr.replace('.', '-').replace('/', '-')}",
             "counter": False,
-            "action": "drop" if at == 3 else "accept",
+            "action": "drop" if at == 2 else "accept",
             "match": match,
         }
         for at, match in enumerate(matches)

@@ -112,8 +112,34 @@ def test_nothing_differs_from_what_a_kernel_or_the_api_server_has() -> None:
     assert chains.differences(chains.view_table(table), chains.view_spec(spec)) == []
     (outcome,) = netlink_agent.applied([spec])
     for listing in (outcome["listing"], nft.load_script(chains.nft_script([table]))):
-        (view,) = chains.view_listing(json.dumps({"nftables": [{"metainfo": {}}, *without(listing)]})).values()
+        (view,) = chains.view_listing(listed(listing)).values()
         assert chains.differences(chains.view_table(table), view) == []
+
+
+def test_an_edit_into_parts_and_back_leaves_what_a_fresh_node_has() -> None:
+    """Liqo's agent knows chains by their names: one that is no longer there goes, with its rules."""
+    versions = [
+        large(policy(INTO[:3], "allow"), 3, cidrs=60),
+        form("denied into some, and the rest by default"),
+        form("allowed in both directions, and the rest denied by default"),
+        form("allowed into namespaces"),
+        large(policy(OUT_OF[:3], "deny"), 3, cidrs=60),
+    ]
+    specs = [
+        json.loads(chains.firewall_json(tables(solve(base_of(objects(each)), RENDERED))))["items"][0]["spec"]
+        for each in versions
+    ]
+    assert [len(spec["table"]["chains"]) for spec in specs] == [1, 2, 4, 1, 1]
+    for spec, outcome in zip(specs, netlink_agent.applied(specs), strict=True):
+        assert outcome["errors"] == ["", ""]
+        (alone,) = netlink_agent.applied([spec])
+        left, fresh = (chains.view_listing(listed(each["listing"])) for each in (outcome, alone))
+        assert left.keys() == fresh.keys()
+        assert [chains.differences(view, left[place]) for place, view in fresh.items()] == [[]]
+
+
+def listed(listing: nft.Listing) -> str:
+    return json.dumps({"nftables": [{"metainfo": {}}, *without(listing)]})
 
 
 def without(listing: nft.Listing) -> list[Any]:

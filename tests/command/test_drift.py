@@ -10,6 +10,9 @@ import yaml
 
 from tests.support import nft
 from tests.support.checkout import ROOT
+from tests.support.descriptions import Party, Rule
+from tests.support.large_clusters import large
+from tests.support.manifests import objects
 from tests.support.recorded_cluster import outputs
 
 Capture = pytest.CaptureFixture[str]
@@ -187,6 +190,36 @@ def test_the_chains_of_an_agent_are_compared_with_those_of_a_kernel(capsys: Capt
         (tmp_path / "listing.json").write_text(json.dumps({"nftables": loaded}))
         found, out, _ = outputs(capsys, "drift", *CONSUMER, *agents)
         assert (found, said in out) == (code, True), out
+
+
+def test_a_rule_of_a_part_is_named_with_its_chain(capsys: Capture, tmp_path: Path) -> None:
+    remote, ends = Party("remote-cluster"), [Party(namespace=f"ns{number}") for number in range(40)]
+    rules = [Rule("allow", *((remote, end) if at % 2 else (end, remote))) for at, end in enumerate(ends)]
+    described = large([*rules, Rule("deny", remote, None), Rule("deny", None, remote)], len(ends), cidrs=60)
+    cluster, stored = tmp_path / "cluster.json", tmp_path / "stored.json"
+    cluster.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects(described)}))
+    _, out, _ = outputs(capsys, "render", "-f", str(cluster), "-o", "json")
+    stored.write_text(out)
+    assert outputs(capsys, "drift", "-f", str(cluster), "-f", str(stored))[0] == 0
+    found = json.loads(out)
+    chains = {each["name"]: each["rules"]["filterRules"] for each in found["items"][0]["spec"]["table"]["chains"]}
+    guard, last = chains["from-0-to-1"].pop(1), chains["from-1-to-1"].pop()
+    stored.write_text(json.dumps(found))
+    code, out, _ = outputs(capsys, "drift", "-f", str(cluster), "-f", str(stored))
+    lines = [each.strip() for each in out.splitlines()]
+    assert (code, len(lines)) == (1, 3), out
+    assert guard["name"].startswith("r001-guard-")
+    assert lines[1].startswith(
+        "missing: a guard for packets that another base chain judges in chain from-0-to-1: accept source outside 0.0.0.0-"
+    )
+    assert last["match"] == []
+    assert lines[2].startswith("missing: rule 40 (remote-cluster -> any) in chain from-1-to-1: drop")
+    _, out, _ = outputs(capsys, "drift", "-f", str(cluster), "-f", str(stored), "-o", "json")
+    (compared,) = json.loads(out)["comparisons"]
+    assert [(each["chain"], each["rule"]) for each in compared["differences"]] == [
+        ("from-0-to-1", None),
+        ("from-1-to-1", 40),
+    ]
 
 
 def test_wrong_usage_is_named(capsys: Capture, tmp_path: Path) -> None:

@@ -21,7 +21,17 @@ Handles: TypeAlias = Mapping[str, tuple[str, int]]
 
 # linux/netfilter/nfnetlink.h and nf_tables.h
 _BEGIN, _END, _SUBSYSTEM = 16, 17, 10
-_TABLE, _CHAIN, _RULE, _DELETE_RULE, _SET, _DELETE_SET, _ELEMENTS, _DELETE_ELEMENTS = 0, 3, 6, 8, 9, 11, 12, 14
+_TABLE, _CHAIN, _DELETE_CHAIN, _RULE, _DELETE_RULE, _SET, _DELETE_SET, _ELEMENTS, _DELETE_ELEMENTS = (
+    0,
+    3,
+    5,
+    6,
+    8,
+    9,
+    11,
+    12,
+    14,
+)
 _REQUEST, _ACKNOWLEDGE, _CREATE, _ECHO, _APPEND = 1, 4, 0x400, 8, 0x800
 _NESTED, _NFPROTO_IPV4, _POSTROUTING = 0x8000, 2, 4
 _VERDICTS = {"drop": 0, "accept": 1}
@@ -51,19 +61,28 @@ def installed(table: Object) -> bytes:
     return _batch([*_missing(table, {}, ())])
 
 
-def cleaned(table: Object, handles: Handles, sets: Mapping[str, Sequence[str]]) -> bytes:
-    """The first batch: rules that the table does not name go, and sets that differ are rewritten or go."""
-    return _batch([*_superfluous(table, handles, sets)])
+def cleaned(table: Object, handles: Handles, sets: Mapping[str, Sequence[str]], chains: Sequence[str] = ()) -> bytes:
+    """The first batch: chains and rules that the table does not name go, and sets that differ are rewritten or go.
+
+    ``chains`` are those that the kernel has.
+    """
+    return _batch([*_superfluous(table, handles, sets, chains)])
 
 
 # ---- Batches ----
 
 
-def _superfluous(table: Object, handles: Handles, sets: Mapping[str, Sequence[str]]) -> Iterator[bytes]:
+def _superfluous(
+    table: Object, handles: Handles, sets: Mapping[str, Sequence[str]], chains: Sequence[str]
+) -> Iterator[bytes]:
     name = table["name"]
+    gone = {*chains} - {chain["name"] for chain in table["chains"]}
+    for each in sorted(gone):
+        # With its rules.
+        yield _message(_DELETE_CHAIN, 0, _text(1, name) + _text(3, each))
     wanted = {rule["name"] for chain in table["chains"] for rule in chain["rules"]["filterRules"]}
     for comment, (chain, handle) in handles.items():
-        if comment not in wanted:
+        if comment not in wanted and chain not in gone:
             place = _text(1, name) + _text(2, chain)
             yield _message(_DELETE_RULE, 0, place + _attribute(3, struct.pack(">Q", handle)))
     held = {each["name"]: [element["key"] for element in each["elements"]] for each in table["sets"]}
@@ -248,7 +267,8 @@ def _apply(table: Object) -> dict[str, Any]:
     rules = [entry["rule"] for entry in before if "rule" in entry]
     handles = {rule["comment"]: (rule["chain"], rule["handle"]) for rule in rules}
     sets = {entry["set"]["name"]: entry["set"].get("elem", []) for entry in before if "set" in entry}
-    first = _send(cleaned(table, handles, sets))
+    chains = [entry["chain"]["name"] for entry in before if "chain" in entry]
+    first = _send(cleaned(table, handles, sets, chains))
     second = ""
     if not first:
         wanted = {rule["name"] for chain in table["chains"] for rule in chain["rules"]["filterRules"]}

@@ -43,6 +43,7 @@ def _difference(
         "change": difference.change,
         "name": difference.name,
         "text": difference.text,
+        "chain": difference.chain or None,
         "rule": rule[1] if rule is not None and rule[0] == "rule" else None,
         "sentence": sentence(difference, compared, base),
     }

@@ -48,9 +48,11 @@ def sentence(difference: Difference, compared: Comparison, base: FactBase) -> st
             of = f" (Pod {', '.join(owners[:3])})" if owners else ""
             return f"{change}: element {name}{of} of set {text}"
         case "rule", "renamed":
-            return f"renamed: {_rule(difference, compared, base)}: rules have other names from here on"
+            return (
+                f"renamed: {_rule(difference, compared, base)}{_place(difference)}: rules have other names from here on"
+            )
         case "rule", change:
-            return f"{change}: {_rule(difference, compared, base)}: {text}"
+            return f"{change}: {_rule(difference, compared, base)}{_place(difference)}: {text}"
         case "label", _:
             return f"missing: label {name}={text}, without which no agent applies the object"
         case "chain" | "table" as part, "changed":
@@ -61,6 +63,11 @@ def sentence(difference: Difference, compared: Comparison, base: FactBase) -> st
             return f"{change}: {name}"
         case part, change:
             return f"{change}: {part} {name}"
+
+
+def _place(difference: Difference) -> str:
+    """Say in which chain a rule stands, if the table may have several."""
+    return "" if difference.chain in ("", chains.WHOLE) else f" in chain {one_line(difference.chain)}"
 
 
 def _rule(difference: Difference, compared: Comparison, base: FactBase) -> str:
