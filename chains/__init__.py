@@ -16,6 +16,7 @@ meaning is a ``ChainError``. This room decides nothing: it names, orders, splits
 from liqo_connectivity.chains.assemble import assemble, assemble_one, with_elements
 from liqo_connectivity.chains.assemble_agent import AGENT_PREFIX, OWNER, AgentTable, assemble_agent
 from liqo_connectivity.chains.assemble_nft import assemble_nft
+from liqo_connectivity.chains.comparison.agent_repair import agent_repair
 from liqo_connectivity.chains.comparison.differences import Difference, differences
 from liqo_connectivity.chains.comparison.nft_listing import view_listing
 from liqo_connectivity.chains.comparison.stored_spec import view_spec
@@ -103,6 +104,7 @@ __all__ = [
     "StateMatch",
     "Table",
     "TableView",
+    "agent_repair",
     "agent_script",
     "agent_transaction",
     "agent_transaction_json",

@@ -34,7 +34,8 @@ def agent_script(tables: Iterable[AgentTable]) -> str:
     """The script that puts the tables in place, in the order given, as one transaction; with new counters.
 
     Idempotent: each table is added (so that it is there), deleted with all that it holds, and defined again unless it is
-    empty. No packet sees a state in between. Other tables are left as they are.
+    empty. Other tables are left as they are. In place of a table that is in use, ``agent_update`` and ``agent_repair`` have no gap:
+    the kernel fills the sets of ports of a new table only after its rules are in use.
     """
     return "".join(f"{line}\n" for table in tables for line in _table(table))
 

@@ -28,6 +28,11 @@ FOREIGN = (
     f"delete element {KEY} group.vc_local.0 {{ 10.1.0.1 }}",
     f"delete table {KEY}",
     f"add chain {KEY} postrouting {{ policy drop; }}",
+    f"add set {KEY} extra {{ type ipv4_addr; }}; add element {KEY} extra {{ 10.9.9.9 }}; add chain {KEY} mine",
+    (
+        f"flush chain {KEY} connection; flush chain {KEY} packet; delete set {KEY} group.vc_local.0; "
+        f"add set {KEY} group.vc_local.0 {{ type ipv6_addr; }}"
+    ),
     f"delete table {KEY}; add table {KEY}; add chain {KEY} packet",
 )
 

@@ -11,11 +11,13 @@ from liqo_connectivity.chains import (
     AGENT_PREFIX,
     AgentTable,
     Layout,
+    agent_repair,
     agent_script,
     agent_transaction_json,
     agent_update,
     assemble_agent,
     view_listing,
+    view_table,
 )
 from tests.support import nft
 from tests.support.agent_verdict import agent_verdicts
@@ -110,6 +112,21 @@ def test_an_update_leads_to_the_same_as_the_whole_table(before: Relations, after
     assert view_listing(json.dumps({"nftables": updated}), AGENT_PREFIX) == view_listing(
         json.dumps({"nftables": whole}), AGENT_PREFIX
     )
+
+
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(before=random_relations(nft=True), after=random_relations(nft=True))
+def test_what_is_found_is_repaired_in_place(before: Relations, after: Relations) -> None:
+    """Whatever is there by the name of a table; and no rule ever names a set of ports that is not there yet."""
+    old, new = ({(each.family, each.name): each for each in tables_of(made)} for made in (before, after))
+    keys = [key for key in old.keys() & new.keys() if not old[key].is_empty]
+    repairs = {key: agent_repair(view_table(old[key]), new[key]) for key in keys}
+    updated = nft.load_script(agent_script(old.values()), *(script for each in repairs.values() for script in each))
+    whole = nft.load_script(agent_script({**old, **{key: new[key] for key in keys}}.values()))
+    assert view_listing(json.dumps({"nftables": updated}), AGENT_PREFIX) == view_listing(
+        json.dumps({"nftables": whole}), AGENT_PREFIX
+    )
+    assert not any("flags interval" in repairs[key][-1] for key in keys if not new[key].is_empty)
 
 
 def test_other_tables_stay_and_an_emptied_table_goes() -> None:

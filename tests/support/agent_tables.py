@@ -1,5 +1,6 @@
 """Tables of an agent for tests, and what the kernel has of them."""
 
+import re
 import subprocess
 
 from liqo_connectivity.chains import (
@@ -42,7 +43,9 @@ def is_there(*tables: AgentTable) -> bool:
 
 
 def nft(script: str) -> None:
-    subprocess.run(["nft", "-f", "-"], input=script.replace("; add", "\nadd") + "\n", text=True, check=True)
+    subprocess.run(
+        ["nft", "-f", "-"], input=re.sub("; (add|delete|flush) ", r"\n\1 ", script) + "\n", text=True, check=True
+    )
 
 
 def objects(*tables: AgentTable) -> str:

@@ -4,7 +4,7 @@ All of it is in one thread. Whatever fails leaves the last version in the kernel
 of a peering, one for each family, change in one transaction; those of other peerings do not depend on it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from liqo_connectivity.chains import (
@@ -12,6 +12,7 @@ from liqo_connectivity.chains import (
     OWNER,
     AgentTable,
     Family,
+    agent_repair,
     agent_script,
     agent_update,
     differences,
@@ -29,6 +30,8 @@ Key = tuple[str, str]
 """The family and name of a table."""
 Held = Mapping[Key, HeldTable]
 """The tables of a kernel."""
+Scripts = tuple[str, ...]
+"""Transactions for a table, of which only the last changes what packets meet."""
 
 
 class Keeper:
@@ -123,7 +126,7 @@ class Keeper:
         wanted = self._wanted[peering]
         try:
             held = self._held()
-            self._write_all([self._scripts(table, held) for table in wanted], wanted)
+            self._put(lambda whole: [self._scripts(table, held, whole=whole) for table in wanted], wanted)
         except RefusedError as error:
             self._restore(peering)
             self.failing[peering] = str(error)
@@ -139,14 +142,25 @@ class Keeper:
         tables = [table for table in tables if table.peering == peering]
         try:
             held = self._held()
-            scripts = [self._rewritten(table, held) for table in tables]
-            self._write_all(scripts, tables)
+            scripts = self._put(lambda whole: [self._rewritten(table, held, whole=whole) for table in tables], tables)
         except (RefusedError, LostError) as error:
             self.failing[peering] = f"repair: {error}"
         else:
             self.repairs += sum(map(bool, scripts))
 
-    def _scripts(self, after: AgentTable, held: Held) -> tuple[str, ...]:
+    def _put(self, make: Callable[[bool], list[Scripts]], tables: Collection[AgentTable]) -> list[Scripts]:
+        """Write tables; their scripts. What another has made of a table may not let it be put right in place, so then as a whole."""
+        scripts = make(False)
+        try:
+            self._write_all(scripts, tables)
+        except RefusedError:
+            again = make(True)
+            if again == scripts:
+                raise
+            self._write_all(again, tables)
+        return scripts
+
+    def _scripts(self, after: AgentTable, held: Held, *, whole: bool) -> Scripts:
         """The scripts that make a version of a table of what the kernel has. Raises RefusedError for a table of another."""
         key = after.family, after.name
         require_ports(self._writer, after)
@@ -158,9 +172,9 @@ class Keeper:
                 f"there is a table {' '.join(key)} without the comment {OWNER!r}, so it is not ours and stays: delete or "
                 "rename it, and the chains of this peering are loaded"
             )
-        return self._rewritten(after, held)
+        return self._rewritten(after, held, whole=whole)
 
-    def _rewritten(self, wanted: AgentTable, held: Held) -> tuple[str, ...]:
+    def _rewritten(self, wanted: AgentTable, held: Held, *, whole: bool) -> Scripts:
         """The scripts that make a version of a table of whatever the kernel has by its name; none if it has that version."""
         key = wanted.family, wanted.name
         if key not in held:
@@ -174,9 +188,11 @@ class Keeper:
             if found is not None and not found.chains:
                 # It filters nothing yet: what is left of a first load.
                 return agent_update(empty(wanted, wanted.family), wanted)
+            if found is not None and not whole:
+                return agent_repair(found, wanted)
         return (agent_script([wanted]),)
 
-    def _write_all(self, scripts: list[tuple[str, ...]], tables: Collection[AgentTable]) -> None:
+    def _write_all(self, scripts: list[Scripts], tables: Collection[AgentTable]) -> None:
         """Run the last scripts of some tables in one transaction, those before them one by one; then the kernel has the tables."""
         keys = {(table.family, table.name) for table in tables}
         first = [script for each in scripts for script in each[:-1]]
