@@ -16,6 +16,7 @@ from liqo_connectivity.operator.agent.kernel.packet_log import LoggedPacket, Pac
 from liqo_connectivity.operator.agent.kernel.reader import Counted, HeldTable, Reader
 from liqo_connectivity.operator.agent.kernel.writer import LostError, Writer
 from tests.support.own_namespace import in_own_namespace
+from tests.support.waiting import eventually
 
 TABLE = """
 table ip lce-milan {
@@ -140,6 +141,24 @@ def test_a_kill_at_any_moment_leaves_a_whole_state() -> None:
 
     for held, rules in in_own_namespace(scenario):
         assert held == rules * 100
+
+
+def test_the_child_ends_with_its_parent() -> None:
+    """A script of a child that lives on would come after those of the next agent."""
+    program = "import os, sys, time; from liqo_connectivity.operator.agent.kernel.writer import Writer; w = Writer()\n"
+    program += "w.apply('list tables\\n'); print(w._child.pid, flush=True); time.sleep(60)"
+
+    def scenario() -> int:
+        parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+        parent.wait()
+        parent.stdout.close()
+        return child
+
+    child = in_own_namespace(scenario)
+    eventually(lambda: not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes())
 
 
 def test_a_child_that_does_not_answer_is_ended() -> None:

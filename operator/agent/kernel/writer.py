@@ -1,6 +1,7 @@
 """Writes to the kernel through a child process, which is started again when it has ended."""
 
 import contextlib
+import os
 import select
 import subprocess
 import sys
@@ -70,7 +71,7 @@ class Writer:
         if self._child is None:
             self.starts += 1
             self._child = subprocess.Popen(  # noqa: S603  a program of ours
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+                (*self._command, str(os.getpid())), stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
             )
         return self._child
 
