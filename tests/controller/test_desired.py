@@ -1,6 +1,7 @@
 """What the controller wants stored is what ``render`` writes for a dump of the same state, byte for byte."""
 
 import json
+from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 from random import Random
@@ -19,9 +20,10 @@ from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Obser
 from liqo_connectivity.operator.controller.state.desired import DesiredFirewall, DesiredFirewalls
 from liqo_connectivity.operator.controller.state.state import State
 from tests.support import recordings
-from tests.support.clusters import RENDERED, facts_of, program, solve, tables
-from tests.support.descriptions import Cluster
+from tests.support.clusters import RENDERED, base_of, facts_of, program, solve, tables
+from tests.support.descriptions import Cluster, Party, Pod, Rule
 from tests.support.go_json import omit_empty
+from tests.support.large_clusters import large
 from tests.support.manifests import Object, objects
 from tests.support.random_clusters import cluster
 
@@ -245,3 +247,31 @@ def test_following_elements_is_as_laying_them_out_from_scratch(seed: int) -> Non
         rows["chain_element"] = list(elements(*held))
         (table,) = chains.assemble(chains.Layout.from_relations(rows))
         assert layouts.firewall("milan").body == chains.firewall_object(table)
+
+
+def test_a_policy_goes_into_parts_and_back() -> None:
+    """Its object is always what ``render`` writes for the same state; a pod that comes changes elements only."""
+    remote, ends = Party("remote-cluster"), [Party(namespace=f"ns{number}") for number in range(20)]
+    both = [Rule("allow", *((remote, end) if at % 2 else (end, remote))) for at, end in enumerate(ends)]
+    both += [Rule("deny", remote, None), Rule("deny", None, remote)]
+    many = replace(large(both, len(ends), cidrs=60), firewall_fields=frozenset({"sets", "ctstate"}))
+    more = replace(many, pods=(*many.pods, Pod("ns1", "second", "worker", addresses=("10.8.9.9",))))
+    few = replace(more, policies=(replace(more.policies[0], rules=tuple(both[:1])),))
+    state = state_of(objects(many))
+    found: list[chains.FirewallConfiguration] = []
+    for version in (many, more, few, more):
+        state.apply(batch_of(objects(version)))
+        (made,) = wanted(state)
+        (table,) = tables(solve(base_of(objects(version)), RENDERED))
+        assert made.body == chains.firewall_object(table)
+        assert (
+            made.counts.rules
+            == sum(row[2] == "rule" for row in state.rows("chain_rule"))
+            >= len(version.policies[0].rules)
+        )
+        found.append(made.body)
+    parts, grown, whole, again = (each["spec"]["table"] for each in found)
+    assert (len(parts["chains"]), [each["name"] for each in whole["chains"]]) == (3, ["connectivity"])
+    assert parts["chains"] == grown["chains"]
+    assert parts["sets"] != grown["sets"]
+    assert again == grown
