@@ -32,7 +32,8 @@ def history(rng: Random) -> tuple[PublishedApi, list[State]]:
 
     api.fault = fault
     for _ in range(rng.randint(3, 12)):
-        now[0] += rng.random() * 3
+        # Revisions are milliseconds: who deletes a chain and makes it again takes longer.
+        now[0] += 1 + rng.random() * 3
         publisher = ChainPublisher(api, lambda: now[0])
         if rng.random() < 0.1:
             members, wanted = NOBODY, None
@@ -81,9 +82,9 @@ class Watches:
         chance = self._rng.random()
         if chance < 0.05:
             self.list(kind, self._rng.randint(at, end))
-        elif chance < 0.1:
+        elif chance < 0.1 and at:
             # The same again: a watch goes on after the last version that it showed, so nothing older comes.
-            self._show(kind, max(at - 1, 0))
+            self._show(kind, at - 1)
         elif at < end:
             self._show(kind, at)
             self._at[kind] = at + 1
@@ -93,7 +94,7 @@ class Watches:
             (self.cache.remove if event == "DELETED" else self.cache.change)(kind, deepcopy(found))
 
 
-@settings(max_examples=examples(200), deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_only_what_was_published_is_seen_and_in_its_order(rng: Random) -> None:
     api, states = history(rng)
