@@ -52,6 +52,7 @@ from liqo_connectivity.chains.sets import Elements, Party, party_of
 from liqo_connectivity.chains.values import Family
 from liqo_connectivity.chains.writers.agent_json import agent_transaction, agent_transaction_json
 from liqo_connectivity.chains.writers.agent_text import agent_script
+from liqo_connectivity.chains.writers.agent_trace import agent_trace
 from liqo_connectivity.chains.writers.agent_update import agent_update
 from liqo_connectivity.chains.writers.firewall_configuration import (
     LABELS,
@@ -106,6 +107,7 @@ __all__ = [
     "TableView",
     "agent_repair",
     "agent_script",
+    "agent_trace",
     "agent_transaction",
     "agent_transaction_json",
     "agent_update",

@@ -31,6 +31,7 @@ VERBS: Final = {
     "run": ("run", "Run the controller, which keeps a cluster's chains in sync with its policies."),
     "agent": ("agent", "Run the agent of a node, which keeps the chains in its nftables."),
     "top": ("top", "Show the rules of a node's chains by how many packets each decided."),
+    "trace": ("trace_packets", "Print samples of the packets that the rules of a node decide."),
     "completion": ("completion", "Print a shell completion script."),
 }
 """The verbs in the order of ``--help``: module and summary of each."""

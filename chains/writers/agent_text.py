@@ -70,7 +70,7 @@ def _table(table: AgentTable) -> Iterator[str]:
 def rules_text(table: AgentTable) -> Mapping[str, list[str]]:
     """The rules of the chains that are no base chains, by chain."""
     connection = [
-        _rule(rule, [_connection(table.family, match) for match in rule.matches], _both_ways(table, rule))
+        _rule(rule, [connection_match(table.family, match) for match in rule.matches], _both_ways(table, rule))
         for rule in table.rules
     ]
     packet = [
@@ -94,7 +94,7 @@ def _both_ways(table: AgentTable, rule: NftRule) -> str:
     return f"counter name ct direction map {{ {choices} }}"
 
 
-def _connection(family: Family, match: Match) -> str:
+def connection_match(family: Family, match: Match) -> str:
     """What a match asks of a packet by the ends of its connection."""
     match match:
         case StateMatch() | Icmp6Match():

@@ -13,6 +13,7 @@ from liqo_connectivity.chains import (
     Layout,
     agent_repair,
     agent_script,
+    agent_trace,
     agent_transaction_json,
     agent_update,
     assemble_agent,
@@ -127,6 +128,18 @@ def test_what_is_found_is_repaired_in_place(before: Relations, after: Relations)
         json.dumps({"nftables": whole}), AGENT_PREFIX
     )
     assert not any("flags interval" in repairs[key][-1] for key in keys if not new[key].is_empty)
+
+
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(made=random_relations(nft=True))
+def test_a_trace_loads_and_drops_nothing(made: Relations) -> None:
+    # A table with an owner goes with the process that loads it, so nothing could be listed.
+    script = "".join(agent_trace(table, 64, denied=True) for table in tables_of(made)).replace("\tflags owner;\n", "")
+    listed = nft.load_script(script)
+    assert "drop" not in [name for rule in nft.objects(listed, "rule") for part in rule["expr"] for name in part]
+    logs = [rule for rule in nft.objects(listed, "rule") if any("log" in part for part in rule["expr"])]
+    assert len(logs) == 2 * sum(rule.verdict == "drop" for table in tables_of(made) for rule in table.rules)
+    assert all(any("limit" in part for part in rule["expr"]) for rule in logs)
 
 
 def test_other_tables_stay_and_an_emptied_table_goes() -> None:

@@ -72,23 +72,26 @@ def read_listing(text: str) -> list[tuple[CounterKey, Counted]]:
         document: object = json.loads(text)
     except ValueError as error:
         raise ListingError(f"not JSON: {error}") from None
-    match document:
-        case {"nftables": list(objects)}:
-            return [found for each in cast("list[object]", objects) if (found := _counter(each)) is not None]
-        case _:
-            raise ListingError("no list of nft: it has no field 'nftables'; `nft -j list counters` prints one")
+    objects = _fields(document).get("nftables")
+    if not isinstance(objects, list):
+        raise ListingError("no list of nft: it has no field 'nftables'; `nft -j list counters` prints one")
+    found = [_counter(_fields(each).get("counter")) for each in cast("list[object]", objects)]
+    return [each for each in found if each is not None]
 
 
 def _counter(listed: object) -> tuple[CounterKey, Counted] | None:
-    match listed:
-        case {"counter": {"family": str(family), "table": str(table), "name": str(name), **numbers}}:
-            held = cast("Mapping[str, object]", numbers)
-            packets, octets = held.get("packets"), held.get("bytes")
-            if isinstance(packets, int) and isinstance(octets, int):
-                return CounterKey(family, table, name), Counted(packets, octets)
-            raise ListingError(f"counter {name!r} of table {table!r} has no packets or bytes")
-        case _:
-            return None
+    held = _fields(listed)
+    if not held:
+        return None
+    key = CounterKey(*(str(held.get(name)) for name in CounterKey._fields))
+    packets, octets = held.get("packets"), held.get("bytes")
+    if isinstance(packets, int) and isinstance(octets, int):
+        return key, Counted(packets, octets)
+    raise ListingError(f"counter {key.name!r} of table {key.table!r} has no packets or bytes")
+
+
+def _fields(value: object) -> Mapping[str, object]:
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _place(rule: str) -> tuple[int, int, str]:
