@@ -24,6 +24,7 @@ from liqo_connectivity.chains.matches import (
     Match,
     PortMatch,
     PortRange,
+    Protocol,
     SetMatch,
     Side,
     StateMatch,
@@ -43,7 +44,7 @@ MAX_CIDRS: Final = 4_096
 _LABEL: Final = re.compile(r"established|neighbours|guard|default|rule-(0|[1-9][0-9]{0,8})")
 _RULE_NAME: Final = re.compile(rf"r[0-9]{{3,5}}-({_LABEL.pattern})-[0-9a-f]{{12}}")
 _COUNTER: Final = re.compile(rf"({_LABEL.pattern})-[0-9a-f]{{8}}")
-_PROTOCOLS: Final = {name.upper(): protocol for name, protocol in PROTOCOLS.items()}
+_PROTOCOLS: Final[Mapping[str, Protocol]] = {name.upper(): protocol for name, protocol in PROTOCOLS.items()}
 
 
 def read_chain(value: object) -> PublishedChain:
@@ -164,7 +165,7 @@ def _ends(place: Place, value: object, side: Side) -> list[Match]:
     return [CidrMatch(side, tuple(networks))]
 
 
-def _port_match(place: Place, found: Mapping[str, object]) -> list[Match]:
+def _port_match(place: Place, found: Mapping[str, object]) -> list[PortMatch]:
     if "protocol" not in found:
         if "ports" in found:
             raise place.at("ports").error("needs a protocol")

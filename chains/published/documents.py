@@ -78,8 +78,16 @@ def read_published(documents: Iterable[object]) -> PublishedObjects:
 
 def _flat(documents: Iterable[object]) -> Iterator[object]:
     for value in documents:
-        items = cast("dict[object, object]", value).get("items") if isinstance(value, dict) else None
-        if isinstance(items, list) and kind_of(value) == "List":
-            yield from cast("list[object]", items)
-        else:
+        items = _items(value)
+        if items is None:
             yield value
+        else:
+            yield from items
+
+
+def _items(value: object) -> list[object] | None:
+    """The items of a ``List``; None if it is none."""
+    if kind_of(value) != "List":
+        return None
+    items = cast("dict[object, object]", value).get("items")
+    return cast("list[object]", items) if isinstance(items, list) else None

@@ -4,7 +4,7 @@ A server drops a field that its schema does not know, and what is left of a rule
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar, cast
@@ -35,7 +35,7 @@ class Place:
 
 
 @contextmanager
-def placed(place: Place) -> Iterator[None]:
+def placed(place: Place) -> Generator[None]:
     """Say of a ChainError raised inside where the value stands that it is about, unless it says so."""
     try:
         yield

@@ -118,6 +118,7 @@ def custom_resource_definition(definition: Definition = POLICY) -> JsonSchema:
     written: JsonSchema = definition.model.model_json_schema()
     schema = _structural(written, cast("Mapping[str, JsonSchema]", written["$defs"]))
     properties = cast("JsonSchema", schema["properties"])
+    status: JsonSchema = {}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -138,7 +139,7 @@ def custom_resource_definition(definition: Definition = POLICY) -> JsonSchema:
                     "name": definition.version,
                     "served": True,
                     "storage": True,
-                    **({"subresources": {"status": {}}} if definition.has_status else {}),
+                    **({"subresources": {"status": status}} if definition.has_status else {}),
                     "additionalPrinterColumns": list(definition.columns),
                     "schema": {"openAPIV3Schema": {**schema, "properties": {**_OBJECT, **properties}}},
                 }

@@ -58,7 +58,7 @@ class Watches:
         self.cache = PublishedCache()
         self._rng = rng
         self._events = {kind: [each for each in api.events if each[1]["kind"] == kind] for kind in KINDS}
-        self._at = dict.fromkeys(KINDS, 0)
+        self._at: dict[str, int] = dict.fromkeys(KINDS, 0)
 
     @property
     def are_done(self) -> bool:

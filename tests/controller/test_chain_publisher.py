@@ -43,6 +43,7 @@ def test_interrupted_anywhere_it_converges_and_shows_nothing_else(rng: Random) -
     api = PublishedApi()
     publisher = ChainPublisher(api, lambda: 1.7e9)
     members, policy = NOBODY, RULES
+    wanted = tables(policy, members)
     last: tuple[AgentTable, ...] | None = None
     seen: list[tuple[AgentTable, ...] | None] = []
 

@@ -8,8 +8,8 @@ what somebody added. So of two writers the slower one fails and reads again.
 """
 
 import time
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, cast
 
 from liqo_connectivity import chains
 from liqo_connectivity.operator.controller.objects.stored import StoredPolicy
@@ -102,7 +102,7 @@ class ChainPublisher:
 
     def _put(self, path: str, body: dict[str, object], owner: StoredPolicy, version: Version | None) -> Version:
         """Create an object, or replace the one of a version."""
-        metadata: dict[str, object] = dict(body["metadata"]) if isinstance(body["metadata"], dict) else {}
+        metadata = dict(cast("Mapping[str, object]", body["metadata"]))
         metadata["ownerReferences"] = [
             {
                 "apiVersion": POLICY_API,
