@@ -158,6 +158,10 @@ SEQUENCES ?= 10000
 edits: liqoagent ## Edit SEQUENCES objects six times each, and apply every version with Liqo's own agent to a real kernel
 	SEQUENCES=$(SEQUENCES) $(BIN)/python -m pytest -n auto tests/chains/test_liqo_program.py
 
+.PHONY: flood
+flood: $(VENV)/.dev ## Edit policies 1,000 times under a flood of packets, the controller killed between any two requests
+	SEEDS=all $(BIN)/python -m pytest tests/controller/test_edit_flood.py
+
 .PHONY: playground
 playground: controlplane ## Run the controller in a real control plane with an example in it; KEEP=1 leaves it running
 	$(BIN)/python -m tools.playground $(if $(KEEP),--keep)

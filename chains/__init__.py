@@ -20,7 +20,7 @@ from liqo_connectivity.chains.comparison.agent_repair import agent_repair
 from liqo_connectivity.chains.comparison.differences import Difference, differences
 from liqo_connectivity.chains.comparison.nft_listing import view_listing
 from liqo_connectivity.chains.comparison.stored_spec import view_spec
-from liqo_connectivity.chains.comparison.views import PREFIX, TableView, view_table
+from liqo_connectivity.chains.comparison.views import PREFIXES, TableView, view_table
 from liqo_connectivity.chains.errors import ChainError
 from liqo_connectivity.chains.layout import COLUMNS, Layout
 from liqo_connectivity.chains.matches import CidrMatch, Icmp6Match, Match, OutsideMatch, PortMatch, SetMatch, StateMatch
@@ -56,6 +56,7 @@ from liqo_connectivity.chains.writers.agent_trace import agent_trace
 from liqo_connectivity.chains.writers.agent_update import agent_update
 from liqo_connectivity.chains.writers.firewall_configuration import (
     LABELS,
+    STANDIN,
     FirewallConfiguration,
     FirewallTemplate,
     fill_template,
@@ -75,8 +76,9 @@ __all__ = [
     "COLUMNS",
     "LABELS",
     "OWNER",
-    "PREFIX",
+    "PREFIXES",
     "SLICE",
+    "STANDIN",
     "WHOLE",
     "AgentTable",
     "Chain",

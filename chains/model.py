@@ -128,9 +128,9 @@ class Set:
 class Table:
     """The nftables table of one peering in one family. It is the unit of writing: one object, or one part of a transaction.
 
-    ``name`` is ``connectivity-<peering>``, at most 64 characters, and must be unique on the host: two objects with one
-    table name delete each other's chains in turn, and removing one removes the table. ``namespace`` is the tenant
-    namespace of the peering, ``policy`` the PeeringConnectivity it is written for (namespace/name; no writer writes it
+    ``name`` is at most 64 characters, and must be unique on the host: two objects with one table name delete each other's
+    chains in turn, and removing one removes the table. A ``standin`` holds a chain while the table of its peering is
+    replaced, so it has another name. ``namespace`` is the tenant namespace of the peering, ``policy`` the PeeringConnectivity it is written for (namespace/name; no writer writes it
     down). A table without chains and sets is one that is to go: it is what Liqo's agent has to see before the object is
     deleted, and nft deletes it.
     """
@@ -141,6 +141,7 @@ class Table:
     chains: tuple[Chain, ...]
     sets: tuple[Set, ...]
     family: Family = "ip"
+    standin: bool = False
 
     def __post_init__(self) -> None:
         where = f"peering {cluster_id(self.peering)}"
@@ -163,8 +164,8 @@ class Table:
 
     @property
     def name(self) -> str:
-        """``connectivity-<peering>``."""
-        return f"connectivity-{self.peering}"
+        """``connectivity-<peering>``, or ``standin-<peering>``; no peering's is another's."""
+        return f"{'standin' if self.standin else 'connectivity'}-{self.peering}"
 
 
 def _check(where: str, match: Match, family: Family, sets: Iterable[str]) -> None:

@@ -20,6 +20,7 @@ from liqo_connectivity.facts.dumps.redaction import redact
 from liqo_connectivity.facts.extraction.controller_facts import (
     FIREWALL_SUFFIX,
     OWNER_ANNOTATION,
+    STANDIN_SUFFIX,
     enforcing,
     firewall_configuration,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "KINDS",
     "KIND_BY_NAME",
     "OWNER_ANNOTATION",
+    "STANDIN_SUFFIX",
     "Collector",
     "Decoded",
     "Edits",

@@ -12,7 +12,7 @@ from typing import Final, cast
 
 from liqo_connectivity.chains.comparison.json_values import Fields, fields, items, unknown
 from liqo_connectivity.chains.comparison.views import (
-    PREFIX,
+    PREFIXES,
     ChainView,
     Matches,
     RuleView,
@@ -47,8 +47,8 @@ _UNSEEN: Final = ("counter", "comment")
 """Expressions that change no verdict."""
 
 
-def view_listing(text: str, prefix: str = PREFIX) -> dict[tuple[str, str], TableView]:
-    """The tables of a listing whose names begin with a prefix of ours, by family and name.
+def view_listing(text: str, prefixes: str | tuple[str, ...] = PREFIXES) -> dict[tuple[str, str], TableView]:
+    """The tables of a listing whose names begin with one of some prefixes of ours, by family and name.
 
     Raises ChainError for a text that is no such listing.
     """
@@ -66,7 +66,7 @@ def view_listing(text: str, prefix: str = PREFIX) -> dict[tuple[str, str], Table
     if not found["metainfo"]:
         raise ChainError("is not whole: it lacks the line about nft's version; write it with: nft -j list ruleset")
     tables = [(str(table.get("family")), str(table.get("name"))) for table in found["table"]]
-    return {key: _table(key, found) for key in tables if key[1].startswith(prefix)}
+    return {key: _table(key, found) for key in tables if key[1].startswith(prefixes)}
 
 
 def _table(key: tuple[str, str], found: Mapping[str, list[Fields]]) -> TableView:

@@ -25,8 +25,8 @@ from liqo_connectivity.chains.names import port_text
 from liqo_connectivity.chains.values import AddressRange, ends_of
 
 Matches: TypeAlias = frozenset[str]
-PREFIX: Final = "connectivity-"
-"""How the names of the tables begin, but for those of agents; the rest is a cluster id."""
+PREFIXES: Final = ("connectivity-", "standin-")
+"""How the names of the tables begin, but for those of agents, the second that of a stand-in; the rest is a cluster id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,8 @@ class TableView:
     @property
     def peering(self) -> str:
         """The cluster id of its peering; empty if its name does not begin as ours do."""
-        for prefix in (PREFIX, AGENT_PREFIX):
-            if self.name.startswith(prefix):
-                return self.name.removeprefix(prefix)
-        return ""
+        prefixes = (*PREFIXES, AGENT_PREFIX)
+        return next((self.name.removeprefix(each) for each in prefixes if self.name.startswith(each)), "")
 
     @property
     def key(self) -> tuple[str, str]:

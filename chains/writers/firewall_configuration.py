@@ -38,11 +38,13 @@ LABELS: Final[Mapping[str, str]] = {
 }
 """The labels of every object. Two objects may have equal labels because their table names differ (Liqo's webhook)."""
 
+STANDIN: Final = "-standin"
+"""How the name of a stand-in ends, after that of the object that it stands in for."""
 POSITIONS: Final[Mapping[Side, Literal["src", "dst"]]] = {"source": "src", "destination": "dst"}
 
 
 class Metadata(TypedDict):
-    """Name ``<cluster id>-connectivity``, in the tenant namespace of the peering."""
+    """Name ``<cluster id>-connectivity``, with ``-standin`` for a stand-in, in the tenant namespace of the peering."""
 
     name: str
     namespace: str
@@ -180,7 +182,7 @@ def firewall_template(table: Table) -> FirewallTemplate:
         "apiVersion": "networking.liqo.io/v1beta1",
         "kind": "FirewallConfiguration",
         "metadata": {
-            "name": f"{table.peering}-connectivity",
+            "name": f"{table.peering}-connectivity{STANDIN if table.standin else ''}",
             "namespace": table.namespace,
             "labels": dict(LABELS),
         },

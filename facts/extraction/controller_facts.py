@@ -16,6 +16,8 @@ FIREWALL_SUFFIX: Final = "-connectivity"
 """The suffix of a FirewallConfiguration's name, after the cluster id of its peering."""
 OWNER_ANNOTATION: Final = "security.liqo.io/owner"
 """The annotation of a FirewallConfiguration that names the policy it is written for, in the same namespace."""
+STANDIN_SUFFIX: Final = "-connectivity-standin"
+"""The same for the one that stands in while the first is replaced."""
 
 
 def enforcing(name: str) -> tuple[Fact, ...]:
@@ -30,7 +32,8 @@ def firewall_configuration(key: ObjectKey, uid: str, resource_version: str, owne
     The cluster is empty if the controller gives no such name.
     """
     source = Source(key.kind, key.namespace, key.name, uid, resource_version)
-    cluster = key.name.removesuffix(FIREWALL_SUFFIX) if key.name.endswith(FIREWALL_SUFFIX) else ""
+    suffix = next((each for each in (FIREWALL_SUFFIX, STANDIN_SUFFIX) if key.name.endswith(each)), "")
+    cluster = key.name.removesuffix(suffix) if suffix else ""
     firewall, policy = symbol(key.namespace, key.name), symbol(key.namespace, owner)
     row = relations.FirewallConfiguration(firewall, key.namespace, cluster, policy)
     return (Fact(row, source, "/metadata/name", key.name),)

@@ -72,7 +72,7 @@ def command(given: Input, listing: str | None, node: str, with_proof: bool, outp
         )
     if session.enforcer != LIQO and listing is None:
         raise click.UsageError(f"with --enforcer {session.enforcer} nothing is stored: give a listing with --nft")
-    listed, problem = _listed(listing, chains.AGENT_PREFIX if session.enforcer == AGENT else chains.PREFIX)
+    listed, problem = _listed(listing, chains.AGENT_PREFIX if session.enforcer == AGENT else chains.PREFIXES)
     rendered, unwritten = _rendered(session, model)
     problems += [*problem, *unwritten]
     for what in problems:
@@ -119,14 +119,14 @@ def _objects(reading: Reading) -> tuple[list[StoredTable], list[Problem]]:
 
 def _listed(
     listing: str | None,
-    prefix: str,
+    prefixes: str | tuple[str, ...],
 ) -> tuple[Mapping[tuple[str, str], chains.TableView] | None, list[Problem]]:
     """The tables of a listing, and why it cannot be read."""
     if listing is None:
         return None, []
     try:
         text = sys.stdin.buffer.read() if listing == "-" else Path(listing).read_bytes()
-        return chains.view_listing(text.decode(), prefix), []
+        return chains.view_listing(text.decode(), prefixes), []
     except OSError as error:
         raise click.UsageError(f"--nft {listing}: cannot be read: {error.strerror}") from None
     except (chains.ChainError, UnicodeDecodeError) as error:

@@ -43,7 +43,7 @@ class Story:
 
     before: bool
     happen: Callable[[Churn], None]
-    safe: Callable[[Churn, Object | None, Object | None], None]
+    safe: Callable[[Churn, Object | None, list[Object]], None]
 
 
 def ended(kubeconfig: Path, log: Path) -> None:
@@ -71,31 +71,32 @@ def killed_at(scene: Scene, index: int, log: Path) -> list[Request] | None:
         return [r for _, r, status in list(proxy.requests) if r.writes and 200 <= status < 300] if killed else None
 
 
-def nothing_then_all(churn: Churn, policy: Object | None, firewall: Object | None) -> None:
+def nothing_then_all(churn: Churn, policy: Object | None, firewalls: list[Object]) -> None:
     """The chain is not there yet, or whole; and never without the finalizer."""
-    if firewall is not None:
+    for firewall in firewalls:
         churn.drops_anchors(firewall)
         assert policy is not None
         assert FINALIZER in policy["metadata"]["finalizers"]
 
 
-def old_or_new(churn: Churn, policy: Object | None, firewall: Object | None) -> None:
-    """The anchors are dropped all the time."""
+def old_or_new(churn: Churn, policy: Object | None, firewalls: list[Object]) -> None:
+    """The anchors are dropped all the time, by one of the two objects at least."""
     assert policy is not None
-    assert firewall is not None
-    churn.drops_anchors(firewall)
-
-
-def whole_empty_or_gone(churn: Churn, policy: Object | None, firewall: Object | None) -> None:
-    """The policy stays until its object is gone; the object is whole, or empty on purpose, never in between."""
-    if firewall is None:
-        return
-    assert policy is not None
-    assert FINALIZER in policy["metadata"]["finalizers"]
-    if firewall["spec"]["table"].get("chains"):
+    whole = [each for each in firewalls if churn.is_whole(each) and "deletionTimestamp" not in each["metadata"]]
+    assert whole
+    for firewall in whole:
         churn.drops_anchors(firewall)
-    else:
-        assert not firewall["spec"]["table"].get("sets")
+
+
+def whole_empty_or_gone(churn: Churn, policy: Object | None, firewalls: list[Object]) -> None:
+    """The policy stays until its object is gone; the object is whole, or empty on purpose, never in between."""
+    for firewall in firewalls:
+        assert policy is not None
+        assert FINALIZER in policy["metadata"]["finalizers"]
+        if firewall["spec"]["table"].get("chains"):
+            churn.drops_anchors(firewall)
+        else:
+            assert not firewall["spec"]["table"].get("sets")
 
 
 def _edit(churn: Churn) -> None:
@@ -130,8 +131,7 @@ def test_a_kill_at_any_request(scene: Scene, tmp_path: Path, story: str) -> None
                 ended(scene.cluster.kubeconfig, log)
             told.happen(churn)
         writes = killed_at(scene, index, log)
-        policy, firewall = scene.cluster.get(churn.policy), scene.cluster.get(churn.peering.firewall)
-        told.safe(churn, policy, firewall)
+        told.safe(churn, scene.cluster.get(churn.policy), _stored(scene, churn))
         if writes == []:
             continue
         if writes is not None:
@@ -150,5 +150,10 @@ def test_a_kill_at_any_request(scene: Scene, tmp_path: Path, story: str) -> None
 
 def _remove(scene: Scene, churn: Churn) -> None:
     """Leave nothing for the next run to do."""
-    for path in (churn.policy, churn.peering.firewall):
+    for path in (churn.policy, churn.peering.firewall, churn.peering.standin):
         scene.place.remove(path)
+
+
+def _stored(scene: Scene, churn: Churn) -> list[Object]:
+    found = map(scene.cluster.get, (churn.peering.firewall, churn.peering.standin))
+    return [each for each in found if each is not None]

@@ -12,6 +12,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     Counts,
     StoredPolicy,
     digest,
+    rules_digest,
     stored_firewall,
     stored_policy,
 )
@@ -63,7 +64,9 @@ def body(place: Site, *addresses: str) -> Any:
 
 def wanted(place: Site, *addresses: str) -> DesiredFirewall:
     made = body(place, *addresses)
-    return DesiredFirewall(key_of(place), made, digest(made["spec"]), Counts(1, len(addresses)))
+    return DesiredFirewall(
+        key_of(place), made, digest(made["spec"]), rules_digest(made["spec"]), Counts(1, len(addresses))
+    )
 
 
 def owner(place: Site, name: str = "guard") -> StoredPolicy:

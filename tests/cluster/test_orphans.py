@@ -50,13 +50,13 @@ def test_a_policy_that_was_made_again_takes_it_over(plane: ControlPlane, place: 
         programmed(running, place)
     uid = (place.stored() or {})["metadata"]["uid"]
     without_finalizer(place)
-    again = place.add_policy(action="allow")
+    again = place.add_policy()
     with rig(plane) as running:
         programmed(running, place)
         stored = place.stored() or {}
         assert stored["metadata"]["uid"] == uid
         assert stored["metadata"]["labels"]["security.liqo.io/owner-uid"] == again["metadata"]["uid"]
-        assert stored["metadata"]["generation"] == 2, "never empty in between"
+        assert stored["metadata"]["generation"] == 1, "its spec is the same all the time"
 
 
 def test_it_stays_when_the_namespace_loses_its_label(plane: ControlPlane, place: Site) -> None:

@@ -8,7 +8,7 @@ from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from tests.support.api_client import Object
 from tests.support.control_plane import ControlPlane
-from tests.support.controller_rig import Site, add_network, install, placed, rig, site
+from tests.support.controller_rig import Rig, Site, add_network, install, placed, rig, site
 from tests.support.liqo_crds import crds, with_sets_and_ctstate
 from tests.support.waiting import eventually
 
@@ -110,19 +110,35 @@ def test_what_was_edited_or_deleted_by_hand_is_restored(plane: ControlPlane, pla
         assert place.conditions()["Programmed"] == ("True", "Programmed")
 
 
+def replaced(running: Rig, place: Site, action: str) -> Object:
+    """Wait until an edit is done; the object that does what its last rule says, and that nothing stands in for."""
+
+    def done() -> Object | None:
+        stored = place.stored()
+        if (
+            stored is None
+            or place.get(f"{place.firewall}-standin") is not None
+            or not stored["spec"]["table"]["chains"]
+        ):
+            return None
+        return stored if stored["spec"]["table"]["chains"][0]["rules"]["filterRules"][-1]["action"] == action else None
+
+    return running.until(done)
+
+
 def test_an_edited_policy_is_written_once_and_shown_once(plane: ControlPlane, place: Site) -> None:
     place.add_policy()
     with rig(plane) as running:
         running.until(lambda: place.conditions().get("Programmed") == ("True", "Programmed"))
         running.rest()
-        generation = (place.stored() or {})["metadata"]["generation"]
+        before = (place.stored() or {})["metadata"]["uid"]
         moved = (place.get(place.policy()) or {})["status"]["conditions"]
         spec = {"spec": {"rules": [{"action": "allow", "source": {"namespace": place.pods}}]}}
         place.client.patch(place.policy(), spec)
         running.until(lambda: (place.get(place.policy()) or {})["status"]["observedGeneration"] == 2)
-        rules = (place.stored() or {})["spec"]["table"]["chains"][0]["rules"]["filterRules"]
-        assert rules[-1]["action"] == "accept"
-        assert (place.stored() or {})["metadata"]["generation"] == generation + 1
+        metadata = replaced(running, place, "accept")["metadata"]
+        assert metadata["uid"] != before, "it was replaced, behind another"
+        assert metadata["generation"] == 2, "it was filled once, and never changed"
         after = (place.get(place.policy()) or {})["status"]["conditions"]
         assert [each["lastTransitionTime"] for each in after] == [each["lastTransitionTime"] for each in moved]
 
@@ -136,22 +152,18 @@ def test_a_younger_policy_takes_over_without_an_empty_chain(plane: ControlPlane,
         place.add_policy("other", action="allow")
         running.until(lambda: place.conditions("other").get("Accepted") == ("False", "Conflict"))
         begin = version(place, place.firewall)
-        uid = (place.stored() or {})["metadata"]["uid"]
         place.client.delete(place.policy())
         running.until(lambda: place.conditions("other").get("Programmed") == ("True", "Programmed"))
         running.until(lambda: place.get(place.policy()) is None)
-        stored = place.stored() or {}
-        assert stored["metadata"]["uid"] == uid
+        stored = replaced(running, place, "accept")
         assert stored["metadata"]["annotations"]["security.liqo.io/owner"] == "other"
-        seen = place.client.watch(
-            place.firewall.rpartition("/")[0],
-            1,
-            resourceVersion=begin,
-            fieldSelector=f"metadata.name={stored['metadata']['name']}",
-        )
-        states = [event["object"]["spec"]["table"]["chains"] for event in seen]
-        assert states
-        assert all(states), "the chain was never empty"
+        seen = place.client.watch(place.firewall.rpartition("/")[0], 1, resourceVersion=begin)
+        whole = {stored["metadata"]["name"]: True}
+        for event in seen:
+            table = event["object"]["spec"]["table"]
+            whole[event["object"]["metadata"]["name"]] = event["type"] != "DELETED" and bool(table.get("chains"))
+            assert any(whole.values()), "there was a chain all the time"
+        assert len(whole) == 2
 
 
 def test_a_loser_of_a_conflict_goes_at_once(plane: ControlPlane, place: Site) -> None:

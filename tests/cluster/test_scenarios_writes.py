@@ -86,11 +86,15 @@ def test_scenario_31_what_is_deleted_by_hand_is_made_again(scene: Scene, peering
     eventually(lambda: scene.fabric.holds(f"connectivity-{peering.name}") == ["fabric-a", "fabric-b"])
 
 
-def test_labels_and_annotations_of_others_stay(scene: Scene, peering: Peering) -> None:
+def test_labels_and_annotations_of_others_stay_while_members_change(scene: Scene) -> None:
+    peering = scene.place.peering()
+    scene.cluster.said(peering.policy(("deny", "vc-local", "remote-cluster")), "Ready", "True")
     others = {"labels": {"example.org/team": "blue"}, "annotations": {"example.org/note": "mine"}}
     scene.cluster.client.patch(peering.firewall, {"metadata": others})
-    peering.policy(("deny", "any", "remote-cluster"))
-    scene.cluster.said(policy_of(peering), "Ready", "True")
+    namespace, address = scene.place.namespace(), scene.place.address()
+    peering.offload(namespace)
+    scene.place.pod(namespace, "web", address)
+    scene.cluster.holds(peering.firewall, "group.vc_local", address)
     metadata = scene.cluster.client.get(peering.firewall)["metadata"]
     assert metadata["labels"]["example.org/team"] == "blue"
     assert metadata["annotations"]["example.org/note"] == "mine"
@@ -176,8 +180,8 @@ def _refused_and_mended(
     finally:
         mend()
     scene.cluster.said(policy_of(peering), "Ready", "True")
-    assert scene.cluster.client.get(peering.firewall)["spec"] != before
     scene.cluster.as_rendered(peering.namespace)
+    assert scene.cluster.client.get(peering.firewall)["spec"] != before
 
 
 def test_scenario_35_what_the_webhook_denies_is_told_and_tried_again(scene: Scene, peering: Peering) -> None:

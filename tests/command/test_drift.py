@@ -133,6 +133,19 @@ def test_an_object_of_no_policy_is_drift_and_one_of_another_owner_is_not_ours(ca
     assert drifted(capsys, tmp_path, {"apiVersion": "v1", "kind": "List", "items": [made, other]})[0] == 0
 
 
+def test_a_stand_in_says_that_an_edit_is_under_way(capsys: Capture, tmp_path: Path) -> None:
+    made, other = rendered(capsys), rendered(capsys)
+    other["metadata"]["name"] = "milan-connectivity-standin"
+    other["spec"]["table"]["name"] = "standin-milan"
+    code, out, _ = drifted(capsys, tmp_path, {"apiVersion": "v1", "kind": "List", "items": [made, other]})
+    assert code == 1
+    assert out.startswith("milan: what is stored differs from the policies")
+    assert (
+        "  extra: FirewallConfiguration liqo-tenant-milan/milan-connectivity-standin, "
+        "a stand-in: an edit of the policy is under way\n"
+    ) in out
+
+
 def test_an_object_that_is_given_twice_and_differs_is_not_known(capsys: Capture, tmp_path: Path) -> None:
     made, other = rendered(capsys), rendered(capsys)
     assert drifted(capsys, tmp_path, {"apiVersion": "v1", "kind": "List", "items": [made, made]})[0] == 0

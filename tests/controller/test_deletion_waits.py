@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from liqo_connectivity.chains import LABELS
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.stored import AGENT, Agent, StoredFirewall, stored_firewall
 from liqo_connectivity.operator.controller.writing.deletion import FirewallDeleter
@@ -38,8 +39,13 @@ class Recorder:
 
 
 def live() -> dict[str, Any]:
-    labels = {"app.kubernetes.io/managed-by": "liqo-connectivity-engine"}
-    metadata = {"name": "milan-connectivity", "namespace": "t", "uid": "u", "resourceVersion": "1", "labels": labels}
+    metadata = {
+        "name": "milan-connectivity",
+        "namespace": "t",
+        "uid": "u",
+        "resourceVersion": "1",
+        "labels": dict(LABELS),
+    }
     return {"metadata": metadata, "spec": {"table": {"name": "connectivity-milan", "family": "IPV4", "chains": [{}]}}}
 
 
@@ -102,3 +108,18 @@ def test_an_object_of_somebody_else_is_not_emptied() -> None:
     assert calls.asked == ["get"]
     assert step.stored is not None
     assert not step.stored.managed
+
+
+def test_an_object_that_no_agent_selects_goes_at_once() -> None:
+    inert = live()
+    inert["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "liqo-connectivity-engine"}
+    inert["spec"]["table"]["chains"] = []
+    calls = Recorder(inert)
+    step = FirewallDeleter(calls, 2.0, 30.0).step(stored_firewall(inert), agents("a"), 0.0, drain=True)
+    assert calls.asked == ["delete"]
+    assert step.overdue == ""
+    # One of which agents have reported was selected before somebody took its labels.
+    inert["status"] = {"conditions": [{"host": "a", "type": "Applied", "status": "True"}]}
+    calls = Recorder(inert)
+    FirewallDeleter(calls, 2.0, 30.0).step(stored_firewall(inert), agents("a", "b"), 0.0, drain=True)
+    assert calls.asked == []

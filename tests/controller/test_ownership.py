@@ -30,7 +30,7 @@ class Derived(State):
 
 
 def stored(key: ObjectKey, owner: str) -> StoredFirewall:
-    return StoredFirewall(key, "u", "1", 1, False, "p", owner, "", False, (), ())
+    return StoredFirewall(key, "u", "1", 1, False, "p", owner, "", "", False, (), ())
 
 
 def owned() -> tuple[Ownership, Derived]:

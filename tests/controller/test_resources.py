@@ -123,6 +123,6 @@ def test_a_firewall_configuration_and_an_agent_assert_no_facts() -> None:
     assert told.object.key == told.object.observed.stored.key
     agent = event("agents", pod("fabric-1", 9, namespace="liqo"))
     assert isinstance(agent, WatchEvent)
-    assert agent.object.observed == Observed((), Agent(agent.object.key, live=True))
+    assert agent.object.observed == Observed((), Agent(agent.object.key, live=True, node="worker"))
     with pytest.raises(WatchEventError, match="no name"):
         event("agents", {"metadata": {"resourceVersion": "1"}})

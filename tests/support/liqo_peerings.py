@@ -130,6 +130,11 @@ class Peering:
         """The path of its FirewallConfiguration."""
         return self.firewall_in(self.namespace)
 
+    @property
+    def standin(self) -> str:
+        """The path of the one that stands in for it during an edit."""
+        return f"{self.firewall}-standin"
+
     def firewall_in(self, namespace: str) -> str:
         """The path of a FirewallConfiguration for it in some namespace."""
         place = f"/apis/networking.liqo.io/v1beta1/namespaces/{namespace}"

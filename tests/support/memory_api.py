@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from liqo_connectivity.operator.kube.errors import NotFound
+from liqo_connectivity.operator.kube.errors import Conflict, NotFound
 from liqo_connectivity.operator.kube.response import Json
 
 
@@ -24,6 +24,7 @@ class MemoryApi:
     def apply(self, path: str, body: Mapping[str, object] | bytes, *, force: bool, partial: bool = False) -> Json:
         sent: dict[str, Any] = json.loads(body) if isinstance(body, bytes) else json.loads(json.dumps(body))
         target = path.removesuffix("/status")
+        self._guard(target, sent["metadata"].get("uid"), sent["metadata"].get("resourceVersion"))
         known = self.stored.get(target, {"metadata": {"uid": f"uid-{self._version}", "generation": 0}})
         metadata = {**known["metadata"], **{k: v for k, v in sent["metadata"].items() if k != "uid"}}
         changed = "spec" in sent and sent["spec"] != known.get("spec")
@@ -39,4 +40,12 @@ class MemoryApi:
         return self.apply(path, body, force=True)
 
     def delete(self, path: str, *, uid: str, resource_version: str | None = None) -> Json:
+        self._guard(path, uid, resource_version)
         return self.stored.pop(path)
+
+    def _guard(self, path: str, uid: str | None, version: str | None) -> None:
+        """A resourceVersion alone creates an object that is not there."""
+        found = self.stored.get(path)
+        have = found["metadata"] if found is not None else {}
+        if uid not in (None, have.get("uid")) or (found is not None and version not in (None, have["resourceVersion"])):
+            raise Conflict(409, "Conflict", f"{path} has changed")

@@ -11,7 +11,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, TypeAlias
 
@@ -21,17 +21,8 @@ Handles: TypeAlias = Mapping[str, tuple[str, int]]
 
 # linux/netfilter/nfnetlink.h and nf_tables.h
 _BEGIN, _END, _SUBSYSTEM = 16, 17, 10
-_TABLE, _CHAIN, _DELETE_CHAIN, _RULE, _DELETE_RULE, _SET, _DELETE_SET, _ELEMENTS, _DELETE_ELEMENTS = (
-    0,
-    3,
-    5,
-    6,
-    8,
-    9,
-    11,
-    12,
-    14,
-)
+_TABLE, _CHAIN, _RULE, _DELETE_RULE, _SET, _DELETE_SET, _ELEMENTS, _DELETE_ELEMENTS = 0, 3, 6, 8, 9, 11, 12, 14
+_DELETE_TABLE, _DELETE_CHAIN = 2, 5
 _REQUEST, _ACKNOWLEDGE, _CREATE, _ECHO, _APPEND = 1, 4, 0x400, 8, 0x800
 _NESTED, _NFPROTO_IPV4, _POSTROUTING = 0x8000, 2, 4
 _VERDICTS = {"drop": 0, "accept": 1}
@@ -59,14 +50,6 @@ def applied(specs: Sequence[Object]) -> list[dict[str, Any]]:
 def installed(table: Object) -> bytes:
     """The batch that installs a table where there is none."""
     return _batch([*_missing(table, {}, ())])
-
-
-def cleaned(table: Object, handles: Handles, sets: Mapping[str, Sequence[str]], chains: Sequence[str] = ()) -> bytes:
-    """The first batch: chains and rules that the table does not name go, and sets that differ are rewritten or go.
-
-    ``chains`` are those that the kernel has.
-    """
-    return _batch([*_superfluous(table, handles, sets, chains)])
 
 
 # ---- Batches ----
@@ -256,26 +239,41 @@ def _send(batch: bytes) -> str:
             return "" if error.errno == 105 else f"errno {error.errno}"
 
 
-def _listing() -> list[dict[str, Any]]:
+def listing() -> list[dict[str, Any]]:
+    """What nft lists of the network namespace that this process is in."""
     run = subprocess.run(["nft", "-j", "-a", "list", "ruleset"], text=True, capture_output=True, check=True)
     found: list[dict[str, Any]] = json.loads(run.stdout)["nftables"]
     return found
 
 
-def _apply(table: Object) -> dict[str, Any]:
-    before = _listing()
-    rules = [entry["rule"] for entry in before if "rule" in entry]
+def apply(table: Object, between: Callable[[], None] = lambda: None) -> list[str]:
+    """Apply a table in the network namespace that this process is in, in two batches; their errors.
+
+    ``between`` is called after the first.
+    """
+    mine = [entry for entry in listing() if {table["name"]} == {each.get("table") for each in entry.values()}]
+    rules = [entry["rule"] for entry in mine if "rule" in entry]
     handles = {rule["comment"]: (rule["chain"], rule["handle"]) for rule in rules}
-    sets = {entry["set"]["name"]: entry["set"].get("elem", []) for entry in before if "set" in entry}
-    chains = [entry["chain"]["name"] for entry in before if "chain" in entry]
-    first = _send(cleaned(table, handles, sets, chains))
+    sets = {entry["set"]["name"]: entry["set"].get("elem", []) for entry in mine if "set" in entry}
+    chains = [entry["chain"]["name"] for entry in mine if "chain" in entry]
+    first = _send(_batch([*_superfluous(table, handles, sets, chains)]))
+    between()
     second = ""
     if not first:
         wanted = {rule["name"] for chain in table["chains"] for rule in chain["rules"]["filterRules"]}
         kept = {comment: place for comment, place in handles.items() if comment in wanted}
         second = _send(_batch([*_missing(table, kept, [*sets])]))
-    return {"errors": [first, second], "listing": _listing()}
+    return [first, second]
+
+
+def remove(table: str) -> str:
+    """Remove a table, as the agent does when its object goes; the error, empty for none or if it is not there."""
+    there = any(entry.get("table", {}).get("name") == table for entry in listing())
+    return _send(_batch([_message(_DELETE_TABLE, 0, _text(1, table))])) if there else ""
 
 
 if __name__ == "__main__":
-    json.dump([_apply(spec["table"]) for spec in json.load(sys.stdin)], sys.stdout)
+    json.dump(
+        [{"errors": apply(spec["table"]), "listing": listing()} for spec in json.load(sys.stdin)],
+        sys.stdout,
+    )

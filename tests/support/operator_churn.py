@@ -67,11 +67,24 @@ class Churn:
         )
 
     def never_widened(self, proxy: FaultProxy, since: int) -> None:
-        """Check every write of its FirewallConfiguration that the server took from a request on."""
+        """Check every write of its FirewallConfigurations that the server took from a request on.
+
+        At any time one of the two is whole: the other one may be emptied, or deleted then.
+        """
+        whole = {self.peering.firewall: True}
         for request in proxy.written("firewallconfigurations", since):
-            if request.path.endswith(f"/{self.peering.name}-connectivity"):
-                assert request.method == "PATCH", request
-                self.drops_anchors(request.body)
+            if request.path.startswith(self.peering.firewall):
+                whole[request.path] = request.method == "PATCH" and self.is_whole(request.body)
+                assert any(whole.values()), request
+                if whole[request.path]:
+                    self.drops_anchors(request.body)
+                else:
+                    assert request.method in ("PATCH", "DELETE"), request
+
+    @staticmethod
+    def is_whole(written: Object) -> bool:
+        """Whether an object holds a chain."""
+        return bool(written["spec"]["table"].get("chains"))
 
     def drops_anchors(self, written: Object) -> None:
         """Check that an object drops what its policy always denies."""

@@ -25,10 +25,7 @@ class ConditionState:
 
 def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> ConditionState:
     """Whether every live agent has applied an object; ``hosts`` are the hosts and statuses of its reports."""
-    statuses: dict[str, str] = {}
-    for host, status in hosts:
-        # An agent may have left an empty report beside its true one.
-        statuses[host] = max(statuses.get(host, ""), status, key=lambda each: (each == "False", each == "True"))
+    statuses = _statuses(hosts)
     live = sorted(agent.key.name for agent in agents if agent.live)
     if not live:
         return ConditionState(
@@ -45,6 +42,21 @@ def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Cond
     return ConditionState(
         "True", "Enforced", f"{len(live)} of {len(live)} agents report that they have applied the chain"
     )
+
+
+def reported(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> tuple[frozenset[str], frozenset[str]]:
+    """The live agents that have reported anything about an object, and those that have applied it."""
+    live = {agent.key.name for agent in agents if agent.live}
+    statuses = {host: status for host, status in _statuses(hosts).items() if host in live and status}
+    return frozenset(statuses), frozenset(host for host, status in statuses.items() if status == "True")
+
+
+def _statuses(hosts: Iterable[tuple[str, str]]) -> dict[str, str]:
+    statuses: dict[str, str] = {}
+    for host, status in hosts:
+        # An agent may have left an empty report beside its true one.
+        statuses[host] = max(statuses.get(host, ""), status, key=lambda each: (each == "False", each == "True"))
+    return statuses
 
 
 def _some(names: list[str], live: list[str]) -> str:

@@ -30,6 +30,9 @@ READ_LABELS: Final = (
 )
 """The labels of a FirewallConfiguration that decide who owns it and which agents apply it (Liqo pkg/firewall/label.go)."""
 
+TARGET_LABELS: Final = "networking.liqo.io/"
+"""How the labels begin by which Liqo's agents select what they apply."""
+
 _ENDED: Final = ("Succeeded", "Failed")
 
 
@@ -71,9 +74,9 @@ class StoredPolicy:
 class StoredFirewall:
     """A FirewallConfiguration.
 
-    ``digest`` is ``digest(spec)``. ``empty`` says that it has neither chains nor sets. ``labels`` are those of
-    ``READ_LABELS`` that it has, sorted. ``hosts`` are what Liqo's agents report, sorted: host and status of each
-    condition of type Applied.
+    ``digest`` is ``digest(spec)``, ``rules`` is ``rules_digest(spec)``. ``empty`` says that it has neither chains nor sets.
+    ``labels`` are those of ``READ_LABELS`` that it has, sorted. ``hosts`` are what Liqo's agents report, sorted: host and
+    status of each condition of type Applied.
     """
 
     key: ObjectKey
@@ -84,6 +87,7 @@ class StoredFirewall:
     owner_uid: str
     owner: str
     digest: str
+    rules: str
     empty: bool
     hosts: tuple[tuple[str, str], ...]
     labels: tuple[tuple[str, str], ...]
@@ -93,13 +97,24 @@ class StoredFirewall:
         """Whether this controller may write it: it carries the managed-by label."""
         return (MANAGED_BY_LABEL, MANAGER) in self.labels
 
+    @property
+    def inert(self) -> bool:
+        """Whether it holds nothing, and no agent applies it or has reported to have: it is created so beside another object."""
+        return self.empty and not self.hosts and not any(label.startswith(TARGET_LABELS) for label, _ in self.labels)
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One of Liqo's fabric Pods, whose name is the host of its reports. ``live``: it runs and is not being deleted."""
+    """One of Liqo's fabric Pods, whose name is the host of its reports.
+
+    ``live`` says that it has not ended and is not being deleted. ``node`` is where it runs, empty if that is not known.
+    ``away`` says that it is live, but that its node or kubelet says that it is not ready.
+    """
 
     key: ObjectKey
     live: bool
+    node: str = ""
+    away: bool = False
 
 
 class Observed(NamedTuple):
@@ -143,6 +158,17 @@ def without(spec: object, numbers: Collection[int]) -> str:
         ]
         spec = {**_mapping(spec), "table": {**table, "sets": sets}}
     return dumps(pruned(spec), sort_keys=True, separators=(",", ":"))
+
+
+def rules_digest(spec: object) -> str:
+    """A SHA-256 of a spec without the elements of its sets and the name of its table: of what a policy edit changes.
+
+    Empty fields are as absent ones, as in ``digest``.
+    """
+    table = _mapping(_mapping(spec).get("table"))
+    sets = [{**_mapping(held), "elements": None} for held in _list(table.get("sets"))]
+    kept = {**_mapping(spec), "table": {**table, "name": None, "sets": sets}}
+    return sha256(dumps(pruned(kept), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def pruned(value: object) -> object:
@@ -217,6 +243,7 @@ def stored_firewall(value: object) -> StoredFirewall:
         owner_uid=_text(labels, OWNER_UID_LABEL),
         owner=_text(_mapping(metadata.get("annotations")), OWNER_ANNOTATION),
         digest=digest(spec),
+        rules=rules_digest(spec),
         empty=not table.get("chains") and not table.get("sets"),
         hosts=tuple(sorted(applied)),
         labels=tuple((label, _text(labels, label)) for label in sorted(READ_LABELS) if label in labels),
@@ -226,8 +253,16 @@ def stored_firewall(value: object) -> StoredFirewall:
 def agent(value: object) -> Agent:
     """View a Pod of Liqo's fabric DaemonSet in parsed form."""
     metadata = _mapping(_mapping(value).get("metadata"))
-    phase = _text(_mapping(_mapping(value).get("status")), "phase")
-    return Agent(_key(AGENT, metadata), "deletionTimestamp" not in metadata and phase not in _ENDED)
+    status = _mapping(_mapping(value).get("status"))
+    phase = _text(status, "phase")
+    conditions = map(_mapping, _list(status.get("conditions")))
+    ready = next((_text(each, "status") for each in conditions if _text(each, "type") == "Ready"), "")
+    return Agent(
+        key=_key(AGENT, metadata),
+        live="deletionTimestamp" not in metadata and phase not in _ENDED,
+        node=_text(_mapping(_mapping(value).get("spec")), "nodeName"),
+        away=phase == "Pending" or ready in ("False", "Unknown"),
+    )
 
 
 def _key(kind: str, metadata: Mapping[str, object]) -> ObjectKey:

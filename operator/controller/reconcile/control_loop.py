@@ -176,7 +176,8 @@ class ControlLoop:
             self._fail(key, result.error)
         for changes in result.changes:
             # What an answer says of the object itself is what this reconcile made of it.
-            self._queue.add_changes(replace(changes, firewalls=changes.firewalls - {key}), self._clock())
+            others = frozenset(each for each in changes.firewalls if self._ownership.lead(each) != key)
+            self._queue.add_changes(replace(changes, firewalls=others), self._clock())
 
     def _finish(self, key: ObjectKey, result: Result, started: float) -> None:
         now = self._clock()

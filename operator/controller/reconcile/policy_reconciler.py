@@ -7,7 +7,8 @@ from typing import Final
 
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.objects.agent_reports import AGENTS_PENDING, ConditionState, summarize
-from liqo_connectivity.operator.controller.objects.stored import Condition, Counts, StoredFirewall, StoredPolicy
+from liqo_connectivity.operator.controller.objects.stored import Condition, Counts, StoredPolicy
+from liqo_connectivity.operator.controller.reconcile.chain_keeper import Enforcement
 from liqo_connectivity.operator.controller.reconcile.firewall_reconciler import FirewallReconciler
 from liqo_connectivity.operator.controller.reconcile.result import Result
 from liqo_connectivity.operator.controller.state.policy_outcome import PolicyOutcome, PolicyOutcomes
@@ -95,7 +96,7 @@ class PolicyReconciler:
         Pods come and go all the time, and an agent needs a moment for each change: until the grace is over, the policy
         stays enforced. That is not so after an edit of the policy, nor for an object that was created again.
         """
-        stored = self._stored(outcome)
+        stored = self._in_force(outcome).stored
         found = summarize(self._state.agents.values(), stored.hosts if stored is not None else ())
         shown = next((each for each in policy.conditions if each.type == conditions.ENFORCED), None)
         if found.status == "True" and stored is not None:
@@ -112,22 +113,23 @@ class PolicyReconciler:
         left = self._unreported.setdefault(policy.key, now) + self._grace - now
         return (ConditionState(shown.status, shown.reason, shown.message), left) if left > 0 else (found, None)
 
-    def _stored(self, outcome: PolicyOutcome) -> StoredFirewall | None:
-        return self._state.firewalls.get(outcome.firewall) if outcome.firewall is not None else None
+    def _in_force(self, outcome: PolicyOutcome) -> Enforcement:
+        return self._firewalls.in_force(outcome.firewall) if outcome.firewall is not None else Enforcement(None)
 
     def _conditions(
         self, policy: StoredPolicy, outcome: PolicyOutcome, agents: ConditionState
     ) -> tuple[Condition, ...] | None:
         """The conditions to show; None while it is not known yet what comes of a write."""
         key = outcome.firewall
-        stored = self._stored(outcome)
+        stored, replacing = self._in_force(outcome)
         problem = self._problems.get(key, "") if key is not None else ""
         if not (outcome.refused or outcome.waiting or problem) and not self._is_written(policy, key):
             return None
         chain = conditions.StoredChain(
-            name=f"{key.namespace}/{key.name}" if key is not None else "",
+            name=f"{stored.key.namespace}/{stored.key.name}" if stored is not None else "",
             problem=problem,
             stays=stored is not None and not stored.empty and not stored.deleting,
+            replacing=replacing,
             agents=agents,
         )
         states = conditions.conditions(outcome, chain)
@@ -140,7 +142,7 @@ class PolicyReconciler:
     def _counts(self, policy: StoredPolicy, outcome: PolicyOutcome) -> Counts | None:
         """What the stored object of the policy holds; None if there is none."""
         key = outcome.firewall
-        stored = self._stored(outcome)
+        stored = self._in_force(outcome).stored
         if key is None or stored is None or stored.owner_uid != policy.uid:
             return None
         written = self._firewalls.written_for(key)

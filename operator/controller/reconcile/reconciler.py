@@ -9,9 +9,10 @@ from typing import Final
 from liqo_connectivity.facts import ObjectKey
 from liqo_connectivity.operator.controller.logs import fields
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL
-from liqo_connectivity.operator.controller.reconcile.firewall_reconciler import FirewallReconciler, Recorder
+from liqo_connectivity.operator.controller.reconcile.firewall_reconciler import FirewallReconciler
 from liqo_connectivity.operator.controller.reconcile.policy_reconciler import PolicyReconciler
 from liqo_connectivity.operator.controller.reconcile.result import ErrorKind, Result, error_of
+from liqo_connectivity.operator.controller.reconcile.stored_objects import Recorder
 from liqo_connectivity.operator.controller.settings import Settings
 from liqo_connectivity.operator.controller.state.ownership import Ownership
 from liqo_connectivity.operator.controller.state.state import Changes, State

@@ -55,7 +55,7 @@ class WorkQueue:
         for key, count in self._ownership.firewalls_of(changes.peerings).items():
             self._firewalls.add(key, now, count, waited)
         for key in changes.firewalls:
-            self._firewalls.add(key, now)
+            self._firewalls.add(self._ownership.lead(key), now)
             self.add_policy_of(key, now)
         for key in changes.policies - changes.edited:
             self._policies.add(key, now)

@@ -13,7 +13,7 @@ from typing import Final, cast
 from liqo_connectivity import chains
 from liqo_connectivity.engine import Delta, Row
 from liqo_connectivity.facts import ObjectKey
-from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Counts, digest_with, without
+from liqo_connectivity.operator.controller.objects.stored import FIREWALL, Counts, digest_with, rules_digest, without
 
 ELEMENTS: Final = ("chain_element", "chain_gathered")
 FEW: Final = tuple(name for name in chains.COLUMNS if name not in ELEMENTS)
@@ -24,11 +24,15 @@ _Element = tuple[str, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class DesiredFirewall:
-    """A FirewallConfiguration to be stored: as ``render`` writes it, the digest of its spec, and its size."""
+    """A FirewallConfiguration to be stored: as ``render`` writes it, or as a stand-in, with its size.
+
+    ``digest`` is that of its spec, ``rules`` its ``rules_digest``, which a stand-in shares.
+    """
 
     key: ObjectKey
     body: chains.FirewallConfiguration
     digest: str
+    rules: str
     counts: Counts
 
 
@@ -40,14 +44,15 @@ class _Frame:
     parties: tuple[chains.Party, ...]
     template: chains.FirewallTemplate
     text: str
-    rules: int
+    rules: str
+    count: int
 
 
 class DesiredFirewalls:
     """The tuples of every chain by peering, kept up to date with the changes of the database."""
 
     def __init__(self) -> None:
-        self._frames: dict[str, _Frame] = {}
+        self._frames: dict[tuple[str, bool], _Frame] = {}
         self._few: defaultdict[str, dict[str, set[Row]]] = defaultdict(lambda: {name: set() for name in FEW})
         self._elements: defaultdict[str, dict[chains.Party, chains.Elements]] = defaultdict(dict)
 
@@ -81,7 +86,8 @@ class DesiredFirewalls:
             elements.add(address)
             came[peering].add(address)
         for peering in changed:
-            self._frames.pop(peering, None)
+            for standin in (False, True):
+                self._frames.pop((peering, standin), None)
             if not any(self._few[peering].values()):
                 del self._few[peering]
         return {
@@ -93,31 +99,33 @@ class DesiredFirewalls:
         """The peerings that have a chain, sorted."""
         return sorted(peering for peering, rows in self._few.items() if rows["base_chain"])
 
-    def firewall(self, peering: str) -> DesiredFirewall:
-        """The object of a peering that has a chain. Raises ChainError: then the stored object has to stay."""
-        frame = self._frames.get(peering)
+    def firewall(self, peering: str, *, standin: bool = False) -> DesiredFirewall:
+        """The object of a peering that has a chain, or its stand-in. Raises ChainError: then what is stored has to stay."""
+        frame = self._frames.get((peering, standin))
         elements = self._elements.get(peering, {})
         table = chains.with_elements(frame.table, frame.parties, elements) if frame is not None else None
         if frame is None or table is None:
-            frame = self._frame(peering, elements)
+            frame = self._frame(peering, elements, standin=standin)
             table = frame.table
         # With the current elements, so that no earlier ones are kept.
-        self._frames[peering] = replace(frame, table=table)
+        self._frames[peering, standin] = replace(frame, table=table)
         body = chains.fill_template(frame.template, table.sets)
         key = ObjectKey(FIREWALL, body["metadata"]["namespace"], body["metadata"]["name"])
         held = [[element.text for element in each.elements] for each in table.sets]
         members = len(set(chain.from_iterable(held)))
-        return DesiredFirewall(key, body, digest_with(frame.text, dict(enumerate(held))), Counts(frame.rules, members))
+        found = digest_with(frame.text, dict(enumerate(held)))
+        return DesiredFirewall(key, body, found, frame.rules, Counts(frame.count, members))
 
-    def _frame(self, peering: str, elements: Mapping[chains.Party, chains.Elements]) -> _Frame:
+    def _frame(self, peering: str, elements: Mapping[chains.Party, chains.Elements], *, standin: bool) -> _Frame:
         rows: Mapping[str, set[Row]] = self._few.get(peering, {name: set[Row]() for name in FEW})
         layout = chains.Layout.from_relations({**rows, **dict.fromkeys(ELEMENTS, ())})
-        table = chains.assemble_one(layout, elements)
+        table = replace(chains.assemble_one(layout, elements), standin=standin)
         template = chains.firewall_template(table)
         return _Frame(
             table=table,
             parties=tuple(chains.parties(layout)),
             template=template,
             text=without(template.made["spec"], range(len(table.sets))),
-            rules=sum(origin == "rule" for _, _, origin, _, _ in layout.chain_rule),
+            rules=rules_digest(template.made["spec"]),
+            count=sum(origin == "rule" for _, _, origin, _, _ in layout.chain_rule),
         )

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 from liqo_connectivity.facts import ObjectKey
-from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
+from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key, stood_in_for
 from liqo_connectivity.operator.controller.objects.stored import FIREWALL, POLICY
 from liqo_connectivity.operator.controller.state.state import Changes, State
 
@@ -54,9 +54,14 @@ class Ownership:
         """How a FirewallConfiguration is to be removed, ``drain`` or ``delete``; None if it is not."""
         return self._removals.get(firewall)
 
+    def lead(self, firewall: ObjectKey) -> ObjectKey:
+        """The object that one is reconciled with: of a stand-in the one that it stands in for, while that is written."""
+        first = stood_in_for(firewall)
+        return first if first is not None and first in self._targets else firewall
+
     def policy_of(self, firewall: ObjectKey) -> ObjectKey | None:
         """The policy whose status reports on a FirewallConfiguration: its governor, or else the stored owner."""
-        governor = self._governors.get(firewall)
+        governor = self._governors.get(stood_in_for(firewall) or firewall)
         if governor is not None:
             return governor
         stored = self._state.firewalls.get(firewall)
@@ -74,4 +79,4 @@ class Ownership:
 
     def everything(self) -> tuple[set[ObjectKey], set[ObjectKey]]:
         """All FirewallConfigurations and all policies that may have to be reconciled."""
-        return {*self._targets, *self._state.firewalls}, set(self._state.policies)
+        return {*self._targets, *map(self.lead, self._state.firewalls)}, set(self._state.policies)

@@ -18,6 +18,7 @@ ENFORCED: Final = "Enforced"
 READY: Final = "Ready"
 TYPES: Final = (ACCEPTED, PROGRAMMED, ENFORCED, READY)
 FABRIC_SYNCED: Final = "FabricSynced"
+REPLACING_CHAIN: Final = "ReplacingChain"
 FABRIC_SYNC_FAILED: Final = "FabricSyncFailed"
 DELETION_FAILED: Final = "DeletionFailed"
 _SHOWN: Final = 5
@@ -30,14 +31,15 @@ class StoredChain:
     """Whether a policy's chain is stored and applied.
 
     ``name`` is that of the FirewallConfiguration. ``problem`` says why the chain is not stored, empty if it is. ``stays``
-    says that the object exists and holds some chain, this one or an earlier one. ``agents`` sums up what Liqo's agents
-    report.
+    says that the object exists and holds some chain, this one or an earlier one. ``replacing`` says that an earlier one is
+    in force beside this one. ``agents`` sums up what Liqo's agents report.
     """
 
     name: str
     problem: str
     stays: bool
     agents: ConditionState
+    replacing: bool = False
 
 
 def conditions(
@@ -46,7 +48,7 @@ def conditions(
     """The conditions of ``TYPES``, in that order, without generation and time."""
     accepted = _accepted(outcome)
     programmed = _programmed(outcome, storage, accepted)
-    enforced = storage.agents
+    enforced = _replacing(storage.agents) if storage.replacing else storage.agents
     if programmed.status != "True":
         enforced = ConditionState(
             "Unknown", "NotProgrammed", "the chain is not stored yet, so no agent can have applied it"
@@ -56,6 +58,18 @@ def conditions(
         ConditionState("True", FABRIC_SYNCED, "the policy is enforced"),
     )
     return accepted, programmed, enforced, ready
+
+
+def _replacing(agents: ConditionState) -> ConditionState:
+    """What the reports about a chain mean while an earlier one is in force beside it."""
+    both = "meanwhile only what both allow passes"
+    if agents.status != "True":
+        return ConditionState(
+            agents.status, agents.reason, f"{agents.message}; the chain before stays until then, and {both}"
+        )
+    return ConditionState(
+        "Unknown", REPLACING_CHAIN, f"{agents.message}, and the chain before is being removed; {both}"
+    )
 
 
 def _accepted(outcome: PolicyOutcome) -> ConditionState:

@@ -15,9 +15,10 @@ from liqo_connectivity.operator.controller.objects.stored import (
     Agent,
     StoredFirewall,
     digest,
+    rules_digest,
     stored_firewall,
 )
-from liqo_connectivity.operator.controller.writing.firewall_body import LABELS
+from liqo_connectivity.operator.controller.writing.firewall_body import marks
 from liqo_connectivity.operator.controller.writing.object_client import (
     FIREWALL_API,
     ObjectClient,
@@ -67,6 +68,7 @@ class FirewallDeleter:
             progress = self._progress[stored.key] = _Progress(stored.uid)
         if stored.deleting:
             return self._await_end(stored, progress, now)
+        drain = drain and not stored.inert
         if drain and not stored.empty:
             return self._empty(stored, progress, agents, now)
         if drain:
@@ -98,14 +100,19 @@ class FirewallDeleter:
         body = identity(FIREWALL_API, FIREWALL, view.key, uid=view.uid, resourceVersion=view.resource_version)
         body["spec"] = _emptied(live)
         metadata = cast("Json", body["metadata"])
-        metadata["labels"], metadata["annotations"] = _marks(live)
+        metadata["labels"], metadata["annotations"] = marks(live)
         made = stored_firewall(self._client.apply(firewall_path(view.key), body, force=True, partial=True))
         progress.emptied = now
         progress.good = now if summarize(agents, view.hosts).reason in DONE else None
         after = replace(
-            view, resource_version=made.resource_version, generation=made.generation, digest=digest(body["spec"])
+            view,
+            resource_version=made.resource_version,
+            generation=made.generation,
+            digest=digest(body["spec"]),
+            rules=rules_digest(body["spec"]),
+            empty=True,
         )
-        return DeletionStep(replace(after, empty=True), self._settle)
+        return DeletionStep(after, self._settle)
 
     def _await_agents(
         self, stored: StoredFirewall, progress: _Progress, agents: Collection[Agent], now: float
@@ -125,7 +132,7 @@ class FirewallDeleter:
 
     def _delete(self, stored: StoredFirewall, progress: _Progress, now: float) -> DeletionStep:
         try:
-            self._client.delete(firewall_path(stored.key), uid=stored.uid)
+            self._client.delete(firewall_path(stored.key), uid=stored.uid, resource_version=stored.resource_version)
         except NotFound:
             return DeletionStep(None, 0.0)
         progress.deleted = now
@@ -152,12 +159,3 @@ def _emptied(live: Json) -> Json:
     kept: Json = {name: table[name] for name in ("name", "family") if name in table}
     # Only if it is there: an older CRD does not have the field.
     return {"table": {**kept, "chains": [], **({"sets": []} if "sets" in table else {})}}
-
-
-def _marks(live: Json) -> tuple[Json, Json]:
-    """Our labels and annotations as they are: an apply without them would remove them."""
-    metadata = cast("Json", live["metadata"])
-    labels = cast("Json", metadata.get("labels") or {})
-    annotations = cast("Json", metadata.get("annotations") or {})
-    ours = {name: value for name, value in labels.items() if name in LABELS or name.startswith("security.liqo.io/")}
-    return ours, {name: value for name, value in annotations.items() if name.startswith("security.liqo.io/")}

@@ -18,7 +18,7 @@ from liqo_connectivity.operator.controller.objects.stored import (
     stored_firewall,
 )
 from liqo_connectivity.operator.controller.state.desired import DesiredFirewall
-from liqo_connectivity.operator.controller.writing.firewall_body import firewall_body, is_as_desired
+from liqo_connectivity.operator.controller.writing.firewall_body import firewall_body, inert_body, is_as_desired
 from liqo_connectivity.operator.controller.writing.object_client import ObjectClient, firewall_path
 from liqo_connectivity.operator.kube.errors import NotFound
 
@@ -50,6 +50,8 @@ class FirewallWriter:
     def __init__(self, client: ObjectClient) -> None:
         self._client = client
         self._written: dict[ObjectKey, _Written] = {}
+        # The uid of each object and the rules that were sent to it last.
+        self._sent: dict[ObjectKey, tuple[str, str]] = {}
 
     def write(
         self, desired: DesiredFirewall, owner: StoredPolicy, stored: StoredFirewall | None
@@ -67,9 +69,23 @@ class FirewallWriter:
         self._check(stored, desired.digest)
         return "updated", self._apply(desired, owner, stored)
 
+    def create_beside(self, desired: DesiredFirewall, owner: StoredPolicy) -> StoredFirewall:
+        """Create an object beside another one of its peering, inert: a write has to fill it. Raises ApiError.
+
+        Nothing can guard a creation as uid and resourceVersion guard a write. One that arrives late, from a process that does
+        not lead any more, must not enforce anything.
+        """
+        made = self._client.apply(firewall_path(desired.key), to_json(inert_body(desired, owner)), force=False)
+        return stored_firewall(made)
+
+    def has_sent(self, rules: str, stored: StoredFirewall) -> bool:
+        """Whether an object was written with these rules, so that others in it are somebody else's."""
+        return self._sent.get(stored.key) == (stored.uid, rules)
+
     def forget(self, key: ObjectKey) -> None:
         """An object is gone."""
         self._written.pop(key, None)
+        self._sent.pop(key, None)
 
     def _check(self, stored: StoredFirewall, desired: str) -> None:
         before = self._written.get(stored.key)
@@ -87,6 +103,7 @@ class FirewallWriter:
         answer = self._client.apply(firewall_path(key), to_json(body), force=stored is not None, partial=known)
         made = stored_firewall(answer)
         self._written[key] = _Written(made.uid, made.generation, desired.digest)
+        self._sent[key] = made.uid, desired.rules
         if not known:
             if made.digest != desired.digest:
                 raise WriteBlocked(_altered(key))
@@ -123,6 +140,7 @@ def _as_written(made: StoredFirewall, desired: DesiredFirewall, stored: StoredFi
         owner_uid=made.owner_uid,
         owner=made.owner,
         digest=desired.digest,
+        rules=desired.rules,
         empty=False,
         hosts=stored.hosts if stored is not None else (),
         labels=made.labels,

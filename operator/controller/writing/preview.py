@@ -12,7 +12,7 @@ import yaml
 
 from liqo_connectivity.chains import ChainError
 from liqo_connectivity.facts import OWNER_ANNOTATION, ObjectKey
-from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key
+from liqo_connectivity.operator.controller.objects.keys import firewall_key, object_key, policy_key, standin_key
 from liqo_connectivity.operator.controller.objects.stored import (
     FIREWALL,
     OWNER_UID_LABEL,
@@ -39,7 +39,10 @@ class Preview:
 
 
 def previews(state: State, client: ObjectClient) -> Iterator[Preview]:
-    """Compare every FirewallConfiguration that is desired or to be removed with the stored one. Raises ApiError."""
+    """Compare every FirewallConfiguration that is desired or to be removed with the stored one. Raises ApiError.
+
+    Of a peering whose chain is to be replaced, they show the object after that: a stand-in only goes.
+    """
     for peering, namespace, policy in state.rows("writable"):
         key = firewall_key(namespace, peering)
         stored = _read(client, key)
@@ -53,6 +56,9 @@ def previews(state: State, client: ObjectClient) -> Iterator[Preview]:
             continue
         owner = state.policies[policy_key(policy)]
         yield from _compared(key, _lines(key, stored), _lines(key, firewall_body(desired, owner, None)))
+        other = standin_key(key)
+        if other in state.firewalls:
+            yield from _compared(other, _lines(other, _read(client, other)), [])
     for firewall, _ in state.rows("removal"):
         key = object_key(FIREWALL, firewall)
         yield from _compared(key, _lines(key, _read(client, key)), [])

@@ -59,6 +59,8 @@ def sentence(difference: Difference, compared: Comparison, base: FactBase) -> st
             return f"changed: {part} {name}: {text}"
         case "object", "changed":
             return f"changed: {name}: {text}"
+        case "object", "extra" if name.endswith(chains.STANDIN):
+            return f"extra: {name}, a stand-in: an edit of the policy is under way"
         case "object", change:
             return f"{change}: {name}"
         case part, change:
