@@ -86,6 +86,7 @@ BLIND_SPOTS: Final[Mapping[str, str]] = {
     "ServicesUnknown": "no Service is in the input, and the node port of one would hide the sender's address",
     "NoAddress": "it has no address yet, and no rule matches its packets until the chains have it",
     "NewAddress": "connections from before the chains had its address stay open",
+    "ReplacingChain": "an edit is under way, and a chain of the policy before it may still drop the flow",
     "NotApplied": "whether every node has applied its chain is not in the input",
 }
 """What each blind spot of the data path means, the most surprising first; docs/limits.md says what closes it."""

@@ -213,7 +213,7 @@ def test_agents_make_a_policy_ready(plane: ControlPlane, place: Site) -> None:
     }
     place.get(f"/api/v1/namespaces/{liqo}/serviceaccounts/default")
     place.add_policy()
-    with rig(plane, liqo_namespace=liqo) as running:
+    with rig(plane, liqo_namespace=liqo, agent_grace=0.5) as running:
         running.until(place.stored)
         running.until(lambda: place.get(f"/api/v1/namespaces/{liqo}/serviceaccounts/default"))
         place.client.create(fabric)

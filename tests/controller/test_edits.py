@@ -2,8 +2,12 @@
 
 import pytest
 
+from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.controller.objects.stored import FIREWALL
 from liqo_connectivity.operator.controller.writing.object_client import firewall_path, policy_path
 from liqo_connectivity.operator.controller.writing.preview import previews
+from liqo_connectivity.rules.relations import Flow
+from tests.support.clusters import solve
 from tests.support.controller_stage import CHAIN, GUARD, STANDIN, TENANT, Stage, network
 from tests.support.edit_steps import KEYS, actions, edited, elements, message, progress, states
 from tests.support.manifests import Object
@@ -187,6 +191,23 @@ def test_the_state_knows_a_standin_by_its_peering(stage: Stage) -> None:
         progress(stage, "fabric-b")
     rows = {tuple(fact.row) for fact in stage.loop.facts()[1] if fact.relation == "firewall_configuration"}
     assert rows == {(f"{TENANT}/{key.name}", TENANT, "milan", f"{TENANT}/guard") for key in KEYS}
+
+
+def test_why_says_that_the_earlier_chain_may_drop_what_the_new_policy_allows(stage: Stage) -> None:
+    def spots() -> list[tuple[object, ...]]:
+        base = FactBase()
+        base.replace(CHAIN, stage.loop.facts()[1])
+        return [row for row in solve(base, ("blind_spot",), [flow]).rows("blind_spot") if row[1] == "ReplacingChain"]
+
+    flow = Flow("0", "10.244.1.1", "10.71.0.9", "new")
+    assert spots() == []
+    stage.edit("allow")
+    for _ in range(5):
+        progress(stage, "fabric-b")
+    assert spots() == [("0", "ReplacingChain", FIREWALL, f"{TENANT}/{key.name}", "milan") for key in KEYS]
+    states(stage, until=EDIT[-1])
+    progress(stage)
+    assert spots() == []
 
 
 def test_a_write_that_is_altered_is_no_reason_to_replace_anything(

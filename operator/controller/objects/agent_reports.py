@@ -11,6 +11,7 @@ from typing import Final
 from liqo_connectivity.operator.controller.objects.stored import Agent
 
 AGENTS_PENDING: Final = "AgentsPending"
+AGENTS_FAILED: Final = "AgentsFailed"
 _NAMED: Final = 3
 
 
@@ -34,7 +35,7 @@ def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Cond
     failed = [name for name in live if statuses.get(name) == "False"]
     if failed:
         return ConditionState(
-            "False", "AgentsFailed", f"{_some(failed, live)} could not apply the chain; see the agent's log"
+            "False", AGENTS_FAILED, f"{_some(failed, live)} could not apply the chain; see the agent's log"
         )
     waiting = [name for name in live if statuses.get(name) != "True"]
     if waiting:
@@ -42,6 +43,11 @@ def summarize(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> Cond
     return ConditionState(
         "True", "Enforced", f"{len(live)} of {len(live)} agents report that they have applied the chain"
     )
+
+
+def retried(failure: ConditionState) -> ConditionState:
+    """What a failure with a new object means at first: some versions of the agent fail once with every new table."""
+    return ConditionState("Unknown", AGENTS_PENDING, f"{failure.message}; agents try again")
 
 
 def reported(agents: Iterable[Agent], hosts: Iterable[tuple[str, str]]) -> tuple[frozenset[str], frozenset[str]]:

@@ -6,8 +6,14 @@ from datetime import datetime
 from typing import Final
 
 from liqo_connectivity.facts import ObjectKey
-from liqo_connectivity.operator.controller.objects.agent_reports import AGENTS_PENDING, ConditionState, summarize
-from liqo_connectivity.operator.controller.objects.stored import Condition, Counts, StoredPolicy
+from liqo_connectivity.operator.controller.objects.agent_reports import (
+    AGENTS_FAILED,
+    AGENTS_PENDING,
+    ConditionState,
+    retried,
+    summarize,
+)
+from liqo_connectivity.operator.controller.objects.stored import Condition, Counts, StoredFirewall, StoredPolicy
 from liqo_connectivity.operator.controller.reconcile.chain_keeper import Enforcement
 from liqo_connectivity.operator.controller.reconcile.firewall_reconciler import FirewallReconciler
 from liqo_connectivity.operator.controller.reconcile.result import Result
@@ -25,7 +31,8 @@ class PolicyReconciler:
     """Reconciles policies, one at a time.
 
     ``firewalls`` knows what was stored for them, ``problems`` what keeps a FirewallConfiguration from being as desired.
-    ``wall`` is the clock that a status shows. Agents have ``grace`` seconds to report that they applied new members.
+    ``wall`` is the clock that a status shows. Agents have ``grace`` seconds to report that they applied new members, and to
+    succeed with a new object.
     """
 
     def __init__(
@@ -48,6 +55,8 @@ class PolicyReconciler:
         # The uid of the FirewallConfiguration that all agents reported last, and since when some have not again.
         self._enforced: dict[ObjectKey, str] = {}
         self._unreported: dict[ObjectKey, float] = {}
+        # The uid of the FirewallConfiguration that agents failed with before all applied it, and since when.
+        self._failing: dict[ObjectKey, tuple[str, float]] = {}
         self._outcomes: PolicyOutcomes | None = None
         self._written_at: dict[ObjectKey, float] = {}
 
@@ -60,7 +69,7 @@ class PolicyReconciler:
         """Reconcile one policy. Raises ApiError."""
         policy = self._state.policies.get(key)
         if policy is None:
-            for known in (self._written_at, self._enforced, self._unreported):
+            for known in (self._written_at, self._enforced, self._unreported, self._failing):
                 known.pop(key, None)
             return Result(gone=True)
         if self._outcomes is None:
@@ -101,6 +110,10 @@ class PolicyReconciler:
         shown = next((each for each in policy.conditions if each.type == conditions.ENFORCED), None)
         if found.status == "True" and stored is not None:
             self._enforced[policy.key] = stored.uid
+        if found.reason == AGENTS_FAILED and stored is not None:
+            self._unreported.pop(policy.key, None)
+            left = self._retrying(policy, stored, shown, now)
+            return (retried(found), left) if left > 0 else (found, None)
         if (
             found.reason != AGENTS_PENDING
             or stored is None
@@ -112,6 +125,19 @@ class PolicyReconciler:
             return found, None
         left = self._unreported.setdefault(policy.key, now) + self._grace - now
         return (ConditionState(shown.status, shown.reason, shown.message), left) if left > 0 else (found, None)
+
+    def _retrying(self, policy: StoredPolicy, stored: StoredFirewall, shown: Condition | None, now: float) -> float:
+        """For how many seconds more a failure with a new object may be the first attempt's."""
+        if self._enforced.get(policy.key) == stored.uid:
+            return 0.0
+        if shown is not None and (shown.reason, shown.observed_generation) == (AGENTS_FAILED, policy.generation):
+            # It was shown before, perhaps by an earlier process.
+            return 0.0
+        uid, since = self._failing.get(policy.key, ("", now))
+        if uid != stored.uid:
+            since = now
+            self._failing[policy.key] = stored.uid, since
+        return since + self._grace - now
 
     def _in_force(self, outcome: PolicyOutcome) -> Enforcement:
         return self._firewalls.in_force(outcome.firewall) if outcome.firewall is not None else Enforcement(None)
