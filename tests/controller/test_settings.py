@@ -115,7 +115,7 @@ def test_the_documentation_names_every_reason() -> None:
     }
     heads = re.findall(r'^(\w+)\([^")]*"(\w+)"', "".join(builtin_texts().values()), re.MULTILINE)
     assert ("pending", "TooLarge") in heads
-    about_flows = {"unknown_because", "blind_spot", "object_blind_spot", "finding", "policy_finding"}
+    about_flows = {"unknown_because", "blind_spot", "object_blind_spot", "finding", "policy_finding", "path_reason"}
     assert not of_questions & {reason for head, reason in heads if head not in about_flows}
     said = {conditions.FABRIC_SYNCED, conditions.FABRIC_SYNC_FAILED, conditions.DELETION_FAILED, "NotProgrammed"}
     agents = [Agent(ObjectKey(AGENT, "liqo", "worker-1"), live=True)]
