@@ -45,8 +45,12 @@ def rules_dot(program: Program) -> str:
     """Draw which relation is derived from which as a Graphviz graph, one box for each stratum."""
     reads = dependencies(program.rules)
     strata = {name: c.stratum for c in program.components for name in c.relations}
-    # Without newrank, Graphviz up to 2.43 loses edges between clusters.
-    lines = ["digraph rules {", "  rankdir=BT; newrank=true;", '  node [shape=box, fontname="monospace"];']
+    # Without newrank, Graphviz up to 2.43 loses edges between clusters. Without the limits, it takes minutes over a thousand edges.
+    lines = [
+        "digraph rules {",
+        "  rankdir=BT; newrank=true; splines=line; nslimit=1; nslimit1=1; mclimit=0.1;",
+        '  node [shape=box, fontname="monospace"];',
+    ]
     for stratum in range(max(strata.values(), default=-1) + 1):
         names = " ".join(f'"{name}";' for name in sorted(strata) if strata[name] == stratum)
         lines.append(f'  subgraph cluster_{stratum} {{ label="stratum {stratum}"; {names} }}')
