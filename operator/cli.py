@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import threading
 from typing import Final, NoReturn
 
 from liqo_connectivity.operator import exits, streams
@@ -19,6 +20,9 @@ def main() -> NoReturn:
     code = streams.finish(run(sys.argv[1:]))
     # A process that ends gives its memory back as a whole: Python need not look for cycles in it.
     gc.freeze()
+    if any(thread.daemon for thread in threading.enumerate()):
+        # One that waits for an answer, as those of watches do, would meet an interpreter that is being taken apart, and crash it.
+        os._exit(code)
     sys.exit(code)
 
 
