@@ -40,7 +40,7 @@ def command(given: Input, by: str, only: tuple[str, str] | None, output: str) ->
 
     Rows send, columns receive. Each cell is about all new connections between two parties, and counts the pairs of pods
     with each outcome. Besides the pods that were read there are the other addresses of each remote cluster, `cluster ID`,
-    and those that belong to no cluster, `world`. Pods that no rule tells apart are asked about once.
+    those of this cluster's nodes, `the nodes`, and those that belong to no cluster, `the world`. Pods that no rule tells apart are asked about once.
 
     Exits with 0, or 3 if an object could not be read or a verdict may change once more is known.
     """

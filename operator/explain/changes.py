@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Final, NamedTuple
 
+from liqo_connectivity.operator.explain.answer import WORST
 from liqo_connectivity.operator.explain.ends import Class, End, classes_of, namespaces
 from liqo_connectivity.operator.explain.pairs import (
     Decision,
@@ -19,7 +20,6 @@ from liqo_connectivity.operator.explain.pairs import (
 )
 from liqo_connectivity.operator.sources.question import Ports, Question
 
-WORST: Final = ("denied", "unknown", "allowed")
 KINDS: Final = ("opened", "closed", "other")
 """What was denied and is allowed, what was allowed and is denied, and what is unknown in one of the states."""
 _KIND: Final = {("denied", "allowed"): "opened", ("allowed", "denied"): "closed"}
@@ -59,7 +59,8 @@ class Comparison(NamedTuple):
     """What changes. ``undecided`` counts the pairs of ends that may change once more is known.
 
     ``only_before`` and ``only_after`` are pods of one state that the other does not have, or not with an address, and
-    ``without_address`` those that have none in either, sorted; nothing is said of them.
+    ``ns/pod (IPv4)`` or ``(IPv6)`` those that it has, but not with an address of that family. ``without_address`` are those
+    that have none in either. All are sorted; nothing is said of them.
     """
 
     changes: tuple[Change, ...]
@@ -94,9 +95,21 @@ def compare(before: State, after: State) -> Comparison:
     members = _members(before, after, {name: (end, other[name]) for name, end in own.items() if name in other})
     asked = [each for place in product(members, members) for each in _questions(place, members, other)]
     changes, undecided = _changes(asked, _decided(asked, before, after), members)
-    alone = [sorted(name for name in a if name not in b) for a, b in ((own, other), (other, own))]
     none = {pod for found in parties for pod in found.without_address} - {*own} - {*other}
-    return Comparison(changes, undecided, tuple(alone[0]), tuple(alone[1]), tuple(sorted(none)))
+    return Comparison(changes, undecided, _only(own, other), _only(other, own), tuple(sorted(none)))
+
+
+def _only(own: Mapping[str, End], other: Mapping[str, End]) -> tuple[str, ...]:
+    """Give the pods of one state that the other lacks, or of which it has no address of a family."""
+    found = [name for name in own if name not in other]
+    for name, end in own.items():
+        lacking = _families(end) - _families(other[name]) if name in other else set[str]()
+        found += [f"{name} ({family})" for family in lacking]
+    return tuple(sorted(found))
+
+
+def _families(end: End) -> set[str]:
+    return {"IPv6" if ":" in address else "IPv4" for address in end.addresses}
 
 
 def _members(before: State, after: State, ends: Mapping[str, tuple[End, End]]) -> dict[_Joint, list[End]]:
@@ -117,7 +130,7 @@ def _questions(place: _Place, members: Mapping[_Joint, list[End]], other: Mappin
         return []
     before, after = addresses_asked(*pair), addresses_asked(other[pair[0].name], other[pair[1].name])
     families = [[[q for q in some if (":" in q.pair) == ipv6] for some in (before, after)] for ipv6 in (False, True)]
-    # What only one state has an address for cannot be compared.
+    # What only one state has an address for cannot be compared, and is named.
     return [_Asked(place, first, second) for first, second in families if first and second]
 
 

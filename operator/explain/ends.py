@@ -20,9 +20,9 @@ from liqo_connectivity.operator.explain.groups import (
 )
 from liqo_connectivity.operator.sources.question import question
 
-NODES: Final = "nodes"
-"""The party of the addresses of this cluster's nodes."""
-WORLD: Final = "world"
+NODES: Final = "the nodes"
+"""The party of the addresses of this cluster's nodes. No namespace has such a name, with a space."""
+WORLD: Final = "the world"
 """The party of the addresses that belong to no cluster."""
 ADDRESS: Final = "ip:"
 """How the name of an end begins that is an address."""
@@ -58,7 +58,7 @@ class Ends(NamedTuple):
 
 
 def namespaces(solve: Solve, base: FactBase) -> Ends:
-    """Give the pods of each namespace, ``NAMESPACE``, what else each peer has, ``cluster ID``, the ``nodes`` and the ``world``."""
+    """Give the pods of each namespace, ``NAMESPACE``, what else each peer has, ``cluster ID``, ``the nodes``, and ``the world``."""
     model = solve(_NAMED)
     pods = _pods(base, model)
     parties: dict[str, list[End]] = {}

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Final, NamedTuple
 
 from liqo_connectivity.facts import FactBase
+from liqo_connectivity.operator.explain.answer import WORST
 from liqo_connectivity.operator.explain.endpoints import Endpoint, UnknownEndpointError
 from liqo_connectivity.operator.explain.ends import Class, End, classes_of
 from liqo_connectivity.operator.explain.flows import Solve
@@ -23,7 +24,6 @@ from liqo_connectivity.operator.explain.pairs import (
 )
 from liqo_connectivity.operator.sources.question import Ports
 
-_WORST: Final = ("denied", "unknown", "allowed")
 _OTHERS: Final = 2
 """The most other peerings whose groups are in the matrix of a peering."""
 _COVERING: Final = "private-subnets"
@@ -109,7 +109,7 @@ def matrix(
     for source, destination in places:
         outcomes = _outcomes(members[source], members[destination], known)
         if outcomes:
-            worst = min((outcome.verdict for outcome in outcomes), key=_WORST.index)
+            worst = min((outcome.verdict for outcome in outcomes), key=WORST.index)
             found.append(Cell(source, destination, worst, outcomes))
     return Matrix(sources, destinations, (), 0, tuple(found))
 

@@ -155,6 +155,17 @@ def test_pods_of_one_state_are_named(capsys: Capture, tmp_path: Path) -> None:
     assert (found["onlyBefore"], found["onlyAfter"]) == (["infra/metrics-0"], [])
 
 
+def test_an_address_of_a_family_that_one_state_lacks_is_named(capsys: Capture, tmp_path: Path) -> None:
+    pods = list(yaml.safe_load_all(Path("examples/consumer/pods.yaml").read_text()))
+    for pod in pods:
+        if pod["metadata"]["name"] == "metrics-0":
+            pod["status"]["podIPs"].append({"ip": "fd00:1::7"})
+    (tmp_path / "pods.yaml").write_text(yaml.safe_dump_all(pods))
+    given = ("-f", "examples/consumer/cluster.yaml", "-f", "examples/consumer/liqo.yaml", "-f", POLICY)
+    _, found = compared(capsys, "examples/consumer/pods.yaml", str(tmp_path / "pods.yaml"), *given)
+    assert (found["onlyBefore"], found["onlyAfter"]) == ([], ["infra/metrics-0 (IPv6)"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

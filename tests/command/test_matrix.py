@@ -94,3 +94,23 @@ def test_names_of_tenants_are_no_formulas(capsys: Capture, tmp_path: Path) -> No
     _, out, _ = outputs(capsys, "matrix", *CONSUMER, "-f", str(file), "-o", "markdown")
     lines = out.splitlines()
     assert {line.count("|") for line in lines} == {lines[0].count("|")}
+
+
+def test_a_namespace_that_is_called_as_a_party_hides_no_pod(capsys: Capture, tmp_path: Path) -> None:
+    names = ("nodes", "world", "cluster")
+    pods = [
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web", "namespace": name, "uid": name},
+            "spec": {"nodeName": "worker-1"},
+            "status": {"phase": "Running", "podIP": f"10.200.1.{n}", "podIPs": [{"ip": f"10.200.1.{n}"}]},
+        }
+        for n, name in enumerate(names, 1)
+    ]
+    file = tmp_path / "pods.yaml"
+    file.write_text(yaml.safe_dump_all(pods))
+    _, out, _ = outputs(capsys, "matrix", *CONSUMER, "-f", str(file), "-o", "json")
+    ends = {party["name"]: party["ends"] for party in json.loads(out)["parties"]}
+    assert [ends[name] for name in names] == [[f"{name}/web"] for name in names]
+    assert {"the nodes", "the world"} <= ends.keys()
