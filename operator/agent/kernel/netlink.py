@@ -4,6 +4,7 @@ libnftables fetches every element of every set for whatever it lists (1.0.6), so
 what reads cannot open anything: it only sees less.
 """
 
+import errno
 import socket
 import struct
 from collections.abc import Iterator
@@ -61,6 +62,22 @@ def messages(data: bytes, subsystem: int) -> Iterator[Message]:
     for kind, _, body in _parts(data):
         if kind >> 8 == subsystem:
             yield Message(kind & 0xFF, _NAMES.get(body[0], ""), body[4:])
+
+
+def received(held: socket.socket, size: int) -> Iterator[bytes | None]:
+    """What a socket that does not wait has received, in parts of at most ``size`` bytes; None where the kernel had no room for more.
+
+    Raises OSError.
+    """
+    while True:
+        try:
+            yield held.recv(size)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise
+            yield None
 
 
 class Questions:

@@ -4,13 +4,12 @@ The process of a notice is named by the number that it has in the kernel's first
 that it has in a Pod. An agent knows its own change by the generation after it.
 """
 
-import errno
 import socket
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from liqo_connectivity.operator.agent.kernel.netlink import NETFILTER, NFTABLES, attributes, messages, text
+from liqo_connectivity.operator.agent.kernel.netlink import NETFILTER, NFTABLES, attributes, messages, received, text
 
 _GROUP: Final = 7
 """NFNLGRP_NFTABLES of linux/netfilter/nfnetlink.h."""
@@ -52,14 +51,8 @@ class Notices:
 
     def waiting(self) -> Iterator[Change]:
         """The changes that are complete, without waiting. Raises OSError."""
-        while True:
-            try:
-                data = self._socket.recv(_BUFFER)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
+        for data in received(self._socket, _BUFFER):
+            if data is None:
                 self._is_whole = False
                 continue
             for each in messages(data, NFTABLES):

@@ -1,12 +1,19 @@
 """Packets that rules log, as the kernel hands them over (NFLOG, linux/netfilter/nfnetlink_log.h)."""
 
-import errno
 import socket
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from liqo_connectivity.operator.agent.kernel.netlink import LOG, NETFILTER, attribute, attributes, messages, text
+from liqo_connectivity.operator.agent.kernel.netlink import (
+    LOG,
+    NETFILTER,
+    attribute,
+    attributes,
+    messages,
+    received,
+    text,
+)
 
 _HEAD: Final = struct.Struct("=IHHII")
 _PACKET, _CONFIG = 0, 1
@@ -59,14 +66,8 @@ class PacketLog:
 
     def waiting(self) -> Iterator[LoggedPacket]:
         """The packets that were handed over, without waiting. Raises OSError."""
-        while True:
-            try:
-                data = self._socket.recv(_BUFFER)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.ENOBUFS:
-                    raise
+        for data in received(self._socket, _BUFFER):
+            if data is None:
                 self.lost += 1
                 continue
             for each in messages(data, LOG):
