@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,17 @@ from liqo_connectivity.operator.cli import main
 main()
 """
 """Starts the command line, and interrupts it while it imports."""
+WAITING = """
+import atexit, threading
+from liqo_connectivity.operator import cli
+def waits(arguments):
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    return 3
+cli.run = waits
+atexit.register(print, "taken apart")
+cli.main()
+"""
+"""A command that ends while a thread of its process waits, as those of watches do for the API server."""
 
 
 def seconds_of(pid: int) -> float:
@@ -105,3 +117,9 @@ def test_while_modules_are_imported(shell: Shell) -> None:
     done = shell.run(f"${{LIQO% -m *}} -c '{INTERRUPT}' version")
     assert (done.returncode, done.stdout) == (130, b"")
     assert is_one_line(done.stderr, "interrupted")
+
+
+def test_an_interpreter_with_a_waiting_thread_is_not_taken_apart() -> None:
+    """Such a thread could crash it then."""
+    ended = subprocess.run([sys.executable, "-c", WAITING], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "", "")

@@ -28,10 +28,10 @@ class Recorder:
         return self.live
 
     def create(self, path: str, body: Any) -> dict[str, object]:
-        raise NotImplementedError
+        raise NotImplementedError  # a deletion creates nothing
 
     def replace(self, path: str, body: Any) -> dict[str, object]:
-        raise NotImplementedError
+        raise NotImplementedError  # nor does it replace anything
 
     def delete(self, path: str, *, uid: str, resource_version: str | None = None) -> dict[str, object]:
         self.asked.append("delete")

@@ -30,7 +30,7 @@ def in_own_namespace(function: Callable[[], T]) -> T:
     with os.fdopen(reading, "rb") as answers:
         data = answers.read()
     os.waitpid(child, 0)
-    outcome: tuple[T | None, BaseException | None] = pickle.loads(data)
+    outcome: tuple[T | None, BaseException | None] = pickle.loads(data)  # written by the child above
     result, error = outcome
     if error is not None:
         raise error
